@@ -1,0 +1,1 @@
+"""Interplay: which words and image patches act together, act alone, or back each other up."""

@@ -1,0 +1,65 @@
+"""A sample of a dataset, as every later stage sees it. No dataset is named here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+ModalityKind = Literal["text", "image"]
+LabelKind = Literal["single", "multi"]
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The known truth of generated data: what carries one story (one label) in one sample.
+
+    Attributes:
+        words: (start, end) character spans of the text that carry it.
+        cells: boxes (x0, y0, x1, y1 as fractions of the picture) that carry it.
+    """
+
+    words: tuple[tuple[int, int], ...] = ()
+    cells: tuple[tuple[float, float, float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample: the text itself or the picture's path per modality, and its labels.
+
+    Attributes:
+        labels: names of the labels that hold; exactly one for single-label data.
+        row: row of the file it came from, counted from 1, for messages.
+        evidence: label -> what carries it; empty for real data.
+    """
+
+    id: str
+    split: str
+    inputs: Mapping[str, str | Path]
+    labels: tuple[str, ...]
+    row: int = 0
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples with one label set and the same modalities.
+
+    Attributes:
+        name: what to call it in reports.
+        source: the file or folder it was read from.
+        modalities: modality -> kind, in the fixed order every model uses.
+        labels: all label names, in the fixed order of the logits.
+        label_kind: "single" (exactly one holds) or "multi" (any number holds).
+    """
+
+    name: str
+    source: Path
+    modalities: Mapping[str, ModalityKind]
+    labels: tuple[str, ...]
+    label_kind: LabelKind
+    samples: Sequence[Sample]
+
+    def split(self, name: str) -> list[Sample]:
+        """The samples of one split, in file order."""
+        return [s for s in self.samples if s.split == name]

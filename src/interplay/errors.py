@@ -1,0 +1,73 @@
+"""The errors a user can cause. Each says what was expected, what came and what to do.
+
+The command line turns `InterplayError` into exit code 1 and `BadInput` into exit code 2.
+"""
+
+from pathlib import Path
+
+
+class InterplayError(Exception):
+    """Something went wrong that is not the fault of the input (exit code 1)."""
+
+    exit_code = 1
+
+
+class BadInput(InterplayError):
+    """The input cannot be used as it is (exit code 2).
+
+    Args:
+        problem: what is wrong, in one clause, with what came.
+        expected: what would have been right.
+        fix: what the user can do about it.
+        file: the file at fault.
+        row: its row or line, counted from 1.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        expected: str = "",
+        fix: str = "",
+        file: str | Path | None = None,
+        row: int | None = None,
+    ) -> None:
+        self.problem, self.expected, self.fix, self.file, self.row = problem, expected, fix, file, row
+        where = "" if file is None else f"{file}{'' if row is None else f', row {row}'}: "
+        parts = [f"{where}{problem}"]
+        if expected:
+            parts.append(f"expected {expected}")
+        if fix:
+            parts.append(fix)
+        super().__init__("; ".join(parts))
+
+
+class DataError(BadInput):
+    """A dataset, or one row of it, cannot be used."""
+
+
+class ConfigError(BadInput):
+    """A configuration file or option is not understood."""
+
+
+class EncoderError(BadInput):
+    """An encoder folder or hub id cannot be used for this modality."""
+
+
+class CheckpointError(BadInput):
+    """A run folder's model cannot be opened, or does not fit its configuration."""
+
+
+class RunExistsError(BadInput):
+    """The run folder is there already; nothing is overwritten unasked."""
+
+
+class GameError(BadInput):
+    """A value function broke its contract (shape, finite values, same answer twice), or a probe asked for
+    something the game does not have."""
+
+
+class DiskFullError(InterplayError):
+    """The disk has no room for a result; nothing half-written is left behind."""

@@ -1,0 +1,194 @@
+"""The results that stages hand to each other and to files. Plain data: numpy and pydantic, never torch.
+
+`Explanation` is what `interplay explain` writes as JSON; its schema is versioned by `EXPLANATION_SCHEMA` and printed
+by `Explanation.model_json_schema()`. Missing is `None` in JSON and NaN in arrays, never 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+
+EXPLANATION_SCHEMA = "interplay/explanation/1"
+MIXTURE = "mixture"
+
+Box = tuple[float, float, float, float]
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """Interaction scores of pairs of players, each with its standard error.
+
+    A game may answer with one value per coalition or with several that share the evaluation (the logits of
+    several experts, say); `V` below is empty or the shape of those several values.
+
+    Attributes:
+        pairs: (P, 2) players i, j of each pair.
+        sii: (P, *V) Shapley interaction index (METHOD 9); NaN where missing.
+        sii_se: (P, *V) its standard error; NaN where it cannot be told, 0 where exact.
+        redundancy_gap: (P, *V) redundancy gap (METHOD 9); NaN where missing.
+        redundancy_gap_se: (P, *V) its standard error.
+        samples: (P,) backgrounds S behind each score; 0 means missing.
+        evaluations: distinct coalitions whose value was asked of the game.
+        estimator: the name of the way they were estimated.
+        seed: the seed of the backgrounds; None where nothing is drawn.
+    """
+
+    pairs: Int[np.ndarray, "P 2"]
+    sii: Float[np.ndarray, "P *V"]
+    sii_se: Float[np.ndarray, "P *V"]
+    redundancy_gap: Float[np.ndarray, "P *V"]
+    redundancy_gap_se: Float[np.ndarray, "P *V"]
+    samples: Int[np.ndarray, " P"]
+    evaluations: int
+    estimator: str
+    seed: int | None
+
+    def output(self, index: int | tuple[int, ...]) -> "PairScores":
+        """The scores of one of the game's several values, (P,) each."""
+        at = (slice(None), *((index,) if isinstance(index, int) else index))
+        return replace(
+            self,
+            sii=self.sii[at],
+            sii_se=self.sii_se[at],
+            redundancy_gap=self.redundancy_gap[at],
+            redundancy_gap_se=self.redundancy_gap_se[at],
+        )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+class Frozen(BaseModel):
+    """Base of everything that is written as JSON: unknown keys are errors, nothing changes once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Feature(Frozen):
+    """One feature: a token of a text or a patch of an image.
+
+    `text` and `span` (start, end in characters of the input text) are set for tokens; `box` (x0, y0, x1, y1 as
+    fractions of the input picture, origin top left) for patches.
+    """
+
+    index: int = Field(ge=0)
+    modality: str
+    text: str | None = None
+    span: tuple[int, int] | None = None
+    box: Box | None = None
+
+
+class Input(Frozen):
+    """What the person sees of one modality: the text itself, or where the picture lies."""
+
+    kind: Literal["text", "image"]
+    text: str | None = None
+    path: str | None = None
+    truncated: int = Field(default=0, ge=0, description="tokens cut off because the encoder takes no more")
+
+
+class ValueFunction(Frozen):
+    """Which number the probes asked the model for (METHOD 9 and 6)."""
+
+    on: Literal["logit", "probability"]
+    expert: str = Field(description="an expert's name, or 'mixture'")
+    fill: Literal["mean", "zero", "attention"]
+    level: Literal["feature", "input"] = "feature"
+
+
+class Pair(Frozen):
+    """One cross-modal pair of features `i`, `j` (indices into `features`) with its scores; None is missing."""
+
+    i: int = Field(ge=0)
+    j: int = Field(ge=0)
+    sii: float | None
+    sii_se: float | None
+    redundancy_gap: float | None
+    redundancy_gap_se: float | None
+    samples: int = Field(ge=0)
+
+
+class PairTable(Frozen):
+    """The pair scores of one more value function, from the same evaluations."""
+
+    value: ValueFunction
+    pairs: list[Pair]
+
+
+class Provenance(Frozen):
+    """Where the numbers come from: enough to make them again."""
+
+    run: str
+    data: str
+    versions: dict[str, str]
+    seed: int
+    model: str = ""
+    encoders: dict[str, str] = {}
+    settings: dict[str, str | int | float | bool | None] = {}
+
+
+class Explanation(Frozen):
+    """Everything known about one prediction.
+
+    Attributes:
+        prediction: label -> probability, of the mixture on the whole sample.
+        target: the label explained.
+        truth: the sample's true labels; None when they are not known.
+        value: the value function of `pairs`; `more_pairs` holds the same pairs under others.
+        routing: expert -> weight, summing to 1.
+        attributions: method -> expert (or 'mixture') -> one raw score per feature (METHOD 7).
+        evaluations: distinct coalitions the model was asked about.
+        notes: sentences a reader of the numbers must know (what was cut, which players were candidates).
+    """
+
+    schema_: str = Field(default=EXPLANATION_SCHEMA, alias="schema")
+    sample_id: str
+    inputs: dict[str, Input] = {}
+    prediction: dict[str, Unit]
+    target: str
+    truth: list[str] | None = None
+    value: ValueFunction
+    routing: dict[str, Unit]
+    features: list[Feature]
+    attributions: dict[str, dict[str, list[float]]]
+    pairs: list[Pair]
+    more_pairs: list[PairTable] = []
+    evaluations: int = Field(ge=0)
+    notes: list[str] = []
+    provenance: Provenance
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )
+
+    def table(self, expert: str) -> Sequence[Pair]:
+        """The pairs under the value function of one expert or of the mixture; empty if not computed."""
+        if expert == self.value.expert:
+            return self.pairs
+        return next((t.pairs for t in self.more_pairs if t.value.expert == expert), [])
+
+
+def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
+    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`."""
+
+    def known(x: float) -> float | None:
+        return float(x) if np.isfinite(x) else None
+
+    columns = (scores.sii, scores.sii_se, scores.redundancy_gap, scores.redundancy_gap_se)
+    return [
+        Pair(
+            i=index[i],
+            j=index[j],
+            sii=known(columns[0][row]),
+            sii_se=known(columns[1][row]),
+            redundancy_gap=known(columns[2][row]),
+            redundancy_gap_se=known(columns[3][row]),
+            samples=int(scores.samples[row]),
+        )
+        for row, (i, j) in enumerate(scores.pairs)
+    ]
