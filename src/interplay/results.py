@@ -50,7 +50,7 @@ class PairScores:
 
     def output(self, index: int | tuple[int, ...]) -> "PairScores":
         """The scores of one of the game's several values, (P,) each."""
-        at = (slice(None), *((index,) if isinstance(index, int) else index))
+        at: tuple[slice | int, ...] = (slice(None), *((index,) if isinstance(index, int) else index))
         return replace(
             self,
             sii=self.sii[at],

@@ -1,0 +1,39 @@
+"""Pair interactions of any game: a value function over coalitions in, `PairScores` out. Knows no model.
+
+>>> import numpy as np
+>>> value = TermGame((Term("and", (0, 3)), Term("or", (1, 4), weight=2.0)))  # or any coalitions (m, n) -> (m,)
+>>> game = Game(value, players=6)
+>>> scores = block_pairs(game, rows=[0, 1, 2], columns=[3, 4, 5], samples=16, seed=0)
+>>> for (i, j), sii, gap in zip(scores.pairs, scores.sii, scores.redundancy_gap):
+...     print(i, j, f"{sii:+.1f} {gap:+.1f}") if sii else None
+0 3 +1.0 -1.0
+1 4 -2.0 +2.0
+>>> bounds = interval(scores, level=0.95)
+>>> bool(np.all(bounds.sii_low <= value.sii(scores.pairs)))
+True
+"""
+
+from interplay.interactions.block import block_evaluations, block_pairs
+from interplay.interactions.exact import exact_pairs
+from interplay.interactions.formulas import delta, redundancy_gap, sii_weights
+from interplay.interactions.game import Game, Value
+from interplay.interactions.games import Term, TermGame
+from interplay.interactions.intervals import Intervals, independent_draws, interval
+from interplay.interactions.naive import naive_pairs
+
+__all__ = [
+    "Game",
+    "Intervals",
+    "Term",
+    "TermGame",
+    "Value",
+    "block_evaluations",
+    "block_pairs",
+    "delta",
+    "exact_pairs",
+    "independent_draws",
+    "interval",
+    "naive_pairs",
+    "redundancy_gap",
+    "sii_weights",
+]

@@ -1,0 +1,196 @@
+"""The configuration of a run: pydantic models to and from TOML. Unknown keys are errors that name the nearest key."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from interplay.errors import ConfigError
+
+Fill = Literal["mean", "zero", "attention"]
+FILLS: tuple[Fill, ...] = get_args(Fill)
+ModelKind = Literal["dense", "i2moe", "fl-i2moe"]
+MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderConfig(Section):
+    """A frozen encoder of one modality (METHOD 1).
+
+    `model` is a packaged name (`interplay encode --list`), a Hugging Face folder or a hub id.
+    """
+
+    model: str
+    layer: int | None = Field(None, ge=1, description="take the tokens after this layer; the last if absent [paper]")
+    max_tokens: int = Field(320, ge=1, description="text: longest sequence, special tokens not counted [paper: 320]")
+    size: int | None = Field(None, ge=14, description="image: side in pixels given to the encoder; its own if absent")
+    fit: Literal["letterbox", "stretch", "crop"] = Field("letterbox", description="image: how it meets the square")
+    pool: int = Field(1, ge=1, description="image: average blocks of pool x pool patches")
+
+
+class FusionConfig(Section):
+    """The trainable part (METHOD 2-4)."""
+
+    kind: ModelKind = "fl-i2moe"
+    width: int = Field(64, ge=8)
+    layers: int = Field(2, ge=1)
+    heads: int = Field(4, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    routing_hidden: int = Field(64, ge=1)
+    routing_layers: int = Field(2, ge=1)
+    temperature: float = Field(2.0, gt=0)
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "FusionConfig":
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        return self
+
+
+class RoleConfig(Section):
+    """The objective that tells the experts apart (METHOD 5)."""
+
+    weight: float = Field(0.5, ge=0, description="lambda_int")
+    on: Literal["latent", "logits"] = "latent"
+    replace: Literal["noise", "mean", "zero"] = "noise"
+    regulariser: Literal["none", "squared_cosine", "cka", "barlow"] = "none"
+    regulariser_weight: float = Field(0.0, ge=0, description="lambda_reg")
+
+
+class RemovalConfig(Section):
+    """How features are removed, and whether training has seen it (METHOD 6)."""
+
+    fill: Fill = "attention"
+    mask_aware: bool = True
+    mask_probability: float = Field(0.5, ge=0, le=1, description="share of each batch trained with features removed")
+    drop_modality: float = Field(0.4, ge=0, le=1, description="share of those that lose one modality whole")
+
+
+class TrainingConfig(Section):
+    """Optimisation. The metric decides the best epoch and early stopping."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    batch_size: int = Field(64, ge=1)
+    epochs: int = Field(40, ge=1)
+    patience: int = Field(10, ge=1, description="epochs without a better validation metric before stopping")
+    gradient_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 clips nothing")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
+
+
+class ExplainConfig(Section):
+    """What `explain` computes by default (METHOD 7, 9, 10)."""
+
+    on: Literal["logit", "probability"] = "logit"
+    expert: str = "mixture"
+    samples: int = Field(64, ge=4, description="backgrounds S behind each pair score")
+    candidates: int = Field(24, ge=1, description="features of each modality that may form pairs")
+    rank_by: str = Field("grad_rollout", description="attribution that ranks the candidates")
+    ig_steps: int = Field(32, ge=2, description="steps of integrated gradients")
+
+
+DEFAULT_ENCODERS = {
+    "text": EncoderConfig(model="minilm", layer=2),
+    "image": EncoderConfig(model="vit-s14", layer=6, size=112, pool=2),
+}
+
+
+class Config(Section):
+    """Everything that decides a run, besides the data and the code.
+
+    `encoders` maps a modality's name, or a kind ("text", "image") for all others of that kind, to its encoder.
+    """
+
+    preset: Literal["default", "paper"] = "default"
+    seed: int = Field(0, ge=0)
+    encoders: dict[str, EncoderConfig] = DEFAULT_ENCODERS
+    fusion: FusionConfig = FusionConfig()
+    roles: RoleConfig = RoleConfig()
+    removal: RemovalConfig = RemovalConfig()
+    training: TrainingConfig = TrainingConfig()
+    explain: ExplainConfig = ExplainConfig()
+
+    def encoder(self, modality: str, kind: str) -> EncoderConfig:
+        """The encoder of one modality: by its name, else by its kind, else the packaged default of that kind."""
+        return self.encoders.get(modality) or self.encoders.get(kind) or DEFAULT_ENCODERS[kind]
+
+
+# The published settings (METHOD 5) with the packaged encoders, whose last layer is tapped. With the encoders of the
+# paper at hand, set encoders.text.model = "roberta-base" and encoders.image.model = "openai/clip-vit-base-patch16".
+PAPER: dict[str, Any] = {
+    "encoders": {
+        "text": {"model": "minilm", "max_tokens": 320},
+        "image": {"model": "vit-s14", "size": 196, "fit": "crop"},
+    },
+    "fusion": {"width": 256, "dropout": 0.5, "routing_hidden": 256},
+    "roles": {"on": "latent", "replace": "noise"},
+    "removal": {"fill": "mean", "mask_aware": False},
+    "training": {"learning_rate": 1e-4, "weight_decay": 0.0, "batch_size": 32, "patience": 40},
+}
+PRESETS: dict[str, dict[str, Any]] = {"default": {}, "paper": PAPER}
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `over` laid on top, section by section."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = merge(out[key], value) if both else value
+    return out
+
+
+def make_config(settings: dict[str, Any], source: str | Path = "configuration") -> Config:
+    """Check settings, laid over their preset. Raises ConfigError that names every key at fault."""
+    preset = settings.get("preset", "default")
+    try:
+        return Config.model_validate(merge(PRESETS.get(preset, {}), settings))
+    except ValidationError as error:
+        raise ConfigError(_explain(error), file=source, fix="mend the keys named, or remove them") from None
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a TOML file. Raises ConfigError for a missing file, broken TOML or an unknown key."""
+    path = Path(path)
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("no such file", file=path, expected="a TOML configuration") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}", file=path, fix="mend the line named") from None
+    return make_config(settings, path)
+
+
+def config_toml(config: Config) -> str:
+    """The whole configuration as TOML, every default written out."""
+    return tomli_w.dumps(config.model_dump(exclude_none=True))
+
+
+def _explain(error: ValidationError) -> str:
+    """One clause per key at fault; an unknown key comes with the nearest known one."""
+    clauses = []
+    for fault in error.errors():
+        where = [str(part) for part in fault["loc"]]
+        if fault["type"] != "extra_forbidden":
+            clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']} (got {fault['input']!r})")
+            continue
+        near = difflib.get_close_matches(where[-1], _known_keys(where[:-1]), n=1)
+        hint = f"did you mean {'.'.join([*where[:-1], near[0]])}?" if near else "no key is like it"
+        clauses.append(f"unknown key {'.'.join(where)} ({hint})")
+    return "; ".join(clauses)
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for name in section:
+        if name in model.model_fields:
+            annotation = model.model_fields[name].annotation
+            model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else EncoderConfig
+    return list(model.model_fields)

@@ -1,0 +1,37 @@
+"""What can be wrong with a dataset, told row by row."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from interplay.errors import DataError
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend. A dataset with an "error" cannot be used, with a "warning" it can.
+
+    Attributes:
+        file: the file at fault: the table, or a picture it names.
+        row: line of the table where the row begins, counted from 1 (a CSV's header is line 1); None if it is not
+            about one row.
+        column: the column at fault; None if it is not about one column.
+        problem: what is wrong, with what came.
+        fix: what to do about it.
+        expected: what would have been right; may be empty.
+    """
+
+    file: Path
+    row: int | None
+    column: str | None
+    problem: str
+    fix: str
+    severity: Severity = "error"
+    expected: str = ""
+
+    def error(self) -> DataError:
+        """The same as an exception to raise."""
+        column = f"column {self.column!r}: " if self.column else ""
+        return DataError(column + self.problem, expected=self.expected, fix=self.fix, file=self.file, row=self.row)

@@ -1,0 +1,136 @@
+"""The built-in dataset: captions and pictures generated with known truth (see `scenes_story`).
+
+Each sample is drawn from its own seed, so that sample 17 is the same however many are made, whichever stories are
+chosen as labels; the same seed gives the same bytes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from interplay.data.sample import SPLITS, Dataset, Evidence, Sample
+from interplay.data.scenes_draw import cell_box, draw_picture
+from interplay.data.scenes_story import (
+    DEFAULT_STORIES,
+    PICTOGRAMS,
+    STORIES,
+    draw_caption,
+    draw_signs,
+    draw_slots,
+    evidence_of,
+    holds,
+)
+from interplay.data.table import TABLES, read_table
+from interplay.data.table_write import new_folder, table_row, write_rows
+from interplay.errors import DataError
+from interplay.results import Box
+
+# Of every ten samples: 7 train, 1 val, 2 test, mixed so that a few samples have all three.
+_PATTERN = ("train", "test", "val", "train", "train", "train", "test", "train", "train", "train")
+
+
+def make_scenes(
+    folder: str | Path,
+    samples: int | Mapping[str, int] = 3000,
+    seed: int = 0,
+    stories: Sequence[str] = DEFAULT_STORIES,
+    overwrite: bool = False,
+) -> Dataset:
+    """Write scenes to a new folder in the table layout and open it.
+
+    Each sample's evidence, for every label that holds: sarcasm, the praising word and the unhappy face's cell; storm,
+    the storm word and the lightning's cell as far as they are there; urgent, the word; animal, the cell; mismatch, the
+    word of day or night and the cell of sun or moon. `samples.jsonl` also has a column `slots` (see `read_slots`).
+
+    Args:
+        folder: a new folder.
+        samples: how many, split 70/10/20 in a fixed pattern; or split -> how many, in the order train, val, test.
+        seed: any whole number from 0.
+        stories: which labels, in order; names of STORIES. What the others are made of stays, as neutral content.
+        overwrite: replace a table that is there already.
+
+    Raises:
+        DataError: an argument out of range.
+        RunExistsError: the folder is in use.
+        DiskFullError: no room; nothing is left behind.
+    """
+    splits = _splits(samples)
+    labels = _labels(stories)
+    if seed < 0:
+        raise DataError(f"the seed is {seed}", expected="a whole number from 0", fix="choose another")
+    with new_folder(folder, overwrite) as made:
+        (made / "images").mkdir()
+        rows, scenes = [], []
+        for index, split in enumerate(splits):
+            sample, slots, picture = make_scene(seed, index, split, labels)
+            place = f"images/{sample.id}.png"
+            picture.save(made / place)
+            scenes.append(sample)
+            rows.append({**table_row(sample, {Path(place): place}), "slots": slots})
+        dataset = Dataset("scenes", made, {"text": "text", "image": "image"}, labels, "multi", scenes)
+        write_rows(made, dataset, rows)
+    return read_table(folder)
+
+
+def make_scene(
+    seed: int, index: int, split: str = "train", stories: Sequence[str] = DEFAULT_STORIES
+) -> tuple[Sample, dict[str, bool], Image.Image]:
+    """(sample, its slots, its RGB picture of 224 x 224 pixels); the path in the sample is relative to the folder."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    slots = draw_slots(rng)
+    caption, spans = draw_caption(slots, rng)
+    glyphs, places = draw_signs(slots, rng)
+    cells = [int(c) for c in rng.choice(16, PICTOGRAMS, replace=False)]
+    boxes: dict[str, Box] = {name: cell_box(cells[i]) for name, i in places.items()}
+    labels = tuple(story for story in stories if holds(story, slots))
+    evidence: dict[str, Evidence] = {label: evidence_of(label, slots, spans, boxes) for label in labels}
+    name = f"scene-{index:06d}"
+    inputs: dict[str, str | Path] = {"text": caption, "image": Path(f"images/{name}.png")}
+    picture = draw_picture(list(zip(glyphs, cells, strict=True)), rng)
+    return Sample(name, split, inputs, labels, evidence=evidence), slots, picture
+
+
+def read_slots(path: str | Path) -> dict[str, dict[str, bool]]:
+    """Sample id -> slot -> whether it is true, of scenes in a folder.
+
+    Raises:
+        DataError: the folder holds no scenes.
+    """
+    file = Path(path) / TABLES[0]
+    try:
+        rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        return {row["id"]: row["slots"] for row in rows}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            "these are not scenes", expected="a folder made by make_scenes", fix="make one", file=file
+        ) from error
+
+
+def _splits(samples: int | Mapping[str, int]) -> list[str]:
+    """The split of every sample."""
+    if isinstance(samples, int):
+        if samples < 1:
+            raise DataError(f"{samples} samples are asked for", expected="at least 1", fix="ask for more")
+        return [_PATTERN[i % len(_PATTERN)] for i in range(samples)]
+    if not samples or set(samples) - set(SPLITS) or min(samples.values()) < 0 or not sum(samples.values()):
+        raise DataError(
+            f"the numbers of samples are {dict(samples)}",
+            expected="train, val and test with a number each",
+            fix="correct them",
+        )
+    return [split for split in SPLITS for _ in range(samples.get(split, 0))]
+
+
+def _labels(stories: Sequence[str]) -> tuple[str, ...]:
+    unknown = [story for story in stories if story not in STORIES]
+    if unknown or not stories or len(set(stories)) < len(stories):
+        raise DataError(
+            f"the stories are {', '.join(stories) or 'none'}",
+            expected=f"some of {', '.join(STORIES)}, each once",
+            fix="correct the names",
+        )
+    return tuple(stories)

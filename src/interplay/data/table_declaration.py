@@ -1,0 +1,129 @@
+"""What a table holds: declared in `dataset.toml` beside it, or guessed from its columns."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from interplay.data.problems import Problem
+from interplay.data.sample import LabelKind, ModalityKind
+from interplay.data.table_rows import Report, read_text
+
+DECLARATION = "dataset.toml"
+RESERVED = ("id", "split", "labels", "evidence")
+GUESSED_MODALITIES: Mapping[str, ModalityKind] = {"text": "text", "image": "image"}
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What `dataset.toml` says; None where it says nothing."""
+
+    file: Path
+    name: str | None = None
+    label_kind: LabelKind | None = None
+    labels: tuple[str, ...] | None = None
+    modalities: Mapping[str, ModalityKind] | None = None
+
+
+def read_declaration(folder: Path, report: Report) -> Declaration:
+    """The declaration in `folder`; everything None if there is no file or it cannot be read."""
+    file = folder / DECLARATION
+    if not file.exists() or (text := read_text(file, report)) is None:
+        return Declaration(file)
+    try:
+        # read_text keeps Windows line ends, and TOML knows them.
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        report(Problem(file, None, None, f"the file is not TOML ({error})", "correct the line named"))
+        return Declaration(file)
+    for key in sorted(values.keys() - {"name", "label_kind", "labels", "modalities"}):
+        expected = "name, label_kind, labels or [modalities]"
+        report(Problem(file, None, key, "the key is not known", "remove it", expected=expected))
+    return Declaration(
+        file,
+        name=_name(file, values.get("name"), report),
+        label_kind=_label_kind(file, values.get("label_kind"), report),
+        labels=_labels(file, values.get("labels"), report),
+        modalities=_modalities(file, values.get("modalities"), report),
+    )
+
+
+def _name(file: Path, value: Any, report: Report) -> str | None:
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value
+    report(Problem(file, None, "name", f"the name is {value!r}", 'write name = "..."'))
+    return None
+
+
+def _label_kind(file: Path, value: Any, report: Report) -> LabelKind | None:
+    if value is None or value in ("single", "multi"):
+        return cast(LabelKind | None, value)
+    fix = 'write "single" if exactly one label holds, "multi" if any number may'
+    report(Problem(file, None, "label_kind", f"the label kind is {value!r}", fix, expected='"single" or "multi"'))
+    return None
+
+
+def _labels(file: Path, value: Any, report: Report) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = value if isinstance(value, list) else []
+    sound = names and all(isinstance(v, str) and v.strip() and v == v.strip() for v in names)
+    if sound and len(set(names)) == len(names):
+        return tuple(names)
+    fix = 'write labels = ["first", "second", ...], each once, without blanks around it'
+    report(Problem(file, None, "labels", f"the labels are {value!r}", fix))
+    return None
+
+
+def _modalities(file: Path, value: Any, report: Report) -> Mapping[str, ModalityKind] | None:
+    if value is None:
+        return None
+    kinds = value if isinstance(value, dict) else {}
+    for column in sorted(set(kinds) & set(RESERVED)):
+        report(Problem(file, None, column, "this column has a meaning of its own", "rename the column"))
+    if kinds and all(kind in ("text", "image") for kind in kinds.values()):
+        return {column: kind for column, kind in kinds.items() if column not in RESERVED}
+    fix = 'write a section [modalities] with one line per column, as in caption = "text"'
+    expected = '"text" or "image" for every column'
+    report(Problem(file, None, "modalities", f"the modalities are {value!r}", fix, expected=expected))
+    return None
+
+
+def settle_modalities(
+    declared: Declaration, table: Path, columns: Sequence[str], report: Report
+) -> Mapping[str, ModalityKind]:
+    """Modality -> kind of the columns that are really there; `text` and `image` if none are declared."""
+    wanted = GUESSED_MODALITIES if declared.modalities is None else declared.modalities
+    if declared.modalities is not None:
+        for column in (c for c in wanted if c not in columns):
+            came = f"the table has no such column; it has {', '.join(columns)}"
+            report(Problem(declared.file, None, column, came, f"add the column, or correct {DECLARATION}"))
+    present = {column: kind for column, kind in wanted.items() if column in columns}
+    if not present and declared.modalities is None:
+        came = f"there is no column `text` or `image`; there are {', '.join(columns)}"
+        fix = f"name a column `text` or `image`, or list the columns under [modalities] in {DECLARATION}"
+        report(Problem(table, None, None, came, fix))
+    return present
+
+
+def settle_labels(
+    declared: Declaration, table: Path, rows: Sequence[tuple[str, ...]], report: Report
+) -> tuple[tuple[str, ...], LabelKind]:
+    """(labels in order, label kind); where undeclared, guessed from every row's labels, and said so."""
+    seen = sorted({label for row in rows for label in row})
+    labels = declared.labels if declared.labels is not None else tuple(seen)
+    odd = sum(len(row) != 1 for row in rows)
+    kind: LabelKind = declared.label_kind or ("multi" if odd else "single")
+    guesses = []
+    if declared.labels is None:
+        guesses.append(f"the {len(labels)} labels are taken from the rows, in alphabetical order")
+    if declared.label_kind is None:
+        why = f"{odd} rows have none or several labels" if odd else "every row has one label"
+        guesses.append(f'the label kind is taken to be "{kind}", as {why}')
+    if guesses:
+        fix = f"declare label_kind and labels in {DECLARATION} to be sure"
+        report(Problem(table, None, "labels", "; ".join(guesses), fix, "warning"))
+    if not labels:
+        report(Problem(table, None, "labels", "no row has a label", "give the rows their labels"))
+    return labels, kind

@@ -1,0 +1,146 @@
+"""The fields of one row: id, split, labels, inputs, evidence. Each is checked, and every problem is reported."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from interplay.data.problems import Problem
+from interplay.data.sample import SPLITS, Evidence
+from interplay.data.table_rows import Report, Row
+
+SPLIT_NAMES = {**{name: name for name in SPLITS}, "dev": "val", "valid": "val", "validation": "val"}
+SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
+"""Of rows without a split column, by a hash of their id."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """One row of `file` while it is read; every reader reports what it finds and gives None or a part."""
+
+    file: Path
+    row: Row
+    report: Report
+
+    def problem(self, column: str | None, problem: str, fix: str, expected: str = "") -> None:
+        self.report(Problem(self.file, self.row.line, column, problem, fix, expected=expected))
+
+    def id(self) -> str | None:
+        value = self.row.fields.get("id")
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, str) and value.strip() and _is_unicode(value):
+            return value
+        self.problem("id", f"the id is {value!r}", "give every row an id of its own", "a name or a number")
+        return None
+
+    def split(self, sample_id: str, has_column: bool) -> str | None:
+        if not has_column:
+            return hashed_split(sample_id)
+        value = self.row.fields.get("split")
+        split = SPLIT_NAMES.get(value.strip().lower()) if isinstance(value, str) else None
+        if split is None:
+            fix = "correct it, or leave out the whole column to split by a hash of the ids"
+            self.problem("split", f"the split is {value!r}", fix, "train, val or test")
+        return split
+
+    def labels(self) -> tuple[str, ...] | None:
+        """The labels as they stand: a text is split at `|`, a list is taken item by item."""
+        value = self.row.fields.get("labels")
+        if isinstance(value, str):
+            names = [part.strip() for part in value.split("|") if part.strip()]
+        elif isinstance(value, list) and all(_is_name(v) for v in value):
+            names = [str(v) for v in value]
+        elif _is_name(value):
+            names = [str(value)]
+        else:
+            self.problem("labels", f"the labels are {value!r}", 'write them as "a|b" or ["a", "b"]')
+            return None
+        if len(set(names)) < len(names):
+            self.problem("labels", f"a label is there twice: {names}", "write every label once")
+        return tuple(dict.fromkeys(names))
+
+    def text(self, column: str) -> str | None:
+        value = self.row.fields.get(column)
+        if not isinstance(value, str):
+            came = "the text is missing" if value is None else f"the text is {value!r}"
+            self.problem(column, came, "write a text or remove the row", "a text")
+        elif not value.strip():
+            self.problem(column, "the text is empty or blank", "write a text or remove the row")
+        elif not _is_unicode(value):
+            self.problem(column, "the text holds half a surrogate pair", "write it as UTF-8, not as \\ud800")
+        else:
+            return value
+        return None
+
+    def image(self, column: str) -> Path | None:
+        """The picture's path. That it is there is checked; it is not opened."""
+        value = self.row.fields.get(column)
+        if not isinstance(value, str) or not value.strip() or "\0" in value or not _is_unicode(value):
+            came = "the picture's path is missing" if not value else f"the picture's path is {value!r}"
+            self.problem(column, came, "name a picture or remove the row", "a path relative to the table")
+            return None
+        if PurePath(value).is_absolute() or ".." in PurePath(value).parts:
+            fix = "keep pictures in the table's folder, or the table cannot be moved"
+            came = f"the path leaves the table's folder: {value}"
+            self.report(Problem(self.file, self.row.line, column, came, fix, "warning"))
+        return self.file.parent / value
+
+    def evidence(self, text: str) -> dict[str, Evidence]:
+        """Label -> evidence; spans count characters of the first text column."""
+        value = self.row.fields.get("evidence")
+        if value is None or value == "":
+            return {}
+        try:
+            value = json.loads(value) if isinstance(value, str) else value
+            return {label: _evidence(part, text) for label, part in value.items()}
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+            self.problem(
+                "evidence",
+                f"the evidence cannot be read ({error})",
+                "correct it or leave it out",
+                '{"label": {"words": [[start, end]], "cells": [[x0, y0, x1, y1]]}}',
+            )
+            return {}
+
+
+def hashed_split(sample_id: str) -> str:
+    """The split of a row that names none: the same for the same id, everywhere and for ever."""
+    number = int.from_bytes(hashlib.sha256(sample_id.encode()).digest()[:8]) / 2**64
+    if number < SHARES["train"]:
+        return "train"
+    return "val" if number < SHARES["train"] + SHARES["val"] else "test"
+
+
+def _is_name(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip()) and _is_unicode(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _evidence(part: Mapping[str, Any], text: str) -> Evidence:
+    if unknown := part.keys() - {"words", "cells"}:
+        raise ValueError(f"unknown key {sorted(unknown)[0]!r}")
+    words = tuple((_whole(a), _whole(b)) for a, b in part.get("words", ()))
+    if bad := [w for w in words if not 0 <= w[0] < w[1] <= len(text)]:
+        raise ValueError(f"the span {bad[0]} lies outside the text")
+    cells = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in part.get("cells", ()))
+    if odd := [c for c in cells if not (0 <= c[0] < c[2] <= 1 and 0 <= c[1] < c[3] <= 1)]:
+        raise ValueError(f"the cell {odd[0]} lies outside the picture")
+    return Evidence(words, cells)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a whole number")
+    return value

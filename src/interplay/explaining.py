@@ -1,0 +1,230 @@
+"""Explain one prediction: attributions of every expert, and the pairs that act together or back each other up."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from interplay.attribution.attribute import METHODS, Attribution, Request
+from interplay.attribution.target import Target
+from interplay.config import Config
+from interplay.data.sample import Sample
+from interplay.encoders.frozen import Encoded, Encoder, Part
+from interplay.errors import BadInput
+from interplay.features.store import encode_one, read_input
+from interplay.probing.candidates import candidate_players, ranking_experts
+from interplay.probing.game import Players, players_of, tokens_of
+from interplay.probing.pairs import Probe, probe_pairs
+from interplay.removal import Tokens
+from interplay.results import (
+    MIXTURE,
+    Explanation,
+    Feature,
+    Input,
+    Pair,
+    PairTable,
+    Provenance,
+    ValueFunction,
+    pair_rows,
+)
+from interplay.runs import Run
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One sample, ready to be explained: what was encoded, and what each position is to a person."""
+
+    sample: Sample
+    encoded: dict[str, Encoded]
+    parts: dict[str, list[Part]]
+    tokens: Tokens
+
+
+def prepare(run: Run, encoders: dict[str, Encoder], sample: Sample) -> Prepared:
+    """Encode a sample for a run. Raises BadInput if it lacks a modality or one of them holds no feature."""
+    encoded, parts = {}, {}
+    for modality, kind in run.card.modalities.items():
+        if modality not in sample.inputs:
+            raise BadInput(
+                f"sample {sample.id!r} has no {modality!r}",
+                expected=f"the inputs {', '.join(run.card.modalities)}",
+                fix="give one --input for each",
+            )
+        content = read_input(sample, modality, kind)
+        encoded[modality] = encode_one(encoders[modality], content)
+        parts[modality] = encoders[modality].parts(content)
+        if not encoded[modality].valid.any():
+            raise BadInput(f"{modality!r} of sample {sample.id!r} holds no feature", expected="at least one token")
+    tokens = tokens_of(run.model, tuple(e.features for e in encoded.values()), tuple(e.valid for e in encoded.values()))
+    return Prepared(sample, encoded, parts, tokens)
+
+
+def explain_sample(
+    run: Run,
+    encoders: dict[str, Encoder],
+    sample: Sample,
+    *,
+    config: Config | None = None,
+    target: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Explanation:
+    """Explain one prediction of a run.
+
+    Args:
+        config: settings of `removal` and `explain`; the run's own if None.
+        target: the label to explain; the most probable one if None.
+        progress: called with evaluations done and an upper bound of them.
+
+    Raises:
+        BadInput: for an unknown target, expert or attribution method, or an input that cannot be used.
+    """
+    config = config or run.config
+    prepared = prepare(run, encoders, sample)
+    with torch.inference_mode():
+        output = run.model.fuse(prepared.tokens)
+        probabilities = run.card.task.probabilities(output.logits)[0].tolist()
+    prediction = dict(zip(run.card.labels, probabilities, strict=True))
+    target = target or max(prediction, key=lambda label: prediction[label])
+    _refuse_unknown("target", target, run.card.labels)
+    _refuse_unknown("expert", config.explain.expert, [*run.model.experts_named, MIXTURE])
+    _refuse_unknown("rank_by", config.explain.rank_by, list(METHODS))
+    label = run.card.labels.index(target)
+
+    players = players_of(prepared.tokens)
+    attributions = _attributions(run, config, prepared.tokens, players, label)
+    importance = ranking_experts(attributions[config.explain.rank_by].scores)
+    limit = config.explain.candidates
+    probe = probe_pairs(
+        run.model,
+        run.card.task,
+        prepared.tokens,
+        label,
+        fill=config.removal.fill,
+        samples=config.explain.samples,
+        seed=config.seed,
+        candidates=lambda players, m: candidate_players(players, importance, m, limit),
+        progress=progress,
+    )
+    value = ValueFunction(on=config.explain.on, expert=config.explain.expert, fill=config.removal.fill)
+    return Explanation(
+        sample_id=sample.id,
+        inputs=_inputs(run, prepared),
+        prediction=prediction,
+        target=target,
+        truth=list(sample.labels) if sample.split else None,
+        value=value,
+        routing=dict(zip(run.model.experts_named, output.weights[0].tolist(), strict=True)),
+        features=_features(run, prepared, players),
+        attributions={
+            name: {expert: scores.tolist() for expert, scores in a.scores.items()} for name, a in attributions.items()
+        },
+        pairs=_pairs(probe, value),
+        more_pairs=[
+            PairTable(value=other, pairs=_pairs(probe, other))
+            for name in probe.names
+            if (other := value.model_copy(update={"expert": name})) != value
+        ],
+        evaluations=probe.evaluations,
+        notes=_notes(run, config, prepared, players, probe, attributions),
+        provenance=_provenance(run, config),
+    )
+
+
+def _refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise BadInput(f"unknown {what} {name!r}", expected=f"one of {', '.join(known)}")
+
+
+def _attributions(run: Run, config: Config, tokens: Tokens, players: Players, label: int) -> dict[str, Attribution]:
+    """Every method's scores of the players alone (positions that hold no feature are left out)."""
+    starts = np.concatenate([[0], np.cumsum(tokens.lengths)])
+    flat = starts[players.modality] + players.position
+    request = Request(run.model, tokens, Target((label,)), config.removal.fill, config.explain.ig_steps, config.seed)
+    out = {}
+    for name, method in METHODS.items():
+        result = method(request)
+        out[name] = replace(result, scores={expert: scores[flat] for expert, scores in result.scores.items()})
+    return out
+
+
+def _inputs(run: Run, prepared: Prepared) -> dict[str, Input]:
+    inputs = {}
+    for modality, kind in run.card.modalities.items():
+        content, cut = prepared.sample.inputs[modality], prepared.encoded[modality].truncated
+        if kind == "text":
+            inputs[modality] = Input(kind="text", text=str(content), truncated=cut)
+        else:
+            inputs[modality] = Input(kind="image", path=getattr(content, "name", str(content)))
+    return inputs
+
+
+def _features(run: Run, prepared: Prepared, players: Players) -> list[Feature]:
+    names = list(run.card.modalities)
+    features = []
+    for index, (m, position) in enumerate(zip(players.modality, players.position, strict=True)):
+        part = prepared.parts[names[m]][position]
+        features.append(Feature(index=index, modality=names[m], text=part.text, span=part.span, box=part.box))
+    return features
+
+
+def _pairs(probe: Probe, value: ValueFunction) -> list[Pair]:
+    index = range(len(probe.players))
+    return [row for block in probe.scores(value.on, value.expert) for row in pair_rows(block, index)]
+
+
+def _notes(
+    run: Run,
+    config: Config,
+    prepared: Prepared,
+    players: Players,
+    probe: Probe,
+    attributions: dict[str, Attribution],
+) -> list[str]:
+    """What a reader of the numbers must know."""
+    notes = []
+    for modality, one in prepared.encoded.items():
+        if one.truncated:
+            notes.append(f"The last {one.truncated} tokens of {modality} were cut off: the encoder takes no more.")
+    playing = {int(p) for block in probe.blocks for p in block.pairs.flat}
+    if len(playing) < len(players):
+        notes.append(
+            f"Pairs were formed among {len(playing)} of {len(players)} features, those most important to the experts "
+            f"by {config.explain.rank_by}; pairs of others were not looked at, which is not a score of 0."
+        )
+    trained = run.config.removal
+    if not trained.mask_aware:
+        notes.append(
+            "The model was never trained with features removed, so what it answers then, and the sign of pair scores, "
+            "can be arbitrary."
+        )
+    elif trained.fill != config.removal.fill:
+        notes.append(
+            f"Features were removed by fill {config.removal.fill!r}; the model was trained with {trained.fill!r}."
+        )
+    if config.removal.fill == "attention":
+        notes.append("Integrated gradients start from the mean token, since fill 'attention' has no value of its own.")
+    errors = attributions["integrated_gradients"].completeness_error
+    notes.append(f"Integrated gradients of the mixture miss completeness by {errors[MIXTURE]:+.2g} on the logit.")
+    return notes
+
+
+def _provenance(run: Run, config: Config) -> Provenance:
+    explain = config.explain
+    return Provenance(
+        run=run.name,
+        data=f"{run.origin.data} ({run.origin.data_hash})",
+        versions=run.origin.versions,
+        seed=config.seed,
+        model=run.config.fusion.kind,
+        encoders={m: run.config.encoder(m, kind).model for m, kind in run.card.modalities.items()},
+        settings={
+            "samples": explain.samples,
+            "candidates": explain.candidates,
+            "rank_by": explain.rank_by,
+            "ig_steps": explain.ig_steps,
+            "mask_aware": run.config.removal.mask_aware,
+            "preset": run.config.preset,
+            "training_seed": run.config.seed,
+        },
+    )

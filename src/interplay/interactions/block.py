@@ -1,0 +1,153 @@
+"""The block design: one background serves every pair of a block I x J."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from interplay.errors import GameError
+from interplay.interactions.draws import Moments, draw_backgrounds
+from interplay.interactions.formulas import delta, redundancy_gap
+from interplay.interactions.game import Game
+from interplay.results import PairScores
+
+SAMPLES = 64
+CHUNK = 8192  # coalitions held at once, so that the game can fill its batches
+
+
+def block_evaluations(rows: int, columns: int, samples: int) -> int:
+    """Most evaluations of `samples` backgrounds on a block: 1 + |I| + |J| + |I||J| each."""
+    return samples * (1 + rows) * (1 + columns)
+
+
+def block_pairs(
+    game: Game,
+    rows: Sequence[int] | np.ndarray,
+    columns: Sequence[int] | np.ndarray,
+    *,
+    samples: int | None = None,
+    budget: int | None = None,
+    seed: int = 0,
+    antithetic: bool = True,
+) -> PairScores:
+    """SII and redundancy gap of every pair of I x J, from backgrounds shared by the whole block [ours].
+
+    A background S is drawn over all players (`draw_backgrounds`: its law is right for every pair). The four values
+    of pair i, j are those of S with the bits of i and j set in the four ways. One of them is S itself, two are S
+    with one bit flipped - shared by all pairs of that row or column - and one has both flipped. So S costs
+    1 + |I| + |J| + |I||J| evaluations and gives one sample of every pair; pair by pair it would be 4 |I||J|.
+    Players outside the block are background only.
+
+    The scores are unbiased. Standard errors are the spread over independent draws (a background, or with
+    `antithetic` a background and its complement), for `interval` to turn into bounds. They say nothing of what no
+    draw has shown: a Delta that differs on few backgrounds can come out with a standard error of 0 that is wrong.
+    Errors of pairs of one block are correlated, since they share backgrounds.
+
+    Args:
+        game: its budget, if it has one, also holds here.
+        rows: players I, `columns`: players J; no player twice.
+        samples: backgrounds, even with `antithetic`; 64 unless told.
+        budget: instead of samples, the most evaluations this call may spend; as many whole draws as fit.
+        seed: of the backgrounds.
+        antithetic: evaluate every background with its complement.
+
+    Returns:
+        Scores of the |I||J| pairs, row by row. `evaluations` counts the coalitions new to the game. Standard errors
+        are NaN for a single draw.
+
+    Raises:
+        GameError: for a bad block, samples and budget both given, or a budget too small for one draw.
+
+    >>> game = Game(lambda coalitions: coalitions[:, [0, 2]].all(axis=1) * 2.0, players=4)
+    >>> scores = block_pairs(game, [0, 1], [2, 3], samples=8)
+    >>> scores.pairs.tolist()
+    [[0, 2], [0, 3], [1, 2], [1, 3]]
+    >>> scores.sii.tolist(), scores.redundancy_gap.tolist()  # players 0 and 2 are worth 2 together
+    ([2.0, 0.0, 0.0, 0.0], [-2.0, 0.0, 0.0, 0.0])
+    """
+    i, j = _checked_block(game, rows, columns)
+    copies = 2 if antithetic else 1
+    draws = _draws(game, block_evaluations(len(i), len(j), copies), samples, budget, copies)
+    backgrounds = draw_backgrounds(np.random.default_rng(seed), draws, game.players, antithetic=antithetic)
+    flips = _flips(game.players, i, j)
+    before = game.evaluations
+    sii, gap = Moments(), Moments()
+    step = max(1, max(CHUNK, game.batch_size) // (copies * flips.shape[0] * flips.shape[1]))
+    for start in range(0, draws, step):
+        s = backgrounds[start : start + step]
+        four = _four_values(game, s.reshape(-1, game.players), flips, i, j)
+        for moments, formula in ((sii, delta), (gap, redundancy_gap)):
+            scores = formula(*four)
+            # a background and its complement are one draw
+            moments.add(scores.reshape(len(s), copies, len(i) * len(j), *scores.shape[3:]).mean(axis=1))
+    return PairScores(
+        pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),
+        sii=sii.mean,
+        sii_se=sii.standard_error,
+        redundancy_gap=gap.mean,
+        redundancy_gap_se=gap.standard_error,
+        samples=np.full(len(i) * len(j), draws * copies),
+        evaluations=game.evaluations - before,
+        estimator="block-antithetic" if antithetic else "block",
+        seed=seed,
+    )
+
+
+def _flips(players: int, i: np.ndarray, j: np.ndarray) -> Bool[np.ndarray, "I1 J1 n"]:
+    """Bits to flip in a background: none or one of I, and none or one of J; index 0 is none."""
+    flips = np.zeros((1 + len(i), 1 + len(j), players), dtype=bool)
+    flips[1 + np.arange(len(i)), :, i] = True
+    flips[:, 1 + np.arange(len(j)), j] = True
+    return flips
+
+
+def _four_values(
+    game: Game, s: Bool[np.ndarray, "d n"], flips: Bool[np.ndarray, "I1 J1 n"], i: np.ndarray, j: np.ndarray
+) -> tuple[Float[np.ndarray, "d I J *V"], ...]:
+    """v(S), v(S+i), v(S+j), v(S+i+j) of every pair, where S stands for the background without i and j."""
+    coalitions = s[:, None, None, :] ^ flips
+    flat = game(coalitions.reshape(-1, game.players))
+    values = flat.reshape(*coalitions.shape[:3], *flat.shape[1:])  # (d, 1+I, 1+J, *V)
+    d = np.arange(len(s))[:, None, None]
+    a, b = 1 + np.arange(len(i)), 1 + np.arange(len(j))
+    # where i is in the background, flipping takes it out; where it is not, flipping puts it in
+    i_out, i_in = np.where(s[:, i], a, 0)[:, :, None], np.where(s[:, i], 0, a)[:, :, None]
+    j_out, j_in = np.where(s[:, j], b, 0)[:, None, :], np.where(s[:, j], 0, b)[:, None, :]
+    return values[d, i_out, j_out], values[d, i_in, j_out], values[d, i_out, j_in], values[d, i_in, j_in]
+
+
+def _draws(game: Game, cost: int, samples: int | None, budget: int | None, copies: int) -> int:
+    """How many draws to make, each of `copies` backgrounds and `cost` evaluations."""
+    if budget is None:
+        samples = SAMPLES if samples is None else samples
+        if samples < 1 or samples % copies:
+            kind = "an even number, since each background comes with its complement" if copies == 2 else "1 or more"
+            raise GameError(f"samples is {samples}", expected=kind)
+        return samples // copies
+    if samples is not None:
+        raise GameError("both samples and budget are given", expected="one of the two")
+    reach = budget if game.left is None else min(budget, game.left)
+    if reach < cost:
+        raise GameError(
+            f"a budget of {reach} evaluations does not reach for one draw of this block",
+            expected=f"at least {cost}, or {2 * cost} to have standard errors",
+            fix="raise the budget or take fewer candidates",
+        )
+    return reach // cost
+
+
+def _checked_block(
+    game: Game, rows: Sequence[int] | np.ndarray, columns: Sequence[int] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    i, j = np.asarray(rows), np.asarray(columns)
+    for name, array in (("rows", i), ("columns", j)):
+        if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+            raise GameError(f"{name} came as {array.dtype} {array.shape}", expected="at least one player's number")
+        for player in array[(array < 0) | (array >= game.players)][:1].tolist():
+            raise GameError(
+                f"player {player} of the {name} is not in the game", expected=f"players 0 to {game.players - 1}"
+            )
+    players, counts = np.unique(np.concatenate([i, j]), return_counts=True)
+    for player in players[counts > 1][:1].tolist():
+        raise GameError(f"player {player} is twice in the block", expected="each player once, in rows or in columns")
+    return i.astype(np.int64), j.astype(np.int64)

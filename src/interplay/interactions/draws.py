@@ -1,0 +1,58 @@
+"""Backgrounds under the law of SII, and running means of what they show."""
+
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+
+def draw_backgrounds(
+    rng: np.random.Generator, draws: int, players: int, *, antithetic: bool
+) -> Bool[np.ndarray, "draws copies n"]:
+    """Backgrounds over all n players that have the law of SII for every pair at once [ours].
+
+    Draw a level t ~ U(0, 1) and u_k ~ U(0, 1) for every player; S = {k : u_k < t}. Take any pair i, j out: of the
+    other n-2 players, s are in with probability C(n-2, s) t^s (1-t)^(n-2-s), and over t that integrates to
+    C(n-2, s) B(s+1, n-1-s) = 1 / (n-1). So |S without i, j| is uniform on 0..n-2, and by symmetry S without i, j is
+    uniform of its size: the law of METHOD 9, whichever pair is taken out, and whether or not i and j were in S.
+
+    Two refinements, both of which leave every draw's mean unbiased [ours]:
+
+    - antithetic: S comes with its complement, a set of level 1-t (copies = 2). What has odd order cancels in the
+      Delta of the two (METHOD 11); they are one draw, not two. S takes the levels below 1/2 and its complement
+      those above, so only the two together have the law.
+    - levels are spread evenly: one t in each of `draws` equal strata, in random order. The mean over draws then
+      varies no more than with independent t, while the spread between draws, from which a standard error is made,
+      is the same or larger: the standard error errs on the wide side.
+    """
+    strata = rng.permutation(draws)[:, None]
+    t = (strata + rng.random((draws, 1))) / draws
+    if antithetic:
+        t = t / 2
+    s = rng.random((draws, players)) < t
+    return np.stack([s, ~s], axis=1) if antithetic else s[:, None]
+
+
+@final
+class Moments:
+    """Mean and standard error over draws that come in chunks (Chan, Golub and LeVeque's update: no cancellation)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: np.ndarray = np.zeros(())
+        self._squares: np.ndarray = np.zeros(())  # sum of squared distances from the mean
+
+    def add(self, draws: Float[np.ndarray, "k *S"]) -> None:
+        k = len(draws)
+        mean = draws.mean(axis=0)
+        gap, total = mean - self.mean, self.count + k
+        self._squares = self._squares + ((draws - mean) ** 2).sum(axis=0) + gap**2 * (self.count * k / total)
+        self.mean = self.mean + gap * (k / total)
+        self.count = total
+
+    @property
+    def standard_error(self) -> Float[np.ndarray, "*S"]:
+        """Of the mean; NaN for fewer than two draws."""
+        if self.count < 2:
+            return np.full(self.mean.shape, np.nan)
+        return np.sqrt(self._squares / (self.count * (self.count - 1)))

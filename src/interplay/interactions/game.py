@@ -1,0 +1,199 @@
+"""A game: a value for every coalition of players, asked once each, counted and checked."""
+
+from collections.abc import Callable, Sequence
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from interplay.errors import GameError
+
+Value = Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m *V"]]
+"""Coalitions (m, n), True where the player is in -> one number each (m,), or several (m, *V)."""
+
+TOLERANCE = 1e-4  # single precision in batches of another size differs by far less
+
+
+@final
+class Game:
+    """A value function with its players: every distinct coalition is asked once, in batches, and remembered.
+
+    Args:
+        value: coalitions (m, n) -> values (m,) or (m, *V); any m, the same answer to the same coalition.
+        players: their number n.
+        batch_size: most coalitions in one call of `value`.
+        budget: most distinct coalitions ever asked; a request that would pass it raises `GameError` and asks
+            nothing. None is no limit.
+        progress: called with `evaluations` after every batch.
+        check: ask the first coalition of the first batch once more, in a batch of another size, and raise
+            `GameError` where the two answers differ by more than 1e-4 (1 + |value|): that finds dropout left
+            on and values that depend on batch mates. This one question is not counted in `evaluations`.
+
+    Whatever interrupts `value` passes through; batches answered before stay remembered, so asking again goes on.
+
+    >>> game = Game(lambda coalitions: coalitions.all(axis=1) * 3.0, players=2)
+    >>> game(np.array([[True, True], [True, False], [True, True]])).tolist()
+    [3.0, 0.0, 3.0]
+    >>> game.evaluations
+    2
+    """
+
+    def __init__(
+        self,
+        value: Value,
+        players: int,
+        *,
+        batch_size: int = 256,
+        budget: int | None = None,
+        progress: Callable[[int], None] | None = None,
+        check: bool = True,
+    ) -> None:
+        for name, number in (("players", players), ("batch_size", batch_size)):
+            if number < 1:
+                raise GameError(f"{name} is {number}", expected="at least 1")
+        if budget is not None and budget < 0:
+            raise GameError(f"the budget is {budget}", expected="0 or more evaluations, or None")
+        self.players, self.batch_size, self.budget = players, batch_size, budget
+        self._value, self._progress, self._check = value, progress, check
+        self._row: dict[bytes, int] = {}  # packed coalition -> row of _values
+        self._values: np.ndarray | None = None  # grows by doubling; None until the first answer
+
+    @property
+    def evaluations(self) -> int:
+        """Distinct coalitions asked so far."""
+        return len(self._row)
+
+    @property
+    def left(self) -> int | None:
+        """Evaluations left of the budget; None where there is none."""
+        return None if self.budget is None else self.budget - self.evaluations
+
+    def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m *V"]:
+        """Their values, float64; repeats and coalitions asked before cost nothing.
+
+        Raises:
+            GameError: for coalitions of other players, a budget that does not reach, or values that break the
+                contract (not one per coalition, not finite, another shape than before, not the same twice).
+        """
+        if coalitions.ndim != 2 or coalitions.shape[1] != self.players or coalitions.dtype != np.bool_:
+            raise GameError(
+                f"coalitions came as {coalitions.dtype} {coalitions.shape}",
+                expected=f"bool (m, {self.players}), one column per player",
+            )
+        keys = _keys(coalitions)
+        first: dict[bytes, int] = {}  # new coalitions, each at the place it is first seen
+        for place, key in enumerate(keys):
+            if key not in self._row:
+                first.setdefault(key, place)
+        if self.left is not None and len(first) > self.left:
+            raise GameError(
+                f"{len(first)} new evaluations were asked for and {self.left} of {self.budget} are left",
+                fix=f"raise the budget to {self.evaluations + len(first)} or draw fewer samples",
+            )
+        new_keys, places = list(first), list(first.values())
+        for start in range(0, len(places), self.batch_size):
+            stop = start + self.batch_size
+            self._remember(new_keys[start:stop], self._ask(coalitions[places[start:stop]]))
+            if self._progress is not None:
+                self._progress(self.evaluations)
+        if self._values is None:
+            return np.empty(0)  # nothing was ever asked
+        return self._values[np.fromiter(map(self._row.__getitem__, keys), np.intp, len(keys))]
+
+    def _ask(self, batch: np.ndarray) -> np.ndarray:
+        asked = batch.copy()  # the value function may write into what it is given
+        values = self._checked(self._value(batch), asked)
+        if self._check:
+            self._check = False
+            self._ask_again(asked, values[:1])
+        return values
+
+    def _ask_again(self, batch: np.ndarray, before: np.ndarray) -> None:
+        """Ask for the first coalition alone, or beside a copy of itself where it was alone before."""
+        again = batch[[0]] if len(batch) > 1 else batch[[0, 0]]
+        now = self._checked(self._value(again.copy()), again)[:1]
+        if now.shape != before.shape:
+            raise GameError(f"values changed shape from {before.shape[1:]} to {now.shape[1:]} per coalition")
+        gap = np.abs(now - before)
+        if (gap > TOLERANCE * (1 + np.abs(before))).any():
+            raise GameError(
+                f"the value of {_name(batch[0])} changed by {gap.max():.3g} when asked again in a batch of "
+                f"{len(again)} instead of {len(batch)}",
+                expected="the same value every time, whatever else is in the batch",
+                fix="put the model in evaluation mode and seed what it draws",
+            )
+
+    def _checked(self, answer: object, batch: np.ndarray) -> np.ndarray:
+        """The answer as float64 (m, *V), or the `GameError` that names what is wrong with it."""
+        try:
+            raw = np.asarray(answer)
+        except (TypeError, ValueError) as error:
+            raise GameError(f"the values are no array: {error}", expected="one number per coalition") from error
+        m = len(batch)
+        if raw.dtype.kind not in "biuf":
+            raise GameError(f"the values have type {raw.dtype}", expected="real numbers")
+        if raw.ndim == 0 or raw.shape[0] != m or raw.size == 0:
+            raise GameError(
+                f"{m} coalitions were answered with an array of shape {raw.shape}",
+                expected=f"({m},), or ({m}, ...) for several values each",
+            )
+        if self._values is not None and raw.shape[1:] != self._values.shape[1:]:
+            raise GameError(
+                f"values changed shape from {self._values.shape[1:]} to {raw.shape[1:]} per coalition",
+                expected="the same shape in every call",
+            )
+        values = raw.astype(np.float64)
+        bad = ~np.isfinite(values.reshape(m, -1)).all(axis=1)
+        if bad.any():
+            at = int(bad.argmax())
+            number = next(x for x in values[at].ravel() if not np.isfinite(x))
+            raise GameError(f"the value of {_name(batch[at])} is {number}", expected="finite values")
+        return values
+
+    def _remember(self, keys: list[bytes], values: np.ndarray) -> None:
+        used, need = len(self._row), len(self._row) + len(keys)
+        if self._values is None:
+            self._values = np.empty((max(need, 256), *values.shape[1:]))
+        if need > len(self._values):
+            grown = np.empty((max(need, 2 * len(self._values)), *values.shape[1:]))
+            grown[:used] = self._values[:used]
+            self._values = grown
+        self._values[used:need] = values
+        self._row.update(zip(keys, range(used, need), strict=True))
+
+
+def _keys(coalitions: np.ndarray) -> list[bytes]:
+    """One hashable key per coalition, eight players to the byte."""
+    packed = np.packbits(coalitions, axis=1)
+    width, data = packed.shape[1], packed.tobytes()
+    return [data[k : k + width] for k in range(0, len(data), width)]
+
+
+def _name(coalition: np.ndarray) -> str:
+    """A coalition in words: its size, and its players where they are few."""
+    members = np.flatnonzero(coalition).tolist()
+    who = f" {members}" if 0 < len(members) <= 10 else ""
+    return f"the coalition of {len(members)} of {len(coalition)} players{who}"
+
+
+def checked_pairs(pairs: Sequence[Sequence[int]] | np.ndarray, players: int) -> Int[np.ndarray, "P 2"]:
+    """Pairs as (P, 2) integers.
+
+    Raises:
+        GameError: for no pairs, a player outside the game, a player paired with itself, or a pair given twice
+            (i, j and j, i are the same pair).
+    """
+    array = np.asarray(pairs)
+    if array.size == 0:
+        raise GameError("there are no pairs", expected="at least one pair of players")
+    if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":
+        raise GameError(f"pairs came as {array.dtype} {array.shape}", expected="integers (P, 2)")
+    array = array.astype(np.int64)
+    for i, j in array[((array < 0) | (array >= players)).any(axis=1)][:1].tolist():
+        raise GameError(f"pair ({i}, {j}) is not in the game", expected=f"players 0 to {players - 1}")
+    for i, _ in array[array[:, 0] == array[:, 1]][:1].tolist():
+        raise GameError(f"player {i} is paired with itself", expected="two different players")
+    sorted_pairs, counts = np.unique(np.sort(array, axis=1), axis=0, return_counts=True)
+    for i, j in sorted_pairs[counts > 1][:1].tolist():
+        raise GameError(f"pair ({i}, {j}) is given twice", expected="each pair once, in either order")
+    return array

@@ -1,0 +1,136 @@
+"""The three models on one trunk: dense, i2moe and fl-i2moe (METHOD 2). All give the same FusionOutput."""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from interplay.config import Fill, FusionConfig
+from interplay.models.trunk import Expert, masked_mean
+from interplay.removal import Tokens, remove
+
+
+@dataclass(frozen=True)
+class FusionOutput:
+    """What every model returns.
+
+    Attributes:
+        logits: (B, C), the experts' logits summed with the routing weights.
+        expert_logits: (B, E, C).
+        expert_latents: (B, E, M D).
+        weights: (B, E) routing weights, summing to 1.
+        attention: per expert, per layer (B, H, T, T); empty unless asked for.
+    """
+
+    logits: Float[Tensor, "B C"]
+    expert_logits: Float[Tensor, "B E C"]
+    expert_latents: Float[Tensor, "B E L"]
+    weights: Float[Tensor, "B E"]
+    attention: list[list[Float[Tensor, "B H T T"]]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the data decides of a model's shape: modality -> encoder width and longest sequence; and the labels."""
+
+    widths: dict[str, int]
+    lengths: dict[str, int]
+    classes: int
+
+
+def expert_names(kind: str, modalities: list[str]) -> list[str]:
+    """unique_1 .. unique_M, synergy, redundancy (METHOD 3); the dense model's one expert is called fusion."""
+    return ["fusion"] if kind == "dense" else [*(f"unique_{m}" for m in modalities), "synergy", "redundancy"]
+
+
+@final
+class FusionModel(nn.Module):
+    """Encoder features in, class logits out.
+
+    dense and i2moe pool each modality to one vector before the experts; fl-i2moe gives them the sequences. Nothing
+    depends on batch mates, padding or order.
+
+    Attributes:
+        modalities: names, in the order of every per-modality tuple.
+        experts_named: the experts' names, in the order of every E axis.
+    """
+
+    def __init__(self, config: FusionConfig, shape: Shape) -> None:
+        super().__init__()
+        self.modalities = list(shape.widths)
+        self.experts_named = expert_names(config.kind, self.modalities)
+        self.pooled = config.kind != "fl-i2moe"
+        self.temperature = config.temperature
+        D, E = config.width, len(self.experts_named)
+        self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
+        for m, W in enumerate(shape.widths.values()):
+            self.register_buffer(f"mean_{m}", torch.zeros(W))
+        lengths = [1] * len(self.modalities) if self.pooled else list(shape.lengths.values())
+        # Built one after another from one stream of random numbers, so no two experts start alike [ours].
+        self.experts = nn.ModuleList(
+            Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes) for _ in range(E)
+        )
+        self.router = _router(D * len(self.modalities), E, config) if E > 1 else None
+
+    def set_means(self, means: list[Float[Tensor, " W"]]) -> None:
+        """Set the training set's mean token of each modality, in the encoder's width (the fill "mean")."""
+        for m, mean in enumerate(means):
+            self.get_buffer(f"mean_{m}").copy_(mean)
+
+    def project(self, features: tuple[Float[Tensor, "B _ _"], ...], valid: tuple[Bool[Tensor, "B _"], ...]) -> Tokens:
+        """Encoder features (B, T_m, W_m) -> tokens (B, T_m, D)."""
+        return Tokens(tuple(p(x) for p, x in zip(self.projections, features, strict=True)), valid)
+
+    def projected_means(self) -> tuple[Float[Tensor, " D"], ...]:
+        """The projection of each modality's mean token."""
+        return tuple(p(self.get_buffer(f"mean_{m}")) for m, p in enumerate(self.projections))
+
+    def remove(self, tokens: Tokens, keep: tuple[Bool[Tensor, "B _"], ...], fill: Fill) -> Tokens:
+        """`interplay.removal.remove` with this model's mean tokens."""
+        return remove(tokens, keep, fill, self.projected_means())
+
+    def fuse(self, tokens: Tokens, explicit: bool = False) -> FusionOutput:
+        """Tokens -> logits of every expert and their routed mixture; with `explicit`, attention weights too."""
+        seen = pool(tokens) if self.pooled else tokens
+        answers = [expert(seen, explicit) for expert in self.experts]
+        expert_logits = torch.stack([logits for logits, _, _ in answers], dim=1)
+        weights = self.route(tokens)
+        return FusionOutput(
+            logits=(weights.unsqueeze(-1) * expert_logits).sum(1),
+            expert_logits=expert_logits,
+            expert_latents=torch.stack([latent for _, latent, _ in answers], dim=1),
+            weights=weights,
+            attention=[attention for _, _, attention in answers] if explicit else [],
+        )
+
+    def route(self, tokens: Tokens) -> Float[Tensor, "B E"]:
+        """Routing weights: softmax at temperature tau of an MLP on the pooled, normalised tokens (METHOD 4)."""
+        if self.router is None:
+            return tokens.values[0].new_ones(tokens.values[0].shape[0], 1)
+        parts = [F.normalize(masked_mean(x, v), dim=-1) for x, v in zip(tokens.values, tokens.valid, strict=True)]
+        return (self.router(torch.cat(parts, dim=-1)) / self.temperature).softmax(-1)
+
+    def forward(
+        self, features: tuple[Float[Tensor, "B _ _"], ...], valid: tuple[Bool[Tensor, "B _"], ...]
+    ) -> FusionOutput:
+        return self.fuse(self.project(features, valid))
+
+
+def pool(tokens: Tokens) -> Tokens:
+    """One vector per modality, the mean of its valid tokens; not valid where no token is."""
+    values = tuple(masked_mean(x, v).unsqueeze(1) for x, v in zip(tokens.values, tokens.valid, strict=True))
+    return Tokens(values, tuple(v.any(dim=1, keepdim=True) for v in tokens.valid))
+
+
+def _router(width: int, experts: int, config: FusionConfig) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for depth in range(config.routing_layers):
+        layers += [
+            nn.Linear(width if depth == 0 else config.routing_hidden, config.routing_hidden),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+        ]
+    return nn.Sequential(*layers, nn.Linear(config.routing_hidden, experts))

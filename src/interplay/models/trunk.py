@@ -1,0 +1,101 @@
+"""The transformer trunk that one expert is (METHOD 3). Attention weights are returned on request, never kept."""
+
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from interplay.removal import Tokens
+
+
+@final
+class Attention(nn.Module):
+    """Multi-head self-attention in which what is not valid is never attended to."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], explicit: bool
+    ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T T"] | None]:
+        """Attend; with `explicit` also return the attention weights, in the graph of gradients."""
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mask = valid[:, None, None, :]
+        if not explicit:
+            mixed, weights = F.scaled_dot_product_attention(q, k, v, attn_mask=mask), None
+        else:
+            scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+            weights = scores.masked_fill(~mask, float("-inf")).softmax(-1)
+            mixed = weights @ v
+        return self.out(mixed.transpose(1, 2).flatten(2)), weights
+
+
+@final
+class Block(nn.Module):
+    """Pre-norm block: x += Drop(MHA(LN x)); x += Drop(MLP(LN x)), MLP D -> 2D -> D with GELU (METHOD 3)."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], explicit: bool
+    ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T T"] | None]:
+        mixed, weights = self.attention(self.norm_attention(x), valid, explicit)
+        x = x + self.dropout(mixed)
+        return x + self.dropout(self.mlp(self.norm_mlp(x))), weights
+
+
+@final
+class Expert(nn.Module):
+    """One interaction expert: blocks over all modalities' tokens, a mean per modality, one linear layer (METHOD 3).
+
+    Each modality brings one learned token of its own, its anchor, that is always there [ours]: a modality whose
+    features are all removed still has a latent, and v(nothing) is something the model was trained to answer.
+    Positions are coded per modality [ours], so that a prediction does not depend on how long the others are.
+    """
+
+    def __init__(self, lengths: list[int], width: int, layers: int, heads: int, dropout: float, classes: int) -> None:
+        super().__init__()
+        self.anchors = nn.Parameter(0.02 * torch.randn(len(lengths), width))
+        self.positions = nn.ParameterList(0.02 * torch.randn(T, width) for T in lengths)
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
+        self.head = nn.Linear(len(lengths) * width, classes)
+
+    def forward(
+        self, tokens: Tokens, explicit: bool = False
+    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B L"], list[Float[Tensor, "B H T T"]]]:
+        """Logits (B, C), latent (B, M D) and, with `explicit`, each layer's attention.
+
+        The axis T of the attention runs over anchor_1, tokens of modality 1, anchor_2, ...
+        """
+        B = tokens.values[0].shape[0]
+        pieces, masks = [], []
+        for m, (value, valid) in enumerate(zip(tokens.values, tokens.valid, strict=True)):
+            pieces += [self.anchors[m].expand(B, 1, -1), value + self.positions[m][: value.shape[1]]]
+            masks += [valid.new_ones(B, 1), valid]
+        x, valid = torch.cat(pieces, dim=1), torch.cat(masks, dim=1)
+        attention = []
+        for block in self.blocks:
+            x, weights = block(x, valid, explicit)
+            if weights is not None:
+                attention.append(weights)
+        sizes = [1 + T for T in tokens.lengths]
+        parts = zip(x.split(sizes, dim=1), valid.split(sizes, dim=1), strict=True)
+        latent = torch.cat([masked_mean(part, mask) for part, mask in parts], dim=-1)
+        return self.head(latent), latent, attention
+
+
+def masked_mean(x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B D"]:
+    """Mean over the valid positions; zeros where there is none."""
+    weight = valid.unsqueeze(-1).to(x.dtype)
+    return (x * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -1,0 +1,87 @@
+"""Remove features from a sample: the one operator behind baselines, probes, masking tests and training (METHOD 6).
+
+It works on projected tokens, so `mean` puts in the projection of the training set's mean token (projection is linear)
+and `zero` a vector of zeros; `attention` leaves the tokens be and takes them out of attention and pooling.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from interplay.config import Fill
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Projected features of a batch, one entry per modality in the model's order.
+
+    Attributes:
+        values: per modality (B, T_m, D).
+        valid: per modality (B, T_m) bool; what is not valid is never attended to nor pooled.
+    """
+
+    values: tuple[Float[Tensor, "B _ D"], ...]
+    valid: tuple[Bool[Tensor, "B _"], ...]
+
+    @property
+    def lengths(self) -> list[int]:
+        """T_m of each modality."""
+        return [v.shape[1] for v in self.valid]
+
+    def expand(self, B: int) -> "Tokens":
+        """One sample (batch of 1) seen as B copies, without copying."""
+        return Tokens(tuple(v.expand(B, -1, -1) for v in self.values), tuple(v.expand(B, -1) for v in self.valid))
+
+    def index(self, rows: slice | Tensor) -> "Tokens":
+        """Some samples of the batch."""
+        return Tokens(tuple(v[rows] for v in self.values), tuple(v[rows] for v in self.valid))
+
+
+def concatenate(batches: list[Tokens]) -> Tokens:
+    """Batches of equal lengths, one after another."""
+    modalities = range(len(batches[0].values))
+    return Tokens(
+        tuple(torch.cat([b.values[m] for b in batches]) for m in modalities),
+        tuple(torch.cat([b.valid[m] for b in batches]) for m in modalities),
+    )
+
+
+def remove(
+    tokens: Tokens, keep: tuple[Bool[Tensor, "B _"], ...], fill: Fill, means: tuple[Float[Tensor, " D"], ...]
+) -> Tokens:
+    """Remove the features where `keep` is False.
+
+    Args:
+        tokens: the batch, (B, T_m, D) per modality.
+        keep: per modality (B, T_m) bool.
+        fill: what stands in their place (METHOD 6).
+        means: per modality (D,), the projected mean token, used by the fill "mean".
+    """
+    if fill == "attention":
+        return Tokens(tokens.values, tuple(v & k for v, k in zip(tokens.valid, keep, strict=True)))
+    filled = []
+    for value, kept, mean in zip(tokens.values, keep, means, strict=True):
+        put = mean if fill == "mean" else torch.zeros_like(mean)
+        filled.append(torch.where(kept.unsqueeze(-1), value, put))
+    return Tokens(tuple(filled), tokens.valid)
+
+
+def draw_keep(
+    valid: tuple[Bool[Tensor, "B _"], ...], drop_modality: float, generator: torch.Generator | None = None
+) -> tuple[Bool[Tensor, "B _"], ...]:
+    """Which features mask-aware training keeps (METHOD 6) [ours].
+
+    Each sample keeps every feature with its own q ~ U(0, 1), so that all sizes are equally likely, the law the pair
+    scores ask about; a share `drop_modality` of the samples instead loses one modality whole and keeps the others
+    whole, which under the first law would hardly ever happen.
+    """
+    B, device = valid[0].shape[0], valid[0].device
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
+
+    q, whole = uniform(B, 1), uniform(B, 1) < drop_modality
+    lost = torch.randint(len(valid), (B, 1), generator=generator, device=device)
+    return tuple(torch.where(whole, lost != m, uniform(*v.shape) < q) for m, v in enumerate(valid))

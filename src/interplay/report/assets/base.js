@@ -1,0 +1,102 @@
+// Making elements, writing numbers and naming texts. Every file of this folder shares one function's scope.
+
+const SVG = "http://www.w3.org/2000/svg";
+const byId = (id) => document.getElementById(id);
+
+// The only way elements are made. Strings become text nodes, so no text of the data can become markup; the
+// names of tags and attributes never come from the data.
+function el(tag, attributes = {}, ...children) {
+  const node = tag.startsWith("svg:") ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
+    else if (name === "vars") for (const [key, v] of Object.entries(value)) node.style.setProperty(key, v);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+// ---- numbers ----
+
+const MINUS = "−";
+
+// As many decimals as the interval deserves: one figure of it, two where it starts with a 1.
+function decimalsFor(value, spread) {
+  const size = spread > 0 ? spread : Math.abs(value) / 100;
+  if (!(size > 0)) return 2;
+  const exponent = Math.floor(Math.log10(size));
+  const lead = size / 10 ** exponent;
+  return Math.min(6, Math.max(0, (lead < 1.95 ? 1 : 0) - exponent));
+}
+
+function fixed(value, digits) {
+  const text = Math.abs(value) >= 1e6 ? Math.abs(value).toExponential(2) : Math.abs(value).toFixed(digits);
+  return (value < 0 && Number(text) !== 0 ? MINUS : "") + text;
+}
+
+function signed(value, digits) {
+  const text = fixed(value, digits);
+  return value > 0 && Number(text) !== 0 ? `+${text}` : text;
+}
+
+// A raw score: three significant figures.
+function plain(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size < 1e-3 || size >= 1e5 ? size.toExponential(1) : String(Number(size.toPrecision(3)));
+  return (value < 0 ? MINUS : "") + text;
+}
+
+// "+3.2 ± 0.4"; what is missing says n/a, for missing is not 0.
+function scoreText(score) {
+  if (score.value === null) return "n/a";
+  if (score.half === null) return `${signed(score.value, decimalsFor(score.value, 0))} ± n/a`;
+  const digits = decimalsFor(score.value, score.half);
+  return `${signed(score.value, digits)} ± ${fixed(score.half, digits)}`;
+}
+
+const percent = (share) => {
+  const text = (100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0);
+  return `${share > 0 && Number(text) === 0 ? "<0.1" : text}%`;
+};
+const count = (number) => number.toLocaleString("en-US");
+const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
+
+// ---- texts ----
+
+// Characters that draw nothing or turn the writing direction of what follows.
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff]/u;
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/gu;
+
+const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+
+// Text as it runs, except that characters which would turn their neighbours around are spelled out.
+const running = (text) => text.replace(TURNING, code);
+
+// A text that shows nothing at all is spelled out, so that it can be seen and pointed at.
+function visible(text) {
+  const characters = Array.from(text);
+  const seen = characters.some((c) => !HIDDEN.test(c) && c.trim() !== "");
+  if (seen) return running(text);
+  return characters.slice(0, 4).map((c) => (c === " " ? "␣" : code(c))).join("") || "⟨empty⟩";
+}
+
+// At most `limit` characters, with the start and the end kept.
+function shorten(text, limit) {
+  if (text.length <= limit) return text;
+  const head = Array.from(text.slice(0, 2 * limit));
+  if (text.length <= 2 * limit && head.length <= limit) return text;
+  const tail = Array.from(text.slice(-2 * limit));
+  return `${head.slice(0, Math.ceil(limit * 0.7)).join("")}…${tail.slice(-Math.floor(limit * 0.2)).join("")}`;
+}
+
+// Marks that tokenizers put on pieces of words.
+function unmarked(piece) {
+  const bare = piece.replace(/^##/u, "").replace(/^[ĠĊ▁]+/u, "").replace(/<\/w>$/u, "");
+  return bare === "" ? piece : bare;
+}
+
+// Names inside sentences are set apart, so that a right-to-left word does not reorder the numbers beside it.
+const apart = (text) => `\u2068${text}\u2069`;
+const quoted = (text) => `“${apart(text)}”`;

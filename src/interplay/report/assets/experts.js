@@ -1,0 +1,110 @@
+// One row per expert: its role, its routing weight and where it looks, by the chosen attribution method.
+
+const METHODS = {
+  integrated_gradients: "Integrated gradients",
+  grad_rollout: "Grad × rollout",
+  attention_rollout: "Attention rollout",
+  random: "Random (control)",
+};
+
+const methodName = (method) => (Object.hasOwn(METHODS, method) ? METHODS[method] : method.replaceAll("_", " "));
+
+function roleOf(expert) {
+  if (expert === "mixture") return ["Mixture", "All experts added up by their routing weights: the model's own answer"];
+  if (expert === "synergy") return ["Synergy", "Evidence that is there only when modalities are taken together"];
+  if (expert === "redundancy") return ["Redundancy", "Evidence that the modalities each carry as well"];
+  if (expert.startsWith("unique_")) {
+    const who = shorten(visible(expert.slice("unique_".length)), 40);
+    return [`Unique: ${who}`, `Evidence of the ${apart(who)} alone`];
+  }
+  if (expert === "fusion" || expert === "dense") return ["Fusion", "One fusion of all modalities, not split into roles"];
+  return [shorten(visible(expert), 60), "An expert without a named role"];
+}
+
+class Experts {
+  constructor(root, opened, options) {
+    Object.assign(this, { root, opened, options });
+    const order = ["integrated_gradients", "grad_rollout", "attention_rollout"];
+    const have = [...opened.attributions.keys()];
+    this.methods = [...order.filter((m) => have.includes(m)), ...have.filter((m) => !order.includes(m) && m !== "random"), ...have.filter((m) => m === "random")];
+    if (!this.methods.includes(options.method)) options.method = this.methods[0];
+    this.rows = el("div", { class: "experts" });
+    const radios = this.methods.map((method) =>
+      el("label", {},
+        el("input", { type: "radio", name: "method", value: method, checked: options.method === method, on: { change: () => this.choose(method) } }),
+        el("span", {}, methodName(method))),
+    );
+    root.replaceChildren(
+      el("div", { class: "bar" }, el("h2", { id: "experts-title" }, "Experts"),
+        radios.length ? el("fieldset", { class: "segments" }, el("legend", { class: "hush" }, "Attribution method"), radios) : null),
+      el("p", { class: "lede" }, "What each expert is asked to find, how much the model relies on it here, and where it looks. A role is what training asks for, not a proof."),
+      this.rows,
+      el("p", { class: "caption" }, "Scores keep their raw scale. Shading is scaled within each expert and modality, for drawing only: from the lowest to the highest score, or, where scores change sign, symmetrically about 0, with what counts against hatched and dotted. Shades cannot be compared between rows; the numbers can."),
+    );
+    this.draw();
+  }
+
+  choose(method) {
+    this.options.method = method;
+    this.draw();
+  }
+
+  draw() {
+    const by = this.opened.attributions.get(this.options.method) || new Map();
+    const all = new Set([...this.opened.routing.keys(), ...[...this.opened.attributions.values()].flatMap((m) => [...m.keys()])]);
+    all.delete("mixture");
+    const experts = this.opened.routing.size > 1 || by.has("mixture") ? ["mixture", ...all] : [...all];
+    this.rows.replaceChildren(...experts.map((expert) => this.row(expert, by.get(expert))));
+  }
+
+  row(expert, scores) {
+    const [name, role] = roleOf(expert);
+    const weight = this.opened.routing.get(expert);
+    const bar = weight === undefined ? null
+      : el("div", { class: "weight" }, el("span", { class: "track", "aria-hidden": "true" }, el("span", { vars: { "--share": weight } })), el("b", {}, percent(weight)), el("small", {}, "routing weight"));
+    const usable = scores && scores.length === this.opened.features.length;
+    const panels = usable ? this.opened.modalities.map((modality) => this.mini(modality, scores))
+      : el("p", { class: "empty" }, this.methods.length ? `${methodName(this.options.method)} was not computed for this expert.` : "No attributions were computed.");
+    return el("article", { class: "expert", "data-expert": expert },
+      el("div", { class: "about" }, el("h3", {}, el("bdi", {}, name)), el("p", {}, role), bar),
+      el("div", { class: "looks" }, panels));
+  }
+
+  mini(modality, scores) {
+    const panel = panelOf(modality, false);
+    const own = modality.features.map((f) => scores[f.at]);
+    const scale = scaleFor(own);
+    modality.features.forEach((f, n) => {
+      const node = panel.nodes.get(f.at);
+      node.classList.add(scale.signed ? (own[n] < 0 ? "neg" : "pos") : "seq");
+      node.classList.toggle("faint", scale.of(own[n]) < FAINT);
+      node.style.setProperty("--heat", scale.of(own[n]).toFixed(3));
+    });
+    const note = el("figcaption", {});
+    const rest = topFeatures(modality, own);
+    note.replaceChildren(...rest);
+    const point = (event) => {
+      const node = event.target.closest("[data-at]");
+      const f = node && this.opened.features[Number(node.dataset.at)];
+      note.replaceChildren(...(f ? [el("span", { class: "best" }, f.phrase, " ", el("b", {}, plain(scores[f.at]))), " raw score"] : rest));
+    };
+    const on = { pointerover: point, pointerleave: () => note.replaceChildren(...rest) };
+    return el("figure", { class: `look of-${modality.kind}`, "aria-label": `${modality.name}: attribution`, on }, panel.node, note);
+  }
+}
+
+// For drawing only: 0 to 1 from lowest to highest, or the size against the largest where scores change sign.
+function scaleFor(own) {
+  const low = own.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = own.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (low < 0) {
+    const most = Math.max(high, -low);
+    return { signed: true, of: (v) => Math.abs(v) / most };
+  }
+  return { signed: false, of: (v) => (high > low ? (v - low) / (high - low) : 0) };
+}
+
+function topFeatures(modality, own) {
+  const order = own.map((_, n) => n).sort((a, b) => Math.abs(own[b]) - Math.abs(own[a])).slice(0, 3);
+  return order.map((n) => el("span", { class: "best" }, el("bdi", {}, modality.features[n].label), " ", el("b", {}, plain(own[n]))));
+}

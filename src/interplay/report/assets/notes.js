@@ -1,0 +1,143 @@
+// The headline sentence, whether the prediction is right, how to read the numbers, and where they come from.
+
+// ---- the headline ----
+
+// The strongest pair that stands out, in words; or that none does. Returns nodes.
+function summary(opened, table) {
+  const { pairs } = table;
+  if (!pairs.length) return ["No pairs were scored for this prediction."];
+  const [link] = table.strongest("synergy", 1, true);
+  const [backup] = table.strongest("redundancy", 1, true);
+  if (!link && !backup) {
+    const told = pairs.some((pair) => pair.sii.half !== null || pair.gap.half !== null);
+    const why = told ? "every 95% interval includes 0 or is missing" : "no pair has an interval";
+    return [`No pair stands out at this budget of ${plural(opened.raw.evaluations, "evaluation")}: ${why}.`];
+  }
+  const value = `on the ${table.value.on} of ${quoted(shorten(visible(opened.raw.target), 60))}`;
+  const say = (found, verb, name) => [
+    `${upper(opened.features[found.pair.i].phrase)} and ${opened.features[found.pair.j].phrase} ${verb}: `,
+    el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
+    ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${table.value.expert} expert`}.`,
+  ];
+  if (link) return say(link, link.against ? "act together against it" : "act together", "SII");
+  return say(backup, "back each other up", "redundancy gap");
+}
+
+// Among very many pairs one that excludes 0 is no surprise: says so unless the strongest one would still be there
+// after Bonferroni's correction. The tail of the normal law is at most sqrt(2 / pi) / z exp(-z^2 / 2) on both sides.
+function chance(table) {
+  const [found] = [...table.strongest("synergy", 1, true), ...table.strongest("redundancy", 1, true)];
+  if (!found || found.score.half === 0) return null;
+  const z = (Z * Math.abs(found.score.value)) / found.score.half;
+  const expected = ((table.pairs.length * Math.sqrt(2 / Math.PI)) / z) * Math.exp((-z * z) / 2);
+  return expected < 0.05 ? null : el("b", { class: "doubt" }, `Among ${plural(table.pairs.length, "pair")} an interval this clear can arise by chance. `);
+}
+
+const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+// ---- prediction and truth ----
+
+// One label where probabilities add up to 1; otherwise every label at one half or more, or the likeliest.
+function predictedLabels(prediction) {
+  if (!prediction.length) return [];
+  const sum = prediction.reduce((s, [, p]) => s + p, 0);
+  const over = prediction.filter(([, p]) => p >= 0.5);
+  return (Math.abs(sum - 1) < 1e-3 || !over.length ? prediction.slice(0, 1) : over).map(([label]) => label);
+}
+
+function verdictOf(prediction, truth) {
+  if (truth === null) return { mark: "", word: "Truth not known", text: "" };
+  const said = predictedLabels(prediction);
+  const list = (labels) => (labels.length ? labels.map((l) => quoted(shorten(visible(l), 40))).join(", ") : "no label");
+  const hit = said.filter((label) => truth.includes(label));
+  if (hit.length === said.length && hit.length === truth.length) return { mark: "right", word: "Right", text: `the truth is ${list(truth)}` };
+  if (!hit.length) return { mark: "wrong", word: "Wrong", text: `the truth is ${list(truth)}` };
+  return { mark: "partly", word: "Partly right", text: `the truth is ${list(truth)}` };
+}
+
+function predictionBox(opened) {
+  const { raw, prediction } = opened;
+  const said = predictedLabels(prediction);
+  const rows = prediction.map(([label, p]) => {
+    const tags = [];
+    if (label === raw.target) tags.push(el("span", { class: "tag" }, "explained"));
+    if (raw.truth && raw.truth.includes(label)) tags.push(el("span", { class: "tag true" }, "true label"));
+    return el("li", { class: said.includes(label) ? "said" : "" },
+      el("span", { class: "name" }, el("bdi", {}, shorten(visible(label), 60)), tags),
+      el("span", { class: "track", "aria-hidden": "true" }, el("span", { vars: { "--share": p } })),
+      el("b", {}, percent(p)));
+  });
+  const verdict = verdictOf(prediction, raw.truth);
+  const few = rows.slice(0, 5);
+  const rest = rows.slice(5);
+  return el("div", { class: "prediction" },
+    el("h2", {}, "Prediction"),
+    el("ul", { class: "labels" }, few),
+    rest.length ? el("details", {}, el("summary", {}, `${count(rest.length)} more labels`), el("ul", { class: "labels" }, rest)) : null,
+    el("p", { class: `verdict ${verdict.mark}` }, el("b", {}, verdict.word), verdict.text ? `: ${verdict.text}` : ""));
+}
+
+function fillHero(root, opened, table) {
+  const { raw } = opened;
+  root.replaceChildren(
+    el("div", { class: "headline" },
+      el("p", { class: "eyebrow" }, el("span", {}, "Sample "), el("bdi", {}, shorten(visible(raw.sample_id), 80))),
+      el("h1", { id: "summary" }, summary(opened, table)),
+      el("p", { class: "basis" }, chance(table), `${upper(table.name)} · ${plural(table.pairs.length, "pair")} scored · ${plural(raw.evaluations, "evaluation")} spent`)),
+    predictionBox(opened));
+}
+
+function fillNotes(root, raw) {
+  root.hidden = raw.notes.length === 0;
+  root.replaceChildren(el("h2", {}, "Know before reading"), el("ul", {}, raw.notes.map((note) => el("li", { dir: "auto" }, shorten(running(note), 2000)))));
+}
+
+// ---- how to read ----
+
+const FILLS = {
+  mean: "A removed feature is replaced by the training set's mean token",
+  zero: "A removed feature is replaced by zeros",
+  attention: "A removed feature is dropped from attention and pooling",
+};
+const LEVELS = {
+  feature: "Features are removed behind the frozen encoders: this explains the fusion, and each token still carries something of its neighbours",
+  input: "Words and pixels are removed before the encoders: this explains the whole model",
+};
+
+function fillReading(root, opened, table) {
+  const { value, pairs } = table;
+  const chance = Math.round(pairs.length * 0.05);
+  const card = (title, ...text) => el("div", { class: "tip" }, el("h3", {}, title), text.map((t) => el("p", {}, t)));
+  root.replaceChildren(
+    el("h2", { id: "reading-title" }, "How to read this"),
+    el("div", { class: "tips" },
+      card("Acting together: SII", `The Shapley interaction index asks how much more two features move the ${value.on} together than each does alone, averaged over backgrounds of the other features. Above 0 they need each other; below 0 they do less together than apart, or act together against the label.`),
+      card("Backing each other up: redundancy gap", "Above 0 where each feature alone moves the value the same way, the joint effect is less than the sum, and removing both hurts: each is a spare for the other. Below 0 the pair works only together. A pair with a negative SII and a positive gap is drawn as redundancy only."),
+      card("The interval", `± is 1.96 standard errors: a 95% interval for one pair taken alone.${chance ? ` Of ${count(pairs.length)} pairs about ${count(chance)} would exclude 0 by chance, so trust wide margins more than narrow ones.` : ""} n/a is missing, never 0. ± 0 means that all samples agreed, or that the score is exact.`),
+      card("What the model was asked", `The ${value.on} of ${quoted(shorten(visible(opened.raw.target), 60))} from the ${table.value.expert === "mixture" ? "mixture of experts" : `${apart(shorten(value.expert, 60))} expert`}. ${FILLS[value.fill]}. ${LEVELS[value.level]}.`)));
+}
+
+// ---- provenance ----
+
+function fillProvenance(root, opened, table, details) {
+  const { raw } = opened;
+  const from = raw.provenance;
+  const pairs = (object) => Object.entries(object).map(([k, v]) => `${k} ${v === null ? "none" : v}`).join(" · ");
+  const value = table.value;
+  const lines = [
+    ...Object.entries(details),
+    ["Sample", raw.sample_id],
+    ["Value", `${value.on} of ${value.expert}, fill ${value.fill}, ${value.level} level`],
+    ["Evaluations", count(raw.evaluations)],
+    ["Seed", String(from.seed)],
+    ["Run", from.run],
+    ["Data", from.data],
+    ["Model", from.model],
+    ["Encoders", pairs(from.encoders)],
+    ["Settings", pairs(from.settings)],
+    ["Versions", pairs(from.versions)],
+    ["Schema", raw.schema],
+  ];
+  root.replaceChildren(el("h2", { id: "provenance-title" }, "Where this comes from"),
+    el("dl", {}, lines.filter(([, text]) => text !== "").map(([name, text]) => el("div", {}, el("dt", {}, shorten(visible(name), 60)), el("dd", { dir: "auto" }, shorten(running(text), 2000))))));
+}

@@ -1,0 +1,150 @@
+// What the person sees of a modality: its running text cut into tokens, or its picture under a grid of patches.
+// The evidence stage uses them large and live; the experts' rows use them small and still.
+
+const FAINT = 0.12; // below this share of the scale a negative score is not marked as one, or noise would be all dots
+
+// A list of parts: strings between tokens, and {feature, text} for tokens. Every feature appears exactly once.
+function textParts(modality) {
+  const { text, features } = modality;
+  const spanned = features.filter((f) => text && f.span && f.span[1] > f.span[0] && f.span[0] < text.length);
+  const loose = features.filter((f) => !spanned.includes(f));
+  const parts = [];
+  let end = 0;
+  const between = (from, to) => {
+    if (to > from) parts.push(running(shorten(text.slice(from, to).join(""), 400)));
+  };
+  for (const f of [...spanned].sort((a, b) => a.span[0] - b.span[0] || a.span[1] - b.span[1])) {
+    const start = Math.max(end, f.span[0]);
+    const stop = Math.min(text.length, f.span[1]);
+    between(end, start);
+    // Several pieces may share one character (the bytes of an emoji): the later ones show a mark of their own.
+    parts.push({ feature: f, text: stop > start ? shorten(visible(text.slice(start, stop).join("")), 120) : "▫" });
+    end = Math.max(end, stop);
+  }
+  const rest = text && spanned.length ? text.slice(end).join("") : "";
+  if (!spanned.length && text && !features.length) parts.push(running(shorten(text.join(""), 4000)));
+  loose.forEach((f) => parts.push({ feature: f, text: f.label, chip: true }, " "));
+  return { parts, rest: running(shorten(rest, 600)) };
+}
+
+function textPanel(modality, live) {
+  const { parts, rest } = textParts(modality);
+  const steps = [[24, "huge"], [48, "large"], [120, "medium"], [Infinity, "small"]];
+  const [, size] = steps.find(([most]) => modality.features.length <= most);
+  const nodes = new Map();
+  const children = parts.map((part) => {
+    if (typeof part === "string") return part;
+    const attributes = { class: part.chip ? "token chip" : "token", "data-at": part.feature.at };
+    if (live) Object.assign(attributes, { role: "button", tabindex: -1, "aria-pressed": "false" });
+    if (part.text === "▫") attributes["aria-label"] = `piece of ${part.feature.phrase}`;
+    const node = el("span", attributes, part.text);
+    nodes.set(part.feature.at, node);
+    return node;
+  });
+  if (rest.trim()) children.push(el("span", { class: modality.truncated ? "rest cut" : "rest" }, rest));
+  const body = el("p", { class: `text ${live ? size : modality.features.length > 48 ? "mini long" : "mini"}`, dir: "auto" }, children);
+  return { node: body, nodes };
+}
+
+function picturePanel(modality, live) {
+  const { picture, features } = modality;
+  const ratio = picture ? picture.width / picture.height : 1;
+  const frame = el("div", { class: picture ? "frame" : "frame blank", vars: { "--ratio": ratio } });
+  if (picture && picture.uri.startsWith("data:image/")) {
+    const alt = live ? `The picture of ${modality.name}` : "";
+    frame.append(el("img", { src: picture.uri, alt, width: picture.width, height: picture.height, draggable: "false" }));
+  }
+  const nodes = new Map();
+  for (const f of features) {
+    const attributes = { class: "patch", "data-at": f.at };
+    if (live) Object.assign(attributes, { role: "button", tabindex: -1, "aria-pressed": "false", "aria-label": f.phrase });
+    const node = el("div", attributes);
+    const [x0, y0, x1, y1] = f.box || loosePlace(f);
+    Object.assign(node.style, {
+      left: `${100 * x0}%`,
+      top: `${100 * y0}%`,
+      width: `${100 * (x1 - x0)}%`,
+      height: `${100 * (y1 - y0)}%`,
+    });
+    nodes.set(f.at, node);
+    frame.append(node);
+  }
+  if (live) axes(frame, features);
+  return { node: frame, nodes, ratio };
+}
+
+// A patch without a box gets a cell of a square board, in order: better than not being there.
+function loosePlace(f) {
+  const side = Math.ceil(Math.sqrt(f.modality.features.length));
+  const [x, y] = [f.order % side, Math.floor(f.order / side)];
+  return [x / side, y / side, (x + 1) / side, (y + 1) / side];
+}
+
+// Row and column numbers around the picture, so that "row 2, column 3" can be found by eye.
+function axes(frame, features) {
+  const rows = new Map();
+  const columns = new Map();
+  for (const f of features) {
+    if (!f.place || !f.box) return;
+    rows.set(f.place[0], (f.box[1] + f.box[3]) / 2);
+    columns.set(f.place[1], (f.box[0] + f.box[2]) / 2);
+  }
+  const step = (marks) => Math.ceil(marks.size / 16);
+  const draw = (marks, name, side) => {
+    for (const [number, middle] of marks) {
+      if ((number - 1) % step(marks)) continue;
+      const mark = el("span", { class: `axis ${name}`, "aria-hidden": "true" }, String(number));
+      mark.style[side] = `${100 * middle}%`;
+      frame.append(mark);
+    }
+  };
+  draw(rows, "row", "top");
+  draw(columns, "column", "left");
+}
+
+const panelOf = (modality, live) => (modality.kind === "text" ? textPanel(modality, live) : picturePanel(modality, live));
+
+// One tab stop for a whole panel; arrows walk through its features. Hundreds of tab stops would trap a keyboard.
+function rove(panel, modality) {
+  const order = modality.features.map((f) => panel.nodes.get(f.at)).filter(Boolean);
+  if (!order.length) return;
+  order[0].tabIndex = 0;
+  panel.node.addEventListener("keydown", (event) => {
+    const at = order.indexOf(event.target);
+    if (at < 0) return;
+    const next = nextFeature(event.key, at, order, modality);
+    if (next === null) return;
+    event.preventDefault();
+    order[at].tabIndex = -1;
+    order[next].tabIndex = 0;
+    order[next].focus();
+  });
+}
+
+function nextFeature(key, at, order, modality) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+  if (step) return Math.min(order.length - 1, Math.max(0, at + step));
+  if (key === "Home") return 0;
+  if (key === "End") return order.length - 1;
+  const down = { ArrowDown: 1, ArrowUp: -1 }[key];
+  if (!down) return null;
+  if (modality.kind === "text") return nearestLine(at, down, order);
+  const place = modality.features[at].place;
+  if (!place) return Math.min(order.length - 1, Math.max(0, at + down));
+  const found = modality.features.findIndex((f) => f.place[0] === place[0] + down && f.place[1] === place[1]);
+  return found < 0 ? null : found;
+}
+
+// The token nearest to this one on the line above or below.
+function nearestLine(at, down, order) {
+  const here = order[at].getBoundingClientRect();
+  let best = null;
+  for (let n = at + down; n >= 0 && n < order.length; n += down) {
+    const box = order[n].getBoundingClientRect();
+    if (Math.abs(box.top - here.top) < here.height / 2) continue;
+    if (best && Math.abs(box.top - best.top) > here.height / 2) break;
+    const off = Math.abs(box.left - here.left);
+    if (!best || off < best.off) best = { n, off, top: box.top };
+  }
+  return best ? best.n : null;
+}

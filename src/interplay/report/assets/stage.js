@@ -1,0 +1,258 @@
+// The evidence stage: panels, links, and what lights up when a word, a patch or a pair is pointed at.
+
+class Stage {
+  constructor(root, opened, options) {
+    this.root = root;
+    this.opened = opened;
+    this.options = options; // {table, kind, links, sureOnly}; kept from one explanation to the next
+    this.pinned = null; // {at} or {pair}
+    this.hovered = null;
+    this.links = [];
+    this.build();
+    this.resize = new ResizeObserver(() => this.layOut());
+    this.resize.observe(this.board);
+    this.redraw();
+  }
+
+  get table() {
+    return this.opened.tables[Math.min(this.options.table, this.opened.tables.length - 1)];
+  }
+
+  // ---- building, once per explanation ----
+
+  build() {
+    const { modalities } = this.opened;
+    const texts = modalities.filter((m) => m.kind === "text");
+    const images = modalities.filter((m) => m.kind === "image");
+    const columns = texts.length && images.length ? [texts, images] : [modalities.slice(0, 1), modalities.slice(1)];
+    this.panels = new Map();
+    this.nodes = new Map();
+    const [left, right] = columns.map((own, column) =>
+      el("div", { class: own.filter((m) => m.kind === "image").length > 1 ? "column several" : "column" }, own.map((modality) => this.buildPanel(modality, column))),
+    );
+    this.gutter = el("div", { class: "gutter" });
+    this.svg = el("svg:svg", { class: "wires", "aria-hidden": "true" });
+    this.pills = el("ul", { class: "pills", "aria-label": "Strongest pairs" });
+    const alone = !columns[1].length ? " alone" : texts.length && images.length ? "" : " even";
+    this.board = el("div", { class: `board${alone}`, on: this.listeners() }, left, this.gutter, right, this.svg, this.pills);
+    this.readout = el("div", { class: "readout", role: "status", "aria-live": "polite" });
+    this.empty = el("p", { class: "empty", hidden: true });
+    this.root.replaceChildren(
+      el("div", { class: "bar" }, el("h2", { id: "evidence-title" }, "Evidence"), this.toolbar()),
+      el("div", { class: "boardbox" }, this.board),
+      this.empty,
+      this.readout,
+      legend(),
+    );
+  }
+
+  buildPanel(modality, column) {
+    const panel = panelOf(modality, true);
+    for (const [at, node] of panel.nodes) this.nodes.set(at, node);
+    rove(panel, modality);
+    const what = modality.kind === "text" ? plural(modality.features.length, "token") : plural(modality.features.length, "patch", "patches");
+    const cut = modality.truncated ? `, ${plural(modality.truncated, "more token")} not read by the encoder` : "";
+    const blank = modality.kind === "image" && !modality.picture ? ", picture not supplied" : "";
+    const head = el("h3", {}, el("bdi", {}, shorten(modality.name, 60)), el("small", {}, `${what}${cut}${blank}`));
+    const label = `${modality.name}: arrow keys move, Enter pins, Escape lets go`;
+    const box = el("div", { class: `panel of-${modality.kind}`, role: "group", "aria-label": label, vars: { "--ratio": panel.ratio || 1 } }, head, panel.node);
+    this.panels.set(modality.name, { box: panel.node, node: panel.node, column });
+    return box;
+  }
+
+  toolbar() {
+    const { options } = this;
+    const kinds = [["synergy", "Synergy"], ["redundancy", "Redundancy"], ["both", "Both"]];
+    const radios = kinds.map(([value, name]) =>
+      el("label", {},
+        el("input", { type: "radio", name: "kind", value, checked: options.kind === value, on: { change: () => this.set({ kind: value }) } }),
+        el("span", {}, value === "both" ? null : sample(value), name)),
+    );
+    const number = el("output", {}, String(options.links));
+    const onLinks = (event) => {
+      number.textContent = event.target.value;
+      this.set({ links: Number(event.target.value) });
+    };
+    const tables = this.opened.tables.map((table, n) => el("option", { value: n, selected: table === this.table }, table.name));
+    const pick = el("select", { id: "table", on: { change: (event) => this.set({ table: Number(event.target.value) }) } }, tables);
+    return el("div", { class: "toolbar" },
+      el("fieldset", { class: "segments" }, el("legend", { class: "hush" }, "Kind of pair"), radios),
+      el("label", { class: "field" }, "Links",
+        el("input", { id: "links", type: "range", min: 1, max: 10, value: options.links, on: { input: onLinks } }), number),
+      el("label", { class: "field" },
+        el("input", { id: "sure", type: "checkbox", checked: options.sureOnly, on: { change: (event) => this.set({ sureOnly: event.target.checked }) } }),
+        "Only intervals that exclude 0"),
+      el("label", { class: "field" }, "Value", pick),
+    );
+  }
+
+  set(change) {
+    Object.assign(this.options, change);
+    if ("table" in change) {
+      this.pinned = this.hovered = null;
+      this.root.dispatchEvent(new CustomEvent("table", { bubbles: true }));
+    }
+    this.redraw();
+  }
+
+  // ---- links ----
+
+  redraw() {
+    const { kind, links, sureOnly } = this.options;
+    const kinds = kind === "both" ? ["synergy", "redundancy"] : [kind];
+    this.links = kinds.flatMap((k) => this.table.strongest(k, links, sureOnly));
+    for (const link of this.links) {
+      link.ends = [link.pair.i, link.pair.j].map((at) => {
+        const { modality } = this.opened.features[at];
+        const panel = this.panels.get(modality.name);
+        return { at, node: this.nodes.get(at), text: modality.kind === "text", column: panel.column, panel: panel.node };
+      });
+      const name = KINDS[link.kind].short;
+      const label = `${link.kind}${link.against ? " against" : ""}: ${this.pairPhrase(link.pair)}: ${name} ${scoreText(link.score)}`;
+      link.pill = el("button", { type: "button", class: `pill ${link.kind}${link.against ? " against" : ""}`, "aria-label": label, "aria-pressed": "false" },
+        sample(link.kind), el("span", { class: "what" }, name), el("span", {}, scoreText(link.score)));
+      link.item = el("li", { class: link.score.sure ? "" : "unsure" }, link.pill);
+    }
+    this.pills.replaceChildren(...this.links.map((link) => link.item));
+    this.pills.hidden = !this.links.length; // an empty list has no items to announce
+    this.empty.hidden = this.links.length > 0;
+    this.empty.textContent = this.links.length ? "" : nothingToDraw(this.table, this.options);
+    this.layOut();
+    this.paint();
+  }
+
+  layOut() {
+    if (!this.board.isConnected) return;
+    for (const panel of this.panels.values()) {
+      const patch = panel.node.querySelector(".patch");
+      panel.node.classList.toggle("roomy", patch !== null && patch.offsetWidth >= 54);
+    }
+    const dim = new Set(this.links.filter((link) => link.wire && link.wire.classList.contains("dim")));
+    routeWires(this.board, this.gutter, this.svg, this.links);
+    for (const link of dim) link.wire.classList.add("dim");
+  }
+
+  pairPhrase(pair) {
+    return `${this.opened.features[pair.i].phrase} and ${this.opened.features[pair.j].phrase}`;
+  }
+
+  // ---- pointing ----
+
+  listeners() {
+    const target = (event) => {
+      const pill = event.target.closest(".pill");
+      if (pill) return { pair: this.links.find((link) => link.pill === pill).pair };
+      const node = event.target.closest("[data-at]");
+      return node && this.board.contains(node) ? { at: Number(node.dataset.at) } : null;
+    };
+    const enter = (event) => this.hover(target(event));
+    const leave = () => this.hover(null);
+    return {
+      pointerover: enter,
+      pointerleave: leave,
+      focusin: enter,
+      focusout: leave,
+      click: (event) => this.pin(target(event)),
+      keydown: (event) => {
+        if (event.key === "Escape") {
+          this.hovered = null;
+          this.pin(null);
+        } else if ((event.key === "Enter" || event.key === " ") && event.target.dataset.at) {
+          event.preventDefault();
+          this.pin(target(event));
+        }
+      },
+    };
+  }
+
+  hover(what) {
+    if (same(what, this.hovered)) return;
+    this.hovered = what;
+    this.paint();
+  }
+
+  pin(what) {
+    this.pinned = same(what, this.pinned) ? null : what;
+    this.paint();
+  }
+
+  // What is looked at: a feature, a pair, or a pinned feature together with the one pointed at.
+  focus() {
+    const { pinned, hovered } = this;
+    if (pinned && hovered && "at" in pinned && "at" in hovered) {
+      const pair = this.table.partnersOf(pinned.at).get(hovered.at);
+      if (pair) return { at: pinned.at, pair };
+    }
+    return hovered || pinned || {};
+  }
+
+  paint() {
+    const look = this.focus();
+    const pinnedAt = this.pinned && "at" in this.pinned ? this.pinned.at : -1;
+    const ends = new Set(look.pair ? [look.pair.i, look.pair.j] : []);
+    const pairs = look.at === undefined ? null : this.table.partnersOf(look.at);
+    for (const f of this.opened.features) {
+      const node = this.nodes.get(f.at);
+      const on = f.at === look.at || ends.has(f.at);
+      node.classList.toggle("on", on);
+      if (node.hasAttribute("aria-pressed")) node.setAttribute("aria-pressed", String(f.at === pinnedAt));
+      const others = pairs && f.at !== look.at && (pairs.has(f.at) || f.modality !== this.opened.features[look.at].modality);
+      warm(node, others ? pairs.get(f.at) || null : undefined, this.table, this.options);
+    }
+    for (const link of this.links) {
+      const { pair } = link;
+      const related = look.at !== undefined ? pair.i === look.at || pair.j === look.at : !look.pair || pair === look.pair;
+      link.wire.classList.toggle("dim", !related);
+      link.item.classList.toggle("dim", !related);
+      link.pill.setAttribute("aria-pressed", String(Boolean(this.pinned && this.pinned.pair === pair)));
+      if (look.at === undefined && !look.pair) for (const end of link.ends) end.node.classList.add("linked");
+    }
+    fillReadout(this.readout, this.opened, this.table, this.options, look);
+  }
+
+  // From outside: pins one pair and brings the stage into view.
+  show(pair) {
+    this.pinned = { pair };
+    this.hovered = null;
+    this.paint();
+    this.board.scrollIntoView({ block: "nearest" });
+  }
+
+  close() {
+    this.resize.disconnect();
+  }
+}
+
+const same = (a, b) => a === b || Boolean(a && b && a.at === b.at && a.pair === b.pair);
+
+// A short stretch of the kind's line: solid for synergy, dashed for redundancy.
+function sample(kind) {
+  return el("svg:svg", { class: `sample ${kind}`, viewBox: "0 0 22 8", "aria-hidden": "true" }, el("svg:path", { d: "M1 4H21" }));
+}
+
+// Heat of one feature: undefined takes it away, null marks a pair that is missing.
+function warm(node, pair, table, options) {
+  node.classList.remove("pos", "neg", "missing", "weak", "faint", "backup", "by-gap", "linked");
+  delete node.dataset.value;
+  if (pair === undefined) return;
+  const which = options.kind === "redundancy" ? "gap" : "sii";
+  const s = pair === null ? null : pair[which];
+  if (s === null || s.value === null) {
+    node.classList.add("missing");
+    return;
+  }
+  const heat = Math.abs(s.value) / (table.max[which] || 1);
+  node.classList.add(s.value < 0 ? "neg" : "pos");
+  node.classList.toggle("by-gap", which === "gap");
+  node.classList.toggle("faint", heat < FAINT);
+  node.style.setProperty("--heat", heat.toFixed(3));
+  if (options.sureOnly && !s.sure) node.classList.add("weak");
+  else node.dataset.value = signed(s.value, decimalsFor(s.value, s.half || 0));
+  if (options.kind === "both" && pair.gap.sure && pair.gap.value > 0) node.classList.add("backup");
+}
+
+function nothingToDraw(table, { kind, sureOnly }) {
+  if (!table.pairs.length) return "No pairs were scored under this value.";
+  const what = kind === "both" ? "pair" : `${kind} pair`;
+  return sureOnly ? `No ${what} has an interval that excludes 0 under this value.` : `No ${what} to draw under this value.`;
+}

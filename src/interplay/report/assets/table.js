@@ -1,0 +1,142 @@
+// Every pair as a sortable table, and the two downloads. Rows are written a page at a time: 320 words by 196 patches
+// are 62,720 rows, and no browser should lay them all out.
+
+const FIRST_ROWS = 12;
+const MORE_ROWS = 100;
+
+class PairList {
+  constructor(root, opened, stage, index) {
+    Object.assign(this, { root, opened, stage, index, shown: FIRST_ROWS });
+    this.sort = { column: "sii", down: true };
+    this.build();
+  }
+
+  get table() {
+    return this.stage.table;
+  }
+
+  // The columns of features are named by modality where all pairs are of the same two.
+  columns() {
+    const { features } = this.opened;
+    const side = (end) => {
+      const names = new Set(this.table.pairs.map((pair) => features[pair[end]].modality.name));
+      return names.size === 1 ? shorten([...names][0], 40) : end === "i" ? "first feature" : "second feature";
+    };
+    return [
+      { key: "i", name: side("i"), of: (pair) => pair.i },
+      { key: "j", name: side("j"), of: (pair) => pair.j },
+      { key: "sii", name: "SII", of: (pair) => pair.sii.value, size: true, score: true },
+      { key: "gap", name: "Redundancy gap", of: (pair) => pair.gap.value, score: true },
+      { key: "samples", name: "Samples", of: (pair) => pair.samples, number: true },
+    ];
+  }
+
+  build() {
+    const total = this.table.pairs.length;
+    const get = (kind, name) => el("button", { type: "button", id: `get-${kind}`, on: { click: () => this.download(kind) } }, name);
+    this.body = el("tbody");
+    this.head = el("tr");
+    this.more = el("button", { type: "button", id: "more", on: { click: () => this.showMore() } });
+    this.told = el("p", { class: "aside", "aria-live": "polite" });
+    const grid = el("div", { class: "tablebox", tabindex: 0, role: "region", "aria-label": "Pairs" },
+      el("table", {}, el("caption", { class: "hush" }, "Pairs with their scores; the buttons in the header sort"), el("thead", {}, this.head), this.body));
+    this.root.replaceChildren(
+      el("div", { class: "bar" }, el("h2", { id: "pairs-title" }, "All pairs"),
+        el("div", { class: "toolbar" }, get("json", "Download JSON"), get("csv", "Download CSV"))),
+      total ? grid : el("p", { class: "empty" }, "No pairs were scored for this prediction."),
+      total ? el("div", { class: "under-table" }, this.told, this.more) : "",
+    );
+    this.order();
+  }
+
+  order() {
+    const { column, down } = this.sort;
+    const columns = this.columns();
+    const { of, size } = columns.find((c) => c.key === column);
+    const key = (pair) => {
+      const value = of(pair);
+      return value === null ? null : size && down ? Math.abs(value) : value;
+    };
+    // Missing comes last whichever way one sorts.
+    this.sorted = this.table.pairs.map((pair) => [key(pair), pair]).sort(([a], [b]) => {
+      if (a === null || b === null) return (a === null) - (b === null);
+      return down ? b - a : a - b;
+    }).map(([, pair]) => pair);
+    this.head.replaceChildren(...columns.map((c) => {
+      const on = c.key === column;
+      const button = el("button", { type: "button", "data-sort": c.key, on: { click: () => this.sortBy(c.key) } },
+        el("bdi", {}, c.name), el("span", { class: "arrow", "aria-hidden": "true" }, on ? (down ? "▾" : "▴") : ""));
+      return el("th", { scope: "col", class: c.score || c.number ? "number" : null, "aria-sort": on ? (down ? "descending" : "ascending") : "none" }, button);
+    }));
+    this.body.replaceChildren();
+    this.fill();
+  }
+
+  sortBy(column) {
+    const again = this.sort.column === column;
+    this.sort = { column, down: again ? !this.sort.down : column !== "i" && column !== "j" };
+    this.order();
+    this.head.querySelector(`[data-sort="${column}"]`).focus();
+  }
+
+  showMore() {
+    this.shown += MORE_ROWS;
+    this.fill();
+  }
+
+  fill() {
+    const from = this.body.children.length;
+    this.body.append(...this.sorted.slice(from, this.shown).map((pair) => this.row(pair)));
+    const total = this.sorted.length;
+    const now = Math.min(this.shown, total);
+    this.told.textContent = `${count(now)} of ${plural(total, "pair")}, ${this.table.name}`;
+    this.more.hidden = now >= total;
+    this.more.textContent = `Show ${count(Math.min(MORE_ROWS, total - now))} more`;
+  }
+
+  row(pair) {
+    const [one, other] = [this.opened.features[pair.i], this.opened.features[pair.j]];
+    const several = this.opened.modalities.length > 2;
+    const cell = (f, child) => el("td", {}, child, several ? el("small", {}, ` ${shorten(f.modality.name, 24)}`) : null);
+    const show = el("button", { type: "button", class: "link", title: "Show this pair in the evidence", on: { click: () => this.stage.show(pair) } }, el("bdi", {}, one.label));
+    const scored = (which) => el("td", { class: `number${pair[which].sure ? " sure" : ""}` }, whisker(pair[which], this.table.max[which], which), el("span", { class: "value" }, scoreText(pair[which])));
+    return el("tr", {}, cell(one, show), cell(other, el("bdi", {}, other.label)), scored("sii"), scored("gap"), el("td", { class: "number" }, count(pair.samples)));
+  }
+
+  download(kind) {
+    const { raw } = this.opened;
+    const text = kind === "json" ? originalJson(raw) : pairsCsv(this.opened, this.index.columns);
+    const type = kind === "json" ? "application/json" : "text/csv;charset=utf-8";
+    const address = URL.createObjectURL(new Blob([text], { type }));
+    const name = raw.sample_id.replace(/[^\w.-]+/gu, "_").replace(/^[._]+/u, "").slice(0, 80) || "sample";
+    el("a", { href: address, download: `${name}.${kind}` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10000);
+  }
+}
+
+// Text that a spreadsheet would take for a formula gets an apostrophe; numbers are our own and stay numbers.
+function csvCell(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return String(value);
+  const safe = /^ *[=+\-@\t\r\n＝＋－＠]/u.test(value) ? `'${value}` : value;
+  return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+// The same columns as interplay.report.tables.pairs_csv writes.
+function pairsCsv(opened, columns) {
+  const { raw } = opened;
+  const lines = [columns.map(csvCell).join(",")];
+  const end = (at) => {
+    const { modality, raw: text, place } = opened.features[at];
+    return [at, modality.name, text, ...(place || [null, null])];
+  };
+  for (const { value, pairs } of opened.tables) {
+    const head = [raw.sample_id, raw.target, value.on, value.expert, value.fill, value.level];
+    for (const { n, i, j, samples, sii, gap } of pairs) {
+      const columnsOf = value === raw.value ? raw.pairs : raw.more_pairs.find((t) => t.value === value).pairs;
+      const errors = [columnsOf.sii_se[n], columnsOf.redundancy_gap_se[n]];
+      lines.push([...head, ...end(i), ...end(j), sii.value, errors[0], gap.value, errors[1], samples].map(csvCell).join(","));
+    }
+  }
+  return `${lines.join("\r\n")}\r\n`;
+}

@@ -1,0 +1,183 @@
+"""One self-contained HTML file that shows why a model decided.
+
+The file asks for nothing from anywhere: style, script, pictures and data lie inside it, and its own
+Content-Security-Policy forbids the rest. Data travels as JSON in blocks the browser does not run; the script writes
+it with `textContent` and attributes only, so no text of a sample can become markup.
+"""
+
+import base64
+import errno
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from PIL import Image, features
+
+from interplay.errors import BadInput, DiskFullError
+from interplay.results import Explanation, Pair
+from interplay.report.tables import CSV_COLUMNS, grid_places
+
+Pictures = Mapping[str, Mapping[str, Image.Image]]
+
+# The script is these files in this order, inside one function.
+SCRIPTS = (
+    "base.js",
+    "model.js",
+    "panels.js",
+    "wires.js",
+    "stage.js",
+    "readout.js",
+    "experts.js",
+    "table.js",
+    "notes.js",
+    "main.js",
+)
+PICTURE_SIDE = 768
+LOSSLESS_SIDE = 256  # pictures up to this side are small enough to keep every pixel
+PAIR_COLUMNS = ("i", "j", "sii", "sii_se", "redundancy_gap", "redundancy_gap_se", "samples")
+
+
+def render_page(
+    explanations: Sequence[Explanation],
+    pictures: Pictures,
+    *,
+    title: str = "Interplay",
+    details: Mapping[str, str] | None = None,
+) -> str:
+    """The page as text.
+
+    Args:
+        explanations: what to show, in this order; the page opens on the first.
+        pictures: sample id -> modality -> the picture its boxes refer to; one that is missing is drawn blank.
+        title: the page's title.
+        details: lines about the whole page, name -> text, shown beside the provenance.
+
+    Raises:
+        BadInput: there is nothing to show.
+    """
+    if not explanations:
+        raise BadInput("there is no explanation to show", expected="at least one", fix="explain a sample first")
+    style, script = _asset("page.css"), _script()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_source(style)}; script-src {_source(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    index = {
+        "samples": [{"id": e.sample_id, "target": e.target} for e in explanations],
+        "details": dict(details or {}),
+        "columns": CSV_COLUMNS,
+    }
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        _asset("template.html.j2")
+    )
+    return template.render(
+        title=title,
+        policy=policy,
+        style=Markup(style),
+        script=Markup(script),
+        index=embed(index),
+        blocks=[embed(_block(e, pictures.get(e.sample_id, {}))) for e in explanations],
+    )
+
+
+def write_page(
+    explanations: Sequence[Explanation],
+    pictures: Pictures,
+    path: str | Path,
+    *,
+    title: str = "Interplay",
+    details: Mapping[str, str] | None = None,
+) -> Path:
+    """Writes `render_page` to a file: the whole page or nothing. Returns the path.
+
+    Raises:
+        BadInput: there is nothing to show.
+        DiskFullError: the disk has no room; the file is as it was before.
+    """
+    path = Path(path)
+    page = render_page(explanations, pictures, title=title, details=details)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        # The browser hashes the script with \n line ends; a platform's own would break the policy.
+        part.write_text(page, encoding="utf-8", newline="\n")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"no room on the disk for {path} ({len(page) / 1e6:.1f} MB)") from error
+        raise
+    return path
+
+
+def embed(value: object) -> Markup:
+    """The value as JSON that is safe inside a script block: pure ASCII, without `<`, `>` or `&`.
+
+    >>> print(embed("</script>"))
+    "\\u003c/script\\u003e"
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _block(explanation: Explanation, pictures: Mapping[str, Image.Image]) -> dict[str, Any]:
+    """One explanation for the page: its JSON with the pairs as columns, which is a third of the size."""
+    plain = explanation.model_dump(mode="json", by_alias=True, exclude={"pairs", "more_pairs"})
+    plain["pairs"] = _columns(explanation.pairs)
+    plain["more_pairs"] = [
+        {"value": table.value.model_dump(mode="json"), "pairs": _columns(table.pairs)}
+        for table in explanation.more_pairs
+    ]
+    return {
+        "explanation": plain,
+        "places": grid_places(explanation.features),
+        "pictures": {modality: _picture(picture) for modality, picture in pictures.items()},
+    }
+
+
+def _columns(pairs: Sequence[Pair]) -> dict[str, list[float | int | None]]:
+    return {name: [getattr(pair, name) for pair in pairs] for name in PAIR_COLUMNS}
+
+
+def _picture(picture: Image.Image) -> dict[str, str | int]:
+    """The picture as a data URI, encoded anew (nothing but pixels survives) and at most PICTURE_SIDE wide or high."""
+    if picture.has_transparency_data:
+        seen = picture.convert("RGBA")
+        pixels = Image.new("RGB", seen.size, "white")
+        pixels.paste(seen, mask=seen.getchannel("A"))
+    else:
+        pixels = Image.new("RGB", picture.size)  # a new image: no EXIF, no profile
+        pixels.paste(picture.convert("RGB"))
+    width, height = pixels.size
+    pixels.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    kind = "webp" if features.check("webp") else "png"
+    buffer = io.BytesIO()
+    pixels.save(
+        buffer, kind, **({"quality": 90, "lossless": max(pixels.size) <= LOSSLESS_SIDE} if kind == "webp" else {})
+    )
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return {"uri": f"data:image/{kind};base64,{data}", "width": width, "height": height}
+
+
+def _asset(name: str) -> str:
+    return files("interplay.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    parts = "\n".join(_asset(name) for name in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{parts}\n}})();\n'
+    assert "</script" not in script and "<!--" not in script, "the script would end its own element"
+    return script
+
+
+def _source(text: str) -> str:
+    """The Content-Security-Policy source of exactly this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

@@ -1,0 +1,69 @@
+"""The pairs of an explanation as CSV. The page's download button writes the same columns (assets/table.js)."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from interplay.results import Explanation, Feature, PairTable
+
+CSV_COLUMNS = (
+    *("sample_id", "target", "value_on", "value_expert", "fill", "level"),
+    *("i", "modality_i", "feature_i", "row_i", "column_i"),
+    *("j", "modality_j", "feature_j", "row_j", "column_j"),
+    *("sii", "sii_se", "redundancy_gap", "redundancy_gap_se", "samples"),
+)
+
+# A spreadsheet takes a cell that starts so for a formula; the full-width forms count as well.
+FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def guard(text: str) -> str:
+    """The text, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+
+
+def tables_of(explanation: Explanation) -> list[PairTable]:
+    """The main pair table and then the others, alike."""
+    return [PairTable(value=explanation.value, pairs=explanation.pairs), *explanation.more_pairs]
+
+
+def pairs_csv(explanation: Explanation) -> str:
+    """Every pair of every value function, a row each; a missing score is an empty cell, never 0.
+
+    Rows and columns of patches count from 1, as on the page; they are empty where the boxes form no grid.
+    """
+    places = grid_places(explanation.features)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(CSV_COLUMNS)
+    for table in tables_of(explanation):
+        value = table.value
+        head = (explanation.sample_id, explanation.target, value.on, value.expert, value.fill, value.level)
+        for pair in table.pairs:
+            ends: list[str | int] = []
+            for at in (pair.i, pair.j):
+                feature = explanation.features[at]
+                row, column = places.get(at, ("", ""))
+                ends += [at, guard(feature.modality), guard(feature.text or ""), row, column]
+            scores = (pair.sii, pair.sii_se, pair.redundancy_gap, pair.redundancy_gap_se)
+            writer.writerow((*map(guard, head), *ends, *("" if s is None else repr(s) for s in scores), pair.samples))
+    return out.getvalue()
+
+
+def grid_places(features: Sequence[Feature]) -> dict[int, tuple[int, int]]:
+    """Position in `features` -> (row, column) of its patch, from 1, for modalities whose boxes form a grid.
+
+    Boxes form a grid when few distinct tops and lefts explain them all: at most 4 cells for each box.
+    """
+    by_modality: dict[str, dict[int, tuple[float, float]]] = {}
+    for at, feature in enumerate(features):
+        if feature.box is not None:
+            corner = (round(feature.box[0], 4), round(feature.box[1], 4))
+            by_modality.setdefault(feature.modality, {})[at] = corner
+    places: dict[int, tuple[int, int]] = {}
+    for corners in by_modality.values():
+        lefts = {x: n for n, x in enumerate(sorted({x for x, _ in corners.values()}), 1)}
+        tops = {y: n for n, y in enumerate(sorted({y for _, y in corners.values()}), 1)}
+        if len(lefts) * len(tops) <= 4 * len(corners):
+            places |= {at: (tops[y], lefts[x]) for at, (x, y) in corners.items()}
+    return places

@@ -1,0 +1,112 @@
+"""Stored features as batches: padded to the longest of the batch, with masks that say so."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import lightning as L
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from interplay.data.sample import Sample
+from interplay.features.store import Features
+from interplay.task import Task
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B samples.
+
+    Attributes:
+        features: per modality (B, T_m, W_m), zeros where padded.
+        valid: per modality (B, T_m) bool, False where padded.
+        target: (B, C) indicators.
+    """
+
+    features: tuple[Float[Tensor, "B _ _"], ...]
+    valid: tuple[Bool[Tensor, "B _"], ...]
+    target: Float[Tensor, "B C"]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on another device."""
+        return Batch(
+            tuple(f.to(device) for f in self.features),
+            tuple(v.to(device) for v in self.valid),
+            self.target.to(device),
+        )
+
+
+Item = tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor]
+
+
+class FeatureSet(Dataset[Item]):
+    """Samples of one split with their stored features, modality by modality in the model's order."""
+
+    def __init__(self, samples: Sequence[Sample], stores: Mapping[str, Features], task: Task) -> None:
+        self.samples, self.stores, self.task = samples, stores, task
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, row: int) -> Item:
+        sample = self.samples[row]
+        pairs = [store[sample.id] for store in self.stores.values()]
+        return tuple(f for f, _ in pairs), tuple(v for _, v in pairs), self.task.target(sample.labels)
+
+
+def collate(items: Sequence[Item]) -> Batch:
+    """Pad every modality to the longest of the batch."""
+    modalities = range(len(items[0][0]))
+    pad = torch.nn.utils.rnn.pad_sequence
+    return Batch(
+        tuple(pad([features[m] for features, _, _ in items], batch_first=True) for m in modalities),
+        tuple(pad([valid[m] for _, valid, _ in items], batch_first=True) for m in modalities),
+        torch.stack([target for _, _, target in items]),
+    )
+
+
+def mean_tokens(data: FeatureSet) -> list[Float[Tensor, " W"]]:
+    """Each modality's mean over all valid tokens of a split (the fill "mean", METHOD 6)."""
+    totals: list[Tensor] = []
+    counts = [0] * len(data.stores)
+    for row in range(len(data)):
+        features, valid, _ = data[row]
+        sums = [x[v].double().sum(0) for x, v in zip(features, valid, strict=True)]
+        totals = [a + b for a, b in zip(totals, sums, strict=True)] if totals else sums
+        counts = [n + int(v.sum()) for n, v in zip(counts, valid, strict=True)]
+    return [(total / n).float() for total, n in zip(totals, counts, strict=True)]
+
+
+class EpochShuffle(Sampler[int]):
+    """An order that depends on the seed and the epoch alone, so that a resumed run sees what it would have seen."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        return iter(torch.randperm(self.size, generator=generator).tolist())
+
+
+class FeatureData(L.LightningDataModule):
+    """The train, val and test batches of one dataset."""
+
+    def __init__(self, splits: Mapping[str, FeatureSet], batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.splits, self.batch_size = splits, batch_size
+        self.shuffle = EpochShuffle(len(splits["train"]), seed)
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        """Shuffled anew each epoch; the last, smaller batch is kept."""
+        return DataLoader(self.splits["train"], self.batch_size, sampler=self.shuffle, collate_fn=collate)
+
+    def val_dataloader(self) -> DataLoader[Item]:
+        return self.ordered("val")
+
+    def ordered(self, split: str) -> DataLoader[Item]:
+        """One split in file order."""
+        return DataLoader(self.splits[split], 4 * self.batch_size, shuffle=False, collate_fn=collate)

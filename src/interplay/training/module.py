@@ -1,0 +1,96 @@
+"""The objective of METHOD 5 as a Lightning module."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from interplay.config import Config
+from interplay.models.fusion import FusionModel
+from interplay.models.roles import interaction_loss, regularisation, replace_modality
+from interplay.removal import Tokens, concatenate, draw_keep
+from interplay.task import Task
+from interplay.training.data import Batch
+
+
+class FusionTraining(L.LightningModule):
+    """L = L_task + lambda_int * mean role loss + lambda_reg * L_reg (METHOD 5), on the intact and replaced inputs.
+
+    With mask-aware training (METHOD 6) a share of every batch also answers with features removed.
+    """
+
+    def __init__(self, model: FusionModel, config: Config, task: Task) -> None:
+        super().__init__()
+        self.model, self.config, self.task = model, config, task
+        self.answers: list[tuple[Tensor, Tensor]] = []
+        self.last_metrics: dict[str, float] = {}
+
+    def on_train_epoch_start(self) -> None:
+        """Randomness restarts with each epoch from (seed, epoch), so a resumed run equals an uninterrupted one."""
+        torch.manual_seed(self.config.seed * 1_000_003 + self.current_epoch)
+        self.trainer.datamodule.shuffle.epoch = self.current_epoch
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """One step: all passes (intact, one modality replaced, features removed) run as one batch."""
+        tokens = self.model.project(batch.features, batch.valid)
+        B, roles = len(batch.target), self._has_roles()
+        passes = [tokens, *(self._replaced(tokens, m) for m in self._modalities() if roles)]
+        masked = self._masked(tokens)
+        output = self.model.fuse(concatenate([*passes, *([masked[0]] if masked else [])]))
+
+        loss = task_loss = self.task.loss(output.logits[:B], batch.target)
+        if masked:
+            removed_loss = self.task.loss(output.logits[B * len(passes) :], batch.target[masked[1]])
+            self.log("train/removed", removed_loss, batch_size=B)
+            loss = loss + removed_loss
+        if roles:
+            seen = output.expert_latents if self.config.roles.on == "latent" else output.expert_logits
+            intact, *replaced = seen[: B * len(passes)].split(B)
+            interaction = interaction_loss(intact, replaced)
+            self.log("train/interaction", interaction, batch_size=B)
+            loss = loss + self.config.roles.weight * interaction
+        if self.config.roles.regulariser_weight:
+            extra = regularisation(output.expert_latents[:B], self.config.roles.regulariser)
+            self.log("train/regularisation", extra, batch_size=B)
+            loss = loss + self.config.roles.regulariser_weight * extra
+        self.log("train/task", task_loss, batch_size=B, prog_bar=True)
+        return loss
+
+    def _modalities(self) -> range:
+        return range(len(self.model.modalities))
+
+    def _has_roles(self) -> bool:
+        return self.model.router is not None and self.config.roles.weight > 0
+
+    def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
+        return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
+
+    def _masked(self, tokens: Tokens) -> tuple[Tokens, Tensor] | None:
+        """A drawn share of the batch with features removed, and which rows they are."""
+        removal = self.config.removal
+        if not removal.mask_aware or not removal.mask_probability:
+            return None
+        B = tokens.values[0].shape[0]
+        rows = torch.randperm(B, device=tokens.values[0].device)[: max(1, round(removal.mask_probability * B))]
+        chosen = tokens.index(rows)
+        keep = draw_keep(chosen.valid, removal.drop_modality)
+        return self.model.remove(chosen, keep, removal.fill), rows
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Collect answers; metrics are of the whole split, never a mean over batches."""
+        self.answers.append((self.model(batch.features, batch.valid).logits.cpu(), batch.target.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        logits, target = (torch.cat(part) for part in zip(*self.answers, strict=True))
+        self.answers.clear()
+        self.last_metrics = self.task.metrics(logits, target)
+        self.log_dict({f"val/{name}": value for name, value in self.last_metrics.items()})
+        self.log("val", self.last_metrics[self.task.monitor], prog_bar=True, logger=False)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        options = self.config.training
+        return torch.optim.AdamW(self.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch.to(device)

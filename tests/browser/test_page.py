@@ -1,0 +1,423 @@
+"""What a person can do with the page: point, pin, choose, sort, download; with a mouse, a keyboard or a phone."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from interplay.report.tables import pairs_csv
+from interplay.results import Explanation
+
+KINDS = ("planted", "without_pairs", "only_noise", "dense", "three_modalities", "two_images", "two_texts", "hostile")
+WONDERFUL, BOLT, SAD = 2, 18 + 6, 18 + 10  # features of the planted example
+
+
+@pytest.fixture
+def page(open_page, examples) -> Page:
+    return open_page(examples.planted(), {"scene-0042": {"image": examples.picture()}})
+
+
+def token(page: Page, at: int):
+    return page.locator(f"#evidence .token[data-at='{at}']")
+
+
+def patch(page: Page, at: int):
+    return page.locator(f"#evidence .patch[data-at='{at}']")
+
+
+def pills(page: Page, kind: str = ""):
+    return page.locator(f".pill{kind}")
+
+
+def heat(locator) -> float:
+    return float(locator.evaluate("node => getComputedStyle(node).getPropertyValue('--heat')"))
+
+
+# ---- what is there ----
+
+
+def test_headline_tells_the_strongest_pair(page):
+    headline = page.locator("h1").inner_text().replace("\u2068", "").replace("\u2069", "")
+    assert re.fullmatch(
+        r"“wonderful” and the patch in row 2, column 3 act together: SII \+\d\.\d ± \d\.\d on the logit of “sarcastic”\.",
+        headline,
+    )
+    expect(page.locator(".verdict")).to_contain_text("Right")
+    expect(page.locator(".labels .said")).to_contain_text("sarcastic")
+    expect(page.locator(".labels .said")).to_contain_text("87%")
+    expect(page.locator("#notes")).to_contain_text("All 18 words")
+    expect(page.locator(".frame img").first).to_have_js_property("naturalWidth", 224)
+
+
+def test_headline_says_when_nothing_stands_out(open_page, examples):
+    page = open_page(examples.only_noise())
+    expect(page.locator("h1")).to_contain_text("No pair stands out at this budget of 2,048 evaluations")
+    expect(pills(page)).to_have_count(0)
+    expect(page.locator("#evidence .empty")).to_contain_text("excludes 0")
+    expect(page.locator(".verdict")).to_contain_text("Wrong: the truth is")
+
+
+def test_unknown_intervals_are_never_significant(open_page, examples):
+    page = open_page(examples.dense())
+    expect(page.locator("h1")).to_contain_text("no pair has an interval")
+    page.locator("#sure").uncheck()
+    expect(pills(page).first).to_contain_text("± n/a")
+    expect(page.locator(".expert")).to_have_count(1)
+    expect(page.locator(".expert h3")).to_have_text("Fusion")
+
+
+def test_missing_pairs_say_so_and_sort_last(page):
+    token(page, 1).hover()
+    expect(patch(page, 18)).not_to_have_class(re.compile("missing"))
+    expect(patch(page, 19)).to_have_class(re.compile("missing"))
+    token(page, 1).click()
+    patch(page, 19).hover()
+    expect(page.locator(".readout")).to_contain_text("n/a")
+    for _ in range(4):
+        page.locator("#more").click() if page.locator("#more").is_visible() else None
+    expect(page.locator("tbody tr").last).to_contain_text("n/a")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_shape_renders(open_page, examples, kind, scheme):
+    page = open_page(getattr(examples, kind)(), color_scheme=scheme)
+    expect(page.locator("h1")).not_to_be_empty()
+    expect(page.locator("#provenance dl")).to_contain_text("Seed")
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    light = sum(map(int, re.findall(r"\d+", background)[:3])) > 380
+    assert light == (scheme == "light")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "large"])
+@pytest.mark.parametrize("width", [320, 390, 820])
+def test_no_sideways_scrolling(open_page, examples, kind, width):
+    page = open_page(getattr(examples, kind)(), viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_theme_can_be_chosen(page):
+    page.locator("#theme").click()
+    page.locator("#theme").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 21, 23)"
+
+
+# ---- pointing ----
+
+
+def test_pointing_at_a_word_lights_its_patches(page):
+    token(page, WONDERFUL).hover()
+    expect(patch(page, BOLT)).to_have_class(re.compile(r"\bpos\b"))
+    assert heat(patch(page, BOLT)) == 1
+    assert all(heat(patch(page, at)) < 0.2 for at in range(18, 34) if at != BOLT)
+    expect(page.locator(".readout")).to_contain_text("row 2, column 3")
+    expect(page.locator(".pills .dim")).to_have_count(4)
+    page.mouse.move(5, 5)
+    expect(patch(page, BOLT)).not_to_have_class(re.compile(r"\bpos\b"))
+    expect(page.locator(".readout")).to_contain_text("Point at")
+    expect(page.locator(".pills .dim")).to_have_count(0)
+
+
+def test_pointing_at_a_patch_lights_its_words(page):
+    patch(page, BOLT).hover()
+    expect(token(page, WONDERFUL)).to_have_class(re.compile(r"\bpos\b"))
+    expect(token(page, 12)).to_have_class(re.compile(r"\bneg\b"))
+    expect(token(page, 12)).to_have_class(re.compile(r"\bbackup\b"))
+    assert heat(token(page, WONDERFUL)) > heat(token(page, 12)) > heat(token(page, 0))
+
+
+def test_click_pins_and_shows_the_pair(page):
+    token(page, WONDERFUL).click()
+    page.mouse.move(5, 5)
+    expect(token(page, WONDERFUL)).to_have_attribute("aria-pressed", "true")
+    expect(patch(page, BOLT)).to_have_class(re.compile(r"\bpos\b"))
+    patch(page, SAD).hover()
+    expect(page.locator(".readout")).to_contain_text("row 3, column 3")
+    expect(page.locator(".readout")).to_contain_text("64 background samples")
+    token(page, WONDERFUL).click()
+    page.mouse.move(5, 5)
+    expect(token(page, WONDERFUL)).to_have_attribute("aria-pressed", "false")
+
+
+def test_pointing_at_a_number_shows_its_two_ends(page):
+    pills(page, ".synergy").first.hover()
+    expect(page.locator("#evidence .on")).to_have_count(2)
+    expect(page.locator(".readout")).to_contain_text("interval excludes 0")
+
+
+def test_pills_keep_off_each_other_and_the_text(page):
+    page.locator("#links").fill("10")
+    page.locator("#sure").uncheck()
+    boxes = [pill.bounding_box() for pill in pills(page).all()]
+    assert len(boxes) == 20
+    edges = sorted((box["y"], box["y"] + box["height"]) for box in boxes)
+    assert all(bottom <= top for (_, bottom), (top, _) in zip(edges, edges[1:], strict=False))
+    words = max(b["x"] + b["width"] for b in (t.bounding_box() for t in page.locator("#evidence .token").all()))
+    assert min(box["x"] for box in boxes) >= words
+
+
+def test_links_end_in_their_patches(page):
+    ends = page.evaluate(
+        """() => Array.from(document.querySelectorAll('.wire circle'), (dot) => {
+            const r = dot.getBoundingClientRect();
+            return document.elementsFromPoint(r.x + r.width / 2, r.y + r.height / 2)
+              .find((node) => node.matches('.patch'))?.dataset.at;
+        })"""
+    )
+    assert sorted(set(ends)) == [str(at) for at in (BOLT, SAD, 18 + 13)]
+
+
+# ---- choosing ----
+
+
+def test_kinds_of_link(page):
+    expect(pills(page, ".synergy")).not_to_have_count(0)
+    expect(pills(page, ".redundancy")).not_to_have_count(0)
+    page.get_by_label("Synergy", exact=True).check(force=True)
+    expect(pills(page, ".redundancy")).to_have_count(0)
+    expect(pills(page, ".synergy")).not_to_have_count(0)
+    page.get_by_label("Redundancy", exact=True).check(force=True)
+    expect(pills(page, ".synergy")).to_have_count(0)
+    expect(pills(page, ".redundancy")).to_have_count(2)
+    patch(page, BOLT).hover()
+    assert heat(token(page, 12)) == 1  # now the heat is the gap's
+
+
+def test_synergy_and_redundancy_differ_by_more_than_colour(page):
+    def dash(kind: str) -> str:
+        return page.locator(f".wire.{kind} .thread").first.evaluate("node => getComputedStyle(node).strokeDasharray")
+
+    assert dash("synergy") == "none"
+    assert dash("redundancy") != "none"
+    expect(pills(page, ".synergy").first).to_contain_text("SII")
+    expect(pills(page, ".redundancy").first).to_contain_text("gap")
+
+
+def test_number_of_links_and_filter(page):
+    page.locator("#links").fill("1")
+    expect(pills(page)).to_have_count(2)
+    page.locator("#links").fill("10")
+    sure = pills(page).count()
+    page.locator("#sure").uncheck()
+    expect(pills(page)).to_have_count(20)
+    assert sure < 20
+    expect(page.locator(".pills .unsure").first).to_be_attached()
+
+
+def test_choice_of_value(page):
+    page.locator("#table").select_option("1")
+    expect(page.locator("h1")).to_contain_text("of the synergy expert")
+    expect(page.locator(".under-table")).to_contain_text("synergy expert, logit")
+    expect(page.locator("#table")).to_have_value("1")
+
+
+def test_choice_of_method(page):
+    expect(page.locator(".expert")).to_have_count(5)
+    expect(page.get_by_label("Integrated gradients")).to_be_checked()
+    expect(page.locator(".expert[data-expert='synergy'] .neg").first).to_be_attached()
+    page.get_by_label("Attention rollout").check(force=True)
+    expect(page.locator(".expert[data-expert='synergy'] .neg")).to_have_count(0)
+    expect(page.locator(".expert[data-expert='redundancy']")).to_contain_text("was not computed for this expert")
+    row = page.locator(".expert[data-expert='synergy']")
+    expect(row).to_contain_text("56%")
+    expect(row).to_contain_text("only when modalities are taken together")
+    row.locator(".token").nth(WONDERFUL).hover()
+    expect(row.locator(".of-text figcaption")).to_contain_text("raw score")
+
+
+def test_sorting(page):
+    def column(n: int) -> list[str]:
+        return page.locator(f"tbody td:nth-child({n})").all_inner_texts()
+
+    expect(page.locator("th").nth(2)).to_have_attribute("aria-sort", "descending")
+    sizes = [abs(float(text.split(" ")[0].replace("−", "-"))) for text in column(3)]
+    assert sizes == sorted(sizes, reverse=True)
+    page.locator("[data-sort='gap']").click()
+    gaps = [float(text.split(" ")[0].replace("−", "-")) for text in column(4)]
+    assert gaps == sorted(gaps, reverse=True)
+    page.locator("[data-sort='gap']").click()
+    expect(page.locator("th").nth(3)).to_have_attribute("aria-sort", "ascending")
+    gaps = [float(text.split(" ")[0].replace("−", "-")) for text in column(4)]
+    assert gaps == sorted(gaps)
+    page.locator("[data-sort='i']").click()
+    assert column(1) == ["What"] * 12
+    page.locator("#more").click()
+    expect(page.locator("tbody tr")).to_have_count(112)
+
+
+def test_a_row_shows_its_pair_in_the_evidence(page):
+    page.locator("tbody button").first.click()
+    expect(page.locator("#evidence .on")).to_have_count(2)
+    expect(token(page, WONDERFUL)).to_have_class(re.compile(r"\bon\b"))
+
+
+@pytest.mark.parametrize("kind", ["planted", "three_modalities", "hostile"])
+def test_downloads_hold_the_explanation(open_page, examples, kind):
+    explanation = getattr(examples, kind)()
+    page = open_page(explanation)
+    with page.expect_download() as download:
+        page.locator("#get-json").click()
+    name = download.value.suggested_filename
+    assert re.fullmatch(r"\w[\w.-]*\.json", name)
+    assert Explanation.model_validate(json.loads(Path(download.value.path()).read_bytes())) == explanation
+    with page.expect_download() as download:
+        page.locator("#get-csv").click()
+    text = Path(download.value.path()).read_bytes().decode("utf-8")
+    assert numbers(text) == numbers(pairs_csv(explanation))
+
+
+def numbers(text: str) -> list[list[str | float]]:
+    """The cells of a CSV, numbers as numbers: 1e-7 and 1e-07 are one."""
+
+    def cell(text: str) -> str | float:
+        return float(text) if re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text) else text
+
+    return [[cell(text) for text in row] for row in csv.reader(io.StringIO(text, newline=""))]
+
+
+# ---- several explanations ----
+
+
+def test_several_explanations(open_page, examples):
+    both = [examples.planted(), examples.three_modalities(), examples.planted()]
+    page = open_page(both, fragment="#screens%2F7%20%C3%A9")
+    expect(page.locator(".eyebrow")).to_contain_text("screens/7 é")
+    expect(page.locator("#picker")).to_contain_text("2 of 3")
+    page.locator("#previous").click()
+    expect(page.locator(".eyebrow")).to_contain_text("scene-0042")
+    assert page.url.endswith("#scene-0042")
+    expect(page.locator("#previous")).to_be_disabled()
+    page.locator("#sample").select_option("2")
+    expect(page.locator("#picker")).to_contain_text("3 of 3")
+    assert page.url.endswith("#scene-0042~2")
+    page.go_back()
+    expect(page.locator("#picker")).to_contain_text("1 of 3")
+
+
+def test_an_unknown_address_opens_the_first(open_page, examples):
+    page = open_page([examples.planted(), examples.dense()], fragment="#%E0%A4%A")
+    expect(page.locator(".eyebrow")).to_contain_text("scene-0042")
+
+
+# ---- keyboard ----
+
+
+def test_keyboard_alone_can_explore(page):
+    token(page, 0).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(token(page, WONDERFUL)).to_be_focused()
+    expect(patch(page, BOLT)).to_have_class(re.compile(r"\bpos\b"))
+    page.keyboard.press("Enter")
+    expect(token(page, WONDERFUL)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Tab")
+    expect(patch(page, 18)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(patch(page, BOLT)).to_be_focused()
+    expect(page.locator(".readout")).to_contain_text("interval excludes 0")
+    page.keyboard.press("Escape")
+    expect(token(page, WONDERFUL)).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Tab")
+    expect(pills(page).first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(pills(page).first).to_have_attribute("aria-pressed", "true")
+
+
+def test_arrows_move_between_lines_of_text(page):
+    token(page, 0).focus()
+    page.keyboard.press("ArrowDown")
+    below = page.evaluate("Number(document.activeElement.dataset.at)")
+    assert below > 0
+    assert token(page, below).bounding_box()["y"] > token(page, 0).bounding_box()["y"]
+    page.keyboard.press("ArrowUp")
+    expect(token(page, 0)).to_be_focused()
+    page.keyboard.press("End")
+    expect(token(page, 17)).to_be_focused()
+
+
+def test_panels_are_one_tab_stop_each(page):
+    assert page.locator("#evidence [data-at][tabindex='0']").count() == 2
+
+
+def test_names_for_those_who_do_not_see(page):
+    assert page.evaluate("document.documentElement.lang") == "en"
+    expect(page.locator(".panel img")).to_have_attribute("alt", "The picture of image")
+    expect(patch(page, BOLT)).to_have_attribute("aria-label", "the patch in row 2, column 3")
+    for role in ("banner", "main", "contentinfo"):
+        expect(page.get_by_role(role)).to_have_count(1)
+    nameless = page.evaluate(
+        """() => Array.from(document.querySelectorAll('button, select, input, [role=button]'))
+            .filter((n) => !n.textContent.trim() && !n.ariaLabel && !n.labels?.length).length"""
+    )
+    assert nameless == 0
+
+
+# ---- hostile data ----
+
+
+def test_hostile_texts_are_inert(open_page, examples):
+    page = open_page(examples.hostile())
+    page.locator("#links").fill("10")
+    page.locator("#sure").uncheck()
+    for at in (0, 5, 15):
+        token(page, at).hover(position={"x": 4, "y": 8})
+    page.locator("#more").click()
+    page.locator("tbody button").nth(3).click()
+    assert page.locator("img, iframe, object, embed, b b, i i, u, #hero script").count() == 0
+    assert page.evaluate("document.querySelectorAll('script').length") == 3
+    page.wait_for_timeout(100)
+
+
+def test_what_cannot_be_seen_is_spelled_out(open_page, examples):
+    page = open_page(examples.hostile())
+    expect(token(page, 8)).to_have_text("⟨U+200B⟩")
+    expect(token(page, 6)).to_have_text("⟨U+202E⟩evil⟨U+202C⟩")
+    expect(token(page, 7)).to_have_text("مرحبا")
+    assert len(token(page, 15).inner_text()) < 200
+
+
+def test_words_named_like_object_members_are_plain_keys(open_page, examples):
+    page = open_page(examples.hostile())
+    expect(page.locator(".expert[data-expert='constructor']")).to_have_count(1)
+    page.get_by_label("constructor").check(force=True)
+    expect(page.locator(".expert .empty").first).to_contain_text("was not computed")
+
+
+# ---- size, print ----
+
+
+def test_320_words_by_196_patches_stay_fluid(open_page, examples):
+    page = open_page(examples.large())
+    expect(page.locator("tbody tr")).to_have_count(12)
+    token(page, 20).hover()
+    assert heat(patch(page, 320 + 50)) == 1
+    slowest = page.evaluate(
+        """() => {
+            const words = Array.from(document.querySelectorAll('#evidence .token')).slice(0, 30);
+            return Math.max(...words.map((word) => {
+                const start = performance.now();
+                word.dispatchEvent(new PointerEvent('pointerover', {bubbles: true}));
+                document.body.offsetHeight;
+                return performance.now() - start;
+            }));
+        }"""
+    )
+    assert slowest < 250
+
+
+def test_print_lays_the_links_out_anew(page):
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".board").bounding_box()["width"] == 680
+    dot = page.locator(".wire circle").first.bounding_box()
+    frame = page.locator("#evidence .frame").bounding_box()
+    assert frame["x"] <= dot["x"] <= frame["x"] + frame["width"]
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".toolbar").first.is_hidden()
