@@ -1,1 +1,68 @@
-"""Interplay: which words and image patches act together, act alone, or back each other up."""
+"""Interplay: which words and image patches act together, act alone, or back each other up.
+
+The Python API has the shape of the command line; names are loaded when first used, so that opening a result does not
+load PyTorch.
+
+    from interplay import Config, explain, make_scenes, open_run, train, write_explanations
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interplay.config import Config, make_config, read_config
+    from interplay.data.registry import open_dataset
+    from interplay.data.scenes import make_scenes
+    from interplay.data.table import check_table
+    from interplay.pipeline import (
+        encode,
+        evaluate,
+        explain,
+        find_sample,
+        finding,
+        new_sample,
+        train,
+        write_explanations,
+    )
+    from interplay.results import Explanation, PairScores
+    from interplay.runs import Run, open_run
+
+_HOMES = {
+    "interplay.config": ("Config", "make_config", "read_config"),
+    "interplay.data.registry": ("open_dataset",),
+    "interplay.data.scenes": ("make_scenes",),
+    "interplay.data.table": ("check_table",),
+    "interplay.pipeline": (
+        *("encode", "evaluate", "explain", "find_sample", "finding", "new_sample", "train", "write_explanations"),
+    ),
+    "interplay.results": ("Explanation", "PairScores"),
+    "interplay.runs": ("Run", "open_run"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - in the order of the pipeline
+    "make_scenes",
+    "open_dataset",
+    "check_table",
+    "Config",
+    "make_config",
+    "read_config",
+    "encode",
+    "train",
+    "evaluate",
+    "open_run",
+    "Run",
+    "find_sample",
+    "new_sample",
+    "explain",
+    "finding",
+    "write_explanations",
+    "Explanation",
+    "PairScores",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'interplay' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -13,6 +13,7 @@ from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder, Part
 from interplay.errors import BadInput
 from interplay.features.store import encode_one, read_input
+from interplay.interactions import independent_draws, student_quantile
 from interplay.probing.candidates import candidate_players, ranking_experts
 from interplay.probing.game import Players, players_of, tokens_of
 from interplay.probing.pairs import Probe, probe_pairs
@@ -22,6 +23,7 @@ from interplay.results import (
     Explanation,
     Feature,
     Input,
+    Interval,
     Pair,
     PairTable,
     Provenance,
@@ -113,12 +115,14 @@ def explain_sample(
         prediction=prediction,
         target=target,
         truth=list(sample.labels) if sample.split else None,
+        label_kind=run.card.label_kind,
         value=value,
         routing=dict(zip(run.model.experts_named, output.weights[0].tolist(), strict=True)),
         features=_features(run, prepared, players),
         attributions={
             name: {expert: scores.tolist() for expert, scores in a.scores.items()} for name, a in attributions.items()
         },
+        interval=_interval(probe),
         pairs=_pairs(probe, value),
         more_pairs=[
             PairTable(value=other, pairs=_pairs(probe, other))
@@ -171,6 +175,14 @@ def _features(run: Run, prepared: Prepared, players: Players) -> list[Feature]:
 def _pairs(probe: Probe, value: ValueFunction) -> list[Pair]:
     index = range(len(probe.players))
     return [row for block in probe.scores(value.on, value.expert) for row in pair_rows(block, index)]
+
+
+def _interval(probe: Probe, level: float = 0.95) -> Interval:
+    """Student's t for the fewest independent draws behind a score."""
+    if not probe.blocks:
+        return Interval()
+    draws = min(int(independent_draws(block).min()) for block in probe.blocks)
+    return Interval(level=level, standard_errors=float(student_quantile(np.array([draws - 1]), level)[0]))
 
 
 def _notes(

@@ -1,20 +1,26 @@
 """The one way through: dataset -> features -> trained run -> metrics -> explanations -> page. One function a stage."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from interplay.config import Config
+from interplay.config import Config, make_config, nested
+from interplay.data.pictures import open_picture
+from interplay.data.registry import open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
+from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder, load_encoder
 from interplay.errors import BadInput, DataError
 from interplay.explaining import explain_sample
 from interplay.features.store import Features, store_features
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel, Shape
-from interplay.results import Explanation
+from interplay.report.page import write_page
+from interplay.results import Explanation, Pair
 from interplay.runs import Run, finish_run, origin_of, start_run
 from interplay.task import Task
 from interplay.training.data import FeatureData, FeatureSet, mean_tokens
@@ -68,7 +74,6 @@ def train(
     store: str | Path = DEFAULT_STORE,
     overwrite: bool = False,
     report: Report | None = None,
-    progress: bool = False,
 ) -> Run:
     """Encode what is not stored, train, evaluate the best epoch on val and test, and leave a run folder.
 
@@ -76,13 +81,12 @@ def train(
 
     Args:
         out: the run folder.
-        report: told how encoding goes.
-        progress: show Lightning's progress bar.
+        report: told how encoding and training go.
 
     Raises:
         DataError: if a split has no samples. RunExistsError: if `out` holds something else.
     """
-    refuse_empty_splits(dataset)
+    refuse_bad_splits(dataset)
     out = Path(out)
     start_run(out, config, overwrite)
     encoders = load_encoders(config, dict(dataset.modalities), config.training.device)
@@ -99,7 +103,7 @@ def train(
         encoders={m: e.fingerprint for m, e in encoders.items()},
     )
     data = FeatureData(splits, config.training.batch_size, config.seed)
-    fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
+    fit(build_model(card, config.seed, splits["train"]), data, config, card, out, report)
     model, _ = load_model(out / "model")
     metrics = {split: task.metrics(*answer(model, data, split)) for split in ("val", "test")}
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
@@ -161,6 +165,97 @@ def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:
     return encoders
 
 
+def explain_config(run: Run, settings: dict[str, Any]) -> Config:
+    """The run's configuration with dotted settings laid over `explain`, `removal` and the like."""
+    return make_config(nested(run.config.model_dump(exclude_none=True), settings), "the options given")
+
+
+def choose_samples(
+    run: Run, data: Path | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
+) -> list[Sample]:
+    """The samples a user asks for: by id, as a new MODALITY=text or MODALITY=file, or the first of a split."""
+    if inputs:
+        return [new_sample(run, dict(_modality_value(text) for text in inputs))]
+    dataset = open_dataset(data or run.origin.source)
+    refuse_other_data(run, dataset)
+    if ids:
+        return [find_sample(dataset, sample_id) for sample_id in ids]
+    samples = dataset.split(split)[:count]
+    if not samples:
+        raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
+    return samples
+
+
+def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Sample:
+    """A sample that is in no dataset: the text, or the picture's path, of every modality of a run."""
+    unknown = [name for name in inputs if name not in run.card.modalities]
+    if unknown:
+        raise BadInput(f"unknown modality {unknown[0]!r}", expected=f"one of {', '.join(run.card.modalities)}")
+    kinds = run.card.modalities
+    content = {name: Path(value) if kinds[name] == "image" else value for name, value in inputs.items()}
+    return Sample(id=sample_id, split="", inputs=content, labels=())
+
+
+def _modality_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadInput(f"--input {text}", expected="MODALITY=text or MODALITY=picture file")
+    return name.strip(), value
+
+
+def write_explanations(
+    run: Run, explanations: Sequence[Explanation], samples: Sequence[Sample], out: Path | None = None
+) -> Path:
+    """Write page.html and one JSON file per explanation; returns the page's path."""
+    out = out or run.folder / "explanations"
+    out.mkdir(parents=True, exist_ok=True)
+    for number, explanation in enumerate(explanations, start=1):
+        safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}")[:80]
+        text = explanation.model_dump_json(indent=1) + "\n"
+        (out / f"{number:02d}-{safe}.json").write_text(text, encoding="utf-8")
+    pictures = {
+        sample.id: {m: open_picture(p) for m, p in sample.inputs.items() if isinstance(p, Path)} for sample in samples
+    }
+    kind = run.config.fusion.kind
+    return write_page(explanations, pictures, out / "page.html", title=f"{run.origin.data}: why {kind} decided so")
+
+
+def finding(explanation: Explanation) -> str:
+    """One line: the prediction, and the strongest pairs whose intervals lie above 0."""
+    probability = explanation.prediction[explanation.target]
+    parts = [f"{explanation.sample_id}: {explanation.target} {probability:.2f}"]
+    for score, word in (("sii", "together"), ("redundancy_gap", "backup")):
+        best = strongest(explanation, score)
+        if best:
+            pair, value, se = best
+            parts.append(
+                f"{word}: {describe(explanation, pair)} {value:+.2f} ± {explanation.interval.standard_errors * se:.2f}"
+            )
+    return "; ".join(parts)
+
+
+def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:
+    """The pair with the largest positive score among those whose interval lies above 0; None if there is none."""
+    found = [(pair, getattr(pair, score), getattr(pair, f"{score}_se")) for pair in explanation.pairs]
+    clear = [
+        f for f in found if f[1] is not None and f[2] is not None and f[1] > explanation.interval.standard_errors * f[2]
+    ]
+    return max(clear, key=lambda f: f[1], default=None)
+
+
+def describe(explanation: Explanation, pair: Pair) -> str:
+    """A pair in words: tokens in quotes, patches by the middle of their box in percent."""
+    names = []
+    for index in (pair.i, pair.j):
+        feature = explanation.features[index]
+        if feature.box is None:
+            names.append(f"‘{feature.text}’")
+        else:
+            x0, y0, x1, y1 = feature.box
+            names.append(f"patch at {50 * (x0 + x1):.0f}% across, {50 * (y0 + y1):.0f}% down")
+    return " + ".join(names)
+
+
 def find_sample(dataset: Dataset, sample_id: str) -> Sample:
     """One sample by its id. Raises BadInput if there is none."""
     for sample in dataset.samples:
@@ -170,8 +265,8 @@ def find_sample(dataset: Dataset, sample_id: str) -> Sample:
     raise BadInput(f"no sample {sample_id!r}", file=dataset.source, expected=f"an id such as {some}")
 
 
-def refuse_empty_splits(dataset: Dataset) -> None:
-    """Raise DataError if a split that training needs has no samples."""
+def refuse_bad_splits(dataset: Dataset) -> None:
+    """Raise DataError if a split is empty, or if all samples of the training split have the same labels."""
     for split in SPLITS:
         if not dataset.split(split):
             raise DataError(
@@ -180,6 +275,9 @@ def refuse_empty_splits(dataset: Dataset) -> None:
                 expected="samples in train, val and test",
                 fix="fill the column `split`, or leave it out to split by id",
             )
+    for problem in split_problems(dataset):
+        if problem.severity == "error":
+            raise problem.error()
 
 
 def refuse_other_data(run: Run, dataset: Dataset) -> None:
@@ -199,4 +297,3 @@ def pick_device(name: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-

@@ -72,6 +72,8 @@ class Frozen(BaseModel):
 class Feature(Frozen):
     """One feature: a token of a text or a patch of an image.
 
+    `index` is its place in the explanation's `features`, over all modalities; pairs and attributions refer to it.
+
     `text` and `span` (start, end in characters of the input text) are set for tokens; `box` (x0, y0, x1, y1 as
     fractions of the input picture, origin top left) for patches.
     """
@@ -113,6 +115,13 @@ class Pair(Frozen):
     samples: int = Field(ge=0)
 
 
+class Interval(Frozen):
+    """How wide the intervals of all pair scores are: score ± `standard_errors` times its standard error."""
+
+    level: float = Field(default=0.95, gt=0, lt=1)
+    standard_errors: float = Field(default=1.96, gt=0, description="Student's t for the independent draws")
+
+
 class PairTable(Frozen):
     """The pair scores of one more value function, from the same evaluations."""
 
@@ -139,6 +148,7 @@ class Explanation(Frozen):
         prediction: label -> probability, of the mixture on the whole sample.
         target: the label explained.
         truth: the sample's true labels; None when they are not known.
+        label_kind: whether exactly one label holds ("single") or any number ("multi").
         value: the value function of `pairs`; `more_pairs` holds the same pairs under others.
         routing: expert -> weight, summing to 1.
         attributions: method -> expert (or 'mixture') -> one raw score per feature (METHOD 7).
@@ -152,10 +162,12 @@ class Explanation(Frozen):
     prediction: dict[str, Unit]
     target: str
     truth: list[str] | None = None
+    label_kind: Literal["single", "multi"] = "multi"
     value: ValueFunction
     routing: dict[str, Unit]
     features: list[Feature]
     attributions: dict[str, dict[str, list[float]]]
+    interval: Interval = Interval()
     pairs: list[Pair]
     more_pairs: list[PairTable] = []
     evaluations: int = Field(ge=0)

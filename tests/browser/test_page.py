@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -43,7 +44,8 @@ def heat(locator) -> float:
 def test_headline_tells_the_strongest_pair(page):
     headline = page.locator("h1").inner_text().replace("\u2068", "").replace("\u2069", "")
     assert re.fullmatch(
-        r"“wonderful” and the patch in row 2, column 3 act together: SII \+\d\.\d ± \d\.\d on the logit of “sarcastic”\.",
+        r"“wonderful” and the patch in row 2, column 3 act together: "
+        r"SII \+\d\.\d ± \d\.\d on the logit of “sarcastic”\.",
         headline,
     )
     expect(page.locator(".verdict")).to_contain_text("Right")
@@ -59,6 +61,23 @@ def test_headline_says_when_nothing_stands_out(open_page, examples):
     expect(pills(page)).to_have_count(0)
     expect(page.locator("#evidence .empty")).to_contain_text("excludes 0")
     expect(page.locator(".verdict")).to_contain_text("Wrong: the truth is")
+
+
+def test_headline_doubts_a_pair_that_chance_explains(open_page, examples):
+    pairs = examples.noisy_pairs(range(18), range(18, 34), {}, seed=3)
+    page = open_page(examples.planted().model_copy(update={"pairs": pairs}))
+    expect(page.locator(".basis")).to_contain_text("Among 288 pairs an interval this clear can arise by chance.")
+
+
+def test_clear_pairs_are_not_doubted(page):
+    expect(page.locator(".doubt")).to_have_count(0)
+
+
+@pytest.mark.parametrize("empty", ["features", "prediction", "routing"])
+def test_nearly_empty_explanations(open_page, examples, empty):
+    nothing = {"features": [], "pairs": [], "more_pairs": [], "attributions": {}, "inputs": {}}
+    change = nothing if empty == "features" else {empty: {}}
+    expect(open_page(examples.planted().model_copy(update=change)).locator("h1")).not_to_be_empty()
 
 
 def test_unknown_intervals_are_never_significant(open_page, examples):
@@ -117,7 +136,9 @@ def test_pointing_at_a_word_lights_its_patches(page):
     assert all(heat(patch(page, at)) < 0.2 for at in range(18, 34) if at != BOLT)
     expect(page.locator(".readout")).to_contain_text("row 2, column 3")
     expect(page.locator(".pills .dim")).to_have_count(4)
+    expect(page.locator(".tooltip")).to_contain_text("row 2, column 3: SII +3.")
     page.mouse.move(5, 5)
+    expect(page.locator(".tooltip")).to_be_hidden()
     expect(patch(page, BOLT)).not_to_have_class(re.compile(r"\bpos\b"))
     expect(page.locator(".readout")).to_contain_text("Point at")
     expect(page.locator(".pills .dim")).to_have_count(0)
@@ -156,7 +177,7 @@ def test_pills_keep_off_each_other_and_the_text(page):
     boxes = [pill.bounding_box() for pill in pills(page).all()]
     assert len(boxes) == 20
     edges = sorted((box["y"], box["y"] + box["height"]) for box in boxes)
-    assert all(bottom <= top for (_, bottom), (top, _) in zip(edges, edges[1:], strict=False))
+    assert all(bottom <= top for (_, bottom), (top, _) in itertools.pairwise(edges))
     words = max(b["x"] + b["width"] for b in (t.bounding_box() for t in page.locator("#evidence .token").all()))
     assert min(box["x"] for box in boxes) >= words
 
@@ -234,16 +255,21 @@ def test_sorting(page):
     def column(n: int) -> list[str]:
         return page.locator(f"tbody td:nth-child({n})").all_inner_texts()
 
+    def scores(n: int) -> list[float]:
+        return [float(text.split(" ")[0].replace("−", "-")) for text in column(n)]
+
+    def rising(values: list[float]) -> bool:
+        return all(a <= b + 0.05 for a, b in itertools.pairwise(values))  # they are shown rounded
+
     expect(page.locator("th").nth(2)).to_have_attribute("aria-sort", "descending")
-    sizes = [abs(float(text.split(" ")[0].replace("−", "-"))) for text in column(3)]
-    assert sizes == sorted(sizes, reverse=True)
+    assert rising([-abs(score) for score in scores(3)])
     page.locator("[data-sort='gap']").click()
-    gaps = [float(text.split(" ")[0].replace("−", "-")) for text in column(4)]
-    assert gaps == sorted(gaps, reverse=True)
+    assert scores(4)[0] > 0.5
+    assert rising([-score for score in scores(4)])
     page.locator("[data-sort='gap']").click()
     expect(page.locator("th").nth(3)).to_have_attribute("aria-sort", "ascending")
-    gaps = [float(text.split(" ")[0].replace("−", "-")) for text in column(4)]
-    assert gaps == sorted(gaps)
+    assert scores(4)[0] < -0.5
+    assert rising(scores(4))
     page.locator("[data-sort='i']").click()
     assert column(1) == ["What"] * 12
     page.locator("#more").click()

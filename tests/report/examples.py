@@ -69,11 +69,11 @@ def provenance() -> Provenance:
     )
 
 
-type_of_planted = dict[tuple[int, int], tuple[float, float]]
+Planted = dict[tuple[int, int], tuple[float, float]]
 
 
 def noisy_pairs(
-    lefts: Sequence[int], rights: Sequence[int], planted: type_of_planted, seed: int = 0, noise: float = 0.07
+    lefts: Sequence[int], rights: Sequence[int], planted: Planted, seed: int = 0, noise: float = 0.07
 ) -> list[Pair]:
     """All pairs of two sides: noise around 0, but for those planted as (SII, gap)."""
     rng = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,10 @@ def test_scripts_write_no_markup(examples):
     page = render_page([examples.planted()], {})
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch("):
         assert word not in page
-    here = Path(render_page.__code__.co_filename).parent / "assets"
-    assert sorted(SCRIPTS) == sorted(p.name for p in here.glob("*.js")), "every script is in the order, once"
+    here = files("interplay.report").joinpath("assets")
+    assert sorted(SCRIPTS) == sorted(p.name for p in here.iterdir() if p.name.endswith(".js")), (
+        "every script is in the order, once"
+    )
 
 
 def test_several_explanations_keep_their_order(examples):

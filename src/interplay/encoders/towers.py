@@ -1,108 +1,199 @@
-"""Open one tower (text or vision) of a Hugging Face folder or hub id, frozen and cut at the wanted layer."""
+"""Open one tower (text or vision) of a Hugging Face folder, cut at the wanted layer."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 import transformers
 from torch import nn
-from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from interplay.errors import EncoderError
 
-HARMLESS = ("pooler.", "head.", "visual_projection", "text_projection", "position_ids", "mask_token")
+VOCABULARIES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"), ("*.model",))
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A tower and what prepares its input: a tokenizer for text, an image processor for images."""
+class Pixels:
+    """How a vision network wants its pixels: side of the square, mean and deviation per channel (of 0..1)."""
 
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A frozen network, ready to be wrapped.
+
+    Attributes:
+        name: what the user called it, for messages.
+        config: its Hugging Face configuration; None for a network of another make.
+        prepare: a fast tokenizer for text, Pixels for images.
+    """
+
+    name: str
     network: nn.Module
     config: Any
     prepare: Any
 
 
-def load_tower(source: str | Path, kind: str, layer: int | None) -> Loaded:
-    """Load the `kind` ("text" | "image") tower of a folder or hub id.
+def load_tower(name: str, folder: Path, kind: str, layer: int | None) -> Tower:
+    """Load the `kind` ("text" | "image") tower of a folder, in single precision.
+
+    A tower cut at `layer` keeps the model's own last norm where its last_hidden_state passes through one (CLIP text,
+    SigLIP, ViT, DINOv2, GPT-2); BERT and its kin and CLIP's vision tower have none.
 
     Raises EncoderError if nothing can be loaded there, if it is the other kind of model, if it has fewer layers
     than `layer`, or if weights are missing from its files.
     """
-    config = _tower_config(source, kind)
-    depth = config.num_hidden_layers if "num_hidden_layers" in config.to_dict() else None
+    config = _tower_config(name, _open(name, "config.json", lambda: _auto(AutoConfig, folder)), kind)
     if layer is not None:
-        if depth is None or layer > depth:
-            raise EncoderError(
-                f"encoder {source} has {'no countable' if depth is None else depth} layers",
-                expected=f"at least {layer}, the `layer` asked for",
-                fix="lower encoders.*.layer, or leave it out for the last layer",
-            )
+        depth = getattr(config, "num_hidden_layers", None)
+        if not isinstance(depth, int) or layer > depth:
+            raise cannot_cut(name, layer, depth if isinstance(depth, int) else None)
         config.num_hidden_layers = layer
     # AutoModel does not know the towers of all two-tower models; their class is named after their config.
     model_class = getattr(transformers, type(config).__name__.replace("Config", "Model"), AutoModel)
-    try:
-        with _quiet():
-            network, info = model_class.from_pretrained(source, config=config, output_loading_info=True)
-        prepare = (AutoTokenizer if kind == "text" else AutoImageProcessor).from_pretrained(
-            source, **({"use_fast": True} if kind == "text" else {"backend": "pil"})
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise EncoderError(
-            f"cannot load the {kind} encoder {source}: {_first_line(error)}",
-            expected="a Hugging Face folder with weights and a "
-            + ("tokenizer" if kind == "text" else "preprocessor_config.json"),
-            fix="check the folder, or that the hub id is right and reachable",
-        ) from error
-    missing = [n for n in sorted(info["missing_keys"]) if not any(part in n for part in HARMLESS)]
-    if missing or info["mismatched_keys"]:
-        first = missing[0] if missing else next(iter(sorted(info["mismatched_keys"])))
-        raise EncoderError(
-            f"encoder {source} lacks {len(missing) or len(info['mismatched_keys'])} weights, the first is {first}",
-            expected=f"all weights of a {type(network).__name__}",
-            fix="take the folder of the whole pretrained model",
-        )
-    return Loaded(network, config, prepare)
+    options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
+    network, info = _open(name, "the weights", lambda: _auto(model_class, folder, **options))
+    _refuse_missing(name, network, info)
+    if config.is_encoder_decoder:
+        network = network.get_encoder()
+    if kind == "text":
+        return Tower(name, network, config, _open(name, "the tokenizer", lambda: _tokenizer(folder)))
+    return Tower(name, network, config, _open(name, "preprocessor_config.json", lambda: _pixels(folder)))
 
 
-def _tower_config(source: str | Path, kind: str) -> Any:
+def unused(weight: str) -> bool:
+    """Whether a weight takes no part in the tokens: heads on pooled vectors, masks of pretraining, plain counters.
+
+    Many checkpoints leave them out, and they are then drawn at random.
+    """
+    first, last = weight.split(".")[0], weight.split(".")[-1]
+    return first in ("pooler", "head", "visual_projection", "text_projection") or last in ("position_ids", "mask_token")
+
+
+def cannot_cut(name: str, layer: int, depth: int | None) -> EncoderError:
+    """The error for a layer that the model does not have."""
+    return EncoderError(
+        f"encoder {name} cannot be tapped after layer {layer}: "
+        + ("its layers cannot be counted" if depth is None else f"it has {depth} layers"),
+        expected="no `layer`" if depth is None else f"a `layer` of at most {depth}",
+        fix="lower encoders.*.layer, or leave it out for the last layer",
+    )
+
+
+def probe(tower: Tower, layer: int | None, inputs: dict[str, Any]) -> Any:
+    """One forward pass: the model's output for `inputs`. Raises EncoderError if it fails, or was not cut at `layer`.
+
+    Some models (Swin) accept another number of layers in their configuration and pay no heed to it.
+    """
+    count = layer is not None and tower.config is not None
+    more = {"output_hidden_states": True} if count else {}
+    what = "it as a plain encoder of texts or pictures"
+    with torch.no_grad():
+        out = _open(tower.name, what, lambda: tower.network(**inputs, **more), verb="run")
+    if layer is not None and count and len(out.hidden_states) != layer + 1:
+        raise cannot_cut(tower.name, layer, None)
+    return out
+
+
+def _tower_config(name: str, config: Any, kind: str) -> Any:
     """The config of the wanted tower: of the model itself, or of one half of a two-tower model (CLIP, SigLIP)."""
-    try:
-        config = AutoConfig.from_pretrained(source)
-    except (OSError, ValueError, KeyError) as error:
-        raise EncoderError(
-            f"cannot open encoder {source}: {_first_line(error)}",
-            expected="a packaged name, a Hugging Face folder with config.json, or a hub id",
-            fix="`interplay encode --list` names the packaged encoders",
-        ) from error
     tower = {"text": "text_config", "image": "vision_config"}[kind]
     if tower in config.to_dict():
-        return config.get_text_config() if kind == "text" else config.vision_config
+        return getattr(config, tower)
     reads_text = "vocab_size" in config.to_dict()
     if reads_text != (kind == "text"):
         raise EncoderError(
-            f"encoder {source} is a {'text' if reads_text else 'vision'} model ({config.model_type})",
+            f"encoder {name} is a {'text' if reads_text else 'vision'} model ({config.model_type})",
             expected=f"a model for the kind {kind!r}",
             fix="swap the encoders of the two modalities, or name another",
         )
     return config
 
 
+def _refuse_missing(name: str, network: nn.Module, info: dict[str, Any]) -> None:
+    missing = [weight for weight in sorted(info["missing_keys"]) if not unused(weight)]
+    if missing:
+        raise EncoderError(
+            f"encoder {name} lacks {len(missing)} weights, the first is {missing[0]}",
+            expected=f"all weights of a {type(network).__name__}",
+            fix="take the folder of the whole pretrained model",
+        )
+
+
+def _tokenizer(folder: Path) -> Any:
+    """A tokenizer that tells where each token lies in the text, or ValueError."""
+    if not any(all(any(folder.glob(name)) for name in names) for names in VOCABULARIES):
+        raise ValueError("there is no vocabulary")  # transformers would make up an empty tokenizer
+    try:
+        tokenizer = _auto(AutoTokenizer, folder)
+    except (ImportError, AttributeError):  # SigLIP's own class needs sentencepiece
+        tokenizer = None
+    if (tokenizer is None or not tokenizer.is_fast) and (folder / "tokenizer.json").is_file():
+        tokenizer = _auto(PreTrainedTokenizerFast, folder)
+    if tokenizer is None or not tokenizer.is_fast:
+        raise ValueError("there is no tokenizer.json, and without it tokens cannot be placed in the text")
+    return tokenizer
+
+
+def _pixels(folder: Path) -> Pixels:
+    """What a folder's image processor would do to a picture, but for its way of cropping: that is ours to choose."""
+    processor = _auto(AutoImageProcessor, folder, backend="pil")
+    size = processor.crop_size if processor.do_center_crop else processor.size
+    side = size.get("height") or size.get("shortest_edge")
+    if not side:
+        raise ValueError(f"its size {size} is no square")
+    if not processor.do_normalize:
+        return Pixels(side, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    return Pixels(side, _channels(processor.image_mean), _channels(processor.image_std))
+
+
+def _channels(levels: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = (float(level) for level in levels)
+    return red, green, blue
+
+
+def _auto(factory: Any, folder: Path, **options: Any) -> Any:
+    """`from_pretrained` that touches no network and runs no code out of the folder."""
+    return factory.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **options)
+
+
+def _open(name: str, what: str, load: Callable[[], T], verb: str = "read") -> T:
+    """Run `load`; whatever the libraries raise becomes an EncoderError that names the encoder."""
+    try:
+        with _quiet():
+            return load()
+    except (EncoderError, MemoryError):
+        raise
+    except Exception as error:  # transformers, tokenizers and safetensors raise anything on broken files
+        lines = str(error).strip().splitlines()
+        raise EncoderError(
+            f"encoder {name}: cannot {verb} {what} ({lines[0] if lines else type(error).__name__})",
+            expected="the whole folder of a pretrained Hugging Face text or vision model",
+            fix="check the folder, or download the model again",
+        ) from error
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence transformers' list of unused weights: a tower cut at a layer leaves many, by intent."""
+    """Silence transformers' report of unused weights (a tower cut at a layer leaves many, by intent) and its bars."""
     log = transformers.utils.logging
     before = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
+    log.set_verbosity(log.CRITICAL)
     log.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         log.set_verbosity(before[0])
         if before[1]:
             log.enable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -18,7 +18,7 @@ from interplay.interactions.exact import exact_pairs
 from interplay.interactions.formulas import delta, redundancy_gap, sii_weights
 from interplay.interactions.game import Game, Value
 from interplay.interactions.games import Term, TermGame
-from interplay.interactions.intervals import Intervals, independent_draws, interval
+from interplay.interactions.intervals import Intervals, independent_draws, interval, student_quantile
 from interplay.interactions.naive import naive_pairs
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "naive_pairs",
     "redundancy_gap",
     "sii_weights",
+    "student_quantile",
 ]

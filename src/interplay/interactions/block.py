@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from interplay.errors import GameError
-from interplay.interactions.draws import Moments, draw_backgrounds
+from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game
 from interplay.results import PairScores
@@ -39,8 +39,10 @@ def block_pairs(
     Players outside the block are background only.
 
     The scores are unbiased. Standard errors are the spread over independent draws (a background, or with
-    `antithetic` a background and its complement), for `interval` to turn into bounds. They say nothing of what no
-    draw has shown: a Delta that differs on few backgrounds can come out with a standard error of 0 that is wrong.
+    `antithetic` a background and its complement), for `interval` to turn into bounds. A gap is often 0 on
+    nearly every background and large on few, which draws may miss; since |RG(S)| <= |Delta(S)|, its standard error
+    counts a share (`UNSEEN`) of one more draw as large as Delta was on average [ours]. Nothing of the kind bounds
+    Delta: one that differs on few backgrounds can come out with a standard error of 0 that is wrong.
     Errors of pairs of one block are correlated, since they share backgrounds.
 
     Args:
@@ -71,21 +73,21 @@ def block_pairs(
     backgrounds = draw_backgrounds(np.random.default_rng(seed), draws, game.players, antithetic=antithetic)
     flips = _flips(game.players, i, j)
     before = game.evaluations
-    sii, gap = Moments(), Moments()
+    sii, gap, largest = Moments(), Moments(), Moments()
     step = max(1, max(CHUNK, game.batch_size) // (copies * flips.shape[0] * flips.shape[1]))
     for start in range(0, draws, step):
         s = backgrounds[start : start + step]
         four = _four_values(game, s.reshape(-1, game.players), flips, i, j)
-        for moments, formula in ((sii, delta), (gap, redundancy_gap)):
-            scores = formula(*four)
+        change = delta(*four)
+        for moments, scores in ((sii, change), (gap, redundancy_gap(*four)), (largest, change**2)):
             # a background and its complement are one draw
             moments.add(scores.reshape(len(s), copies, len(i) * len(j), *scores.shape[3:]).mean(axis=1))
     return PairScores(
         pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),
         sii=sii.mean,
-        sii_se=sii.standard_error,
+        sii_se=sii.standard_error(),
         redundancy_gap=gap.mean,
-        redundancy_gap_se=gap.standard_error,
+        redundancy_gap_se=gap.standard_error(unseen=UNSEEN * largest.mean),
         samples=np.full(len(i) * len(j), draws * copies),
         evaluations=game.evaluations - before,
         estimator="block-antithetic" if antithetic else "block",

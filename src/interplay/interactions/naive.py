@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from interplay.errors import GameError
-from interplay.interactions.draws import Moments
+from interplay.interactions.draws import UNSEEN, Moments
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game, checked_pairs
 from interplay.results import PairScores
@@ -53,9 +53,9 @@ def naive_pairs(
     return PairScores(
         pairs=array,
         sii=sii.mean,
-        sii_se=sii.standard_error,
+        sii_se=sii.standard_error(),
         redundancy_gap=gap.mean,
-        redundancy_gap_se=gap.standard_error,
+        redundancy_gap_se=gap.standard_error(unseen=UNSEEN * np.mean(np.square(deltas), axis=1)),
         samples=np.full(len(array), samples),
         evaluations=game.evaluations - before,
         estimator="naive",

@@ -75,7 +75,7 @@ class FusionModel(nn.Module):
         )
         self.router = _router(D * len(self.modalities), E, config) if E > 1 else None
 
-    def set_means(self, means: list[Float[Tensor, " W"]]) -> None:
+    def set_means(self, means: list[Float[Tensor, " _"]]) -> None:
         """Set the training set's mean token of each modality, in the encoder's width (the fill "mean")."""
         for m, mean in enumerate(means):
             self.get_buffer(f"mean_{m}").copy_(mean)

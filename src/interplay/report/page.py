@@ -21,8 +21,8 @@ from markupsafe import Markup
 from PIL import Image, features
 
 from interplay.errors import BadInput, DiskFullError
-from interplay.results import Explanation, Pair
 from interplay.report.tables import CSV_COLUMNS, grid_places
+from interplay.results import Explanation, Pair
 
 Pictures = Mapping[str, Mapping[str, Image.Image]]
 

@@ -66,7 +66,7 @@ def collate(items: Sequence[Item]) -> Batch:
     )
 
 
-def mean_tokens(data: FeatureSet) -> list[Float[Tensor, " W"]]:
+def mean_tokens(data: FeatureSet) -> list[Float[Tensor, " _"]]:
     """Each modality's mean over all valid tokens of a split (the fill "mean", METHOD 6)."""
     totals: list[Tensor] = []
     counts = [0] * len(data.stores)
@@ -84,6 +84,10 @@ class EpochShuffle(Sampler[int]):
     def __init__(self, size: int, seed: int) -> None:
         self.size, self.seed, self.epoch = size, seed, 0
 
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
     def __len__(self) -> int:
         return self.size
 
@@ -98,14 +102,18 @@ class FeatureData(L.LightningDataModule):
     def __init__(self, splits: Mapping[str, FeatureSet], batch_size: int, seed: int) -> None:
         super().__init__()
         self.splits, self.batch_size = splits, batch_size
-        self.shuffle = EpochShuffle(len(splits["train"]), seed)
+        self.seed = seed
 
     def train_dataloader(self) -> DataLoader[Item]:
         """Shuffled anew each epoch; the last, smaller batch is kept."""
-        return DataLoader(self.splits["train"], self.batch_size, sampler=self.shuffle, collate_fn=collate)
+        train = self.splits["train"]
+        return DataLoader(train, self.batch_size, sampler=EpochShuffle(len(train), self.seed), collate_fn=collate)
 
     def val_dataloader(self) -> DataLoader[Item]:
         return self.ordered("val")
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return batch.to(device)
 
     def ordered(self, split: str) -> DataLoader[Item]:
         """One split in file order."""

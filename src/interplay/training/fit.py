@@ -1,13 +1,18 @@
 """Train one model through Lightning; the best epoch's weights end up in the checkpoint folder."""
 
+import logging
 import math
+import signal
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from interplay.config import Config
@@ -18,69 +23,109 @@ from interplay.training.module import FusionTraining
 
 
 class KeepBest(Callback):
-    """Saves the model whenever the validation metric is the best so far (ties: the lower loss)."""
+    """Saves the model whenever the validation score is the best so far; of equals the first is kept."""
 
     def __init__(self, folder: Path, card: Card) -> None:
-        self.folder, self.card, self.best = folder, card, (-math.inf, -math.inf)
+        self.folder, self.card, self.best = folder, card, -math.inf
 
-    def on_validation_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        assert isinstance(module, FusionTraining)
-        if trainer.sanity_checking:
-            return
-        metric, loss = module.last_metrics[module.task.monitor], module.last_metrics["loss"]
-        score = (-math.inf if math.isnan(metric) else metric, -loss)
-        if score > self.best:
-            self.best = score
-            save_model(module.model, self.card_at(trainer.current_epoch), self.folder)
-
-    def card_at(self, epoch: int) -> Card:
-        return Card(**{**self.card.__dict__, "epoch": epoch})
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, FusionTraining)
+        if pl_module.score > self.best or trainer.current_epoch == 0:
+            self.best = pl_module.score
+            save_model(pl_module.model, replace(self.card, epoch=trainer.current_epoch), self.folder)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": list(self.best)}
+        return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best = tuple(state_dict["best"])
+        self.best = state_dict["best"]
 
 
-def fit(model: FusionModel, data: FeatureData, config: Config, card: Card, folder: Path, progress: bool = True) -> None:
+class ReportEpochs(Callback):
+    """Tells how far training has come, in epochs of at most the configured number."""
+
+    def __init__(self, report: Callable[[str, int, int], None]) -> None:
+        self.report = report
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.report("Train", trainer.current_epoch + 1, trainer.max_epochs or 0)
+
+
+def fit(
+    model: FusionModel,
+    data: FeatureData,
+    config: Config,
+    card: Card,
+    folder: Path,
+    report: Callable[[str, int, int], None] | None = None,
+) -> None:
     """Train, keeping the best epoch in `folder`/model and logs (CSV, TensorBoard) in `folder`/logs.
 
-    An interrupted training goes on from `folder`/resume.ckpt after its last whole epoch, with equal results.
+    An interrupted training goes on from `folder`/resume.ckpt after its last whole epoch, with equal results. That
+    file is Lightning's own, read without running any pickled code, and is gone when training has ended.
+
+    Raises KeyboardInterrupt when interrupted, after the state was saved.
     """
-    options = config.training
-    resume = folder / "resume.ckpt"
+    options, resume = config.training, folder / "resume.ckpt"
     module = FusionTraining(model, config, card.task)
     callbacks: list[Callback] = [
         KeepBest(folder / "model", card),
-        EarlyStopping(f"val/{card.task.monitor}", mode="max", patience=options.patience, check_finite=False),
-        ModelCheckpoint(folder, filename="resume", save_top_k=1, monitor=None, enable_version_counter=False),
+        EarlyStopping("val/score", mode="max", patience=options.patience, check_finite=False),
+        ModelCheckpoint(folder, filename="resume", save_on_train_epoch_end=True, enable_version_counter=False),
     ]
-    if progress:
-        callbacks.append(RichProgressBar(leave=False))
+    if report:
+        callbacks.append(ReportEpochs(report))
     accelerator, devices = _device(options.device)
-    trainer = L.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        max_epochs=options.epochs,
-        gradient_clip_val=options.gradient_clip or None,
-        callbacks=callbacks,
-        logger=[CSVLogger(folder, "logs", version=""), TensorBoardLogger(folder, "logs", version="")],
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        deterministic="warn",
-    )
+    with _quiet():
+        trainer = L.Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            max_epochs=options.epochs,
+            gradient_clip_val=options.gradient_clip or None,
+            callbacks=callbacks,
+            logger=[CSVLogger(folder, "logs", version=""), TensorBoardLogger(folder, "logs", version="")],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+            deterministic="warn",
+        )
+        _run(trainer, module, data, resume if resume.exists() else None)
+    if report:
+        report("Train", options.epochs, options.epochs)  # early stopping leaves the bar short
+    resume.unlink(missing_ok=True)
+
+
+def _run(trainer: L.Trainer, module: FusionTraining, data: FeatureData, resume: Path | None) -> None:
+    """Lightning ends the process on Ctrl-C and keeps the signal ignored; here it stays a KeyboardInterrupt."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning from printing what is not about the user's run."""
+    names = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric")
+    before = {name: logging.getLogger(name).level for name in names}
     with warnings.catch_warnings():
         # One process reads memory-mapped features faster than workers would copy them.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
         warnings.filterwarnings("ignore", message=".*number of training batches.*")
-        trainer.fit(module, datamodule=data, ckpt_path=str(resume) if resume.exists() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    resume.unlink(missing_ok=True)
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for name, level in before.items():
+                logging.getLogger(name).setLevel(level)
 
 
 @torch.no_grad()

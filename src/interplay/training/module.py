@@ -1,6 +1,6 @@
 """The objective of METHOD 5 as a Lightning module."""
 
-from typing import Any
+import math
 
 import lightning as L
 import torch
@@ -23,16 +23,15 @@ class FusionTraining(L.LightningModule):
     def __init__(self, model: FusionModel, config: Config, task: Task) -> None:
         super().__init__()
         self.model, self.config, self.task = model, config, task
-        self.answers: list[tuple[Tensor, Tensor]] = []
-        self.last_metrics: dict[str, float] = {}
-
-    def on_train_epoch_start(self) -> None:
-        """Randomness restarts with each epoch from (seed, epoch), so a resumed run equals an uninterrupted one."""
-        torch.manual_seed(self.config.seed * 1_000_003 + self.current_epoch)
-        self.trainer.datamodule.shuffle.epoch = self.current_epoch
+        self.answers: list[tuple[Tensor, Tensor, Tensor | None]] = []
+        self.score = -math.inf
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """One step: all passes (intact, one modality replaced, features removed) run as one batch."""
+        """One step: all passes (intact, one modality replaced, features removed) run as one batch.
+
+        Randomness restarts with each step from (seed, step), so a resumed run equals an uninterrupted one.
+        """
+        torch.manual_seed(self.config.seed * 1_000_003 + self.global_step)
         tokens = self.model.project(batch.features, batch.valid)
         B, roles = len(batch.target), self._has_roles()
         passes = [tokens, *(self._replaced(tokens, m) for m in self._modalities() if roles)]
@@ -77,20 +76,34 @@ class FusionTraining(L.LightningModule):
         keep = draw_keep(chosen.valid, removal.drop_modality)
         return self.model.remove(chosen, keep, removal.fill), rows
 
-    def validation_step(self, batch: Batch, _: int) -> None:
+    def validation_step(self, batch: Batch, index: int) -> None:
         """Collect answers; metrics are of the whole split, never a mean over batches."""
-        self.answers.append((self.model(batch.features, batch.valid).logits.cpu(), batch.target.cpu()))
+        tokens = self.model.project(batch.features, batch.valid)
+        removal, removed = self.config.removal, None
+        if removal.mask_aware:  # the same features are removed every epoch, so that epochs can be compared
+            generator = torch.Generator(self.device).manual_seed(index)
+            keep = draw_keep(tokens.valid, removal.drop_modality, generator)
+            removed = self.model.fuse(self.model.remove(tokens, keep, removal.fill)).logits.cpu()
+        self.answers.append((self.model.fuse(tokens).logits.cpu(), batch.target.cpu(), removed))
 
     def on_validation_epoch_end(self) -> None:
-        logits, target = (torch.cat(part) for part in zip(*self.answers, strict=True))
+        logits, target, removed = zip(*self.answers, strict=True)
         self.answers.clear()
-        self.last_metrics = self.task.metrics(logits, target)
-        self.log_dict({f"val/{name}": value for name, value in self.last_metrics.items()})
-        self.log("val", self.last_metrics[self.task.monitor], prog_bar=True, logger=False)
+        everything = torch.cat(target)
+        metrics = self.task.metrics(torch.cat(logits), everything)
+        if removed[0] is not None:
+            metrics["removed_loss"] = float(self.task.loss(torch.cat(removed), everything))
+        self.score = self._score(metrics)
+        self.log_dict({f"val/{name}": value for name, value in metrics.items()} | {"val/score": self.score})
+        self.log("val", self.score, prog_bar=True, logger=False)
+
+    def _score(self, metrics: dict[str, float]) -> float:
+        """What picks the best epoch; larger is better, and an undefined metric is worst."""
+        if self.config.training.monitor == "loss":
+            return -(metrics["loss"] + metrics.get("removed_loss", 0.0))
+        metric = metrics[self.task.monitor]
+        return -math.inf if math.isnan(metric) else metric
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         options = self.config.training
         return torch.optim.AdamW(self.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
-
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        return batch.to(device)

@@ -1,7 +1,5 @@
 // One explanation, opened: features by modality with names and places, pair tables with intervals, links.
 
-const Z = 1.96; // standard errors to each side of a 95% interval
-
 function openExplanation(block) {
   const raw = block.explanation;
   const opened = {
@@ -15,7 +13,7 @@ function openExplanation(block) {
   };
   readModalities(opened, block);
   const tables = [{ value: raw.value, pairs: raw.pairs }, ...raw.more_pairs];
-  opened.tables = tables.map((table) => new PairTable(table, opened.features));
+  opened.tables = tables.map((table) => new PairTable(table, opened.features, raw.interval.standard_errors));
   return opened;
 }
 
@@ -73,23 +71,24 @@ function namePatch(f) {
   return { label: name, phrase: f.raw === null ? name : `the patch ${quoted(name)}` };
 }
 
-// A score and the half width of its interval. It stands out where the interval excludes 0.
-function score(value, se) {
-  const half = value === null || se === null ? null : Z * se;
+// A score and the half width of its interval, `width` standard errors. It stands out where the interval excludes 0.
+function score(value, se, width) {
+  const half = value === null || se === null ? null : width * se;
   return { value, half, sure: half !== null && Math.abs(value) > half };
 }
 
 class PairTable {
-  constructor(table, features) {
+  constructor(table, features, width) {
     const columns = table.pairs;
     this.value = table.value;
     this.features = features;
+    this.width = width;
     this.pairs = columns.i.map((i, n) => ({
       n,
       i,
       j: columns.j[n],
-      sii: score(columns.sii[n], columns.sii_se[n]),
-      gap: score(columns.redundancy_gap[n], columns.redundancy_gap_se[n]),
+      sii: score(columns.sii[n], columns.sii_se[n], width),
+      gap: score(columns.redundancy_gap[n], columns.redundancy_gap_se[n], width),
       samples: columns.samples[n],
     }));
     this.max = { sii: this.largest("sii"), gap: this.largest("gap") };

@@ -28,7 +28,7 @@ function summary(opened, table) {
 function chance(table) {
   const [found] = [...table.strongest("synergy", 1, true), ...table.strongest("redundancy", 1, true)];
   if (!found || found.score.half === 0) return null;
-  const z = (Z * Math.abs(found.score.value)) / found.score.half;
+  const z = (table.width * Math.abs(found.score.value)) / found.score.half;
   const expected = ((table.pairs.length * Math.sqrt(2 / Math.PI)) / z) * Math.exp((-z * z) / 2);
   return expected < 0.05 ? null : el("b", { class: "doubt" }, `Among ${plural(table.pairs.length, "pair")} an interval this clear can arise by chance. `);
 }
@@ -37,17 +37,15 @@ const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 // ---- prediction and truth ----
 
-// One label where probabilities add up to 1; otherwise every label at one half or more, or the likeliest.
-function predictedLabels(prediction) {
-  if (!prediction.length) return [];
-  const sum = prediction.reduce((s, [, p]) => s + p, 0);
-  const over = prediction.filter(([, p]) => p >= 0.5);
-  return (Math.abs(sum - 1) < 1e-3 || !over.length ? prediction.slice(0, 1) : over).map(([label]) => label);
+// The likeliest label where exactly one holds; otherwise every label at one half or more, which may be none.
+function predictedLabels(prediction, kind) {
+  const said = kind === "single" ? prediction.slice(0, 1) : prediction.filter(([, p]) => p >= 0.5);
+  return said.map(([label]) => label);
 }
 
-function verdictOf(prediction, truth) {
+function verdictOf(prediction, truth, kind) {
   if (truth === null) return { mark: "", word: "Truth not known", text: "" };
-  const said = predictedLabels(prediction);
+  const said = predictedLabels(prediction, kind);
   const list = (labels) => (labels.length ? labels.map((l) => quoted(shorten(visible(l), 40))).join(", ") : "no label");
   const hit = said.filter((label) => truth.includes(label));
   if (hit.length === said.length && hit.length === truth.length) return { mark: "right", word: "Right", text: `the truth is ${list(truth)}` };
@@ -57,7 +55,7 @@ function verdictOf(prediction, truth) {
 
 function predictionBox(opened) {
   const { raw, prediction } = opened;
-  const said = predictedLabels(prediction);
+  const said = predictedLabels(prediction, raw.label_kind);
   const rows = prediction.map(([label, p]) => {
     const tags = [];
     if (label === raw.target) tags.push(el("span", { class: "tag" }, "explained"));
@@ -67,7 +65,7 @@ function predictionBox(opened) {
       el("span", { class: "track", "aria-hidden": "true" }, el("span", { vars: { "--share": p } })),
       el("b", {}, percent(p)));
   });
-  const verdict = verdictOf(prediction, raw.truth);
+  const verdict = verdictOf(prediction, raw.truth, raw.label_kind);
   const few = rows.slice(0, 5);
   const rest = rows.slice(5);
   return el("div", { class: "prediction" },
@@ -113,7 +111,7 @@ function fillReading(root, opened, table) {
     el("div", { class: "tips" },
       card("Acting together: SII", `The Shapley interaction index asks how much more two features move the ${value.on} together than each does alone, averaged over backgrounds of the other features. Above 0 they need each other; below 0 they do less together than apart, or act together against the label.`),
       card("Backing each other up: redundancy gap", "Above 0 where each feature alone moves the value the same way, the joint effect is less than the sum, and removing both hurts: each is a spare for the other. Below 0 the pair works only together. A pair with a negative SII and a positive gap is drawn as redundancy only."),
-      card("The interval", `± is 1.96 standard errors: a 95% interval for one pair taken alone.${chance ? ` Of ${count(pairs.length)} pairs about ${count(chance)} would exclude 0 by chance, so trust wide margins more than narrow ones.` : ""} n/a is missing, never 0. ± 0 means that all samples agreed, or that the score is exact.`),
+      card("The interval", `± is ${opened.raw.interval.standard_errors.toFixed(2)} standard errors: a ${100 * opened.raw.interval.level}% interval for one pair taken alone.${chance ? ` Of ${count(pairs.length)} pairs about ${count(chance)} would exclude 0 by chance, so trust wide margins more than narrow ones.` : ""} n/a is missing, never 0. ± 0 means that all samples agreed, or that the score is exact.`),
       card("What the model was asked", `The ${value.on} of ${quoted(shorten(visible(opened.raw.target), 60))} from the ${table.value.expert === "mixture" ? "mixture of experts" : `${apart(shorten(value.expert, 60))} expert`}. ${FILLS[value.fill]}. ${LEVELS[value.level]}.`)));
 }
 

@@ -131,7 +131,7 @@ function nextFeature(key, at, order, modality) {
   if (modality.kind === "text") return nearestLine(at, down, order);
   const place = modality.features[at].place;
   if (!place) return Math.min(order.length - 1, Math.max(0, at + down));
-  const found = modality.features.findIndex((f) => f.place[0] === place[0] + down && f.place[1] === place[1]);
+  const found = modality.features.findIndex(({ place: p }) => p && p[0] === place[0] + down && p[1] === place[1]);
   return found < 0 ? null : found;
 }
 

@@ -23,6 +23,23 @@ function pairReadout(opened, table, pair) {
   ];
 }
 
+// The same in two lines, beside what is pointed at.
+function tooltipLines(opened, table, options, look) {
+  const told = (pair) => `SII ${scoreText(pair.sii)} · gap ${scoreText(pair.gap)}`;
+  if (look.pair) return [`${opened.features[look.pair.i].phrase} × ${opened.features[look.pair.j].phrase}`, told(look.pair)];
+  const which = options.kind === "redundancy" ? "gap" : "sii";
+  const [best] = ranked(table, look.at, which);
+  const { phrase } = opened.features[look.at];
+  if (!best) return [phrase, "no scored pairs: missing, not zero"];
+  return [phrase, `most with ${opened.features[best[0]].phrase}: ${KINDS[which === "gap" ? "redundancy" : "synergy"].short} ${scoreText(best[1][which])}`];
+}
+
+// The partners of a feature with their pairs, strongest first, without those that are missing.
+function ranked(table, at, which) {
+  const pairs = [...table.partnersOf(at)].filter(([, pair]) => pair[which].value !== null);
+  return pairs.sort((a, b) => Math.abs(b[1][which].value) - Math.abs(a[1][which].value));
+}
+
 function verdict(s) {
   if (s.value === null) return "missing";
   if (s.half === null) return "no interval";
@@ -31,8 +48,7 @@ function verdict(s) {
 
 function featureReadout(opened, table, options, feature) {
   const which = options.kind === "redundancy" ? "gap" : "sii";
-  const pairs = [...table.partnersOf(feature.at)].filter(([, pair]) => pair[which].value !== null);
-  pairs.sort((a, b) => Math.abs(b[1][which].value) - Math.abs(a[1][which].value));
+  const pairs = ranked(table, feature.at, which);
   const sure = pairs.filter(([, pair]) => pair[which].sure).length;
   const text = pairs.length
     ? `${plural(pairs.length, "scored pair")}; ${count(sure)} with an interval that excludes 0`
@@ -73,6 +89,6 @@ function legend() {
     entry(sample("synergy against"), "Synergy against", "act together against it (solid, minus sign)"),
     entry(sample("redundancy"), "Redundancy", "back each other up (dashed)"),
     entry(box("missing"), "Missing", "pair not scored, which is not zero"),
-    el("li", { class: "wordy" }, "Numbers are the score ± its 95% interval (1.96 standard errors)."),
+    el("li", { class: "wordy" }, "Numbers are the score ± its 95% interval."),
   );
 }

@@ -33,8 +33,9 @@ class Stage {
     this.gutter = el("div", { class: "gutter" });
     this.svg = el("svg:svg", { class: "wires", "aria-hidden": "true" });
     this.pills = el("ul", { class: "pills", "aria-label": "Strongest pairs" });
+    this.tooltip = el("div", { class: "tooltip", "aria-hidden": "true", hidden: true });
     const alone = !columns[1].length ? " alone" : texts.length && images.length ? "" : " even";
-    this.board = el("div", { class: `board${alone}`, on: this.listeners() }, left, this.gutter, right, this.svg, this.pills);
+    this.board = el("div", { class: `board${alone}`, on: this.listeners() }, left, this.gutter, right, this.svg, this.pills, this.tooltip);
     this.readout = el("div", { class: "readout", role: "status", "aria-live": "polite" });
     this.empty = el("p", { class: "empty", hidden: true });
     this.root.replaceChildren(
@@ -110,7 +111,7 @@ class Stage {
       const name = KINDS[link.kind].short;
       const label = `${link.kind}${link.against ? " against" : ""}: ${this.pairPhrase(link.pair)}: ${name} ${scoreText(link.score)}`;
       link.pill = el("button", { type: "button", class: `pill ${link.kind}${link.against ? " against" : ""}`, "aria-label": label, "aria-pressed": "false" },
-        sample(link.kind), el("span", { class: "what" }, name), el("span", {}, scoreText(link.score)));
+        sample(link.against ? "synergy against" : link.kind), el("span", { class: "what" }, name), el("span", {}, scoreText(link.score)));
       link.item = el("li", { class: link.score.sure ? "" : "unsure" }, link.pill);
     }
     this.pills.replaceChildren(...this.links.map((link) => link.item));
@@ -208,6 +209,24 @@ class Stage {
       if (look.at === undefined && !look.pair) for (const end of link.ends) end.node.classList.add("linked");
     }
     fillReadout(this.readout, this.opened, this.table, this.options, look);
+    this.showTooltip(look);
+  }
+
+  // Beside what is pointed at, above it where there is room, and never outside the stage.
+  showTooltip(look) {
+    const { tooltip, hovered, board } = this;
+    tooltip.hidden = hovered === null;
+    if (!hovered) return;
+    const [name, told] = tooltipLines(this.opened, this.table, this.options, look);
+    tooltip.replaceChildren(el("b", {}, name), told);
+    const link = this.links.find((l) => hovered.pair && l.pair === hovered.pair);
+    const target = (link ? link.pill : this.nodes.get(hovered.at)).getBoundingClientRect();
+    const origin = board.getBoundingClientRect();
+    const middle = target.left + target.width / 2 - origin.left - tooltip.offsetWidth / 2;
+    const above = target.top - origin.top - tooltip.offsetHeight - 10;
+    const fits = above + origin.top > 0;
+    tooltip.style.left = `${Math.max(0, Math.min(board.clientWidth - tooltip.offsetWidth, middle))}px`;
+    tooltip.style.top = `${fits ? above : target.bottom - origin.top + 10}px`;
   }
 
   // From outside: pins one pair and brings the stage into view.

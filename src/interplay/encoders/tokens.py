@@ -1,0 +1,62 @@
+"""Texts to token ids, and back: which piece of the text each token is."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One text as a network takes it.
+
+    Attributes:
+        ids: token ids, special tokens included.
+        is_feature: per id, False for the special tokens.
+        spans: (start, end) characters of each feature.
+        cut: tokens left out because there were too many.
+    """
+
+    ids: list[int]
+    is_feature: list[bool]
+    spans: list[tuple[int, int]]
+    cut: int
+
+
+def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[Tokens]:
+    """Tokens of each text, at most `limit` of them besides the special tokens; the last are cut."""
+    if not texts:
+        return []
+    # A tokenizer takes no half of a surrogate pair, which broken JSON may hold. The length stays, and so do spans.
+    whole = [re.sub("[\ud800-\udfff]", "\ufffd", text) for text in texts]
+    batch = tokenizer(
+        whole,
+        truncation=False,
+        padding=False,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        verbose=False,
+    )
+    columns = (batch["input_ids"], batch["special_tokens_mask"], batch["offset_mapping"])
+    out = []
+    for text, ids, special, spans in zip(whole, *columns, strict=True):
+        is_feature = ~np.array(special, dtype=bool)
+        keep = np.flatnonzero(~is_feature | (is_feature.cumsum() <= limit))
+        out.append(
+            Tokens(
+                ids=[ids[k] for k in keep],
+                is_feature=[bool(is_feature[k]) for k in keep],
+                spans=[_visible(text, *spans[k]) for k in keep if is_feature[k]],
+                cut=len(ids) - len(keep),
+            )
+        )
+    return out
+
+
+def _visible(text: str, start: int, end: int) -> tuple[int, int]:
+    """A span without the blanks at its ends: some tokenizers count the space before a word as part of it."""
+    piece = text[start:end]
+    first = start + len(piece) - len(piece.lstrip())
+    return first, first + len(piece.strip())

@@ -1,0 +1,124 @@
+"""Write one folder of the feature store: batch by batch, resumable, by one process at a time, renamed when whole."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from interplay.encoders.frozen import Encoded
+from interplay.errors import BadInput, DiskFullError
+
+Progress = Callable[[int, int], None]
+LAYOUT = "interplay/features/2"
+COUNT = np.dtype([("positions", np.int64), ("cut", np.int64)])
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Hold the right to write `folder`, waiting for whoever has it; the system takes it back from a killed process.
+
+    Raises DiskFullError or BadInput if writing fails.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(folder.name + ".lock")):
+            yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise disk_full(folder.parent) from None
+        raise BadInput(
+            f"cannot write the feature store: {error.strerror or error}",
+            file=folder.parent,
+            expected="a folder that can be written",
+            fix="choose another with --store",
+        ) from error
+
+
+def disk_full(root: Path, rest: float | None = None) -> DiskFullError:
+    """The error for a disk without room for `rest` more bytes."""
+    needs = "" if rest is None else f" ({rest / 2**30:.2f} GiB more are needed)"
+    return DiskFullError(
+        f"no room for features in {root}{needs}; free some space and run again to go on from here, "
+        "or choose another folder with --store"
+    )
+
+
+def halved(one: Encoded) -> Tensor | None:
+    """The features (T, W) in half precision; None if one of them is not finite there."""
+    half = one.features.half()
+    return half if bool(torch.isfinite(half).all()) else None
+
+
+class Writer:
+    """A folder in the making, `<folder>.partial`.
+
+    A batch is appended to features and valid, then counted: what is on disk beyond the count is cut off by whoever
+    goes on, so an interruption costs one batch and never leaves half of one.
+
+    Attributes:
+        done: samples written and counted.
+    """
+
+    def __init__(self, folder: Path, width: int, batch_size: int) -> None:
+        self.folder = folder
+        self.partial = folder.with_name(folder.name + ".partial")
+        self.partial.mkdir(exist_ok=True)
+        counted = self._counted()
+        ends = np.concatenate([[0], np.cumsum(counted["positions"])])
+        sizes = {"features.bin": 2 * width, "valid.bin": 1}
+        for name, size in sizes.items():  # shorter than counted only after a crash of the whole machine
+            ends = ends[ends * size <= self._size(name)]
+        # Only whole batches are gone on from: equal batches give equal bytes.
+        self.done = (len(ends) - 1) // batch_size * batch_size
+        for name, size in sizes.items():
+            self._cut(name, int(ends[self.done]) * size)
+        self._cut("counts.bin", self.done * COUNT.itemsize)
+
+    def append(self, encoded: Sequence[Encoded]) -> None:
+        """Write a batch whose features are finite in half precision."""
+        counts = np.array([(len(one.features), one.truncated) for one in encoded], dtype=COUNT)
+        self._add("features.bin", [one.features.half().numpy().tobytes() for one in encoded])
+        self._add("valid.bin", [one.valid.numpy().tobytes() for one in encoded])
+        self._add("counts.bin", [counts.tobytes()])
+        self.done += len(encoded)
+
+    def refuse_full_disk(self, total: int) -> None:
+        """Raise DiskFullError, with the size needed, if the rest of `total` samples at this rate will not fit."""
+        rest = self._size("features.bin") / self.done * (total - self.done)
+        if rest > shutil.disk_usage(self.partial).free:
+            raise disk_full(self.folder.parent, rest)
+
+    def finish(self, meta: dict[str, Any]) -> None:
+        """Describe the folder and give it its name."""
+        self._cut("meta.json", 0)
+        self._add("meta.json", [json.dumps({"layout": LAYOUT, **meta}).encode()])
+        self.partial.rename(self.folder)
+
+    def _counted(self) -> np.ndarray:
+        path = self.partial / "counts.bin"
+        return np.fromfile(path, dtype=COUNT) if path.exists() else np.zeros(0, dtype=COUNT)
+
+    def _size(self, name: str) -> int:
+        path = self.partial / name
+        return path.stat().st_size if path.exists() else 0
+
+    def _cut(self, name: str, size: int) -> None:
+        with (self.partial / name).open("ab") as file:
+            file.truncate(size)
+
+    def _add(self, name: str, chunks: Sequence[bytes]) -> None:
+        with (self.partial / name).open("ab") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())

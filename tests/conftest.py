@@ -1,0 +1,12 @@
+"""Shapes and types in signatures are enforced while the tests run, and nothing may reach a network."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+from jaxtyping import install_import_hook
+
+install_import_hook("interplay", "beartype.beartype")
+
+pytest_plugins = ["tests.small_models", "tests.small_runs"]

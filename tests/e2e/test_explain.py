@@ -1,0 +1,173 @@
+"""From a trained run to Explanation JSON and page: schema, reproducibility, new samples, bad input."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from interplay import pipeline
+from interplay.errors import BadInput, CheckpointError, DataError
+from interplay.explaining import prepare
+from interplay.results import EXPLANATION_SCHEMA, Explanation
+from interplay.runs import open_run
+
+
+@pytest.fixture(scope="module")
+def explanation(small_run):
+    sample = small_run.dataset.split("test")[0]
+    return pipeline.explain(small_run.run, [sample], encoders=small_run.encoders)[0]
+
+
+def test_what_the_json_holds(explanation, small_run):
+    data = json.loads(explanation.model_dump_json())
+    assert data["schema"] == EXPLANATION_SCHEMA
+    assert set(data["prediction"]) == set(small_run.run.card.labels)
+    assert math.isclose(sum(data["routing"].values()), 1, abs_tol=1e-5)
+    assert data["value"] == {"on": "logit", "expert": "mixture", "fill": "attention", "level": "feature"}
+    words = [f for f in data["features"] if f["modality"] == "text"]
+    patches = [f for f in data["features"] if f["modality"] == "image"]
+    text = data["inputs"]["text"]["text"]
+    assert all(text[slice(*f["span"])] == f["text"] for f in words)
+    assert len(patches) == 16 and patches[5]["box"] == [0.25, 0.25, 0.5, 0.5]
+    assert [f["index"] for f in data["features"]] == list(range(len(words) + 16))
+    experts = {"unique_text", "unique_image", "synergy", "redundancy", "mixture"}
+    for scores in data["attributions"].values():
+        assert set(scores) == experts and all(len(s) == len(words) + 16 for s in scores.values())
+    assert set(data["attributions"]) == {"random", "attention_rollout", "grad_rollout", "integrated_gradients"}
+    assert len(data["pairs"]) == 16 and {len(t["pairs"]) for t in data["more_pairs"]} == {16}
+    assert {p["samples"] for p in data["pairs"]} == {8} and data["evaluations"] <= 8 * 25
+    assert data["provenance"]["seed"] == 0 and data["provenance"]["versions"]["torch"]
+    assert any("8 of" in note for note in data["notes"])
+    assert Explanation.model_validate(data) == explanation
+
+
+def test_no_path_of_the_machine_is_in_it(explanation, small_run):
+    assert str(small_run.run.folder.parent) not in explanation.model_dump_json()
+    assert str(small_run.dataset.source) not in explanation.model_dump_json()
+
+
+def test_the_same_twice(explanation, small_run):
+    again = pipeline.explain(small_run.run, small_run.dataset.split("test")[:1], encoders=small_run.encoders)[0]
+    assert again == explanation
+
+
+def test_the_prediction_is_the_one_evaluated(explanation, small_run):
+    """Encoding one sample afresh and reading it from the store in a batch give equal answers."""
+    stores = pipeline.encode(
+        small_run.dataset, small_run.run.config, store=small_run.store, encoders=small_run.encoders
+    )
+    features, valid = zip(*(s[explanation.sample_id] for s in stores.values()), strict=True)
+    with torch.no_grad():
+        logits = small_run.run.model(tuple(f[None] for f in features), tuple(v[None] for v in valid)).logits[0]
+    assert list(explanation.prediction.values()) == pytest.approx(logits.sigmoid().tolist(), abs=1e-5)
+
+
+def test_alone_in_a_batch_of_32_and_padded_longer(small_run):
+    """Raw samples encoded alone or in one batch, fused alone, in a batch of 32, or padded: equal to 1e-5."""
+    run, samples = small_run.run, small_run.dataset.split("train")[:32]
+    one = [prepare(run, small_run.encoders, s) for s in samples]
+    with torch.no_grad():
+        alone = torch.cat([run.model.fuse(p.tokens).logits for p in one])
+        batch, padded = [], []
+        for modality, encoder in small_run.encoders.items():
+            from interplay.features.store import read_input
+
+            rows = encoder.encode([read_input(s, modality, encoder.kind) for s in samples])
+            longest = max(len(r.features) for r in rows)
+            for extra, out in ((0, batch), (7, padded)):
+                features = torch.full((32, longest + extra, encoder.width), 9.0)
+                valid = torch.zeros(32, longest + extra, dtype=torch.bool)
+                for k, row in enumerate(rows):
+                    features[k, : len(row.features)] = row.features.half().float()
+                    valid[k, : len(row.features)] = row.valid
+                out.append((features[:, : encoder.max_features], valid[:, : encoder.max_features]))
+        for pieces in (batch, padded):
+            features, valid = zip(*pieces, strict=True)
+            together = run.model(features, valid).logits
+            assert torch.allclose(together.sigmoid(), alone.sigmoid(), atol=1e-5)
+
+
+def test_a_new_sample(small_run, tmp_path):
+    Image.new("CMYK", (300, 200), (10, 200, 30, 0)).save(tmp_path / "wide.jpg")
+    sample = pipeline.new_sample(
+        small_run.run, {"text": "wonderful <b>thunder</b>", "image": str(tmp_path / "wide.jpg")}
+    )
+    (explanation,) = pipeline.explain(small_run.run, [sample], target="storm", encoders=small_run.encoders)
+    assert explanation.target == "storm" and explanation.truth is None
+    boxes = np.array([f.box for f in explanation.features if f.box])
+    assert boxes.min() == 0 and boxes.max() == 1
+    page = pipeline.write_explanations(small_run.run, [explanation], [sample], tmp_path / "out")
+    assert page.name == "page.html" and "<b>thunder" not in page.read_text()
+    (file,) = (tmp_path / "out").glob("*.json")
+    assert Explanation.model_validate_json(file.read_text()) == explanation
+
+
+def test_a_text_longer_than_the_encoder_is_cut_and_counted(small_run):
+    image = small_run.dataset.samples[0].inputs["image"]
+    sample = pipeline.new_sample(small_run.run, {"text": "thunder " * 400, "image": str(image)})
+    (explanation,) = pipeline.explain(small_run.run, [sample], encoders=small_run.encoders)
+    assert explanation.inputs["text"].truncated == 80
+    assert any("last 80 tokens of text were cut off" in note for note in explanation.notes)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"target": "rain"}, "unknown target 'rain'.*sarcasm"),
+        ({"explain.expert": "uniqe_text"}, "unknown expert.*unique_text"),
+        ({"explain.rank_by": "luck"}, "unknown rank_by"),
+    ],
+)
+def test_unknown_names(small_run, change, message):
+    target = change.pop("target", None)
+    config = pipeline.explain_config(small_run.run, change)
+    with pytest.raises(BadInput, match=message):
+        pipeline.explain(
+            small_run.run, small_run.dataset.samples[:1], config=config, target=target, encoders=small_run.encoders
+        )
+
+
+def test_bad_inputs_of_a_new_sample(small_run, tmp_path):
+    run, encoders = small_run.run, small_run.encoders
+    image = str(small_run.dataset.samples[0].inputs["image"])
+    with pytest.raises(BadInput, match="unknown modality 'txt'"):
+        pipeline.new_sample(run, {"txt": "a"})
+    for inputs, message in (
+        ({"text": "no picture"}, "has no 'image'"),
+        ({"text": "", "image": image}, "holds no feature"),
+        ({"text": "a", "image": str(tmp_path / "none.png")}, r"none\.png"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            pipeline.explain(run, [pipeline.new_sample(run, inputs)], encoders=encoders)
+    with pytest.raises(BadInput, match="no sample 'x'.*an id such as scene-000000"):
+        pipeline.find_sample(small_run.dataset, "x")
+
+
+def test_a_dataset_of_other_labels_is_refused(small_run):
+    from dataclasses import replace
+
+    with pytest.raises(DataError, match="labels"):
+        pipeline.evaluate(small_run.run, replace(small_run.dataset, labels=("storm",)), store=small_run.store)
+
+
+def test_another_encoder_is_refused(small_run, tmp_path):
+    shutil.copytree(small_run.run.folder, tmp_path / "run")
+    text = (tmp_path / "run" / "config.toml").read_text()
+    (tmp_path / "run" / "config.toml").write_text(text.replace("layer = 2", "layer = 3"))
+    with pytest.raises(BadInput, match="encoder of 'text'.*other weights or settings"):
+        pipeline.open_encoders(open_run(tmp_path / "run"), "cpu")
+
+
+def test_a_checkpoint_of_another_shape_is_refused(small_run, tmp_path):
+    shutil.copytree(small_run.run.folder, tmp_path / "run")
+    path = tmp_path / "run" / "model" / "model.safetensors"
+    state = load_file(path)
+    state["projections.1.weight"] = torch.zeros(3, 3)
+    save_file(state, path)
+    with pytest.raises(CheckpointError, match=r"projections\.1\.weight does not fit: the file has \(3, 3\)"):
+        open_run(tmp_path / "run")

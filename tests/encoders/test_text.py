@@ -1,0 +1,222 @@
+"""Text encoders against a naive use of the same model: one text, no padding, special tokens taken off by hand."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import transformers
+
+from interplay.config import EncoderConfig
+from interplay.encoders.frozen import TextEncoder, load_encoder
+from interplay.errors import EncoderError
+
+Folder = Callable[[str], Path]
+# Family -> its model class, how many special tokens stand before and after the text, and its own last norm.
+FAMILIES = {
+    "bert": ("BertModel", 1, 1, None),
+    "roberta": ("RobertaModel", 1, 1, None),
+    "mpnet": ("MPNetModel", 1, 1, None),
+    "distilbert": ("DistilBertModel", 1, 1, None),
+    "modernbert": ("ModernBertModel", 1, 1, "final_norm"),
+    "gpt2": ("GPT2Model", 0, 0, "ln_f"),
+    "t5": ("T5EncoderModel", 0, 1, "encoder.final_layer_norm"),
+    "clip": ("CLIPTextModel", 1, 1, "final_layer_norm"),
+}
+TEXTS = ["the cat sat on a mat!", "a", "red  square 😀, e\u0301t\u00e9 \n", "the cat", "hello world hello"]
+
+
+def load(path: Path | str, **settings: object) -> TextEncoder:
+    encoder = load_encoder(EncoderConfig(model=str(path), **settings), "text")
+    assert isinstance(encoder, TextEncoder)
+    return encoder
+
+
+def naive(path: Path, family: str, text: str, layer: int | None = None) -> torch.Tensor:
+    """The tokens of one text after one layer (T, W)."""
+    name, before, after, norm = FAMILIES[family]
+    model = getattr(transformers, name).from_pretrained(path).eval()
+    ids = transformers.AutoTokenizer.from_pretrained(path)(text)["input_ids"]
+    with torch.no_grad():
+        out = model(input_ids=torch.tensor([ids]), output_hidden_states=True)
+        if layer is None:
+            hidden = out.last_hidden_state
+        else:
+            hidden = out.hidden_states[layer]
+            hidden = model.get_submodule(norm)(hidden) if norm else hidden
+    return hidden[0, before : len(ids) - after]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("layer", [None, 1, 2])
+def test_tokens_are_those_of_the_model_on_one_text(folder: Folder, family: str, layer: int | None) -> None:
+    encoder = load(folder(family), layer=layer)
+    for text, encoded in zip(TEXTS, encoder.encode(TEXTS), strict=True):
+        expected = naive(folder(family), family, text, layer)
+        assert encoded.features.shape == expected.shape == (len(expected), encoder.width)
+        torch.testing.assert_close(encoded.features, expected, atol=1e-5, rtol=1e-4)
+        assert encoded.valid.all() and len(encoded.valid) == len(expected) and encoded.truncated == 0
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
+def test_batch_mates_do_not_matter_and_parts_align(folder: Folder, family: str) -> None:
+    encoder = load(folder(family))
+    for text, mixed in zip(TEXTS, encoder.encode(TEXTS), strict=True):
+        alone = encoder.encode([text])[0]
+        torch.testing.assert_close(alone.features, mixed.features, atol=1e-5, rtol=1e-4)
+        assert len(encoder.parts(text)) == len(mixed.features)
+        end = 0
+        for part in encoder.parts(text):
+            assert part.span is not None and part.box is None
+            assert text[slice(*part.span)] == part.text == part.text.strip()
+            assert part.span[0] >= 0 and part.span[1] >= end  # in the order of the text
+            end = part.span[1]
+        seen = {k for part in encoder.parts(text) for k in range(*part.span)}
+        assert {k for k, letter in enumerate(text) if letter.isalpha()} <= seen
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_frozen(folder: Folder, family: str) -> None:
+    encoder = load(folder(family))
+    assert not encoder.network.training and not any(m.training for m in encoder.network.modules())
+    assert not any(p.requires_grad for p in encoder.network.parameters())
+    assert not encoder.encode(["the cat"])[0].features.requires_grad
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_empty_text_has_no_features(folder: Folder, family: str, text: str) -> None:
+    encoder = load(folder(family))
+    if text and family not in ("bert", "distilbert", "modernbert", "clip"):
+        return  # byte-level and unigram tokenizers have tokens for blanks
+    for texts in ([text], [text, "the cat"]):
+        assert encoder.encode(texts)[0].features.shape == (0, encoder.width)
+    assert encoder.parts(text) == [] and encoder.encode([]) == []
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
+def test_truncation_is_counted_and_keeps_the_beginning(folder: Folder, family: str) -> None:
+    long = "the cat sat on a mat, " * 30
+    unlimited, limited = load(folder(family)), load(folder(family), max_tokens=5)
+    total = len(unlimited.tokenizer(long, add_special_tokens=False)["input_ids"])
+    for encoder in (unlimited, limited):
+        encoded = encoder.encode([long, "a cat"])[0]
+        assert len(encoded.features) == encoder.max_features == len(encoder.parts(long))
+        assert encoded.truncated == total - encoder.max_features > 0
+        # Cut texts keep their special tokens, so a text that fits exactly is the same text.
+        assert encoder.encode(["the cat"])[0].truncated == 0
+    assert limited.max_features == 5
+    assert limited.parts(long) == unlimited.parts(long)[:5]
+
+
+def test_longest_text_is_what_the_position_table_takes(folder: Folder) -> None:
+    """RoBERTa's and MPNet's tables begin with rows for padding; their tokenizer claims to take 1e30 tokens."""
+    longest = {"bert": 22, "roberta": 22, "mpnet": 22, "distilbert": 22, "clip": 18, "gpt2": 24, "siglip": 19}
+    for family, expected in longest.items():
+        encoder = load(folder(family))
+        assert encoder.max_features == expected, family
+        encoder.encode(["a " * 100])  # the last position exists
+    assert load(folder("t5")).max_features == 320  # relative positions: only max_tokens limits
+
+
+def test_truncated_text_keeps_its_special_tokens(folder: Folder) -> None:
+    model = transformers.BertModel.from_pretrained(folder("bert")).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder("bert"))
+    text = "the cat sat on a mat the cat sat"
+    ids = tokenizer(text, truncation=True, max_length=6, return_tensors="pt")
+    with torch.no_grad():
+        expected = model(**ids).last_hidden_state[0, 1:-1]
+    actual = load(folder("bert"), max_tokens=4).encode([text])[0].features
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_siglip_sees_padding_to_full_length_without_a_mask(folder: Folder) -> None:
+    model = transformers.SiglipTextModel.from_pretrained(folder("siglip")).eval()
+    encoder = load(folder("siglip"))
+    for text in TEXTS[:2]:
+        ids = encoder.tokenizer(text, padding="max_length", max_length=20, return_tensors="pt")["input_ids"]
+        count = len(encoder.tokenizer(text, add_special_tokens=False)["input_ids"])
+        with torch.no_grad():
+            expected = model(input_ids=ids).last_hidden_state[0, :count]
+        torch.testing.assert_close(
+            encoder.encode(TEXTS[:2])[TEXTS.index(text)].features, expected, atol=1e-5, rtol=1e-4
+        )
+
+
+def test_clip_text_tower_alone_equals_the_one_in_the_whole_model(folder: Folder, tmp_path: Path) -> None:
+    tower = transformers.CLIPModel.from_pretrained(folder("clip")).text_model
+    tower.save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(folder("clip")).save_pretrained(tmp_path)
+    alone, whole = load(tmp_path), load(folder("clip"))
+    assert torch.equal(alone.encode(["the cat"])[0].features, whole.encode(["the cat"])[0].features)
+
+
+def test_older_checkpoints_with_prefixed_names(folder: Folder, tmp_path: Path) -> None:
+    """A masked-language checkpoint prefixes its encoder and lacks the pooler, which is then drawn at random."""
+    model = transformers.RobertaModel.from_pretrained(folder("roberta"))
+    whole = transformers.RobertaForMaskedLM(model.config)
+    whole.roberta.load_state_dict(model.state_dict(), strict=False)
+    whole.save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(folder("roberta")).save_pretrained(tmp_path)
+    first, second = load(tmp_path), load(tmp_path)
+    assert first.fingerprint == second.fingerprint
+    expected = load(folder("roberta")).encode(["the cat"])[0].features
+    torch.testing.assert_close(first.encode(["the cat"])[0].features, expected)
+
+
+@pytest.mark.parametrize("family", ["clip", "siglip"])
+def test_older_two_tower_folders(folder: Folder, tmp_path: Path, family: str) -> None:
+    """A tower alone was once saved under the name it has in the whole model."""
+    load_file, save_file = safetensors.torch.load_file, safetensors.torch.save_file
+    name = {"clip": "CLIPTextModel", "siglip": "SiglipTextModel"}[family]
+    getattr(transformers, name).from_pretrained(folder(family)).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights = {f"text_model.{key.removeprefix('text_model.')}": weight for key, weight in weights.items()}
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    transformers.AutoTokenizer.from_pretrained(folder(family)).save_pretrained(tmp_path)
+    old, new = (load(path, layer=2).encode(["the cat"])[0].features for path in (tmp_path, folder(family)))
+    assert torch.equal(old, new)
+
+
+def test_siglip_folder_that_names_its_sentencepiece_class(folder: Folder, tmp_path: Path) -> None:
+    """As on the hub. That class needs another package and places no token; tokenizer.json beside it does."""
+    shutil.copytree(folder("siglip"), tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_class": "SiglipTokenizer"}))
+    assert load(tmp_path).parts("the cat") == load(folder("siglip")).parts("the cat")
+
+
+def test_half_precision_weights_are_run_in_single_precision(folder: Folder, tmp_path: Path) -> None:
+    transformers.BertModel.from_pretrained(folder("bert")).to(torch.bfloat16).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(folder("bert")).save_pretrained(tmp_path)
+    encoder = load(tmp_path)
+    assert {p.dtype for p in encoder.network.parameters()} == {torch.float32}
+    assert encoder.encode(["the cat"])[0].features.dtype == torch.float32
+
+
+def test_spans_of_odd_text(folder: Folder) -> None:
+    text = "the\u00a0cat  \U0001f600\U0001f600 e\u0301 \ud83d x [SEP] <pad>"  # with half a surrogate pair
+    for family in (*FAMILIES, "siglip"):
+        encoder = load(folder(family), max_tokens=20)
+        assert len(encoder.parts(text)) == len(encoder.encode([text])[0].features)
+        assert all(text[slice(*part.span)] == part.text for part in encoder.parts(text))
+    pieces = [part.text for part in load(folder("bert")).parts("a [SEP] b")]
+    assert pieces == ["a", "[SEP]", "b"]  # what the text itself says is no special token
+
+
+def test_packaged_minilm() -> None:
+    encoder = load("minilm", layer=2)
+    text = "Two naïve cats 😀 met."
+    assert encoder.width == 384 and encoder.max_features == 320 and load("minilm", max_tokens=600).max_features == 510
+    assert [part.text for part in encoder.parts(text)] == ["Two", "naïve", "cats", "😀", "met", "."]
+    assert encoder.encode([text])[0].features.shape == (6, 384)
+
+
+def test_a_tokenizer_of_another_model_is_refused(folder: Folder, tmp_path: Path) -> None:
+    transformers.BertModel.from_pretrained(folder("bert")).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(folder("roberta")).save_pretrained(tmp_path)
+    with pytest.raises(EncoderError, match=r"its tokenizer has .* tokens"):
+        load(tmp_path)

@@ -1,0 +1,62 @@
+"""Configuration: round trip, presets, and errors that name the key at fault."""
+
+import pytest
+
+from interplay.config import Config, config_toml, make_config, nested, read_config
+from interplay.errors import ConfigError
+
+
+def test_toml_round_trip(tmp_path):
+    config = make_config({"preset": "paper", "training": {"epochs": 3}, "encoders": {"text": {"layer": 4}}})
+    (tmp_path / "c.toml").write_text(config_toml(config))
+    assert read_config(tmp_path / "c.toml") == config
+
+
+def test_paper_preset_has_the_published_settings():
+    paper = make_config({"preset": "paper"})
+    assert (paper.training.learning_rate, paper.training.batch_size, paper.training.epochs) == (1e-4, 32, 40)
+    assert (paper.fusion.width, paper.fusion.heads, paper.fusion.layers, paper.fusion.dropout) == (256, 4, 2, 0.5)
+    assert (paper.fusion.routing_hidden, paper.fusion.routing_layers, paper.fusion.temperature) == (256, 2, 2.0)
+    assert paper.roles.weight == 0.5 and paper.roles.replace == "noise" and not paper.removal.mask_aware
+    assert paper.encoder("text", "text").max_tokens == 320 and paper.encoder("image", "image").layer is None
+
+
+def test_what_is_set_wins_over_the_preset():
+    assert make_config({"preset": "paper", "fusion": {"width": 64}}).fusion.width == 64
+    assert nested({"a": {"b": 1, "c": 2}}, {"a.b": 3, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}
+
+
+def test_encoder_of_a_modality():
+    config = make_config({"encoders": {"poster": {"model": "x"}, "image": {"model": "y"}}})
+    assert config.encoder("poster", "image").model == "x"
+    assert config.encoder("photo", "image").model == "y"
+    assert config.encoder("plot", "text") == Config().encoder("any", "text")
+
+
+BAD = {
+    "unknown section": ({"trainning": {}}, "unknown key trainning .did you mean training?"),
+    "unknown key": ({"training": {"epoch": 3}}, "unknown key training.epoch .did you mean training.epochs?"),
+    "unknown encoder key": ({"encoders": {"text": {"model": "m", "laier": 1}}}, "did you mean encoders.text.layer?"),
+    "unlike any": ({"fusion": {"zzz": 3}}, "unknown key fusion.zzz .no key is like it"),
+    "wrong type": ({"training": {"epochs": "many"}}, "training.epochs: .*got 'many'"),
+    "out of range": ({"fusion": {"dropout": 1.5}}, "fusion.dropout"),
+    "heads": ({"fusion": {"width": 30, "heads": 4}}, "width 30 is not a multiple of heads 4"),
+    "odd samples": ({"explain": {"samples": 9}}, "explain.samples"),
+    "preset": ({"preset": "fast"}, "preset: .*'paper'"),
+    "device": ({"training": {"device": "tpu"}}, "training.device"),
+}
+
+
+@pytest.mark.parametrize("settings, message", BAD.values(), ids=BAD)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        make_config(settings)
+
+
+@pytest.mark.parametrize("content", [None, b"a = ", b"\xff\xfe\x00"])
+def test_bad_files_are_named(tmp_path, content):
+    path = tmp_path / "c.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"c\.toml"):
+        read_config(path)

@@ -1,0 +1,65 @@
+"""Losses and metrics of both label kinds, against hand-written formulas; what is undefined is NaN, never 0."""
+
+import math
+
+import pytest
+import torch
+
+from interplay.task import Task
+
+MULTI = Task(("a", "b", "c"), "multi")
+SINGLE = Task(("a", "b", "c"), "single")
+
+
+def _f1(predicted, true):
+    hit = sum(p and t for p, t in zip(predicted, true, strict=True))
+    total = sum(predicted) + sum(true)
+    return 2 * hit / total if total else 0.0
+
+
+def _auroc(scores, true):
+    pairs = [(s, n) for s, t in zip(scores, true, strict=True) if t for n, u in zip(scores, true, strict=True) if not u]
+    return sum((s > n) + 0.5 * (s == n) for s, n in pairs) / len(pairs)
+
+
+def test_multi_label_metrics():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(40, 3, generator=generator)
+    target = (torch.rand(40, 3, generator=generator) < 0.4).float()
+    got = MULTI.metrics(logits, target)
+    on, true = (logits > 0).tolist(), target.bool().tolist()
+    columns = [([r[c] for r in on], [r[c] for r in true]) for c in range(3)]
+    assert got["macro_f1"] == pytest.approx(sum(_f1(p, t) for p, t in columns) / 3)
+    flat = [x for row in on for x in row], [x for row in true for x in row]
+    assert got["micro_f1"] == pytest.approx(_f1(*flat))
+    assert got["accuracy/b"] == pytest.approx(sum(p == t for p, t in zip(*columns[1], strict=True)) / 40)
+    assert got["exact_match"] == pytest.approx(sum(p == t for p, t in zip(on, true, strict=True)) / 40)
+    expected = sum(_auroc(logits[:, c].tolist(), columns[c][1]) for c in range(3)) / 3
+    assert got["auroc"] == pytest.approx(expected, abs=1e-6)
+    bce = -(target * logits.sigmoid().log() + (1 - target) * (1 - logits.sigmoid()).log()).mean()
+    assert got["loss"] == pytest.approx(float(bce), abs=1e-6)
+
+
+def test_single_label_metrics():
+    logits = torch.tensor([[3.0, 0, 0], [0, 2.0, 0], [0, 1.0, 0], [0, 0, 1.0]])
+    target = torch.eye(3)[[0, 1, 2, 2]]
+    got = SINGLE.metrics(logits, target)
+    assert got["accuracy"] == got["micro_f1"] == 0.75
+    assert got["macro_f1"] == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
+    assert torch.allclose(SINGLE.probabilities(logits).sum(1), torch.ones(4))
+
+
+def test_a_label_absent_from_a_split_is_left_out_and_never_zero():
+    logits = torch.tensor([[1.0, -1, -1], [1.0, 1, -1]])
+    target = torch.tensor([[1.0, 0, 0], [1.0, 1, 0]])
+    got = MULTI.metrics(logits, target)
+    assert got["macro_f1"] == 1.0 and got["auroc"] == 1.0  # a never fails to hold, c never holds
+    nothing = MULTI.metrics(logits, torch.ones(2, 3))
+    assert math.isnan(nothing["auroc"]) and math.isnan(nothing["map"])
+    single = SINGLE.metrics(torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]), torch.eye(3)[[0, 1]])
+    assert single["macro_f1"] == 1.0
+
+
+def test_target_rows():
+    assert MULTI.target(["c", "a"]).tolist() == [1, 0, 1]
+    assert MULTI.target([]).tolist() == [0, 0, 0]

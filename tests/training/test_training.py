@@ -1,0 +1,113 @@
+"""Training on real scenes: deterministic, resumable after Ctrl-C with equal results, every option runs."""
+
+import shutil
+
+import pytest
+import torch
+from tests.small_runs import SMALL
+
+from interplay import pipeline
+from interplay.config import MODEL_KINDS, make_config, nested
+from interplay.errors import CheckpointError, DataError, RunExistsError
+from interplay.models.checkpoint import load_model
+from interplay.runs import open_run
+from interplay.training import fit as fit_module
+
+QUICK = nested(SMALL, {"training.epochs": 2})
+
+
+def _train(scenes, store, out, settings, **more):
+    return pipeline.train(scenes, make_config(settings), out, store=store, **more)
+
+
+def _weights(run):
+    return run.model.state_dict()
+
+
+def test_two_runs_with_one_seed_are_equal(scenes, store, tmp_path):
+    a, b = (_train(scenes, store, tmp_path / name, QUICK) for name in ("a", "b"))
+    assert a.metrics == b.metrics
+    assert all(torch.equal(x, y) for x, y in zip(_weights(a).values(), _weights(b).values(), strict=True))
+    c = _train(scenes, store, tmp_path / "c", nested(QUICK, {"seed": 1}))
+    assert not torch.equal(_weights(a)["projections.0.weight"], _weights(c)["projections.0.weight"])
+
+
+def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_path, monkeypatch):
+    settings = nested(SMALL, {"training.epochs": 4})
+    whole = _train(scenes, store, tmp_path / "whole", settings)
+
+    class Stop(fit_module.ReportEpochs):
+        def on_train_epoch_end(self, trainer, pl_module):
+            if trainer.current_epoch == 2:  # after two whole epochs, during the third
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_module, "ReportEpochs", Stop)
+        with pytest.raises(KeyboardInterrupt):
+            _train(scenes, store, tmp_path / "cut", settings, report=lambda *_: None)
+    assert (tmp_path / "cut" / "resume.ckpt").exists() and not (tmp_path / "cut" / "metrics.json").exists()
+    with pytest.raises(CheckpointError, match="interrupted"):
+        open_run(tmp_path / "cut")
+    resumed = _train(scenes, store, tmp_path / "cut", settings)
+    assert resumed.metrics == whole.metrics
+    assert all(torch.equal(x, y) for x, y in zip(_weights(resumed).values(), _weights(whole).values(), strict=True))
+    assert not (tmp_path / "cut" / "resume.ckpt").exists()
+
+
+@pytest.mark.parametrize("kind", MODEL_KINDS)
+def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
+    run = _train(scenes, store, tmp_path / kind, nested(QUICK, {"fusion.kind": kind}))
+    model, card = load_model(run.folder / "model")
+    assert card.epoch in (0, 1) and not model.training
+    assert pipeline.evaluate(run, scenes, split="test", store=store) == run.metrics["test"]
+    assert {p.name for p in run.folder.iterdir()} == {"config.toml", "model", "metrics.json", "provenance.json", "logs"}
+    assert (run.folder / "logs" / "metrics.csv").exists() and list((run.folder / "logs").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"roles.on": "logits", "roles.replace": "mean"},
+        {"roles.replace": "zero", "roles.regulariser": "cka", "roles.regulariser_weight": 0.1},
+        {"roles.regulariser": "barlow", "roles.regulariser_weight": 0.1, "removal.fill": "mean"},
+        {"roles.regulariser": "squared_cosine", "roles.regulariser_weight": 0.1, "removal.fill": "zero"},
+        {"roles.weight": 0.0, "removal.mask_aware": False, "training.monitor": "metric"},
+    ],
+)
+def test_every_option_trains(scenes, store, tmp_path, change):
+    run = _train(scenes, store, tmp_path / "run", nested(QUICK, {"training.epochs": 1, **change}))
+    assert run.metrics["val"]["loss"] > 0
+
+
+def test_a_run_that_is_there_is_not_replaced_unasked(scenes, store, tmp_path, small_run):
+    shutil.copytree(small_run.run.folder, tmp_path / "run")
+    with pytest.raises(RunExistsError, match="something is there already"):
+        _train(scenes, store, tmp_path / "run", QUICK)
+    (tmp_path / "run" / "metrics.json").unlink()
+    with pytest.raises(RunExistsError, match="an unfinished run of another configuration"):
+        _train(scenes, store, tmp_path / "run", QUICK)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("precious")
+    with pytest.raises(RunExistsError):
+        _train(scenes, store, tmp_path / "other", QUICK, overwrite=True)
+    assert (tmp_path / "other" / "thesis.txt").read_text() == "precious"
+    assert _train(scenes, store, tmp_path / "run", QUICK, overwrite=True).config == make_config(QUICK)
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_an_empty_split_is_refused_before_anything_is_written(scenes, store, tmp_path, split):
+    from dataclasses import replace
+
+    without = replace(scenes, samples=[s for s in scenes.samples if s.split != split])
+    with pytest.raises(DataError, match=f"'{split}'"):
+        _train(without, store, tmp_path / "run", QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_split_with_one_class_is_refused(scenes, store, tmp_path):
+    from dataclasses import replace
+
+    same = replace(scenes, samples=[replace(s, labels=("storm",), evidence={}) for s in scenes.samples])
+    with pytest.raises(DataError, match="the same labels: storm"):
+        _train(same, store, tmp_path / "run", QUICK)
+    assert not (tmp_path / "run").exists()
