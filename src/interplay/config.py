@@ -43,7 +43,7 @@ class FusionConfig(Section):
     width: int = Field(64, ge=8)
     layers: int = Field(2, ge=1)
     heads: int = Field(4, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.0, ge=0, lt=1, description="mask-aware training regularises by itself [ours]")
     routing_hidden: int = Field(64, ge=1)
     routing_layers: int = Field(2, ge=1)
     temperature: float = Field(2.0, gt=0)
@@ -85,7 +85,7 @@ class TrainingConfig(Section):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     batch_size: int = Field(64, ge=1)
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(30, ge=1)
     patience: int = Field(8, ge=1, description="epochs without a better validation score before stopping")
     monitor: Literal["loss", "metric"] = Field("loss", description="validation score that picks the best epoch")
     gradient_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 clips nothing")
@@ -139,7 +139,14 @@ PAPER: dict[str, Any] = {
     "fusion": {"width": 256, "dropout": 0.5, "routing_hidden": 256},
     "roles": {"on": "latent", "replace": "noise"},
     "removal": {"fill": "mean", "mask_aware": False},
-    "training": {"learning_rate": 1e-4, "weight_decay": 0.0, "batch_size": 32, "patience": 40, "monitor": "metric"},
+    "training": {
+        "epochs": 40,
+        "learning_rate": 1e-4,
+        "weight_decay": 0.0,
+        "batch_size": 32,
+        "patience": 40,
+        "monitor": "metric",
+    },
 }
 PRESETS: dict[str, dict[str, Any]] = {"default": {}, "paper": PAPER}
 

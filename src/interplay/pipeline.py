@@ -21,10 +21,11 @@ from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel, Shape
 from interplay.report.page import write_page
 from interplay.results import Explanation, Pair
-from interplay.runs import Run, finish_run, origin_of, start_run
+from interplay.runs import Run, finish_run, origin_of, refuse_taken, start_run
 from interplay.task import Task
 from interplay.training.data import FeatureData, FeatureSet, mean_tokens
 from interplay.training.fit import answer, fit
+from interplay.whole import refuse_blocked, write_whole
 
 DEFAULT_STORE = Path(".interplay") / "features"
 Report = Callable[[str, int, int], None]
@@ -88,7 +89,7 @@ def train(
     """
     refuse_bad_splits(dataset)
     out = Path(out)
-    start_run(out, config, overwrite)
+    refuse_taken(out, config, overwrite)
     encoders = load_encoders(config, dict(dataset.modalities), config.training.device)
     stores = encode(dataset, config, store=store, encoders=encoders, report=report)
     task = Task(dataset.labels, dataset.label_kind)
@@ -103,11 +104,12 @@ def train(
         encoders={m: e.fingerprint for m, e in encoders.items()},
     )
     data = FeatureData(splits, config.training.batch_size, config.seed)
+    origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
+    start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, report)
     model, _ = load_model(out / "model")
     metrics = {split: task.metrics(*answer(model, data, split)) for split in ("val", "test")}
-    origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
-    return finish_run(out, origin, metrics)
+    return finish_run(out, metrics)
 
 
 def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
@@ -123,9 +125,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Task metrics of a run on one split of a dataset with the run's labels and modalities."""
     refuse_other_data(run, dataset)
-    samples = dataset.split(split)
-    if not samples:
-        raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
+    samples = _split(dataset, split)
     stores = encode(dataset, run.config, store=store, report=report)
     data = FeatureData({split: FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
     return run.card.task.metrics(*answer(run.model, data, split))
@@ -174,16 +174,37 @@ def choose_samples(
     run: Run, data: Path | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
 ) -> list[Sample]:
     """The samples a user asks for: by id, as a new MODALITY=text or MODALITY=file, or the first of a split."""
+    if inputs and ids:
+        raise BadInput("both --sample and --input are given", expected="one of them")
     if inputs:
-        return [new_sample(run, dict(_modality_value(text) for text in inputs))]
-    dataset = open_dataset(data or run.origin.source)
+        pairs = [_modality_value(text) for text in inputs]
+        if twice := [name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1]:
+            raise BadInput(f"--input {twice[0]}=... is given twice", expected="one --input for each modality")
+        return [new_sample(run, dict(pairs))]
+    dataset = data_of(run, data)
     refuse_other_data(run, dataset)
     if ids:
         return [find_sample(dataset, sample_id) for sample_id in ids]
-    samples = dataset.split(split)[:count]
-    if not samples:
+    return _split(dataset, split)[:count]
+
+
+def data_of(run: Run, data: Path | None = None) -> Dataset:
+    """The dataset at a path; without one, that which the run was trained on. Raises DataError if it is not there."""
+    if data is None and not Path(run.origin.source).exists():
+        raise DataError(
+            "the dataset this run was trained on is not there any more",
+            file=run.origin.source,
+            fix="give its new place with --data",
+        )
+    return open_dataset(data or run.origin.source)
+
+
+def _split(dataset: Dataset, split: str) -> list[Sample]:
+    if split not in SPLITS:
+        raise BadInput(f"unknown split {split!r}", expected=f"one of {', '.join(SPLITS)}")
+    if not (samples := dataset.split(split)):
         raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
-    return samples
+    return list(samples)
 
 
 def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Sample:
@@ -207,12 +228,12 @@ def write_explanations(
     run: Run, explanations: Sequence[Explanation], samples: Sequence[Sample], out: Path | None = None
 ) -> Path:
     """Write page.html and one JSON file per explanation; returns the page's path."""
-    out = out or run.folder / "explanations"
+    out = explanations_folder(run, out)
     out.mkdir(parents=True, exist_ok=True)
     for number, explanation in enumerate(explanations, start=1):
         safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}")[:80]
         text = explanation.model_dump_json(indent=1) + "\n"
-        (out / f"{number:02d}-{safe}.json").write_text(text, encoding="utf-8")
+        write_whole(out / f"{number:02d}-{safe}.json", text)
     pictures = {
         sample.id: {m: open_picture(p) for m, p in sample.inputs.items() if isinstance(p, Path)} for sample in samples
     }
@@ -220,18 +241,23 @@ def write_explanations(
     return write_page(explanations, pictures, out / "page.html", title=f"{run.origin.data}: why {kind} decided so")
 
 
+def explanations_folder(run: Run, out: Path | None = None) -> Path:
+    """Where explanations go. Raises BadInput if that cannot be a folder: to be asked before the work, not after."""
+    out = out or run.folder / "explanations"
+    refuse_blocked(out)
+    return out
+
+
 def finding(explanation: Explanation) -> str:
-    """One line: the prediction, and the strongest pairs whose intervals lie above 0."""
-    probability = explanation.prediction[explanation.target]
-    parts = [f"{explanation.sample_id}: {explanation.target} {probability:.2f}"]
-    for score, word in (("sii", "together"), ("redundancy_gap", "backup")):
-        best = strongest(explanation, score)
-        if best:
+    """One line: the prediction, and the strongest pairs whose intervals lie above 0, with their 95% intervals."""
+    pairs = []
+    for score, word in (("sii", "act together"), ("redundancy_gap", "back each other up")):
+        if best := strongest(explanation, score):
             pair, value, se = best
-            parts.append(
-                f"{word}: {describe(explanation, pair)} {value:+.2f} ± {explanation.interval.standard_errors * se:.2f}"
-            )
-    return "; ".join(parts)
+            interval = f"{value:+.2f} ± {explanation.interval.standard_errors * se:.2f}"
+            pairs.append(f"{describe(explanation, pair)} {word} ({interval})")
+    said = "; ".join(pairs) or "no pair of features stands out from the noise"
+    return f"{explanation.sample_id} is {explanation.target} at {explanation.prediction[explanation.target]:.0%}: {said}"
 
 
 def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:
@@ -291,9 +317,12 @@ def refuse_other_data(run: Run, dataset: Dataset) -> None:
 
 
 def pick_device(name: str) -> str:
-    """auto -> the accelerator if there is one, else cpu; anything else is taken at its word."""
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    """auto -> the accelerator if there is one, else cpu. Raises BadInput for an accelerator that is not there."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available()
+    if name == "auto":
+        return "cuda" if gpus else "mps" if mps else "cpu"
+    there = ["auto", "cpu", *(["cuda"] if gpus else []), *(f"cuda:{n}" for n in range(gpus)), *(["mps"] if mps else [])]
+    if name not in there:
+        raise BadInput(f"there is no device {name!r} here", expected=f"one of {', '.join(there)}")
+    return name

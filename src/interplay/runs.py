@@ -23,6 +23,7 @@ from interplay.data.sample import Dataset
 from interplay.errors import CheckpointError, RunExistsError
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
+from interplay.whole import refuse_blocked, write_whole
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]
@@ -79,37 +80,84 @@ def open_run(folder: str | Path) -> Run:
             f"the run {state}", file=folder, expected="a folder written by `interplay train`", fix="train it first"
         )
     model, card = load_model(folder / "model")
-    origin = Origin(**json.loads((folder / "provenance.json").read_text(encoding="utf-8")))
-    return Run(folder, read_config(folder / "config.toml"), model, card, origin)
+    run = Run(folder, read_config(folder / "config.toml"), model, card, _read_origin(folder / "provenance.json"))
+    try:
+        _ = run.metrics
+    except (OSError, ValueError, AttributeError) as error:
+        raise _damaged(folder / "metrics.json", error) from None
+    return run
 
 
-def start_run(folder: Path, config: Config, overwrite: bool) -> None:
-    """Make the run folder, or go on with an unfinished one of the same configuration.
+def _read_origin(path: Path) -> Origin:
+    try:
+        return Origin(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(path, error) from None
 
-    Raises RunExistsError if another run is there and `overwrite` is False.
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"cannot read: {error}", file=path, expected="a finished run folder", fix="train it again")
+
+
+def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
+    """Raise RunExistsError if a run cannot go into this folder: to be asked before the work, not after.
+
+    It can if nothing is there, if an unfinished run of the same configuration is, or if any run of ours is and
+    `overwrite` is True. Raises BadInput if it cannot be a folder.
     """
-    written = config_toml(config)
-    if overwrite and (folder / "config.toml").exists():  # only ever delete what a run of ours left
-        shutil.rmtree(folder)
-    if folder.exists() and any(folder.iterdir()):
-        before = folder / "config.toml"
-        unfinished = before.exists() and not (folder / "metrics.json").exists()
-        if not unfinished or before.read_text(encoding="utf-8") != written:
-            what = "an unfinished run of another configuration" if unfinished else "something"
+    refuse_blocked(folder)
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    before = folder / "config.toml"
+    if overwrite and before.exists():
+        return
+    fix = "choose another --out, or give --overwrite to replace it"
+    if not before.exists():
+        raise RunExistsError("something that is no run is there", file=folder, fix="choose another --out")
+    if (folder / "metrics.json").exists():
+        raise RunExistsError("a finished run is there already", file=folder, fix=fix)
+    if before.read_text(encoding="utf-8") != config_toml(config):
+        raise RunExistsError("an unfinished run of another configuration is there already", file=folder, fix=fix)
+
+
+def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> None:
+    """Make the run folder, or go on with an unfinished one of the same configuration and data.
+
+    With `overwrite`, a run that cannot be gone on with is replaced; without, it is refused with RunExistsError.
+    """
+    refuse_taken(folder, config, overwrite)
+    if _unfinished(folder, config, origin):
+        return
+    if (folder / "config.toml").exists():
+        if not overwrite:
             raise RunExistsError(
-                f"{what} is there already", file=folder, fix="choose another --out, or give --overwrite to replace it"
+                "an unfinished run on other data is there already",
+                file=folder,
+                fix="choose another --out, or give --overwrite to replace it",
             )
+        shutil.rmtree(folder)  # only ever what a run of ours left
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.toml").write_text(written, encoding="utf-8")
+    write_whole(folder / "provenance.json", json.dumps(asdict(origin), indent=2) + "\n")
+    write_whole(folder / "config.toml", config_toml(config))
 
 
-def finish_run(folder: Path, origin: Origin, metrics: Metrics) -> Run:
-    """Write what makes a run finished: its provenance, then its metrics (None where undefined)."""
-    (folder / "provenance.json").write_text(json.dumps(asdict(origin), indent=2) + "\n", encoding="utf-8")
+def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
+    """Whether the folder holds the beginning of just this run."""
+    written = folder / "config.toml"
+    if not written.exists() or (folder / "metrics.json").exists():
+        return False
+    if written.read_text(encoding="utf-8") != config_toml(config):
+        return False
+    try:
+        return _read_origin(folder / "provenance.json").data_hash == origin.data_hash
+    except CheckpointError:
+        return False
+
+
+def finish_run(folder: Path, metrics: Metrics) -> Run:
+    """Write what makes a run finished: its metrics (None where undefined)."""
     plain = {s: {k: None if math.isnan(v) else v for k, v in m.items()} for s, m in metrics.items()}
-    fresh = folder / "metrics.json.new"
-    fresh.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(folder / "metrics.json")
+    write_whole(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")
     return open_run(folder)
 
 

@@ -144,7 +144,7 @@ def test_bad_inputs_of_a_new_sample(small_run, tmp_path):
     ):
         with pytest.raises(BadInput, match=message):
             pipeline.explain(run, [pipeline.new_sample(run, inputs)], encoders=encoders)
-    with pytest.raises(BadInput, match="no sample 'x'.*an id such as scene-000000"):
+    with pytest.raises(BadInput, match=r"no sample 'x'.*an id such as scene-000000"):
         pipeline.find_sample(small_run.dataset, "x")
 
 
@@ -159,7 +159,7 @@ def test_another_encoder_is_refused(small_run, tmp_path):
     shutil.copytree(small_run.run.folder, tmp_path / "run")
     text = (tmp_path / "run" / "config.toml").read_text()
     (tmp_path / "run" / "config.toml").write_text(text.replace("layer = 2", "layer = 3"))
-    with pytest.raises(BadInput, match="encoder of 'text'.*other weights or settings"):
+    with pytest.raises(BadInput, match=r"encoder of 'text'.*other weights or settings"):
         pipeline.open_encoders(open_run(tmp_path / "run"), "cpu")
 
 

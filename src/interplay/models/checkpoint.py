@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
 from interplay.models.fusion import FusionModel, Shape
 from interplay.task import LabelKind, Task
+from interplay.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,9 @@ def save_model(model: FusionModel, card: Card, folder: Path) -> None:
     """Write the weights and their card; what was there before stays whole until the new is."""
     folder.mkdir(parents=True, exist_ok=True)
     described = asdict(card) | {"fusion": card.fusion.model_dump()}
-    fresh = folder / "model.safetensors.new"
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(state, fresh, metadata={"card": json.dumps(described)})
-    fresh.replace(folder / "model.safetensors")
-    (folder / "card.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / "model.safetensors", save(state, metadata={"card": json.dumps(described)}))
+    write_whole(folder / "card.json", json.dumps(described, indent=2) + "\n")
 
 
 def load_model(folder: Path) -> tuple[FusionModel, Card]:

@@ -118,7 +118,7 @@ def feature_names(explanation: Explanation) -> list[str]:
 def _matrices(
     pairs: Sequence[Pair], score: str, rows: list[int], columns: list[int], width: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, columns) scores, NaN where missing, and whether each one's interval (± `width` standard errors) excludes 0."""
+    """(rows, columns) scores, NaN where missing, and whether each one stands out: beyond `width` standard errors."""
     values = np.full((len(rows), len(columns)), np.nan)
     sure = np.zeros(values.shape, bool)
     row_of, column_of = ({at: n for n, at in enumerate(axis)} for axis in (rows, columns))

@@ -6,11 +6,9 @@ it with `textContent` and attributes only, so no text of a sample can become mar
 """
 
 import base64
-import errno
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -20,9 +18,10 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image, features
 
-from interplay.errors import BadInput, DiskFullError
+from interplay.errors import BadInput
 from interplay.report.tables import CSV_COLUMNS, grid_places
 from interplay.results import Explanation, Pair
+from interplay.whole import write_whole
 
 Pictures = Mapping[str, Mapping[str, Image.Image]]
 
@@ -103,17 +102,7 @@ def write_page(
     """
     path = Path(path)
     page = render_page(explanations, pictures, title=title, details=details)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # The browser hashes the script with \n line ends; a platform's own would break the policy.
-        part.write_text(page, encoding="utf-8", newline="\n")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"no room on the disk for {path} ({len(page) / 1e6:.1f} MB)") from error
-        raise
-    return path
+    return write_whole(path, page)  # the browser hashes the script with \n line ends, which it keeps
 
 
 def embed(value: object) -> Markup:

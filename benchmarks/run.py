@@ -1,0 +1,72 @@
+"""Run every measurement and write benchmarks/RESULTS.md, with the date and the command of each.
+
+    make bench        or        python benchmarks/run.py [name ...]
+
+Sections that are not run keep the result they had.
+"""
+
+import argparse
+import datetime
+import platform
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "RESULTS.md"
+SECTIONS = {
+    "first_light": "First light: three models on scenes, and the pairs planted in them",
+    "image_encoders": "The packaged image encoders",
+    "coverage": "Intervals of games with known scores",
+}
+INTRO = """# Results
+
+What `make bench` measured last. Each section names its date, command and machine; `python benchmarks/run.py NAME`
+renews one section. ± is a 95% interval over samples.
+"""
+
+
+def sections() -> dict[str, str]:
+    """Name -> text of the sections that are there."""
+    if not RESULTS.exists():
+        return {}
+    parts = re.split(r"^<!-- (\w+) -->$", RESULTS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def measure(name: str) -> str:
+    """Run one benchmark, showing its progress, and return its section."""
+    start, lines = time.perf_counter(), []
+    command = [sys.executable, str(HERE / f"{name}.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            lines.append(line.rstrip())
+    if process.returncode:
+        raise SystemExit(f"{name} failed with exit code {process.returncode}")
+    result = "\n".join(lines)
+    table = result.find("|") if "###" not in result else result.find("###")  # progress comes before
+    body = result[table:] if table >= 0 and "┏" not in result else f"```\n{result.strip()}\n```"
+    when = f"{datetime.date.today()}, `python benchmarks/{name}.py`, {platform.machine()}, "
+    return f"## {SECTIONS[name]}\n\n{when}{time.perf_counter() - start:.0f} s\n\n{body}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run measurements and write RESULTS.md.")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(SECTIONS)}; all if none is named")
+    texts = sections()
+    names = parser.parse_args().names or list(SECTIONS)
+    if unknown := [name for name in names if name not in SECTIONS]:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+    for name in names:
+        texts[name] = measure(name)
+        kept = [f"<!-- {n} -->\n{texts[n]}" for n in SECTIONS if n in texts]
+        RESULTS.write_text("\n\n".join([INTRO.strip(), *kept]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
