@@ -1,14 +1,19 @@
 """The command line. Each command is one stage of `interplay.pipeline`; results go to standard output."""
 
+import errno
+import os
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from interplay import console
 from interplay.errors import BadInput, ConfigError, InterplayError
+from interplay.whole import NO_ROOM
 
 app = typer.Typer(
     help="Train multimodal classifiers and show which words and image patches act together, act alone, or back each "
@@ -16,18 +21,35 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog="Example:  interplay demo --out demo",
 )
-data_app = typer.Typer(help="Make and check datasets.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Make and check datasets.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    epilog="Example:  interplay data check my-data",
+)
 app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-DataPath = Annotated[Path, typer.Argument(help="A dataset: a folder with samples.csv or samples.jsonl.")]
-RunPath = Annotated[Path, typer.Argument(help="A run folder written by `interplay train`.")]
-Store = Annotated[Path, typer.Option(help="Where encoded features are kept.")]
+DataPath = Annotated[
+    Path, typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or samples.jsonl, or such a file.")
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")]
+Store = Annotated[Path, typer.Option(help="Where encoded features are kept, to be used again.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML configuration.")]
-Preset = Annotated[str | None, typer.Option(help="default, or paper for the published settings.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="One setting, as section.key=value. Repeatable.")]
+Preset = Annotated[str | None, typer.Option(help="Settings to start from: default, or paper (the published ones).")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any one setting: training.epochs=5. Repeatable."),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
 DEFAULT_STORE = Path(".interplay") / "features"
+PATH_ERRORS = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
 
 
 def _epilog(example: str) -> dict[str, Any]:
@@ -37,79 +59,76 @@ def _epilog(example: str) -> dict[str, Any]:
 
 @app.command(**_epilog("interplay demo --out demo"))
 def demo(
-    out: Annotated[Path, typer.Option(help="A new folder for the data, the run and the page.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the data, the run and the page.")] = Path("demo"),
     samples: Annotated[int, typer.Option(min=200, help="Scenes to make.")] = 2400,
-    overwrite: Annotated[bool, typer.Option(help="Replace what an earlier demo left in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in --out.")] = False,
     json: Json = False,
 ) -> None:
-    """Make scenes, train, explain, and leave a page: the whole path on generated data, in minutes."""
-    from interplay.demo import run_demo
+    """See it work: make scenes, train on them, explain one prediction of each label, leave a page. Takes minutes.
 
-    with console.working("Run the same command again to go on.") as bars:
+    A second call goes on where the first was interrupted, or explains again with the model that is there.
+    """
+    with console.working(console.GO_ON) as bars:
+        from interplay.demo import run_demo
+
         result = run_demo(out, samples=samples, overwrite=overwrite, report=bars, say=console.say)
     if json:
         return console.print_json(result)
-    console.out.print(console.metrics_table("fl-i2moe on scenes", result["metrics"]))
-    console.out.print("\nWhat the page shows first, with 95% intervals:", highlight=False)
-    for line in result["findings"]:
-        console.out.print(f"  {line}", markup=False, highlight=False)
-    console.out.print(f"\nOpen the page:  {result['page']}", markup=False, highlight=False, soft_wrap=True)
-    return None
+    console.out.print(console.metrics_table("How well fl-i2moe knows the labels of scenes", result["metrics"]))
+    return _print_findings(result["findings"], result["page"])
 
 
 @data_app.command("make-scenes", **_epilog("interplay data make-scenes scenes --samples 3000"))
 def make_scenes(
     folder: Annotated[Path, typer.Argument(help="A new folder for the dataset.")],
     samples: Annotated[int, typer.Option(min=10, help="How many scenes.")] = 3000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Seed = 0,
     stories: Annotated[
-        str, typer.Option(help="Comma-separated: sarcasm, storm, urgent, animal, mismatch.")
+        str, typer.Option(help="Labels, comma-separated, of: sarcasm, storm, urgent, animal, mismatch.")
     ] = "sarcasm,storm,urgent,animal",
-    overwrite: Annotated[bool, typer.Option(help="Replace a dataset that is there already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there already.")] = False,
     json: Json = False,
 ) -> None:
     """Generate scenes: pictures and captions whose evidence is known."""
-    from interplay.data.sample import SPLITS
-    from interplay.data.scenes import make_scenes as make
-
     names = tuple(name.strip() for name in stories.split(",") if name.strip())
-    with console.working():
-        dataset = make(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite)
+    with console.working() as bars:
+        from interplay.data.sample import SPLITS
+        from interplay.data.scenes import make_scenes as make
+
+        told = partial(bars, "Draw scenes")
+        dataset = make(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite, progress=told)
     splits = {split: len(dataset.split(split)) for split in SPLITS}
     if json:
         return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
     counts = ", ".join(f"{n} {split}" for split, n in splits.items())
-    console.out.print(f"{len(dataset.samples)} scenes in {folder} ({counts})", markup=False, highlight=False)
-    return None
+    return console.print_lines([f"{len(dataset.samples)} scenes in {folder} ({counts})"])
 
 
 @data_app.command("check", **_epilog("interplay data check my-data"))
 def data_check(path: DataPath, json: Json = False) -> None:
     """Say what is wrong with each bad row of a dataset. Exit code 2 if it cannot be used as it is."""
-    from functools import partial
-
-    from interplay.data.table import check_table
-
     with console.working() as bars:
+        from interplay.data.table import check_table
+
         problems = check_table(path, progress=partial(bars, "Check rows"))
     errors = [p for p in problems if p.severity == "error"]
+    empty = any(p.column == "split" and p.row is None for p in problems)
     if json:
         console.print_json({"usable": not errors, "problems": [vars(p) for p in problems]})
     else:
-        for problem in problems:
-            console.out.print(f"{problem.severity}: {problem.error()}", markup=False, highlight=False, soft_wrap=True)
-        verdict = "can be used" if not errors else "cannot be used as it is"
-        warnings = len(problems) - len(errors)
-        console.out.print(
-            f"{path}: {len(errors)} errors, {warnings} warnings; it {verdict}", markup=False, highlight=False
+        verdict = (
+            "cannot be used as it is" if errors else "can be evaluated on, not trained on" if empty else "is sound"
         )
+        warnings = len(problems) - len(errors)
+        console.print_lines(f"{p.severity}: {p.error()}" for p in problems)
+        console.print_lines([f"{path} {verdict} ({len(errors)} errors, {warnings} warnings)"])
     if errors:
         raise typer.Exit(BadInput.exit_code)
 
 
 @app.command(**_epilog("interplay encode my-data"))
 def encode(
-    data: Annotated[Path | None, typer.Argument(help="A dataset.")] = None,
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="A dataset, as `interplay train` takes.")] = None,
     config: ConfigFile = None,
     preset: Preset = None,
     set_: Set = None,
@@ -118,21 +137,22 @@ def encode(
     json: Json = False,
 ) -> None:
     """Run the frozen encoders once and keep their tokens and patches (train does this by itself)."""
-    from interplay import pipeline
-    from interplay.data.registry import open_dataset
-    from interplay.encoders.packaged import PACKAGED
-
-    if list_:
-        return console.print_json(PACKAGED) if json else _print_lines(f"{n} ({k})" for n, k in PACKAGED.items())
-    if data is None:
+    if data is None and not list_:
         raise BadInput("no dataset given", expected="its path, or --list")
     settings = _config(config, preset, set_)
-    with console.working("Run the same command again to go on.") as bars:
+    with console.working(console.GO_ON) as bars:
+        from interplay import pipeline
+        from interplay.data.registry import open_dataset
+        from interplay.encoders.packaged import PACKAGED
+
+        if data is None:
+            lines = (f"{n} ({k})" for n, k in PACKAGED.items())
+            return console.print_json(PACKAGED) if json else console.print_lines(lines)
         stored = pipeline.encode(open_dataset(data), settings, store=store, report=bars)
     result = {m: {"folder": f.folder, "width": f.width, "cut": sum(map(bool, f.truncated))} for m, f in stored.items()}
     if json:
         return console.print_json(result)
-    return _print_lines(
+    return console.print_lines(
         f"{m}: {r['folder']} (width {r['width']}, {r['cut']} samples cut to the encoder's length)"
         for m, r in result.items()
     )
@@ -141,26 +161,21 @@ def encode(
 @app.command(**_epilog("interplay train my-data --out runs/first --model fl-i2moe"))
 def train(
     data: DataPath,
-    out: Annotated[Path, typer.Option(help="A new run folder.")],
+    out: Annotated[Path, typer.Option(help="The run folder to make.")],
     config: ConfigFile = None,
     preset: Preset = None,
     model: Annotated[str | None, typer.Option(help="dense, i2moe or fl-i2moe.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Decides the weights to start from, and every draw.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; training stops early by itself.")] = None,
-    mask_aware: Annotated[
-        bool | None, typer.Option("--mask-aware/--no-mask-aware", help="Train with features removed, too.")
-    ] = None,
+    mask_aware: Annotated[bool | None, typer.Option(help="Train on samples with features removed, too.")] = None,
     fill: Annotated[str | None, typer.Option(help="What stands for removed features: mean, zero, attention.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
+    device: Device = None,
     set_: Set = None,
     store: Store = DEFAULT_STORE,
-    overwrite: Annotated[bool, typer.Option(help="Replace a run that is there already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
     json: Json = False,
 ) -> None:
     """Train a model and evaluate its best epoch. An interrupted training goes on when called again."""
-    from interplay import pipeline
-    from interplay.data.registry import open_dataset
-
     flags = {
         "fusion.kind": model,
         "seed": seed,
@@ -170,7 +185,10 @@ def train(
         "removal.fill": fill,
     }
     settings = _config(config, preset, set_, flags)
-    with console.working("Run the same command again to go on.") as bars:
+    with console.working(console.GO_ON) as bars:
+        from interplay import pipeline
+        from interplay.data.registry import open_dataset
+
         run = pipeline.train(open_dataset(data), settings, out, store=store, overwrite=overwrite, report=bars)
     if json:
         return console.print_json({"run": out, "metrics": run.metrics})
@@ -184,17 +202,20 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     store: Store = DEFAULT_STORE,
+    device: Device = None,
     json: Json = False,
 ) -> None:
     """Measure a trained run on one split."""
-    from interplay import pipeline
-    from interplay.data.registry import open_dataset
-    from interplay.runs import open_run
-
-    opened = open_run(run)
     with console.working() as bars:
-        dataset = open_dataset(data or opened.origin.source)
-        metrics = pipeline.evaluate(opened, dataset, split=split, store=store, report=bars)
+        from interplay import pipeline
+        from interplay.runs import open_run
+
+        opened = open_run(run)
+        settings = pipeline.explain_config(opened, _given({"training.device": device}))
+        dataset = pipeline.data_of(opened, data)
+        metrics = pipeline.evaluate(
+            opened, dataset, split=split, store=store, device=settings.training.device, report=bars
+        )
     if json:
         return console.print_json({"run": run, "split": split, "metrics": metrics})
     console.out.print(console.metrics_table(str(run), {split: metrics}))
@@ -204,28 +225,27 @@ def evaluate(
 @app.command(**_epilog("interplay explain runs/first --input text='what a lovely day' --input image=face.png"))
 def explain(
     run: RunPath,
-    sample: Annotated[list[str] | None, typer.Option(help="A sample of the dataset, by id. Repeatable.")] = None,
+    sample: Annotated[list[str] | None, typer.Option(metavar="ID", help="A sample of the dataset. Repeatable.")] = None,
     input_: Annotated[
-        list[str] | None, typer.Option("--input", help="A new sample: MODALITY=text or MODALITY=picture file.")
+        list[str] | None,
+        typer.Option("--input", metavar="MODALITY=VALUE", help="A new sample: a text, or a picture's path. One each."),
     ] = None,
     split: Annotated[str, typer.Option(help="Without --sample and --input: explain the first of this split.")] = "test",
-    count: Annotated[int, typer.Option(min=1, help="... this many of them.")] = 3,
+    count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 3,
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
-    on: Annotated[str | None, typer.Option(help="Value function: logit or probability.")] = None,
-    expert: Annotated[str | None, typer.Option(help="Value function: mixture or an expert's name.")] = None,
-    fill: Annotated[str | None, typer.Option(help="Removal: attention, mean or zero.")] = None,
-    samples: Annotated[int | None, typer.Option(help="Backgrounds behind each pair score, an even number.")] = None,
+    on: Annotated[str | None, typer.Option(help="What is explained: logit or probability.")] = None,
+    expert: Annotated[str | None, typer.Option(help="Whose answer is explained: mixture, or an expert's name.")] = None,
+    fill: Annotated[str | None, typer.Option(help="What stands for removed features: attention, mean, zero.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Draws behind each pair score, even: more, narrower intervals.")
+    ] = None,
     set_: Set = None,
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; RUN/explanations if absent.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
+    device: Device = None,
     json: Json = False,
 ) -> None:
     """Explain predictions: one page to look at, and one JSON file a sample."""
-    from interplay import pipeline
-    from interplay.runs import open_run
-
-    opened = open_run(run)
     flags = {
         "explain.on": on,
         "explain.expert": expert,
@@ -233,14 +253,36 @@ def explain(
         "removal.fill": fill,
         "training.device": device,
     }
-    settings = pipeline.explain_config(opened, _assignments(set_) | {k: v for k, v in flags.items() if v is not None})
-    chosen = pipeline.choose_samples(opened, data, sample or [], input_ or [], split, count)
+    assignments = _assignments(set_) | _given(flags)
     with console.working() as bars:
+        from interplay import pipeline
+        from interplay.runs import open_run
+
+        opened = open_run(run)
+        settings = pipeline.explain_config(opened, assignments)
+        chosen = pipeline.choose_samples(opened, data, sample or [], input_ or [], split, count)
+        pipeline.explanations_folder(opened, out)
         explanations = pipeline.explain(opened, chosen, config=settings, target=target, report=bars)
         page = pipeline.write_explanations(opened, explanations, chosen, out)
     if json:
-        return console.print_json([e.model_dump(mode="json") for e in explanations])
-    return _print_lines([*(pipeline.finding(e) for e in explanations), f"Open the page:  {page}"])
+        return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
+    return _print_findings([pipeline.finding(e) for e in explanations], page)
+
+
+def _print_findings(findings: list[str], page: Path) -> None:
+    console.print_lines(
+        [
+            "",
+            "What stands out (what a pair adds to the score of the label, with its 95% interval):",
+            *(f"  {line}" for line in findings),
+            "",
+            f"Open the page:  {page}",
+        ]
+    )
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flags.items() if value is not None}
 
 
 def _config(
@@ -254,8 +296,9 @@ def _config(
         if preset not in PRESETS:
             raise ConfigError(f"unknown preset {preset!r}", expected=f"one of {', '.join(PRESETS)}")
         settings["preset"] = preset
-    given = _assignments(assignments) | {k: v for k, v in (flags or {}).items() if v is not None}
-    return make_config(nested(settings, given), file or "the options given")
+    given = _assignments(assignments) | _given(flags or {})
+    sources = [str(file)] * (file is not None) + ["the options given"] * bool(given or not file)
+    return make_config(nested(settings, given), " and ".join(sources))
 
 
 def _assignments(texts: list[str] | None) -> dict[str, Any]:
@@ -272,18 +315,53 @@ def _assignments(texts: list[str] | None) -> dict[str, Any]:
     return out
 
 
-def _print_lines(lines: Any) -> None:
-    for line in lines:
-        console.out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def main() -> None:
-    """Run the command line: exit 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
+    """Run the command line: exit 0, 1 (failed), 2 (bad input) or 130 (interrupted); every error is one line."""
     try:
-        app()
+        # Not standalone: typer's own endings take three lines for one error, and none for Ctrl-C.
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except InterplayError as error:
-        console.say(f"Error: {error}")
-        sys.exit(error.exit_code)
+        code = _fail(str(error), error.exit_code)
+    except TyperException as error:
+        code = _fail_usage(error)
+    except console.Interrupted as interrupted:
+        console.say(str(interrupted))
+        code = console.INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        code = _fail_system(error)
+    except MemoryError:
+        code = _fail("there is not enough memory", 1)
+    else:
+        if code == console.INTERRUPTED:  # pressed before there was any work
+            console.say(f"Interrupted. {console.AGAIN}")
+    sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    console.say(f"Error: {' '.join(message.split())}")
+    return code
+
+
+def _fail_usage(error: TyperException) -> int:
+    """An option or argument that is unknown, missing or malformed; or no command at all, which asks for help."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "interplay"
+    if context and error.message == context.get_help():
+        console.say(error.message)
+        return error.exit_code
+    return _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", error.exit_code)
+
+
+def _fail_system(error: OSError) -> int:
+    """What the system refused: no room is exit code 1, a path that cannot be used is 2."""
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in NO_ROOM:
+        return _fail(f"{where}no room on the disk; free some space and run the same command again", 1)
+    return _fail(f"{where}{error.strerror or error}", 2 if error.filename and error.errno in PATH_ERRORS else 1)
 
 
 if __name__ == "__main__":

@@ -3,29 +3,42 @@
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 INTERRUPTED = 130
+AGAIN = "Run the same command again."
+GO_ON = "Run the same command again to go on."
 
 out = Console()
 err = Console(stderr=True)
 
 
+class Interrupted(Exception):
+    """The user pressed Ctrl-C; the message says how to continue."""
+
+
 def say(message: str) -> None:
-    """One line of what is being done."""
-    err.print(message, markup=False, highlight=False)
+    """One line of what is being done; never broken into several."""
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """A result for people."""
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(result: Any) -> None:
-    """A result for machines: one JSON document on standard output; undefined numbers are null."""
-    sys.stdout.write(json.dumps(_plain(result), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    """A result for machines: one JSON document on standard output, pure ASCII; undefined numbers are null."""
+    sys.stdout.write(json.dumps(_plain(result), indent=2, allow_nan=False) + "\n")
 
 
 def _plain(value: Any) -> Any:
@@ -40,13 +53,13 @@ def _plain(value: Any) -> Any:
 
 def metrics_table(title: str, columns: Mapping[str, Mapping[str, float]]) -> Table:
     """Metrics as rows, one column per split or model; an undefined metric is a dash."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")  # Text: a name is no markup
     table.add_column("metric")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     rows = dict.fromkeys(metric for values in columns.values() for metric in values)
     for metric in rows:
-        table.add_row(metric, *(_number(values.get(metric, math.nan)) for values in columns.values()))
+        table.add_row(Text(metric), *(_number(values.get(metric, math.nan)) for values in columns.values()))
     return table
 
 
@@ -55,31 +68,68 @@ def _number(value: float) -> str:
 
 
 class Bars:
-    """Progress bars by name: made when first told of, full when done."""
+    """Progress bars by name: made when first told of, full when done. Until the first, a bar that only moves."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[str, Any] = {}
+        self._starting = progress.add_task("Start", total=None)
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if what not in self._tasks:
+            self._progress.update(self._starting, visible=False)
             self._tasks[what] = self._progress.add_task(what, total=total)
         self._progress.update(self._tasks[what], completed=done, total=total)
 
+    def close(self) -> None:
+        """Leave only bars of what was done."""
+        self._progress.update(self._starting, visible=False)
+
+
+class Lines:
+    """The same for a log: a line when something is done, and now and then before."""
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self._seconds, self._last = seconds, time.monotonic()
+        self._done: set[str] = set()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what in self._done or (done < total and time.monotonic() < self._last + self._seconds):
+            return
+        if done >= total:
+            self._done.add(what)
+        self._last = time.monotonic()
+        say(f"{what}: {done} of {total}")
+
+
+Report = Callable[[str, int, int], None]
+
 
 @contextmanager
-def working(go_on: str = "") -> Iterator[Bars]:
-    """Show progress on standard error. Ctrl-C ends in one sentence (`go_on` says how to continue) and exit 130."""
+def working(go_on: str = AGAIN) -> Iterator[Report]:
+    """Show progress on standard error. Ctrl-C becomes Interrupted, with `go_on` to say how to continue."""
+    try:
+        if err.is_terminal:
+            with _bars() as bars:
+                yield bars
+        else:
+            yield Lines()
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted. {go_on}") from None
+
+
+@contextmanager
+def _bars() -> Iterator[Report]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    try:
-        with Progress(*columns, console=err) as progress:
-            yield Bars(progress)
-    except KeyboardInterrupt:
-        say(f"Interrupted. {go_on}".strip())
-        raise typer.Exit(INTERRUPTED) from None
+    with Progress(*columns, console=err) as progress:
+        bars = Bars(progress)
+        try:
+            yield bars
+        finally:
+            bars.close()

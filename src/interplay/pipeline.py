@@ -1,5 +1,6 @@
 """The one way through: dataset -> features -> trained run -> metrics -> explanations -> page. One function a stage."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -121,12 +122,19 @@ def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
 
 
 def evaluate(
-    run: Run, dataset: Dataset, *, split: str = "test", store: str | Path = DEFAULT_STORE, report: Report | None = None
+    run: Run,
+    dataset: Dataset,
+    *,
+    split: str = "test",
+    store: str | Path = DEFAULT_STORE,
+    device: str | None = None,
+    report: Report | None = None,
 ) -> dict[str, float]:
     """Task metrics of a run on one split of a dataset with the run's labels and modalities."""
     refuse_other_data(run, dataset)
     samples = _split(dataset, split)
-    stores = encode(dataset, run.config, store=store, report=report)
+    encoders = open_encoders(run, device or run.config.training.device)
+    stores = encode(dataset, run.config, store=store, encoders=encoders, report=report)
     data = FeatureData({split: FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
     return run.card.task.metrics(*answer(run.model, data, split))
 
@@ -148,6 +156,8 @@ def explain(
     for number, sample in enumerate(samples, start=1):
         progress = partial(report, f"Explain {sample.id} ({number} of {len(samples)})") if report else None
         out.append(explain_sample(run, encoders, sample, config=config, target=target, progress=progress))
+        if progress:
+            progress(out[-1].evaluations, out[-1].evaluations)  # it was told an upper bound before
     return out
 
 
@@ -254,10 +264,13 @@ def finding(explanation: Explanation) -> str:
     for score, word in (("sii", "act together"), ("redundancy_gap", "back each other up")):
         if best := strongest(explanation, score):
             pair, value, se = best
-            interval = f"{value:+.2f} ± {explanation.interval.standard_errors * se:.2f}"
-            pairs.append(f"{describe(explanation, pair)} {word} ({interval})")
+            half = explanation.interval.standard_errors * se
+            digits = min(6, max(1, 1 - math.floor(math.log10(half)))) if half > 0 else 2  # two digits of the interval
+            pairs.append(f"{describe(explanation, pair)} {word} ({value:+.{digits}f} ± {half:.{digits}f})")
     said = "; ".join(pairs) or "no pair of features stands out from the noise"
-    return f"{explanation.sample_id} is {explanation.target} at {explanation.prediction[explanation.target]:.0%}: {said}"
+    return (
+        f"{explanation.sample_id} is {explanation.target} at {explanation.prediction[explanation.target]:.0%}: {said}"
+    )
 
 
 def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:
@@ -270,16 +283,19 @@ def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float]
 
 
 def describe(explanation: Explanation, pair: Pair) -> str:
-    """A pair in words: tokens in quotes, patches by the middle of their box in percent."""
+    """A pair in words: tokens in quotes, patches by the middle of their box; its modality where two are of a kind."""
+    kinds = [given.kind for given in explanation.inputs.values()]
     names = []
     for index in (pair.i, pair.j):
         feature = explanation.features[index]
         if feature.box is None:
-            names.append(f"‘{feature.text}’")
+            name = f"‘{feature.text}’"
         else:
             x0, y0, x1, y1 = feature.box
-            names.append(f"patch at {50 * (x0 + x1):.0f}% across, {50 * (y0 + y1):.0f}% down")
-    return " + ".join(names)
+            name = f"the patch {50 * (x0 + x1):.0f}% across and {50 * (y0 + y1):.0f}% down"
+        several = kinds.count(explanation.inputs[feature.modality].kind) > 1
+        names.append(f"{name} of {feature.modality}" if several else name)
+    return " and ".join(names)
 
 
 def find_sample(dataset: Dataset, sample_id: str) -> Sample:

@@ -137,8 +137,12 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
             )
         shutil.rmtree(folder)  # only ever what a run of ours left
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "provenance.json", json.dumps(asdict(origin), indent=2) + "\n")
-    write_whole(folder / "config.toml", config_toml(config))
+    try:
+        write_whole(folder / "provenance.json", json.dumps(asdict(origin), indent=2) + "\n")
+        write_whole(folder / "config.toml", config_toml(config))
+    except BaseException:
+        shutil.rmtree(folder)  # it was empty
+        raise
 
 
 def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:

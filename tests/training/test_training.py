@@ -81,7 +81,7 @@ def test_every_option_trains(scenes, store, tmp_path, change):
 
 def test_a_run_that_is_there_is_not_replaced_unasked(scenes, store, tmp_path, small_run):
     shutil.copytree(small_run.run.folder, tmp_path / "run")
-    with pytest.raises(RunExistsError, match="something is there already"):
+    with pytest.raises(RunExistsError, match="a finished run is there already"):
         _train(scenes, store, tmp_path / "run", QUICK)
     (tmp_path / "run" / "metrics.json").unlink()
     with pytest.raises(RunExistsError, match="an unfinished run of another configuration"):

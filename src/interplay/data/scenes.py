@@ -5,7 +5,7 @@ chosen as labels; the same seed gives the same bytes.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def make_scenes(
     seed: int = 0,
     stories: Sequence[str] = DEFAULT_STORIES,
     overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Write scenes to a new folder in the table layout and open it.
 
@@ -52,6 +53,7 @@ def make_scenes(
         seed: any whole number from 0.
         stories: which labels, in order; names of STORIES. What the others are made of stays, as neutral content.
         overwrite: replace a table that is there already.
+        progress: called with scenes drawn and their number.
 
     Raises:
         DataError: an argument out of range.
@@ -71,6 +73,8 @@ def make_scenes(
             picture.save(made / place)
             scenes.append(sample)
             rows.append({**table_row(sample, {Path(place): place}), "slots": slots})
+            if progress is not None:
+                progress(len(scenes), len(splits))
         dataset = Dataset("scenes", made, {"text": "text", "image": "image"}, labels, "multi", scenes)
         write_rows(made, dataset, rows)
     return read_table(folder)

@@ -1,7 +1,9 @@
 """Train one model through Lightning; the best epoch's weights end up in the checkpoint folder."""
 
+import io
 import logging
 import math
+import pickle
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,12 +16,33 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from interplay.config import Config
+from interplay.errors import CheckpointError
 from interplay.models.checkpoint import Card, save_model
 from interplay.models.fusion import FusionModel
 from interplay.training.data import FeatureData
 from interplay.training.module import FusionTraining
+from interplay.whole import write_whole
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Resume files are on disk whole or not at all: Lightning's own are copied into place from another disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(Path(path), content.getvalue())
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return super().load_checkpoint(path, *args, **kwargs)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            raise CheckpointError(
+                "this file of an interrupted training is damaged", file=path, fix="delete it to train from the start"
+            ) from None
 
 
 class KeepBest(Callback):
@@ -83,6 +106,7 @@ def fit(
             max_epochs=options.epochs,
             gradient_clip_val=options.gradient_clip or None,
             callbacks=callbacks,
+            plugins=[WholeCheckpoints()],
             logger=[CSVLogger(folder, "logs", version=""), TensorBoardLogger(folder, "logs", version="")],
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -1,0 +1,671 @@
+"""The command line: every command, what it prints where, its exit codes, and how it refuses what it cannot use."""
+
+import csv
+import errno
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tests.small_runs import SMALL
+
+from interplay import cli, pipeline
+from interplay.config import make_config, nested
+from interplay.results import Explanation
+
+COMMANDS = ["demo", "data make-scenes", "data check", "encode", "train", "evaluate", "explain"]
+QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2"]
+BRIEF = ["--samples", "4", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def error(self) -> str:
+        """The one line of an error; progress may stand before it."""
+        lines = [line for line in self.err.splitlines() if not re.fullmatch(r".+: \d+ of \d+", line)]
+        assert len(lines) == 1 and lines[0].startswith("Error: "), self.err
+        assert "Traceback" not in self.err and not self.out
+        return lines[0]
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def run_cli(monkeypatch, capsys) -> Cli:
+    """Run a command in this process."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["interplay", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return Done(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def _process(*arguments: object, **more) -> subprocess.Popen:
+    command = [sys.executable, "-m", "interplay.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def _wait_for(found: Callable[[], bool], process: subprocess.Popen) -> None:
+    end = time.monotonic() + 120
+    while not found():
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.01)
+
+
+def _finish(process: subprocess.Popen) -> Done:
+    out, err = process.communicate(timeout=200)
+    return Done(process.returncode, out, err)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, scenes) -> Path:
+    """Thirty scenes as a user's own CSV."""
+    folder = tmp_path_factory.mktemp("own") / "tiny"
+    (folder / "images").mkdir(parents=True)
+    with (folder / "samples.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "split", "text", "image", "labels"])
+        for sample in scenes.samples[:30]:
+            name = f"images/{sample.id}.png"
+            shutil.copy(sample.inputs["image"], folder / name)
+            table.writerow([sample.id, sample.split, sample.inputs["text"], name, "|".join(sample.labels)])
+    return folder
+
+
+# Help, usage
+
+
+@pytest.mark.parametrize("command", ["", "data", *COMMANDS])
+def test_help_ends_with_an_example(run_cli, command):
+    done = run_cli(*command.split(), "--help")
+    assert done.code == 0 and not done.err
+    assert f"Example:  interplay {command}".strip() in done.out
+    options = re.findall(r"^  (--[\w-]+)(?: / --[\w-]+)?(?: <[\w ]+>| [A-Z.=]+)?\n", done.out, re.M)
+    assert not options, f"options without a word of help: {options}"
+
+
+def test_nothing_but_the_command_is_loaded_for_help():
+    code = "import sys; from interplay.cli import app; app(['train', '--help'], standalone_mode=False);"
+    code += "sys.exit(str({'torch', 'numpy', 'PIL', 'pydantic', 'lightning'} & set(sys.modules)).replace('set()', ''))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or done.stderr == "\n", done.stderr
+
+
+@pytest.mark.parametrize("command", ["", "data"])
+def test_no_command_shows_the_help(run_cli, command):
+    done = run_cli(*command.split())
+    assert done.code == 2 and "Commands:" in done.err and not done.out
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("train", "Missing argument 'DATA'; see `interplay train --help`"),
+        ("train data", "Missing option '--out'"),
+        ("train data --out", "--out"),
+        ("train data --out x --modle dense", "No such option: --modle.*--mod"),
+        ("train data --out x --epochs many", "--epochs"),
+        ("train data --out x --epochs 0", "--epochs"),
+        ("demo --samples 3", "--samples"),
+        ("data make-scenes x --seed -1", "--seed"),
+        ("data make-scenes x --stories rain", "stories are rain.*sarcasm"),
+        ("data make-scenes pyproject.toml", "pyproject.toml: something else is there"),
+        ("data make-scenes pyproject.toml/x", "pyproject.toml.*[Nn]ot a directory"),
+        ("trian", "No such command 'trian'"),
+        ("encode", "no dataset given.*--list"),
+        ("evaluate nowhere", "nowhere: the run is not there"),
+        ("explain pyproject.toml", "pyproject.toml: the run is not there"),
+    ],
+)
+def test_what_is_typed_wrong(run_cli, line, words):
+    done = run_cli(*line.split())
+    assert done.code == 2 and re.search(words, done.error())
+
+
+def test_the_list_of_encoders(run_cli):
+    assert run_cli("encode", "--list", "--json").json["minilm"] == "text"
+    assert "vit-s14 (image)" in run_cli("encode", "--list").out
+
+
+# Bad input: refused in one line, with nothing left behind
+
+
+def _row(folder: Path, number: int, **changes: str) -> None:
+    """Change fields of the row on that line of the table."""
+    file = folder / "samples.csv"
+    with file.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    rows[number - 2] |= changes
+    _write(file, rows)
+
+
+def _all(folder: Path, split: str, **changes: str) -> None:
+    file = folder / "samples.csv"
+    with file.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    _write(file, [row | (changes if row["split"] == split else {}) for row in rows])
+
+
+def _without(folder: Path, column: str) -> None:
+    file = folder / "samples.csv"
+    with file.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    _write(file, [{k: v for k, v in row.items() if k != column} for row in rows])
+
+
+def _write(file: Path, rows: list[dict[str, str]]) -> None:
+    with file.open("w", newline="") as opened:
+        table = csv.DictWriter(opened, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+PICTURE = "images/scene-000003.png"  # on row 5
+
+
+def _cut(folder: Path) -> None:
+    (folder / PICTURE).write_bytes((folder / PICTURE).read_bytes()[:-900])
+
+
+BAD_DATA = {
+    "picture missing": (lambda d: (d / PICTURE).unlink(), r"samples\.csv, row 5: .*image.*missing"),
+    "picture corrupt": (
+        lambda d: (d / PICTURE).write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 99),
+        "3.png, row 5: .*picture",
+    ),
+    "picture cut short": (_cut, "3.png, row 5: the picture is corrupt or cut short"),
+    "picture empty": (lambda d: (d / PICTURE).write_bytes(b""), r"samples\.csv, row 5: .*image.*empty"),
+    "picture is a text": (lambda d: (d / PICTURE).write_text("hello"), "3.png, row 5: it is not a picture.*hello"),
+    "picture is a folder": (lambda d: _row(d, 5, image="images"), r"samples\.csv, row 5: "),
+    "text empty": (lambda d: _row(d, 4, text=" "), r"samples\.csv, row 4: column 'text': the text is empty"),
+    "table empty": (lambda d: (d / "samples.csv").write_bytes(b""), r"samples\.csv: the file is empty"),
+    "header only": (lambda d: (d / "samples.csv").write_text("id,text,labels\n"), "header and no rows"),
+    "not UTF-8": (lambda d: (d / "samples.csv").write_bytes(b"id,text,labels\n1,\xff,a\n"), r"samples\.csv, row 2: "),
+    "table a folder": (lambda d: [(d / "samples.csv").unlink(), (d / "samples.csv").mkdir()], "tiny.*table"),
+    "nothing there": (lambda d: shutil.rmtree(d), "tiny: there is nothing here"),
+    "label unknown": (
+        lambda d: (d / "dataset.toml").write_text('labels = ["sarcasm", "storm", "urgent"]'),
+        r"samples\.csv, row \d+: column 'labels': the label 'animal' is not known.*one of sarcasm, storm, urgent",
+    ),
+    "labels not single": (
+        lambda d: (d / "dataset.toml").write_text('label_kind = "single"'),
+        r"samples\.csv, row \d+: .*labels; expected one label",
+    ),
+    "no labels": (lambda d: _without(d, "labels"), r"samples\.csv: column 'labels': the column is missing"),
+    "no id": (lambda d: _without(d, "id"), r"samples\.csv: column 'id': the column is missing"),
+    "id twice": (lambda d: _row(d, 6, id="scene-000001"), r"samples\.csv, row 6: .*'scene-000001' is also on row 3"),
+    "split unknown": (lambda d: _row(d, 7, split="holdout"), r"samples\.csv, row 7: .*'holdout'.*train, val or test"),
+    "train of one class": (
+        lambda d: _all(d, "train", labels="storm"),
+        "all 21 rows of the split 'train'.*labels: storm",
+    ),
+    "val empty": (lambda d: _all(d, "val", split="train"), "tiny: the split 'val' has no samples"),
+    "declaration broken": (lambda d: (d / "dataset.toml").write_text("name ="), r"dataset\.toml: the file is not TOML"),
+    "declaration typo": (lambda d: (d / "dataset.toml").write_text('label = ["a"]'), r"dataset\.toml: column 'label'"),
+}
+
+
+@pytest.mark.parametrize("damage, words", BAD_DATA.values(), ids=BAD_DATA)
+def test_bad_data(run_cli, tmp_path, tiny, damage, words):
+    data = tmp_path / "tiny"
+    shutil.copytree(tiny, data)
+    damage(data)
+    done = run_cli("train", data, "--out", tmp_path / "run", "--store", tmp_path / "store", *QUICK)
+    assert done.code == 2 and re.search(words, done.error()), done.err
+    assert not (tmp_path / "run").exists()
+    assert not [p for p in (tmp_path / "store").glob("image-*") if p.suffix not in (".partial", ".lock")]
+
+
+def test_check_tells_every_problem_at_once(run_cli, tmp_path, tiny):
+    data = tmp_path / "tiny"
+    shutil.copytree(tiny, data)
+    _row(data, 4, text="")
+    _row(data, 6, id="scene-000001")
+    _cut(data)
+    done = run_cli("data", "check", data)
+    assert done.code == 2 and "Check rows" in done.err
+    assert [int(n) for n in re.findall(r"^error: .*?, row (\d+):", done.out, re.M)] == [4, 6, 5]
+    assert "cannot be used as it is (3 errors" in done.out
+    done = run_cli("data", "check", data, "--json")
+    assert done.code == 2 and not done.json["usable"]
+    assert {p["row"] for p in done.json["problems"] if p["severity"] == "error"} == {4, 5, 6}
+    done = run_cli("data", "check", tiny)
+    assert done.code == 0 and "tiny is sound" in done.out
+    _all(data, "test", split="val")
+    assert "the split 'test'" in run_cli("data", "check", data).out
+    assert run_cli("data", "check", tmp_path / "none").code == 2
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ("--set training.epoch=3", r"the options given: unknown key training\.epoch \(did you mean training\.epochs"),
+        ("--set epochs", "--set epochs; expected section.key=value"),
+        ("--set =3", "--set =3; expected section.key=value"),
+        ("--set seed.x=3", "seed: "),
+        ("--set training=3", "training: "),
+        ("--set fusion.width=many", "fusion.width: .*many"),
+        ("--set fusion.heads=3", "width 64 is not a multiple of heads 3"),
+        ("--preset papper", "unknown preset 'papper'; expected one of default, paper"),
+        ("--model moe", "fusion.kind: .*'dense', 'i2moe' or 'fl-i2moe'.*moe"),
+        ("--fill blur", "removal.fill: .*blur"),
+        ("--device gpu", "training.device: .*gpu"),
+        ("--device mps", "there is no device 'mps' here; expected one of auto, cpu"),
+        ("--config {tmp}/none.toml", "none.toml: cannot read: No such file"),
+        ("--config {tmp}", "cannot read: Is a directory"),
+        ("--config {tmp}/typo.toml", r"typo\.toml: unknown key training\.epoch \(did you mean training\.epochs"),
+        ("--config {tmp}/broken.toml", r"broken\.toml: not valid TOML: .*line 1"),
+        ("--set encoders.text.model={tmp}/folder", "folder has no config.json"),
+        ("--set encoders.text.model=vit-s14", "vit-s14"),
+        ("--set encoders.text.model=minilm --set encoders.text.layer=7", "minilm.*layer.*6"),
+        ("--store {tmp}/typo.toml", "typo.toml"),
+        ("--out {tmp}/typo.toml", "typo.toml: a file is there; expected a folder"),
+        ("--out {tmp}/typo.toml/run", "typo.toml: a file is there; expected a folder"),
+        ("--out {tmp}/full", "full: something that is no run is there"),
+        ("--out {tmp}/full --overwrite", "full: something that is no run is there"),
+        ("--out {run}", "a finished run is there already; choose another --out, or give --overwrite"),
+    ],
+)
+def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
+    (tmp_path / "typo.toml").write_text("[training]\nepoch = 3\n")
+    (tmp_path / "broken.toml").write_text("training = [\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("precious")
+    before = sorted(tmp_path.rglob("*"))
+    options = options.format(tmp=tmp_path, run=small_run.run.folder).split()
+    done = run_cli("train", tiny, "--out", tmp_path / "run", "--store", tmp_path / "store", *options)
+    assert done.code == 2 and re.search(words, done.error()), done.err
+    assert [p for p in sorted(tmp_path.rglob("*")) if p.name != "store"] == before
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        ("evaluate --split nonsense", "unknown split 'nonsense'; expected one of train, val, test"),
+        ("evaluate --data {tiny}/none", "there is nothing here"),
+        ("evaluate --data {tiny}", "tiny: the labels|tiny: the modalities"),
+        ("explain --split nonsense", "unknown split 'nonsense'"),
+        ("explain --sample nope", "no sample 'nope'; expected an id such as scene-000000"),
+        ("explain --input words", "--input words; expected MODALITY=text or MODALITY=picture file"),
+        ("explain --input text=a", "sample 'new' has no 'image'"),
+        ("explain --input txt=a", "unknown modality 'txt'; expected one of text, image"),
+        ("explain --input text=a --input text=b", "--input text=... is given twice"),
+        ("explain --input text=a --sample b", "both --sample and --input"),
+        ("explain --input text=a --input image={tiny}/none.png", "none.png: the picture is missing"),
+        ("explain --input text=a --input image={tiny}/samples.csv", "samples.csv: it is not a picture"),
+        ("explain --input text= --input image={picture}", "'text' of sample 'new' holds no feature"),
+        ("explain --samples 7", "explain.samples: .*multiple of 2.*7"),
+        ("explain --samples 2", "explain.samples: .*greater than or equal to 4"),
+        ("explain --target rain", "unknown target 'rain'; expected one of sarcasm, storm"),
+        ("explain --expert synergie", "unknown expert 'synergie'; expected one of unique_text"),
+        ("explain --on odds", "explain.on: .*odds"),
+        ("explain --set explain.sample=8", "unknown key explain.sample .*explain.samples"),
+        ("explain --out {picture}", "scene-000000.png: a file is there; expected a folder"),
+        ("explain --out {picture}/out", "scene-000000.png: a file is there; expected a folder"),
+        ("explain --device mps", "there is no device 'mps' here"),
+    ],
+)
+def test_bad_requests_to_a_run(run_cli, tiny, small_run, command, words):
+    name, *options = command.format(tiny=tiny, picture=tiny / "images" / "scene-000000.png").split()
+    if options[:2] == ["--data", str(tiny)]:
+        (tiny.parent / "other").mkdir(exist_ok=True)
+        shutil.copytree(tiny, tiny.parent / "other" / "tiny", dirs_exist_ok=True)
+        _without(tiny.parent / "other" / "tiny", "image")
+        options[1] = str(tiny.parent / "other" / "tiny")
+    done = run_cli(name, small_run.run.folder, *options)
+    assert done.code == 2 and re.search(words, done.error()), done.err
+    assert not (small_run.run.folder / "explanations").exists()
+
+
+def _reshape(run: Path) -> None:
+    path = run / "model" / "model.safetensors"
+    save_file(load_file(path) | {"projections.1.weight": torch.zeros(3, 3)}, path)
+
+
+@pytest.mark.parametrize(
+    "damage, words",
+    [
+        (_reshape, r"model\.safetensors: weight projections\.1\.weight does not fit: the file has \(3, 3\); expected \("),
+        (lambda run: (run / "model" / "model.safetensors").write_bytes(b"x"), r"model\.safetensors: cannot open"),
+        (lambda run: (run / "model" / "model.safetensors").unlink(), r"model\.safetensors: cannot open"),
+        (lambda run: (run / "model" / "card.json").write_text("{"), r"card\.json: cannot open"),
+        (lambda run: (run / "metrics.json").write_text("{"), r"metrics\.json: cannot read"),
+        (lambda run: (run / "provenance.json").write_text("[]"), r"provenance\.json: cannot read"),
+        (lambda run: (run / "config.toml").write_text("sed = 1"), r"config\.toml: unknown key sed \(did you mean seed"),
+        (lambda run: (run / "metrics.json").unlink(), "the run was interrupted before it finished"),
+        (
+            lambda run: (run / "config.toml").write_text((run / "config.toml").read_text().replace("size = 112", "size = 98")),
+            "the encoder of 'image' .vit-s14. has other weights or settings than the run was trained on",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+def test_a_damaged_run(run_cli, tmp_path, small_run, damage, words, command):
+    shutil.copytree(small_run.run.folder, tmp_path / "run")
+    damage(tmp_path / "run")
+    done = run_cli(command, tmp_path / "run")
+    assert done.code == 2 and re.search(words, done.error()), done.err
+
+
+# What works
+
+
+def test_scenes_under_an_odd_name(run_cli, tmp_path):
+    done = run_cli("data", "make-scenes", tmp_path / "sc é nes [/red]", "--samples", 20, "--json")
+    assert done.code == 0 and done.json["splits"] == {"train": 14, "val": 2, "test": 4}
+    assert (Path(done.json["folder"]) / "samples.jsonl").exists()
+    again = run_cli("data", "make-scenes", tmp_path / "sc é nes [/red]", "--samples", 20)
+    assert again.code == 2 and "there is a table already" in again.error()
+    assert run_cli("data", "make-scenes", tmp_path / "sc é nes [/red]", "--samples", 10, "--overwrite").code == 0
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory) -> Path:
+    """A user's own: three modalities, single labels, JPEGs of odd sizes and other kinds of picture, no split column."""
+    folder = tmp_path_factory.mktemp("own") / "my revïews [1]"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(40):
+        label = ("good", "bad")[number % 2]
+        size = (int(rng.integers(1, 90)), int(rng.integers(1, 300)))
+        picture = Image.effect_noise((max(size[0], 2), max(size[1], 2)), 60.0 if number % 2 else 9.0).convert("RGB")
+        name = f"photo {number}.jpg"
+        picture.save(folder / name)
+        title = "a fine day" if label == "good" else "an awful day"
+        rows.append({"id": str(number), "title": title, "body": f"page {number}", "photo": name, "labels": label})
+    exif = Image.Exif()
+    exif[274] = 6
+    odd = [Image.effect_noise((64, 40), 40.0) for _ in range(5)]
+    odd[0].convert("CMYK").save(folder / "photo 0.jpg")
+    odd[1].convert("P").save(folder / "photo 1.png")
+    Image.fromarray((np.asarray(odd[2]).astype(np.uint16)) * 257).save(folder / "photo 2.png")
+    odd[3].save(folder / "photo 3.gif", save_all=True, append_images=[odd[0]])
+    odd[4].convert("RGB").save(folder / "photo 4.jpg", exif=exif)
+    Image.new("L", (20_000, 301), 77).save(folder / "photo 5.png")
+    for number, name in ((1, "photo 1.png"), (2, "photo 2.png"), (3, "photo 3.gif"), (5, "photo 5.png")):
+        rows[number]["photo"] = name
+    rows[6]["body"] = "word " * 900
+    _write(folder / "samples.csv", rows)
+    kinds = '[modalities]\ntitle = "text"\nbody = "text"\nphoto = "image"\n'
+    (folder / "dataset.toml").write_text(f'label_kind = "single"\n{kinds}')
+    return folder
+
+
+def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
+    store, run = tmp_path / "kept features", tmp_path / "rün 1"
+    done = run_cli("encode", reviews, "--store", store, "--json")
+    assert done.code == 0 and {m: r["cut"] for m, r in done.json.items()} == {"title": 0, "body": 1, "photo": 0}
+    assert "Encode photo: 40 of 40" in done.err
+    done = run_cli("train", reviews, "--out", run, "--store", store, *QUICK, "--json")
+    assert done.code == 0 and set(done.json["metrics"]) == {"val", "test"}, done.err
+    assert done.err == "Train: 1 of 1\n"
+    trained = done.json["metrics"]["test"]
+    done = run_cli("evaluate", run, "--store", store, "--json")
+    assert done.json == {"run": str(run), "split": "test", "metrics": trained}
+    assert "accuracy" in run_cli("evaluate", run, "--store", store, "--split", "val", "--device", "cpu").out
+
+    done = run_cli("explain", run, "--count", 1, *BRIEF)
+    assert done.code == 0 and done.out.rstrip().endswith(f"Open the page:  {run / 'explanations' / 'page.html'}")
+    (file,) = (run / "explanations").glob("*.json")
+    explanation = Explanation.model_validate_json(file.read_text())
+    assert list(explanation.inputs) == ["title", "body", "photo"] and explanation.label_kind == "single"
+    assert set(explanation.routing) == {"unique_title", "unique_body", "unique_photo", "synergy", "redundancy"}
+    modalities = [f.modality for f in explanation.features]
+    assert {tuple(sorted((modalities[p.i], modalities[p.j]))) for p in explanation.pairs} == {
+        ("body", "photo"), ("body", "title"), ("photo", "title")
+    }  # fmt: skip
+    assert pipeline.finding(explanation) in done.out and "%: " in pipeline.finding(explanation)
+
+    inputs = ("--input", "title=what a day", "--input", "body=<b>", "--input", f"photo={reviews / 'photo 0.jpg'}")
+    done = run_cli("explain", run, *inputs, "--target", "bad", "--out", tmp_path / "new öut", *BRIEF, "--json")
+    (one,) = done.json
+    assert done.code == 0 and one["target"] == "bad" and one["schema"]
+    assert {p.suffix for p in (tmp_path / "new öut").iterdir()} == {".json", ".html"}
+
+
+def test_a_dataset_that_was_moved(run_cli, tmp_path, small_run):
+    shutil.copytree(small_run.run.folder, tmp_path / "run")
+    file = tmp_path / "run" / "provenance.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"source": str(tmp_path / "gone")}))
+    for command in ("evaluate", "explain"):
+        done = run_cli(command, tmp_path / "run")
+        assert done.code == 2 and re.search("gone: .*not there any more; .*--data", done.error())
+    moved = ["--data", small_run.dataset.source]
+    done = run_cli("evaluate", tmp_path / "run", *moved, "--store", small_run.store, "--json")
+    assert done.json["metrics"] == small_run.run.metrics["test"]
+    done = run_cli("explain", tmp_path / "run", *moved, "--sample", "scene-000001", *BRIEF, "--json")
+    assert done.json[0]["sample_id"] == "scene-000001" and "Explain scene-000001 (1 of 1): " in done.err
+
+
+def test_a_command_line_into_a_pipe_that_closes(small_run):
+    process = _process("evaluate", small_run.run.folder, "--store", small_run.store, "--json")
+    process.stdout.close()
+    assert process.wait(100) == 1 and "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+def test_the_demo(run_cli, tmp_path, monkeypatch):
+    from interplay import demo
+
+    small = nested(SMALL, {"training.epochs": 1, "explain.samples": 4, "explain.candidates": 2})
+    monkeypatch.setattr(demo, "DEMO", make_config(small))
+    command = ("demo", "--out", tmp_path / "demo", "--samples", 200)
+    with monkeypatch.context() as patched:
+
+        def interrupt(*_, **__):
+            raise KeyboardInterrupt
+
+        patched.setattr(pipeline, "train", interrupt)
+        done = run_cli(*command)
+        assert done.code == 130 and done.err.endswith("Interrupted. Run the same command again to go on.\n")
+    assert "expected 300" in run_cli("demo", "--out", tmp_path / "demo", "--samples", 300).err
+    done = run_cli(*command)
+    assert done.code == 0 and "Making" not in done.err and "Train: 1 of 1" in done.err
+    page = tmp_path / "demo" / "run" / "explanations" / "page.html"
+    assert page.exists() and done.out.rstrip().endswith(f"Open the page:  {page}")
+    assert all(f" is {label} at " in done.out for label in ("sarcasm", "storm", "urgent", "animal"))
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "train", None)
+        again = run_cli(*command, "--json")
+    assert again.code == 0 and "Using the model an earlier demo trained" in again.err
+    assert len(again.json["findings"]) == 4 and again.json["page"] == str(page)
+    monkeypatch.setattr(demo, "DEMO", make_config(nested(small, {"seed": 1})))
+    done = run_cli(*command)
+    assert done.code == 2 and "run with other settings" in done.err
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_while_encoding_and_while_training(run_cli, tmp_path, tiny):
+    """Real signals to a real process; the third call ends as if nothing had happened, and says nothing but progress."""
+    data = tmp_path / "data"
+    shutil.copytree(tiny, data)
+    with (data / "samples.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    _write(data / "samples.csv", [row | {"id": f"{row['id']}-{n}"} for n in range(4) for row in rows])
+    settings = ["--device", "cpu", "--epochs", "6", "--set", "fusion.width=32", "--set", "fusion.heads=2"]
+
+    def command(name: str) -> list[object]:
+        return [
+            "train",
+            data,
+            "--out",
+            tmp_path / name / "run",
+            "--store",
+            tmp_path / name / "store",
+            *settings,
+            "--json",
+        ]
+
+    whole = run_cli(*command("whole"))
+    assert whole.code == 0
+
+    def encoding() -> bool:
+        return any(p.stat().st_size for p in (tmp_path / "cut" / "store").glob("image-*.partial/counts.bin"))
+
+    process = _process(*command("cut"))
+    _wait_for(encoding, process)
+    process.send_signal(signal.SIGINT)
+    first = _finish(process)
+    assert first.code == 130 and first.err.endswith("Interrupted. Run the same command again to go on.\n")
+    assert not first.out and not (tmp_path / "cut" / "run").exists()
+
+    process = _process(*command("cut"))
+    _wait_for((tmp_path / "cut" / "run" / "resume.ckpt").exists, process)
+    process.send_signal(signal.SIGINT)
+    second = _finish(process)
+    assert second.code == 130 and second.err.endswith("Interrupted. Run the same command again to go on.\n")
+    assert "Encode image: 120 of 120\n" in second.err and "Traceback" not in second.err
+    assert not (tmp_path / "cut" / "run" / "metrics.json").exists()
+
+    third = _finish(_process(*command("cut")))
+    assert third.code == 0 and third.err == "Train: 6 of 6\n"
+    assert third.json["metrics"] == whole.json["metrics"]
+    assert not list((tmp_path / "cut" / "run").glob("*.ckpt*"))
+
+
+def test_ctrl_c_at_the_start(run_cli, tmp_path, tiny, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_config", interrupt)
+    done = run_cli("train", tiny, "--out", tmp_path / "run")
+    assert done.code == 130 and done.err == "Interrupted. Run the same command again.\n"
+
+
+def test_an_unfinished_run_on_other_data_is_not_gone_on_with(run_cli, tmp_path, tiny, monkeypatch):
+    data, run = tmp_path / "tiny", tmp_path / "run"
+    shutil.copytree(tiny, data)
+    command = ("train", data, "--out", run, "--store", tmp_path / "store", *QUICK)
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "fit", interrupt)
+        assert run_cli(*command).code == 130
+    _row(data, 2, labels="storm|animal|urgent")
+    done = run_cli(*command)
+    assert done.code == 2 and "an unfinished run on other data is there already" in done.err
+    (run / "resume.ckpt").write_bytes(b"half of it")
+    assert run_cli(*command, "--overwrite").code == 0
+    (run / "metrics.json").unlink()
+    (run / "resume.ckpt").write_bytes(b"half of it")
+    done = run_cli(*command)
+    assert done.code == 2 and re.search(r"resume\.ckpt: .*damaged; delete it", done.error())
+
+
+# No room on the disk, and other things a system refuses
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 300 KB."""
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_no_room_on_the_disk(run_cli, tmp_path, tiny, scenes, small_disk):
+    def refused(*command: object) -> None:
+        done = run_cli(*command)
+        assert done.code == 1 and "no room" in done.error(), done.err
+
+    refused("data", "make-scenes", small_disk / "scenes", "--samples", 300)
+    assert not list(small_disk.iterdir())
+    refused("encode", tiny, "--store", small_disk / "store")
+    assert not [p for p in (small_disk / "store").iterdir() if p.suffix not in (".partial", ".lock")]
+    shutil.rmtree(small_disk / "store")
+
+    command = ("train", tiny, "--out", small_disk / "run", "--store", tmp_path / "store", *QUICK)
+    filler = small_disk / "filler"
+    for free in (0, 1, 60, 150):  # pages of 4 KB: no folder; no configuration; no weights; no state to go on from
+        filler.write_bytes(b"0" * (292 - free) * 1024 if free > 1 else b"")
+        if free <= 1:
+            _fill(filler, free)
+        refused(*command)
+        left = {p.name for p in small_disk.rglob("*") if p.is_file()}
+        assert left <= {"filler", "config.toml", "provenance.json", "model.safetensors", "card.json"} | {
+            p.name for p in small_disk.rglob("logs/*")
+        }
+        filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    assert run_cli(*command).code == 0  # goes on, with room
+
+    subprocess.run(["mount", "-o", f"remount,size={_used(small_disk) + 20}k", small_disk], check=True)
+    refused("explain", small_disk / "run", "--count", 1, *BRIEF)
+    assert not [p for p in (small_disk / "run" / "explanations").iterdir() if p.suffix != ".json"]
+
+
+def _fill(file: Path, free_pages: int) -> None:
+    """Fill a disk but for some pages."""
+    with file.open("wb", buffering=0) as opened:
+        try:
+            while True:
+                opened.write(b"0" * 4096)
+        except OSError:
+            opened.truncate(opened.tell() - 4096 * free_pages)
+
+
+def _used(disk: Path) -> int:
+    return shutil.disk_usage(disk).used // 1024
+
+
+@pytest.mark.parametrize(
+    "error, code, words",
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "no room on the disk"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "/x/y"), 1, "/x/y: no room on the disk"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x/y"), 2, "/x/y: Permission denied"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "/x/y"), 2, "/x/y: Is a directory"),
+        (OSError(errno.EIO, "Input/output error", "/x/y"), 1, "/x/y: Input/output error"),
+        (OSError("cannot\nwrite"), 1, "cannot write"),
+        (MemoryError(), 1, "not enough memory"),
+    ],
+)
+def test_what_the_system_refuses(run_cli, tmp_path, tiny, monkeypatch, error, code, words):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(pipeline, "train", fail)
+    done = run_cli("train", tiny, "--out", tmp_path / "run")
+    assert done.code == code and words in done.error()
