@@ -44,7 +44,7 @@ def train_all(dataset: Dataset, folder: Path, seed: int) -> tuple[dict[str, Run]
 
 def planted_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, most: int, samples: int) -> str:
     """Recovery of the planted pairs, for each fill and value function."""
-    start, rows = time.perf_counter(), []
+    rows = []
     for found in recoveries(run, encoders, dataset, most=most, fills=FILLS, samples=samples):
         first = (found.rank <= 1).mean()
         rows.append(
@@ -53,7 +53,6 @@ def planted_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, most
                 *(mean_and_error(found.auroc), f"{first:.2f}", f"{found.top.mean():.2f}", f"{found.sign.mean():.2f}"),
             ]
         )
-    print(f"ranked planted pairs in {time.perf_counter() - start:.0f} s", flush=True)
     header = ["story", "score", "fill", "value", "expert", "scenes", "AUROC", "first", "in top 5", "positive"]
     return markdown(header, rows)
 
@@ -124,22 +123,25 @@ def repeat_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, folde
     return markdown(["one seed twice", "equal"], [["metrics", twice[0] == twice[1]], ["explanation", first == second]])
 
 
-def measure(scenes: int, planted: int, samples: int, seed: int) -> str:
-    """All tables, as markdown."""
+def measure(scenes: int, planted: int, samples: int, seed: int) -> None:
+    """Print every table, as markdown, as soon as it is measured."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dataset = make_scenes(folder / "scenes", samples=scenes, seed=seed)
         runs, trained = train_all(dataset, folder, seed)
+        show("Models", trained)
         run = runs["fl-i2moe"]
         encoders = pipeline.open_encoders(run)
-        parts = [
-            ("Models", trained),
-            ("Predictions depend on the sample alone", invariance_table(runs, dataset, folder)),
-            ("One seed, twice", repeat_table(run, encoders, dataset, folder)),
-            ("95% intervals against exact enumeration, trained model", coverage_table(run, encoders, dataset)),
-            (f"Planted pairs, {samples} backgrounds", planted_table(run, encoders, dataset, planted, samples)),
-        ]
-    return "\n\n".join(f"### {title}\n\n{table}" for title, table in parts)
+        show("Predictions depend on the sample alone", invariance_table(runs, dataset, folder))
+        show("One seed, twice", repeat_table(run, encoders, dataset, folder))
+        show("95% intervals against exact enumeration, trained model", coverage_table(run, encoders, dataset))
+        title = f"Planted pairs, {samples} backgrounds"
+        show(title, planted_table(run, encoders, dataset, planted, samples))
+
+
+def show(title: str, table: str) -> None:
+    """One table under its title."""
+    print(f"### {title}\n\n{table}\n", flush=True)
 
 
 def main() -> None:
@@ -147,7 +149,7 @@ def main() -> None:
     for name, default in (("scenes", 3000), ("planted", 100), ("samples", 8), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
-    print(measure(asked.scenes, asked.planted, asked.samples, asked.seed))
+    measure(asked.scenes, asked.planted, asked.samples, asked.seed)
 
 
 if __name__ == "__main__":

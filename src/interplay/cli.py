@@ -190,6 +190,8 @@ def train(
         from interplay.data.registry import open_dataset
 
         run = pipeline.train(open_dataset(data), settings, out, store=store, overwrite=overwrite, report=bars)
+        for modality, cut in pipeline.samples_cut(run, store).items():
+            console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
     if json:
         return console.print_json({"run": out, "metrics": run.metrics})
     console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", run.metrics))
@@ -317,9 +319,11 @@ def _assignments(texts: list[str] | None) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command line: exit 0, 1 (failed), 2 (bad input) or 130 (interrupted); every error is one line."""
+    # Threads that wait must not keep a busy machine's cores from those that work: several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         # Not standalone: typer's own endings take three lines for one error, and none for Ctrl-C.
-        code = app(standalone_mode=False)
+        code = app(prog_name="interplay", standalone_mode=False)
         sys.stdout.flush()
     except InterplayError as error:
         code = _fail(str(error), error.exit_code)

@@ -17,7 +17,7 @@ from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder, load_encoder
 from interplay.errors import BadInput, DataError
 from interplay.explaining import explain_sample
-from interplay.features.store import Features, store_features
+from interplay.features.store import Features, open_features, store_features
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel, Shape
 from interplay.report.page import write_page
@@ -111,6 +111,12 @@ def train(
     model, _ = load_model(out / "model")
     metrics = {split: task.metrics(*answer(model, data, split)) for split in ("val", "test")}
     return finish_run(out, metrics)
+
+
+def samples_cut(run: Run, store: str | Path = DEFAULT_STORE) -> dict[str, int]:
+    """Modality -> samples of the run's dataset longer than its encoder takes; modalities without any are left out."""
+    stored = {m: open_features(Path(store) / name) for m, name in run.origin.stores.items()}
+    return {m: n for m, features in stored.items() if (n := sum(map(bool, features.truncated)))}
 
 
 def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:

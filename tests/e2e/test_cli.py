@@ -113,10 +113,9 @@ def test_help_ends_with_an_example(run_cli, command):
 
 
 def test_nothing_but_the_command_is_loaded_for_help():
-    code = "import sys; from interplay.cli import app; app(['train', '--help'], standalone_mode=False);"
-    code += "sys.exit(str({'torch', 'numpy', 'PIL', 'pydantic', 'lightning'} & set(sys.modules)).replace('set()', ''))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or done.stderr == "\n", done.stderr
+    code = "import sys; from interplay.cli import app; app(['train', '--help'], standalone_mode=False); "
+    code += "sys.exit(1 if {'torch', 'numpy', 'PIL', 'lightning', 'transformers'} & set(sys.modules) else 0)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("command", ["", "data"])
@@ -128,7 +127,7 @@ def test_no_command_shows_the_help(run_cli, command):
 @pytest.mark.parametrize(
     "line, words",
     [
-        ("train", "Missing argument 'DATA'; see `interplay train --help`"),
+        ("train --out x", "Missing argument 'DATA'; see `interplay train --help`"),
         ("train data", "Missing option '--out'"),
         ("train data --out", "--out"),
         ("train data --out x --modle dense", "No such option: --modle.*--mod"),
@@ -138,7 +137,7 @@ def test_no_command_shows_the_help(run_cli, command):
         ("data make-scenes x --seed -1", "--seed"),
         ("data make-scenes x --stories rain", "stories are rain.*sarcasm"),
         ("data make-scenes pyproject.toml", "pyproject.toml: something else is there"),
-        ("data make-scenes pyproject.toml/x", "pyproject.toml.*[Nn]ot a directory"),
+        ("data make-scenes pyproject.toml/x", "pyproject.toml: a file is there; expected a folder"),
         ("trian", "No such command 'trian'"),
         ("encode", "no dataset given.*--list"),
         ("evaluate nowhere", "nowhere: the run is not there"),
@@ -167,11 +166,11 @@ def _row(folder: Path, number: int, **changes: str) -> None:
     _write(file, rows)
 
 
-def _all(folder: Path, split: str, **changes: str) -> None:
+def _all(folder: Path, among: str, **changes: str) -> None:
     file = folder / "samples.csv"
     with file.open(newline="") as opened:
         rows = list(csv.DictReader(opened))
-    _write(file, [row | (changes if row["split"] == split else {}) for row in rows])
+    _write(file, [row | (changes if row["split"] == among else {}) for row in rows])
 
 
 def _without(folder: Path, column: str) -> None:
@@ -282,7 +281,7 @@ def test_check_tells_every_problem_at_once(run_cli, tmp_path, tiny):
         ("--config {tmp}/none.toml", "none.toml: cannot read: No such file"),
         ("--config {tmp}", "cannot read: Is a directory"),
         ("--config {tmp}/typo.toml", r"typo\.toml: unknown key training\.epoch \(did you mean training\.epochs"),
-        ("--config {tmp}/broken.toml", r"broken\.toml: not valid TOML: .*line 1"),
+        ("--config {tmp}/broken.toml", r"broken\.toml: not valid TOML: .*line 2"),
         ("--set encoders.text.model={tmp}/folder", "folder has no config.json"),
         ("--set encoders.text.model=vit-s14", "vit-s14"),
         ("--set encoders.text.model=minilm --set encoders.text.layer=7", "minilm.*layer.*6"),
@@ -296,7 +295,7 @@ def test_check_tells_every_problem_at_once(run_cli, tmp_path, tiny):
 )
 def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
     (tmp_path / "typo.toml").write_text("[training]\nepoch = 3\n")
-    (tmp_path / "broken.toml").write_text("training = [\n")
+    (tmp_path / "broken.toml").write_text("seed = 1\nseed = = 2\n")
     (tmp_path / "folder").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("precious")
@@ -346,6 +345,11 @@ def test_bad_requests_to_a_run(run_cli, tiny, small_run, command, words):
     assert not (small_run.run.folder / "explanations").exists()
 
 
+def _replace(file: Path, old: str, new: str) -> None:
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
 def _reshape(run: Path) -> None:
     path = run / "model" / "model.safetensors"
     save_file(load_file(path) | {"projections.1.weight": torch.zeros(3, 3)}, path)
@@ -354,7 +358,7 @@ def _reshape(run: Path) -> None:
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (_reshape, r"model\.safetensors: weight projections\.1\.weight does not fit: the file has \(3, 3\); expected \("),
+        (_reshape, r"model\.safetensors: weight projections\.1\.weight does not fit: the file has \(3, 3\);"),
         (lambda run: (run / "model" / "model.safetensors").write_bytes(b"x"), r"model\.safetensors: cannot open"),
         (lambda run: (run / "model" / "model.safetensors").unlink(), r"model\.safetensors: cannot open"),
         (lambda run: (run / "model" / "card.json").write_text("{"), r"card\.json: cannot open"),
@@ -363,7 +367,7 @@ def _reshape(run: Path) -> None:
         (lambda run: (run / "config.toml").write_text("sed = 1"), r"config\.toml: unknown key sed \(did you mean seed"),
         (lambda run: (run / "metrics.json").unlink(), "the run was interrupted before it finished"),
         (
-            lambda run: (run / "config.toml").write_text((run / "config.toml").read_text().replace("size = 112", "size = 98")),
+            lambda run: _replace(run / "config.toml", "layer = 6", "layer = 5"),
             "the encoder of 'image' .vit-s14. has other weights or settings than the run was trained on",
         ),
     ],
@@ -428,7 +432,8 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     assert "Encode photo: 40 of 40" in done.err
     done = run_cli("train", reviews, "--out", run, "--store", store, *QUICK, "--json")
     assert done.code == 0 and set(done.json["metrics"]) == {"val", "test"}, done.err
-    assert done.err == "Train: 1 of 1\n"
+    cut = "body: 1 samples are longer than the encoder takes; the rest of them is cut off\n"
+    assert done.err == "Train: 1 of 1\n" + cut  # and no noise from the libraries
     trained = done.json["metrics"]["test"]
     done = run_cli("evaluate", run, "--store", store, "--json")
     assert done.json == {"run": str(run), "split": "test", "metrics": trained}
@@ -517,16 +522,8 @@ def test_ctrl_c_while_encoding_and_while_training(run_cli, tmp_path, tiny):
     settings = ["--device", "cpu", "--epochs", "6", "--set", "fusion.width=32", "--set", "fusion.heads=2"]
 
     def command(name: str) -> list[object]:
-        return [
-            "train",
-            data,
-            "--out",
-            tmp_path / name / "run",
-            "--store",
-            tmp_path / name / "store",
-            *settings,
-            "--json",
-        ]
+        folder = tmp_path / name
+        return ["train", data, "--out", folder / "run", "--store", folder / "store", *settings, "--json"]
 
     whole = run_cli(*command("whole"))
     assert whole.code == 0
@@ -550,7 +547,7 @@ def test_ctrl_c_while_encoding_and_while_training(run_cli, tmp_path, tiny):
     assert not (tmp_path / "cut" / "run" / "metrics.json").exists()
 
     third = _finish(_process(*command("cut")))
-    assert third.code == 0 and third.err == "Train: 6 of 6\n"
+    assert third.code == 0 and re.fullmatch(r"(Train: \d of 6\n)+", third.err), third.err
     assert third.json["metrics"] == whole.json["metrics"]
     assert not list((tmp_path / "cut" / "run").glob("*.ckpt*"))
 
@@ -608,7 +605,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
 def test_no_room_on_the_disk(run_cli, tmp_path, tiny, scenes, small_disk):
     def refused(*command: object) -> None:
         done = run_cli(*command)
-        assert done.code == 1 and "no room" in done.error(), done.err
+        assert done.code == 1 and re.search("no room|disk is full", done.error()), done.err
 
     refused("data", "make-scenes", small_disk / "scenes", "--samples", 300)
     assert not list(small_disk.iterdir())

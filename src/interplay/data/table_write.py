@@ -15,6 +15,7 @@ from interplay.data.sample import Dataset, Evidence, Sample
 from interplay.data.table import TABLES, read_table
 from interplay.data.table_declaration import DECLARATION, RESERVED
 from interplay.errors import DataError, DiskFullError, RunExistsError
+from interplay.whole import refuse_blocked
 
 
 def write_table(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> Dataset:
@@ -92,6 +93,7 @@ def new_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """
     folder = Path(folder).absolute()
     _require_free(folder, overwrite)
+    refuse_blocked(folder.parent)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
     made.mkdir()

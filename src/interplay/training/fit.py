@@ -3,7 +3,6 @@
 import io
 import logging
 import math
-import pickle
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -39,10 +38,10 @@ class WholeCheckpoints(TorchCheckpointIO):
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
             return super().load_checkpoint(path, *args, **kwargs)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        except Exception as error:  # torch's reader raises anything on broken bytes, even KeyError
             raise CheckpointError(
                 "this file of an interrupted training is damaged", file=path, fix="delete it to train from the start"
-            ) from None
+            ) from error
 
 
 class KeepBest(Callback):
