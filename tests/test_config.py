@@ -26,6 +26,13 @@ def test_what_is_set_wins_over_the_preset():
     assert nested({"a": {"b": 1, "c": 2}}, {"a.b": 3, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}
 
 
+def test_one_key_of_a_packaged_encoder_can_be_set_alone():
+    text = make_config({"encoders": {"text": {"layer": 4}}}).encoder("text", "text")
+    assert (text.model, text.layer) == ("minilm", 4)
+    other = make_config({"encoders": {"text": {"model": "bert"}}}).encoder("text", "text")
+    assert (other.model, other.layer) == ("bert", None)
+
+
 def test_encoder_of_a_modality():
     config = make_config({"encoders": {"poster": {"model": "x"}, "image": {"model": "y"}}})
     assert config.encoder("poster", "image").model == "x"
@@ -42,6 +49,8 @@ BAD = {
     "out of range": ({"fusion": {"dropout": 1.5}}, "fusion.dropout"),
     "heads": ({"fusion": {"width": 30, "heads": 4}}, "width 30 is not a multiple of heads 4"),
     "odd samples": ({"explain": {"samples": 9}}, "explain.samples"),
+    "no model": ({"encoders": {"poster": {"layer": 4}}}, "encoders.poster.model: Field required"),
+    "preset list": ({"preset": [1]}, "preset: "),
     "preset": ({"preset": "fast"}, "preset: .*'paper'"),
     "device": ({"training": {"device": "tpu"}}, "training.device"),
 }

@@ -163,8 +163,13 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def make_config(settings: dict[str, Any], source: str | Path = "configuration") -> Config:
     """Check settings, laid over their preset. Raises ConfigError that names every key at fault."""
     preset = settings.get("preset", "default")
+    base = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+    given = settings.get("encoders")
+    if isinstance(given, dict) and "encoders" not in base:  # one key of a packaged encoder may be set alone
+        partial = {k: e for k, e in given.items() if isinstance(e, dict) and "model" not in e and k in DEFAULT_ENCODERS}
+        base = merge(base, {"encoders": {k: DEFAULT_ENCODERS[k].model_dump(exclude_none=True) for k in partial}})
     try:
-        return Config.model_validate(merge(PRESETS.get(preset, {}), settings))
+        return Config.model_validate(merge(base, settings))
     except ValidationError as error:
         raise ConfigError(_explain(error), file=source, fix="mend the keys named, or remove them") from None
 
