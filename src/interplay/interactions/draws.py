@@ -34,7 +34,7 @@ def draw_backgrounds(
 
 
 # Of a gap's standard error: the weight of one unseen draw with RG(S)^2 = mean Delta^2. Without it, intervals of gaps
-# that are rarely other than 0 are too narrow, for what the draws have not shown (benchmarks/coverage.py).
+# that are rarely other than 0 miss what no draw has shown. benchmarks/first_light.py measures how often they hold.
 UNSEEN = 0.1
 
 
