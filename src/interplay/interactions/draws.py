@@ -35,7 +35,7 @@ def draw_backgrounds(
 
 # Of a gap's standard error: the weight of one unseen draw with RG(S)^2 = mean Delta^2. Without it, intervals of gaps
 # that are rarely other than 0 miss what no draw has shown. benchmarks/first_light.py measures how often they hold.
-UNSEEN = 0.1
+UNSEEN = 0.02
 
 
 @final
