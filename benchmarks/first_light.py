@@ -12,17 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from planting import STORIES, markdown, mean_and_error, planted_samples, recoveries
+from markdown import markdown, plus_minus
 
 from interplay import pipeline
 from interplay.config import FILLS, MODEL_KINDS, make_config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
+from interplay.explaining import prepare
 from interplay.interactions import Game, block_pairs, exact_pairs, interval
 from interplay.probing.game import model_value, players_of
 from interplay.removal import Tokens
 from interplay.runs import Run
+from interplay.validating import validate_run
 
 SHOWN = ("accuracy", "macro_f1", "micro_f1", "auroc", "map", "exact_match", "loss")
 
@@ -45,15 +47,13 @@ def train_all(dataset: Dataset, folder: Path, seed: int) -> tuple[dict[str, Run]
 def planted_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, most: int, samples: int) -> str:
     """Recovery of the planted pairs, for each fill and value function."""
     rows = []
-    for found in recoveries(run, encoders, dataset, most=most, fills=FILLS, samples=samples):
-        first = (found.rank <= 1).mean()
-        rows.append(
-            [
-                *(found.story, found.score, found.fill, found.on, found.expert, len(found.rank)),
-                *(mean_and_error(found.auroc), f"{first:.2f}", f"{found.top.mean():.2f}", f"{found.sign.mean():.2f}"),
-            ]
-        )
-    header = ["story", "score", "fill", "value", "expert", "scenes", "AUROC", "first", "in top 5", "positive"]
+    for fill in FILLS:
+        config = pipeline.explain_config(run, {"removal.fill": fill})
+        found = validate_run(run, dataset, encoders=encoders, config=config, samples=most, backgrounds=samples)
+        for r in found.recovered:
+            figures = [plus_minus(r.auroc), *(plus_minus(e, 2) for e in (r.first, r.top, r.sign))]
+            rows.append([r.story, r.score, fill, r.on, r.expert, r.auroc.samples, *figures])
+    header = ["story", "score", "fill", "value", "expert", "scenes", "AUROC", "first", "in top 5", "sign"]
     return markdown(header, rows)
 
 
@@ -62,9 +62,10 @@ def coverage_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, see
     rows = []
     for samples in (32, 64, 128):
         held = []
-        for story, _ in STORIES:
-            for one in planted_samples(run, encoders, dataset, story, 3):
-                game = _restricted(run, one.tokens, run.card.labels.index(story))
+        for story in ("sarcasm", "storm"):
+            holding = [s for s in dataset.split("test") if story in s.labels and s.evidence[story].cells]
+            for sample in holding[:3]:
+                game = _restricted(run, prepare(run, encoders, sample).tokens, run.card.labels.index(story))
                 exact = exact_pairs(game, 12, [(i, j) for i in range(6) for j in range(6, 12)])
                 for seed in range(seeds):
                     bounds = interval(block_pairs(game, range(6), range(6, 12), samples=samples, seed=seed))
@@ -77,7 +78,7 @@ def coverage_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, see
 
 
 def _restricted(run: Run, tokens: Tokens, label: int) -> Game:
-    value, players = model_value(run.model, run.card.task, tokens, label, "attention"), players_of(tokens)
+    value, players = model_value(run.model, run.card.task, tokens, [label], "attention"), players_of(tokens)
     playing = np.concatenate([players.of(0)[:6], players.of(1)[4:10]])
 
     def restricted(coalitions: np.ndarray) -> np.ndarray:

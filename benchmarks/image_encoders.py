@@ -3,27 +3,32 @@
     python benchmarks/image_encoders.py [--scenes 1500] [--planted 40] [--epochs 12] [--seed 0]
 
 Each is put in the default configuration, fl-i2moe is trained on scenes, and all word x patch pairs of test scenes are
-ranked: sarcasm by SII, storm by the redundancy gap, on the mixture's logit, fill "attention", 8 backgrounds.
+ranked: sarcasm by SII, storm by the redundancy gap, on the mixture's probability, fill "attention", 8 backgrounds.
 """
 
 import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from planting import markdown, mean_and_error, recoveries
+import numpy as np
+from markdown import markdown, plus_minus
 
 from interplay import pipeline
 from interplay.config import make_config
 from interplay.data.pictures import open_picture
 from interplay.data.scenes import make_scenes
 from interplay.results import MIXTURE
+from interplay.validating import validate_run
 
-CANDIDATES = {
-    "vit-s14, layer 6 of 12, 112 px": {"model": "vit-s14", "layer": 6, "size": 112, "pool": 2},
-    "vit-s14, last layer, 112 px": {"model": "vit-s14", "size": 112, "pool": 2},
-    "efficientnet-lite0, last map, 256 px": {"model": "efficientnet-lite0", "size": 256, "pool": 2},
-    "efficientnet-lite0, block 11 of 16, 256 px": {"model": "efficientnet-lite0", "layer": 11, "size": 256, "pool": 4},
+WHOLE = {"isolate": False, "size": 112, "pool": 2}
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "vit-s14, layer 6 of 12, cells of 56 px by themselves": {"model": "vit-s14", "layer": 6},
+    "vit-s14, layer 6 of 12, cells of 28 px by themselves": {"model": "vit-s14", "layer": 6, "size": 112, "pool": 2},
+    "vit-s14, last layer, cells of 56 px by themselves": {"model": "vit-s14", "layer": 12},
+    "efficientnet-lite0, cells of 64 px by themselves": {"model": "efficientnet-lite0", "size": 256, "pool": 2},
+    "vit-s14, layer 6 of 12, in context, 112 px": {"model": "vit-s14", "layer": 6, **WHOLE},
 }
 ABOUT = {
     "vit-s14": ("22 M, 90 MB wheel", "MIT by the wheel"),
@@ -42,7 +47,7 @@ def measure(scenes: int, planted: int, epochs: int, seed: int) -> str:
             config = make_config(
                 {
                     "seed": seed,
-                    "encoders": {"text": {"model": "minilm", "layer": 2}, "image": settings},
+                    "encoders": {"image": {"size": 224, "pool": 4, "isolate": True, **settings}},
                     "training": {"epochs": epochs},
                 }
             )
@@ -52,13 +57,16 @@ def measure(scenes: int, planted: int, epochs: int, seed: int) -> str:
             encoders["image"].encode(pictures)
             speed = (time.perf_counter() - start) / len(pictures) * 1000
             cells = [f"{min(v for k, v in run.metrics['test'].items() if k.startswith('accuracy/')):.3f}"]
-            for found in recoveries(run, encoders, dataset, most=planted, fills=["attention"], samples=8):
-                if (found.on, found.expert) == ("logit", MIXTURE):
-                    cells += [mean_and_error(found.auroc), f"{found.top.mean():.2f}"]
+            found = validate_run(run, dataset, encoders=encoders, samples=planted)
+            cells.append(f"{np.mean([c.error.mean for c in found.calibrations if c.expert == MIXTURE]):.3f}")
+            for r in found.recovered:
+                if (r.on, r.expert) == ("probability", MIXTURE):
+                    cells += [plus_minus(r.auroc), plus_minus(r.top, 2)]
             rows.append([name, *cells, f"{speed:.1f}", *ABOUT[settings["model"]]])
     header = [
         "image encoder",
         "worst accuracy",
+        "error of v(S)",
         "sarcasm AUROC",
         "top 5",
         "storm AUROC",

@@ -25,7 +25,7 @@ def make_model() -> Callable[..., FusionModel]:
         shape = Shape({n: 12 - 2 * k for k, n in enumerate(names)}, {n: 40 + k for k, n in enumerate(names)}, classes=3)
         settings = {"width": 16, "heads": 2, "routing_hidden": 8, "dropout": 0.1} | config
         model = FusionModel(FusionConfig(kind=kind, **settings), shape)
-        model.set_means([torch.randn(w) for w in shape.widths.values()])
+        model.set_moments([(torch.randn(w), 0.5 + torch.rand(w)) for w in shape.widths.values()])
         return model.eval()
 
     return make

@@ -48,12 +48,14 @@ def test_padding_stays_out_of_attention():
 
 
 def test_law_of_mask_aware_training():
-    """The kept share of a sample is uniform, but for the samples that lose exactly one modality whole."""
+    """The kept share of a sample is uniform, but for those that lose exactly one modality whole, or everything."""
     B, T = 4000, 500
     valid = (torch.ones(B, T, dtype=torch.bool), torch.ones(B, T, dtype=torch.bool))
-    text, image = (k.float().mean(1) for k in draw_keep(valid, 0.25, torch.Generator().manual_seed(0)))
+    text, image = (k.float().mean(1) for k in draw_keep(valid, 0.25, 0.1, torch.Generator().manual_seed(0)))
     lost = ((text == 0) & (image == 1)) | ((text == 1) & (image == 0))
     standard_error = (0.25 * 0.75 / B) ** 0.5
     assert abs(float(lost.float().mean()) - 0.25) < 4 * standard_error
-    share = ((text + image) / 2)[~lost].numpy()
+    nothing = (text == 0) & (image == 0)
+    assert abs(float(nothing.float().mean()) - 0.1) < 4 * (0.1 * 0.9 / B) ** 0.5
+    share = ((text + image) / 2)[~lost & ~nothing].numpy()
     assert kstest(share, "uniform").pvalue > 1e-3

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
         evaluate,
         explain,
         find_sample,
-        finding,
         new_sample,
         train,
         write_explanations,
     )
-    from interplay.results import Explanation, PairScores
+    from interplay.report.findings import finding
+    from interplay.results import Explanation, PairScores, Validity
     from interplay.runs import Run, open_run
+    from interplay.validating import plant_and_train, validate_run
 
 _HOMES = {
     "interplay.config": ("Config", "make_config", "read_config"),
@@ -33,9 +34,11 @@ _HOMES = {
     "interplay.data.scenes": ("make_scenes",),
     "interplay.data.table": ("check_table",),
     "interplay.pipeline": (
-        *("encode", "evaluate", "explain", "find_sample", "finding", "new_sample", "train", "write_explanations"),
+        *("encode", "evaluate", "explain", "find_sample", "new_sample", "train", "write_explanations"),
     ),
-    "interplay.results": ("Explanation", "PairScores"),
+    "interplay.report.findings": ("finding",),
+    "interplay.results": ("Explanation", "PairScores", "Validity"),
+    "interplay.validating": ("plant_and_train", "validate_run"),
     "interplay.runs": ("Run", "open_run"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -57,8 +60,11 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "explain",
     "finding",
     "write_explanations",
+    "validate_run",
+    "plant_and_train",
     "Explanation",
     "PairScores",
+    "Validity",
 ]
 
 

@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-import tomllib
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from interplay import console
-from interplay.errors import BadInput, ConfigError, InterplayError
+from interplay import console, options
+from interplay.errors import BadInput, InterplayError
 from interplay.whole import NO_ROOM
 
 app = typer.Typer(
@@ -139,7 +138,7 @@ def encode(
     """Run the frozen encoders once and keep their tokens and patches (train does this by itself)."""
     if data is None and not list_:
         raise BadInput("no dataset given", expected="its path, or --list")
-    settings = _config(config, preset, set_)
+    settings = options.config(config, preset, set_)
     with console.working(console.GO_ON) as bars:
         from interplay import pipeline
         from interplay.data.registry import open_dataset
@@ -184,7 +183,7 @@ def train(
         "removal.mask_aware": mask_aware,
         "removal.fill": fill,
     }
-    settings = _config(config, preset, set_, flags)
+    settings = options.config(config, preset, set_, flags)
     with console.working(console.GO_ON) as bars:
         from interplay import pipeline
         from interplay.data.registry import open_dataset
@@ -213,7 +212,7 @@ def evaluate(
         from interplay.runs import open_run
 
         opened = open_run(run)
-        settings = pipeline.explain_config(opened, _given({"training.device": device}))
+        settings = pipeline.explain_config(opened, options.given({"training.device": device}))
         dataset = pipeline.data_of(opened, data)
         metrics = pipeline.evaluate(
             opened, dataset, split=split, store=store, device=settings.training.device, report=bars
@@ -255,9 +254,10 @@ def explain(
         "removal.fill": fill,
         "training.device": device,
     }
-    assignments = _assignments(set_) | _given(flags)
+    assignments = options.assigned(set_) | options.given(flags)
     with console.working() as bars:
         from interplay import pipeline
+        from interplay.report.findings import finding
         from interplay.runs import open_run
 
         opened = open_run(run)
@@ -268,7 +268,56 @@ def explain(
         page = pipeline.write_explanations(opened, explanations, chosen, out)
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
-    return _print_findings([pipeline.finding(e) for e in explanations], page)
+    return _print_findings([finding(e) for e in explanations], page)
+
+
+@app.command(**_epilog("interplay validate runs/first --samples 50"))
+def validate(
+    run: RunPath,
+    samples: Annotated[int, typer.Option(min=2, help="Test samples of each label whose pair is known.")] = 50,
+    backgrounds: Annotated[int, typer.Option(min=4, help="Draws behind each pair score, even.")] = 8,
+    plant: Annotated[
+        bool, typer.Option("--plant", help="Plant evidence into a copy of the run's data, and train on that first.")
+    ] = False,
+    planted: Annotated[int, typer.Option(min=200, help="With --plant: samples of the copy.")] = 3000,
+    fill: Annotated[str | None, typer.Option(help="What stands for removed features: attention, mean, zero.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; RUN/validation if absent.")] = None,
+    store: Store = DEFAULT_STORE,
+    device: Device = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Test whether pair scores find the truth where it is known: on scenes, or on your own data with --plant.
+
+    Leaves a page and a JSON file: how far answers are from the exact posterior when features are removed, and how
+    often the planted pair is found, by story, expert and value function.
+    """
+    assignments = options.assigned(set_) | options.given({"removal.fill": fill, "training.device": device})
+    with console.working(console.GO_ON) as bars:
+        from interplay import pipeline
+        from interplay.runs import open_run
+        from interplay.validating import plant_and_train, validate_run
+
+        opened = open_run(run)
+        settings = pipeline.explain_config(opened, assignments)
+        folder = pipeline.explanations_folder(opened, out or run / "validation")
+        dataset = pipeline.data_of(opened, data)
+        if plant:
+            dataset, opened = plant_and_train(opened, dataset, folder, samples=planted, store=store, report=bars)
+        encoders = pipeline.open_encoders(opened, settings.training.device)
+        found = validate_run(
+            opened, dataset, encoders=encoders, config=settings, samples=samples, backgrounds=backgrounds, report=bars
+        )
+        from interplay.report.validity import HEADER, validity_rows, write_validity
+
+        page = write_validity(found, folder)
+    if json:
+        return console.print_json(found.model_dump(mode="json", by_alias=True))
+    console.out.print(
+        console.plain_table("The planted pairs, by the mixture", HEADER, validity_rows(found, experts=False))
+    )
+    return console.print_lines(["", *found.verdicts, "", f"Open the page:  {page}"])
 
 
 def _print_findings(findings: list[str], page: Path) -> None:
@@ -281,40 +330,6 @@ def _print_findings(findings: list[str], page: Path) -> None:
             f"Open the page:  {page}",
         ]
     )
-
-
-def _given(flags: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in flags.items() if value is not None}
-
-
-def _config(
-    file: Path | None, preset: str | None, assignments: list[str] | None, flags: dict[str, Any] | None = None
-) -> Any:
-    """The configuration of a command: the file, then --set, then the flags that were given."""
-    from interplay.config import PRESETS, make_config, nested, read_settings
-
-    settings = read_settings(file) if file else {}
-    if preset is not None:
-        if preset not in PRESETS:
-            raise ConfigError(f"unknown preset {preset!r}", expected=f"one of {', '.join(PRESETS)}")
-        settings["preset"] = preset
-    given = _assignments(assignments) | _given(flags or {})
-    sources = [str(file)] * (file is not None) + ["the options given"] * bool(given or not file)
-    return make_config(nested(settings, given), " and ".join(sources))
-
-
-def _assignments(texts: list[str] | None) -> dict[str, Any]:
-    """section.key=value -> value, read as TOML where it is TOML and as text where it is not."""
-    out: dict[str, Any] = {}
-    for text in texts or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"--set {text}", expected="section.key=value, such as training.epochs=5")
-        try:
-            out[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            out[key.strip()] = value
-    return out
 
 
 def main() -> None:

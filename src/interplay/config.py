@@ -34,12 +34,14 @@ class EncoderConfig(Section):
     size: int | None = Field(None, ge=14, description="image: side in pixels given to the encoder; its own if absent")
     fit: Literal["letterbox", "stretch", "crop"] = Field("letterbox", description="image: how it meets the square")
     pool: int = Field(1, ge=1, description="image: average blocks of pool x pool patches")
+    isolate: bool = Field(False, description="encode every word, or every block of patches, by itself [ours]")
 
 
 class FusionConfig(Section):
     """The trainable part (METHOD 2-4)."""
 
     kind: ModelKind = "fl-i2moe"
+    standardize: bool = Field(True, description="bring features to mean 0 and deviation 1 before the projection [ours]")
     width: int = Field(64, ge=8)
     layers: int = Field(2, ge=1)
     heads: int = Field(4, ge=1)
@@ -72,6 +74,14 @@ class RemovalConfig(Section):
     mask_aware: bool = True
     mask_probability: float = Field(0.5, ge=0, le=1, description="share of each batch trained with features removed")
     drop_modality: float = Field(0.4, ge=0, le=1, description="share of those that lose one modality whole")
+    drop_all: float = Field(0.05, ge=0, le=1, description="share of those that lose everything")
+    warmup: float = Field(0.3, ge=0, lt=1, description="share of the epochs trained on whole samples first")
+
+    @model_validator(mode="after")
+    def _shares_of_one_whole(self) -> "RemovalConfig":
+        if self.drop_modality + self.drop_all > 1:
+            raise ValueError(f"drop_modality {self.drop_modality} and drop_all {self.drop_all}: more than 1")
+        return self
 
 
 class TrainingConfig(Section):
@@ -86,7 +96,8 @@ class TrainingConfig(Section):
     weight_decay: float = Field(0.01, ge=0)
     batch_size: int = Field(64, ge=1)
     epochs: int = Field(30, ge=1)
-    patience: int = Field(8, ge=1, description="epochs without a better validation score before stopping")
+    decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
+    patience: int = Field(30, ge=1, description="epochs without a better validation score before stopping")
     monitor: Literal["loss", "metric"] = Field("loss", description="validation score that picks the best epoch")
     gradient_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 clips nothing")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
@@ -98,14 +109,16 @@ class ExplainConfig(Section):
     on: Literal["logit", "probability"] = "logit"
     expert: str = "mixture"
     samples: int = Field(64, ge=4, multiple_of=2, description="backgrounds S behind each pair score, in pairs")
-    candidates: int = Field(24, ge=1, description="features of each modality that may form pairs")
+    players: Literal["words", "features"] = Field("words", description="pieces of one word play together, or alone")
+    grid: int | None = Field(None, ge=1, description="patches play in blocks of a grid x grid; by themselves if absent")
+    candidates: int = Field(24, ge=1, description="players of each modality that may form pairs")
     rank_by: str = Field("grad_rollout", description="attribution that ranks the candidates")
     ig_steps: int = Field(32, ge=2, description="steps of integrated gradients")
 
 
 DEFAULT_ENCODERS = {
-    "text": EncoderConfig(model="minilm", layer=2),
-    "image": EncoderConfig(model="vit-s14", layer=6, size=112, pool=2),
+    "text": EncoderConfig(model="minilm", layer=2, isolate=True),
+    "image": EncoderConfig(model="vit-s14", layer=6, size=224, pool=4, isolate=True),
 }
 
 
@@ -136,10 +149,11 @@ PAPER: dict[str, Any] = {
         "text": {"model": "minilm", "max_tokens": 320},
         "image": {"model": "vit-s14", "size": 196, "fit": "crop"},
     },
-    "fusion": {"width": 256, "dropout": 0.5, "routing_hidden": 256},
+    "fusion": {"width": 256, "dropout": 0.5, "routing_hidden": 256, "standardize": False},
     "roles": {"on": "latent", "replace": "noise"},
     "removal": {"fill": "mean", "mask_aware": False},
     "training": {
+        "decay": 0.0,
         "epochs": 40,
         "learning_rate": 1e-4,
         "weight_decay": 0.0,

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,6 +60,16 @@ def metrics_table(title: str, columns: Mapping[str, Mapping[str, float]]) -> Tab
     rows = dict.fromkeys(metric for values in columns.values() for metric in values)
     for metric in rows:
         table.add_row(Text(metric), *(_number(values.get(metric, math.nan)) for values in columns.values()))
+    return table
+
+
+def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Text in rows and columns; the first three columns are names, the rest numbers."""
+    table = Table(title=Text(title), title_justify="left")
+    for k, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if k < 3 else "right")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
     return table
 
 

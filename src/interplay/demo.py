@@ -11,6 +11,7 @@ from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
 from interplay.errors import RunExistsError
+from interplay.report.findings import finding
 from interplay.runs import Run, open_run
 
 DEMO = make_config({"training": {"epochs": 12}})  # enough for scenes
@@ -52,7 +53,7 @@ def run_demo(
     page = pipeline.write_explanations(run, explanations, list(chosen.values()))
     return {
         "metrics": run.metrics,
-        "findings": [pipeline.finding(e) for e in explanations],
+        "findings": [finding(e) for e in explanations],
         "page": page.resolve(),
     }
 

@@ -16,6 +16,7 @@ from interplay.features.store import encode_one, read_input
 from interplay.interactions import independent_draws, student_quantile
 from interplay.probing.candidates import candidate_players, ranking_experts
 from interplay.probing.game import Players, players_of, tokens_of
+from interplay.probing.groups import group, whole
 from interplay.probing.pairs import Probe, probe_pairs
 from interplay.removal import Tokens
 from interplay.results import (
@@ -62,6 +63,12 @@ def prepare(run: Run, encoders: dict[str, Encoder], sample: Sample) -> Prepared:
     return Prepared(sample, encoded, parts, tokens)
 
 
+def players_in(prepared: Prepared, config: Config) -> Players:
+    """What plays in one sample: words and blocks of patches, or every feature by itself (`explain.players`)."""
+    words, grid = config.explain.players == "words", config.explain.grid
+    return players_of(prepared.tokens, [group(parts, words=words, grid=grid) for parts in prepared.parts.values()])
+
+
 def explain_sample(
     run: Run,
     encoders: dict[str, Encoder],
@@ -93,7 +100,7 @@ def explain_sample(
     _refuse_unknown("rank_by", config.explain.rank_by, list(METHODS))
     label = run.card.labels.index(target)
 
-    players = players_of(prepared.tokens)
+    players = players_in(prepared, config)
     attributions = _attributions(run, config, prepared.tokens, players, label)
     importance = ranking_experts(attributions[config.explain.rank_by].scores)
     limit = config.explain.candidates
@@ -101,10 +108,11 @@ def explain_sample(
         run.model,
         run.card.task,
         prepared.tokens,
-        label,
+        [label],
         fill=config.removal.fill,
         samples=config.explain.samples,
         seed=config.seed,
+        players=players,
         candidates=lambda players, m: candidate_players(players, importance, m, limit),
         progress=progress,
     )
@@ -131,7 +139,7 @@ def explain_sample(
         ],
         evaluations=probe.evaluations,
         notes=_notes(run, config, prepared, players, probe, attributions),
-        provenance=_provenance(run, config),
+        provenance=provenance_of(run, config),
     )
 
 
@@ -141,14 +149,15 @@ def _refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
 
 
 def _attributions(run: Run, config: Config, tokens: Tokens, players: Players, label: int) -> dict[str, Attribution]:
-    """Every method's scores of the players alone (positions that hold no feature are left out)."""
+    """Every method's scores of the players: the sum over their features (positions that hold none are left out)."""
     starts = np.concatenate([[0], np.cumsum(tokens.lengths)])
-    flat = starts[players.modality] + players.position
+    flat = [starts[m] + where for m, where in zip(players.modality, players.positions, strict=True)]
     request = Request(run.model, tokens, Target((label,)), config.removal.fill, config.explain.ig_steps, config.seed)
     out = {}
     for name, method in METHODS.items():
         result = method(request)
-        out[name] = replace(result, scores={expert: scores[flat] for expert, scores in result.scores.items()})
+        summed = {expert: np.array([scores[at].sum() for at in flat]) for expert, scores in result.scores.items()}
+        out[name] = replace(result, scores=summed)
     return out
 
 
@@ -166,8 +175,8 @@ def _inputs(run: Run, prepared: Prepared) -> dict[str, Input]:
 def _features(run: Run, prepared: Prepared, players: Players) -> list[Feature]:
     names = list(run.card.modalities)
     features = []
-    for index, (m, position) in enumerate(zip(players.modality, players.position, strict=True)):
-        part = prepared.parts[names[m]][position]
+    for index, (m, where) in enumerate(zip(players.modality, players.positions, strict=True)):
+        part = whole([prepared.parts[names[m]][p] for p in where], prepared.sample.inputs[names[m]])
         features.append(Feature(index=index, modality=names[m], text=part.text, span=part.span, box=part.box))
     return features
 
@@ -204,6 +213,7 @@ def _notes(
             f"Pairs were formed among {len(playing)} of {len(players)} features, those most important to the experts "
             f"by {config.explain.rank_by}; pairs of others were not looked at, which is not a score of 0."
         )
+    notes.append(_level(run))
     trained = run.config.removal
     if not trained.mask_aware:
         notes.append(
@@ -221,7 +231,21 @@ def _notes(
     return notes
 
 
-def _provenance(run: Run, config: Config) -> Provenance:
+def _level(run: Run) -> str:
+    """What removing a feature means, given how features were encoded (METHOD 6)."""
+    if all(run.config.encoder(m, kind).isolate for m, kind in run.card.modalities.items()):
+        return (
+            "Every word and every patch was encoded by itself: a feature that is removed is removed from the whole "
+            "model, not only from the fusion."
+        )
+    return (
+        "Features were encoded in context: one that stays still carries something of those that are removed, and pair "
+        "scores spread to its neighbours."
+    )
+
+
+def provenance_of(run: Run, config: Config) -> Provenance:
+    """Where the numbers of a run come from, with the settings that decide them."""
     explain = config.explain
     return Provenance(
         run=run.name,
@@ -232,6 +256,8 @@ def _provenance(run: Run, config: Config) -> Provenance:
         encoders={m: run.config.encoder(m, kind).model for m, kind in run.card.modalities.items()},
         settings={
             "samples": explain.samples,
+            "players": explain.players,
+            "grid": explain.grid,
             "candidates": explain.candidates,
             "rank_by": explain.rank_by,
             "ig_steps": explain.ig_steps,

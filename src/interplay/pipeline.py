@@ -1,6 +1,5 @@
 """The one way through: dataset -> features -> trained run -> metrics -> explanations -> page. One function a stage."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,10 +20,10 @@ from interplay.features.store import Features, open_features, store_features
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel, Shape
 from interplay.report.page import write_page
-from interplay.results import Explanation, Pair
+from interplay.results import Explanation
 from interplay.runs import Run, finish_run, origin_of, refuse_taken, start_run
 from interplay.task import Task
-from interplay.training.data import FeatureData, FeatureSet, mean_tokens
+from interplay.training.data import FeatureData, FeatureSet, token_moments
 from interplay.training.fit import answer, fit
 from interplay.whole import refuse_blocked, write_whole
 
@@ -123,7 +122,7 @@ def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
     """A fresh model. The seed is set first, so that it decides the weights too."""
     torch.manual_seed(seed)
     model = FusionModel(card.fusion, Shape(card.widths, card.lengths, len(card.labels)))
-    model.set_means(mean_tokens(train_split))
+    model.set_moments(token_moments(train_split))
     return model
 
 
@@ -262,46 +261,6 @@ def explanations_folder(run: Run, out: Path | None = None) -> Path:
     out = out or run.folder / "explanations"
     refuse_blocked(out)
     return out
-
-
-def finding(explanation: Explanation) -> str:
-    """One line: the prediction, and the strongest pairs whose intervals lie above 0, with their 95% intervals."""
-    pairs = []
-    for score, word in (("sii", "act together"), ("redundancy_gap", "back each other up")):
-        if best := strongest(explanation, score):
-            pair, value, se = best
-            half = explanation.interval.standard_errors * se
-            digits = min(6, max(1, 1 - math.floor(math.log10(half)))) if half > 0 else 2  # two digits of the interval
-            pairs.append(f"{describe(explanation, pair)} {word} ({value:+.{digits}f} ± {half:.{digits}f})")
-    said = "; ".join(pairs) or "no pair of features stands out from the noise"
-    return (
-        f"{explanation.sample_id} is {explanation.target} at {explanation.prediction[explanation.target]:.0%}: {said}"
-    )
-
-
-def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:
-    """The pair with the largest positive score among those whose interval lies above 0; None if there is none."""
-    found = [(pair, getattr(pair, score), getattr(pair, f"{score}_se")) for pair in explanation.pairs]
-    clear = [
-        f for f in found if f[1] is not None and f[2] is not None and f[1] > explanation.interval.standard_errors * f[2]
-    ]
-    return max(clear, key=lambda f: f[1], default=None)
-
-
-def describe(explanation: Explanation, pair: Pair) -> str:
-    """A pair in words: tokens in quotes, patches by the middle of their box; its modality where two are of a kind."""
-    kinds = [given.kind for given in explanation.inputs.values()]
-    names = []
-    for index in (pair.i, pair.j):
-        feature = explanation.features[index]
-        if feature.box is None:
-            name = f"‘{feature.text}’"
-        else:
-            x0, y0, x1, y1 = feature.box
-            name = f"the patch {50 * (x0 + x1):.0f}% across and {50 * (y0 + y1):.0f}% down"
-        several = kinds.count(explanation.inputs[feature.modality].kind) > 1
-        names.append(f"{name} of {feature.modality}" if several else name)
-    return " and ".join(names)
 
 
 def find_sample(dataset: Dataset, sample_id: str) -> Sample:

@@ -7,7 +7,7 @@ and `zero` a vector of zeros; `attention` leaves the tokens be and takes them ou
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.config import Fill
@@ -20,10 +20,12 @@ class Tokens:
     Attributes:
         values: per modality (B, T_m, D).
         valid: per modality (B, T_m) bool; what is not valid is never attended to nor pooled.
+        places: per modality (B, T_m), where in the sample's own sequence each token stands; in order if None.
     """
 
     values: tuple[Float[Tensor, "B _ D"], ...]
     valid: tuple[Bool[Tensor, "B _"], ...]
+    places: tuple[Int[Tensor, "B _"], ...] | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -37,6 +39,19 @@ class Tokens:
     def index(self, rows: slice | Tensor) -> "Tokens":
         """Some samples of the batch."""
         return Tokens(tuple(v[rows] for v in self.values), tuple(v[rows] for v in self.valid))
+
+    def packed(self) -> "Tokens":
+        """The same samples with valid tokens first, cut to the longest of the batch.
+
+        A model answers as before (to rounding), in less time the fewer tokens are valid.
+        """
+        values, valid, places = [], [], []
+        for value, mask in zip(self.values, self.valid, strict=True):
+            order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)[:, : max(1, int(mask.sum(1).max()))]
+            values.append(value.gather(1, order.unsqueeze(-1).expand(-1, -1, value.shape[-1])))
+            valid.append(mask.gather(1, order))
+            places.append(order)
+        return Tokens(tuple(values), tuple(valid), tuple(places))
 
 
 def concatenate(batches: list[Tokens]) -> Tokens:
@@ -69,19 +84,23 @@ def remove(
 
 
 def draw_keep(
-    valid: tuple[Bool[Tensor, "B _"], ...], drop_modality: float, generator: torch.Generator | None = None
+    valid: tuple[Bool[Tensor, "B _"], ...],
+    drop_modality: float,
+    drop_all: float = 0.0,
+    generator: torch.Generator | None = None,
 ) -> tuple[Bool[Tensor, "B _"], ...]:
     """Which features mask-aware training keeps (METHOD 6) [ours].
 
     Each sample keeps every feature with its own q ~ U(0, 1), so that all sizes are equally likely, the law the pair
-    scores ask about; a share `drop_modality` of the samples instead loses one modality whole and keeps the others
-    whole, which under the first law would hardly ever happen.
+    scores ask about. A share `drop_modality` of the samples instead loses one modality whole and keeps the others
+    whole, and a share `drop_all` loses everything: under the first law either would hardly ever happen.
     """
     B, device = valid[0].shape[0], valid[0].device
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator, device=device)
 
-    q, whole = uniform(B, 1), uniform(B, 1) < drop_modality
+    q, u = uniform(B, 1), uniform(B, 1)
+    whole, nothing = u < drop_modality, (u >= drop_modality) & (u < drop_modality + drop_all)
     lost = torch.randint(len(valid), (B, 1), generator=generator, device=device)
-    return tuple(torch.where(whole, lost != m, uniform(*v.shape) < q) for m, v in enumerate(valid))
+    return tuple(torch.where(whole, lost != m, uniform(*v.shape) < q) & ~nothing for m, v in enumerate(valid))

@@ -204,3 +204,106 @@ def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
         )
         for row, (i, j) in enumerate(scores.pairs)
     ]
+
+
+VALIDITY_SCHEMA = "interplay/validity/1"
+
+
+class Estimate(Frozen):
+    """A mean over samples with its standard error; None where there were no samples, or only one."""
+
+    mean: float | None
+    se: float | None = None
+    samples: int = Field(ge=0)
+
+
+class Calibration(Frozen):
+    """How far one expert's answers v(S) are from the exact posterior of one story, features removed.
+
+    `by_share` holds mean |v(S) - ideal| for subsets of 0-10%, ..., 90-100% of the players; `whole` the mean answer and
+    the mean ideal where the label holds: of everything, without text, without image, of nothing.
+    """
+
+    story: str
+    expert: str
+    error: Estimate
+    by_share: list[float]
+    whole: dict[str, tuple[float, float]]
+
+
+class Recovered(Frozen):
+    """How well one score under one value function finds the planted pair of one story.
+
+    Attributes:
+        auroc, first, top: over samples whose label holds: chance that the planted pair outranks another, share in
+            which it is first, and among the first five.
+        sign: over samples whose ideal score is not 0: share in which the planted pair's score has the ideal's sign.
+        slope: least-squares slope through 0 of the planted pairs' scores on their ideal ones; 1 is the ideal size.
+        correlation: Pearson's, over all pairs of all samples.
+    """
+
+    story: str
+    score: Literal["sii", "redundancy_gap"]
+    on: Literal["logit", "probability"]
+    expert: str
+    auroc: Estimate
+    first: Estimate
+    top: Estimate
+    sign: Estimate
+    slope: float | None
+    correlation: float | None
+
+
+class Discovery(Frozen):
+    """Pairs declared real at a false discovery rate of `level`, against the null scores of other samples.
+
+    Attributes:
+        found: pairs declared real; `false` of them are null by the ideal.
+        planted: pairs that are real by the ideal, of which `power` is the share found.
+        rate: false / found; 0 if nothing was found.
+        uncalibrated: the share of null pairs whose own 95% interval excludes 0.
+    """
+
+    story: str
+    score: Literal["sii", "redundancy_gap"]
+    on: Literal["logit", "probability"]
+    expert: str
+    level: float
+    found: int
+    false: int
+    planted: int
+    rate: float
+    power: float | None
+    uncalibrated: float
+
+
+class Validity(Frozen):
+    """What `interplay validate` found: whether pair scores of a run find the truth that is known.
+
+    Attributes:
+        stories: story -> the score that should find its pair, None for stories without a pair.
+        fill, level: how features were removed (METHOD 6).
+        backgrounds: draws S behind each pair score.
+        seconds: what asking took, and `evaluations` how many answers that were.
+        verdicts: sentences that say what can be trusted.
+    """
+
+    schema_: str = Field(default=VALIDITY_SCHEMA, alias="schema")
+    stories: dict[str, Literal["sii", "redundancy_gap"] | None]
+    fill: Literal["mean", "zero", "attention"]
+    level: Literal["feature", "input"] = "feature"
+    players: str
+    backgrounds: int
+    samples: int
+    metrics: dict[str, float | None] = {}
+    calibrations: list[Calibration]
+    recovered: list[Recovered]
+    discoveries: list[Discovery]
+    evaluations: int
+    seconds: float
+    verdicts: list[str] = []
+    provenance: Provenance
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image, ImageFont
 
 from interplay.data.sample import Dataset
-from interplay.data.scenes import make_scene, make_scenes, read_slots
+from interplay.data.scenes import make_scene, make_scenes
 from interplay.data.scenes_draw import CELL, FONT, HUE_OF, SIDE, blank_picture, cell_box
 from interplay.data.scenes_story import CAPTION, FILLERS, PICTOGRAMS, SLOTS, STORIES, draw_caption, holds
 from interplay.data.table import check_table, read_table
+from interplay.data.truth import read_truth
 from interplay.errors import DataError, RunExistsError
 
 ALL = tuple(STORIES)
@@ -116,18 +117,18 @@ def test_the_table_of_stories_is_sound() -> None:
 
 
 def test_labels_are_what_the_slots_say(scenes: Dataset) -> None:
-    truth = read_slots(scenes.source)
+    truth = read_truth(scenes.source)
     for sample in scenes.samples:
-        assert sample.labels == tuple(story for story in ALL if holds(story, truth[sample.id]))
+        assert sample.labels == tuple(story for story in ALL if holds(story, truth[sample.id].slots))
         assert set(sample.evidence) == set(sample.labels)
 
 
-def test_read_slots_of_something_else(tmp_path: Path) -> None:
+def test_read_truth_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(DataError):
-        read_slots(tmp_path)
+        read_truth(tmp_path)
     (tmp_path / "samples.jsonl").write_text('{"id": "1"}\n')
     with pytest.raises(DataError):
-        read_slots(tmp_path)
+        read_truth(tmp_path)
 
 
 def test_rates_are_near_nominal(slots: dict[str, np.ndarray]) -> None:
@@ -150,9 +151,9 @@ def test_slots_of_different_stories_are_independent(slots: dict[str, np.ndarray]
 
 
 def test_evidence_spans_are_the_words(scenes: Dataset) -> None:
-    truth = read_slots(scenes.source)
+    truth = read_truth(scenes.source)
     for sample in scenes.samples:
-        text, values = str(sample.inputs["text"]), truth[sample.id]
+        text, values = str(sample.inputs["text"]), truth[sample.id].slots
         for story, evidence in sample.evidence.items():
             shown = [text[start:end] for start, end in evidence.words]
             names = [n for n in STORIES[story].slots if SLOTS[n].kind == "word"]
@@ -245,13 +246,13 @@ def test_pictures_hold_a_constant_number_of_pictograms_each_in_one_cell(scenes: 
 
 def test_evidence_cells_hold_a_pictogram(scenes: Dataset) -> None:
     boxes = {cell_box(c): c for c in range(16)}
-    truth = read_slots(scenes.source)
+    truth = read_truth(scenes.source)
     for sample in scenes.samples:
         changed = changed_cells(Path(sample.inputs["image"]))
         cells = [(story, boxes[box]) for story, e in sample.evidence.items() for box in e.cells]
         assert {cell for _, cell in cells} <= changed
         assert len({cell for _, cell in cells}) == len(cells)
-        lightning = truth[sample.id]["lightning"]
+        lightning = truth[sample.id].slots["lightning"]
         expected = {"sarcasm": 1, "storm": int(lightning), "urgent": 0, "animal": 1, "mismatch": 1}
         for story in sample.labels:
             assert sum(s == story for s, _ in cells) == expected[story]

@@ -125,3 +125,15 @@ def test_dense_sees_only_the_pooled_modalities(make_model, make_tokens):
         assert torch.allclose(model.fuse(tokens).logits, model.fuse(swapped).logits, atol=1e-5)
     model = make_model("fl-i2moe")
     assert not torch.allclose(model.fuse(tokens).logits, model.fuse(swapped).logits, atol=1e-5)
+
+
+def test_packed_tokens_give_the_same_answer(make_model, make_tokens, kind):
+    """What is removed may be cut off: the others keep their places."""
+    tokens, model = make_tokens(B=6), make_model(kind)
+    generator = torch.Generator().manual_seed(0)
+    valid = tuple(torch.rand(v.shape, generator=generator) < 0.4 for v in tokens.valid)
+    valid[0][0], valid[1][1] = False, True
+    removed = Tokens(tokens.values, valid)
+    packed = removed.packed()
+    assert packed.lengths[0] == int(valid[0].sum(1).max()) < tokens.lengths[0]
+    torch.testing.assert_close(model.fuse(packed).logits, model.fuse(removed).logits, atol=1e-6, rtol=1e-5)

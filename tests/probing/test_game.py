@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from interplay.config import FILLS
+from interplay.encoders.frozen import Part
 from interplay.interactions import Game, block_pairs, exact_pairs, interval
 from interplay.probing.candidates import candidate_players, ranking_experts
 from interplay.probing.game import model_value, players_of, value_names
+from interplay.probing.groups import cell_groups, group, whole, word_groups
 from interplay.probing.pairs import probe_pairs
 from interplay.removal import Tokens
 from interplay.task import Task
@@ -25,8 +27,38 @@ def one(make_tokens):
 def test_players_are_the_features(one):
     players = players_of(one)
     assert len(players) == 11
-    assert players.position[players.of(0)].tolist() == [0, 1, 3, 4, 5, 6]
-    assert players.position[players.of(1)].tolist() == [0, 1, 2, 3, 4]
+    assert [p.tolist() for p in players.positions] == [[t] for t in (0, 1, 3, 4, 5, 6, 0, 1, 2, 3, 4)]
+    assert players.modality.tolist() == [0] * 6 + [1] * 5
+    assert players.holds(0, 7).sum(axis=0).tolist() == [1, 1, 0, 1, 1, 1, 1]
+
+
+def test_groups_come_and_go_together(make_model, one):
+    """A player of two positions is worth what the two players are together."""
+    grouped = players_of(one, [np.array([0, 0, 0, 1, 1, 2, 3]), np.array([5, 4, 4, 5, 9])])
+    assert [p.tolist() for p in grouped.positions] == [[0, 1], [3, 4], [5], [6], [0, 3], [1, 2], [4]]
+    singly = players_of(one)
+    coalitions = np.random.default_rng(1).random((20, 7)) < 0.5
+    spread = np.zeros((20, 11), dtype=bool)
+    for k, (m, where) in enumerate(zip(grouped.modality, grouped.positions, strict=True)):
+        for column, (other, at) in enumerate(zip(singly.modality, singly.positions, strict=True)):
+            if other == m and at[0] in where:
+                spread[:, column] = coalitions[:, k]
+    model = make_model()
+    together = model_value(model, TASK, one, [0], "attention", grouped)(coalitions)
+    np.testing.assert_allclose(together, model_value(model, TASK, one, [0], "attention")(spread), atol=1e-6)
+
+
+def test_words_are_what_blanks_part_and_cells_hold_the_middle_of_their_patches():
+    text = "an unwashed cup, now"
+    spans = [(0, 2), (3, 5), (5, 9), (9, 11), (12, 15), (15, 16), (17, 20)]
+    parts = [Part(text=text[a:b], span=(a, b)) for a, b in spans]
+    assert word_groups(parts).tolist() == [0, 1, 1, 1, 2, 2, 3]
+    assert whole(parts[1:4], text) == Part(text="unwashed", span=(3, 11))
+    boxes = [Part(box=(x / 3, y / 3, (x + 1) / 3, (y + 1) / 3)) for y in range(3) for x in range(3)]
+    assert cell_groups(boxes, 2).tolist() == [0, 1, 1, 2, 3, 3, 2, 3, 3]  # a middle on the line belongs to the right
+    assert whole([boxes[1], boxes[5]], None).box == pytest.approx((1 / 3, 0, 1, 2 / 3))
+    assert group(parts, words=False, grid=2).tolist() == list(range(7))
+    assert group([], words=True, grid=2).tolist() == []
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -35,12 +67,12 @@ def test_value_against_removal_one_by_one(make_model, one, kind, fill):
     players = players_of(one)
     coalitions = np.random.default_rng(0).random((9, 11)) < 0.5
     coalitions[0], coalitions[1] = True, False
-    values = model_value(model, TASK, one, 2, fill)(coalitions)
-    assert values.shape == (9, 2, len(value_names(model)))
+    values = model_value(model, TASK, one, [2, 0], fill)(coalitions)
+    assert values.shape == (9, 2, 2, len(value_names(model)))
     for row, present in enumerate(coalitions):
         tokens = Tokens(tuple(v.clone() for v in one.values), tuple(v.clone() for v in one.valid))
         for player, stays in enumerate(present):
-            m, t = players.modality[player], players.position[player]
+            m, t = players.modality[player], players.positions[player][0]
             if not stays and fill == "attention":
                 tokens.valid[m][0, t] = False
             elif not stays:
@@ -48,38 +80,39 @@ def test_value_against_removal_one_by_one(make_model, one, kind, fill):
                 tokens.values[m][0, t] = mean if fill == "mean" else torch.zeros_like(mean)
         with torch.no_grad():
             output = model.fuse(tokens)
-        logits = torch.cat([output.expert_logits[0], output.logits])[:, 2]
-        np.testing.assert_allclose(values[row, 0], logits, atol=1e-5)
-        np.testing.assert_allclose(values[row, 1], logits.sigmoid(), atol=1e-5)
+        for k, label in enumerate((2, 0)):
+            logits = torch.cat([output.expert_logits[0], output.logits])[:, label]
+            np.testing.assert_allclose(values[row, k, 0], logits, atol=1e-5)
+            np.testing.assert_allclose(values[row, k, 1], logits.sigmoid(), atol=1e-5)
 
 
 def test_single_label_probability_is_a_softmax(make_model, one):
     model = make_model()
     everything = np.ones((1, 11), dtype=bool)
-    values = [model_value(model, Task(("a", "b", "c"), "single"), one, c, "mean")(everything) for c in range(3)]
-    np.testing.assert_allclose(sum(values)[0, 1], 1, atol=1e-6)
+    values = model_value(model, Task(("a", "b", "c"), "single"), one, range(3), "mean")(everything)
+    np.testing.assert_allclose(values[0, :, 1].sum(axis=0), 1, atol=1e-6)
 
 
 def test_nothing_left_has_a_value(make_model, one, kind):
     """With fill "attention" and every feature removed the anchors still answer."""
-    values = model_value(make_model(kind), TASK, one, 0, "attention")(np.zeros((1, 11), dtype=bool))
+    values = model_value(make_model(kind), TASK, one, [0], "attention")(np.zeros((1, 11), dtype=bool))
     assert np.isfinite(values).all()
 
 
 def test_probe_scores_every_cross_modal_pair(make_model, one):
     model = make_model()
-    probe = probe_pairs(model, TASK, one, 0, fill="mean", samples=8, seed=0)
+    probe = probe_pairs(model, TASK, one, [0], fill="mean", samples=8, seed=0)
     (block,) = probe.scores("logit", "mixture")
     modality = probe.players.modality
     assert len(block) == 30 and (modality[block.pairs[:, 0]] == 0).all() and (modality[block.pairs[:, 1]] == 1).all()
     assert probe.evaluations <= 8 * 7 * 6
-    again = probe_pairs(model, TASK, one, 0, fill="mean", samples=8, seed=0)
+    again = probe_pairs(model, TASK, one, [0], fill="mean", samples=8, seed=0)
     np.testing.assert_array_equal(block.sii, again.scores("logit", "mixture")[0].sii)
 
 
 def test_three_modalities_give_three_blocks(make_model, make_tokens):
     model = make_model(modalities=3)
-    probe = probe_pairs(model, TASK, make_tokens(B=1, lengths=(3, 2, 4)), 0, fill="zero", samples=8, seed=0)
+    probe = probe_pairs(model, TASK, make_tokens(B=1, lengths=(3, 2, 4)), [0], fill="zero", samples=8, seed=0)
     assert sorted(len(block) for block in probe.blocks) == [6, 8, 12]
 
 
@@ -102,7 +135,7 @@ def test_intervals_cover_exact_scores_of_a_trained_model(small_run):
     run, held = small_run.run, []
     for number, label in ((0, 0), (1, 1), (2, 2), (3, 3)):
         tokens = small_run.tokens(number)
-        value = model_value(run.model, run.card.task, tokens, label, "attention")
+        value = model_value(run.model, run.card.task, tokens, [label], "attention")
         players = players_of(tokens)
         playing = np.concatenate([players.of(0)[:6], players.of(1)[4:10]])
 

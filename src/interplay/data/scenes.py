@@ -4,10 +4,8 @@ Each sample is drawn from its own seed, so that sample 17 is the same however ma
 chosen as labels; the same seed gives the same bytes.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,6 +15,7 @@ from interplay.data.scenes_draw import cell_box, draw_picture
 from interplay.data.scenes_story import (
     DEFAULT_STORIES,
     PICTOGRAMS,
+    SLOTS,
     STORIES,
     draw_caption,
     draw_signs,
@@ -24,8 +23,9 @@ from interplay.data.scenes_story import (
     evidence_of,
     holds,
 )
-from interplay.data.table import TABLES, read_table
+from interplay.data.table import read_table
 from interplay.data.table_write import new_folder, table_row, write_rows
+from interplay.data.truth import Truth
 from interplay.errors import DataError
 from interplay.results import Box
 
@@ -45,7 +45,7 @@ def make_scenes(
 
     Each sample's evidence, for every label that holds: sarcasm, the praising word and the unhappy face's cell; storm,
     the storm word and the lightning's cell as far as they are there; urgent, the word; animal, the cell; mismatch, the
-    word of day or night and the cell of sun or moon. `samples.jsonl` also has a column `slots` (see `read_slots`).
+    word of day or night and the cell of sun or moon. `samples.jsonl` also has a column `truth` (see `read_truth`).
 
     Args:
         folder: a new folder.
@@ -68,11 +68,11 @@ def make_scenes(
         (made / "images").mkdir()
         rows, scenes = [], []
         for index, split in enumerate(splits):
-            sample, slots, picture = make_scene(seed, index, split, labels)
+            sample, truth, picture = make_scene(seed, index, split, labels)
             place = f"images/{sample.id}.png"
             picture.save(made / place)
             scenes.append(sample)
-            rows.append({**table_row(sample, {Path(place): place}), "slots": slots})
+            rows.append({**table_row(sample, {Path(place): place}), "truth": truth.row()})
             if progress is not None:
                 progress(len(scenes), len(splits))
         dataset = Dataset("scenes", made, {"text": "text", "image": "image"}, labels, "multi", scenes)
@@ -82,8 +82,8 @@ def make_scenes(
 
 def make_scene(
     seed: int, index: int, split: str = "train", stories: Sequence[str] = DEFAULT_STORIES
-) -> tuple[Sample, dict[str, bool], Image.Image]:
-    """(sample, its slots, its RGB picture of 224 x 224 pixels); the path in the sample is relative to the folder."""
+) -> tuple[Sample, Truth, Image.Image]:
+    """(sample, its truth, its RGB picture of 224 x 224 pixels); the path in the sample is relative to the folder."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
     slots = draw_slots(rng)
     caption, spans = draw_caption(slots, rng)
@@ -95,23 +95,9 @@ def make_scene(
     name = f"scene-{index:06d}"
     inputs: dict[str, str | Path] = {"text": caption, "image": Path(f"images/{name}.png")}
     picture = draw_picture(list(zip(glyphs, cells, strict=True)), rng)
-    return Sample(name, split, inputs, labels, evidence=evidence), slots, picture
-
-
-def read_slots(path: str | Path) -> dict[str, dict[str, bool]]:
-    """Sample id -> slot -> whether it is true, of scenes in a folder.
-
-    Raises:
-        DataError: the folder holds no scenes.
-    """
-    file = Path(path) / TABLES[0]
-    try:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-        return {row["id"]: row["slots"] for row in rows}
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            "these are not scenes", expected="a folder made by make_scenes", fix="make one", file=file
-        ) from error
+    objects = [cell_box(cell) for glyph, cell in zip(glyphs, cells, strict=False) if glyph in SLOTS["animal_sign"].no]
+    truth = Truth(slots, spans, boxes, {"animal_sign": objects})
+    return Sample(name, split, inputs, labels, evidence=evidence), truth, picture
 
 
 def _splits(samples: int | Mapping[str, int]) -> list[str]:

@@ -13,9 +13,9 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from interplay.data.truth import GRID
 from interplay.results import Box
 
-GRID = 4
 CELL = 56
 SIDE = GRID * CELL
 
@@ -81,6 +81,17 @@ def draw_picture(pictograms: Sequence[tuple[str, int]], rng: np.random.Generator
         patch.paste(_shift(ink, hue, light), at, mask)
         picture.paste(patch, corner)
     return picture
+
+
+def sticker(glyph: str, rng: np.random.Generator) -> tuple[Image.Image, Image.Image]:
+    """(tile with its pictogram, mask of what of it is seen), CELL x CELL pixels, to be put onto another picture."""
+    tile, ink = PALETTE[HUE_OF[glyph]]
+    hue, light = (float(v) for v in rng.uniform(-1, 1, 2))
+    side = TILE_SIDES[-1]
+    patch = Image.new("RGB", (CELL, CELL), _shift(tile, hue, light))
+    mask = _glyph(glyph, round(side * float(rng.choice(GLYPH_SHARE))))
+    patch.paste(_shift(ink, hue, light), (CELL // 2 - mask.width // 2, CELL // 2 - mask.height // 2), mask)
+    return patch, _tile(side)
 
 
 @cache

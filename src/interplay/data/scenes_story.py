@@ -6,44 +6,11 @@ likely. All else (filler words, other pictograms, places, sizes, colours) is ind
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from interplay.data.sample import Evidence
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One place of the caption (word) or one pictogram (sign) that is always there, and says one of two things."""
-
-    kind: Literal["word", "sign"]
-    yes: tuple[str, ...]
-    no: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Story:
-    """A label and the slots that carry it.
-
-    Attributes:
-        slots: names of its slots; no two stories share one.
-        joint: values of the slots, in order -> probability; sums to 1.
-        holds: the values for which the label holds.
-        all_of_it: whether the evidence is every slot, or only the slots that are true.
-    """
-
-    slots: tuple[str, ...]
-    joint: Mapping[tuple[bool, ...], float]
-    holds: frozenset[tuple[bool, ...]]
-    all_of_it: bool = False
-
-    @property
-    def rate(self) -> float:
-        """The probability that the label holds."""
-        return sum(p for values, p in self.joint.items() if values in self.holds)
-
+from interplay.data.truth import Slot, Story
 
 SLOTS: Mapping[str, Slot] = {
     "praise": Slot(
@@ -63,7 +30,8 @@ SLOTS: Mapping[str, Slot] = {
         ("now", "immediately", "quickly", "instantly", "urgently"),
         ("later", "sometime", "eventually", "afterwards", "tomorrow"),
     ),
-    "animal_sign": Slot("sign", tuple("🐭🐮🐱🐵"), tuple("♥★♣♠♦♛☕☎✈✉✏✂♫♻⚑⚓⚖⚗⚙⚛⚜✿☘")),
+    # The filler objects look like its `no`.
+    "animal_sign": Slot("sign", tuple("🐭🐮🐱🐵"), tuple("♥★♣♠♦♛☕☎✈✉✏✂♫♻⚑⚓⚖⚗⚙⚛⚜✿☘"), decoys=5),
     "night_word": Slot("word", ("night", "midnight", "nightfall"), ("noon", "midday", "lunch")),
     "moon": Slot("sign", tuple("☾☽"), tuple("☀☼")),
 }
@@ -75,12 +43,14 @@ STORIES: Mapping[str, Story] = {
         {(True, True): 0.25, (True, False): 0.25, (False, True): 0.25, (False, False): 0.25},
         frozenset({(True, True)}),
         all_of_it=True,
+        score="sii",
     ),
     # Either will do, and mostly both are there: each backs the other up (a redundancy, OR).
     "storm": Story(
         ("storm_word", "lightning"),
         {(True, True): 0.32, (True, False): 0.04, (False, True): 0.04, (False, False): 0.60},
         frozenset({(True, True), (True, False), (False, True)}),
+        score="redundancy_gap",
     ),
     # In the text only.
     "urgent": Story(("urgent_word",), {(True,): 0.4, (False,): 0.6}, frozenset({(True,)})),
@@ -92,6 +62,7 @@ STORIES: Mapping[str, Story] = {
         {(True, True): 0.25, (True, False): 0.25, (False, True): 0.25, (False, False): 0.25},
         frozenset({(True, False), (False, True)}),
         all_of_it=True,
+        score="sii",
     ),
 }
 

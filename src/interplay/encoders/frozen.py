@@ -21,7 +21,7 @@ from interplay.encoders.fingerprint import fingerprint, tokenizer_state
 from interplay.encoders.packaged import PACKAGED, PACKAGED_TOWERS, minilm_folder
 from interplay.encoders.preparation import View, normalised, patch_boxes, patches_on_picture, square, view
 from interplay.encoders.sources import local_folder
-from interplay.encoders.tokens import tokenize
+from interplay.encoders.tokens import Tokens, tokenize, words_alone
 from interplay.encoders.towers import Tower, load_tower, probe
 from interplay.errors import EncoderError
 
@@ -109,9 +109,8 @@ class TextEncoder(Encoder):
         ids = torch.full((1, self.padded or 1), self._pad)
         out = probe(tower, config.layer, {"input_ids": ids})
         self.width = out.last_hidden_state.shape[-1]
-        self.fingerprint = fingerprint(
-            self.network, layer=config.layer, longest=self.max_features, tokenizer=tokenizer_state(self.tokenizer)
-        )
+        prepared = {"longest": self.max_features, "tokenizer": tokenizer_state(self.tokenizer)}
+        self.fingerprint = fingerprint(self.network, layer=config.layer, isolate=config.isolate, **prepared)
 
     def _refuse_foreign_tokenizer(self, tower: Tower) -> None:
         network: Any = tower.network
@@ -128,25 +127,45 @@ class TextEncoder(Encoder):
     def _pad(self) -> int:
         return self.tokenizer.pad_token_id or 0
 
-    @torch.no_grad()
     def encode(self, inputs: Sequence[str]) -> list[Encoded]:
         """Texts -> token features. The special tokens take part in the encoder's attention, then are dropped."""
         batch = tokenize(self.tokenizer, inputs, self.max_features)
-        longest = self.padded or max((len(tokens.ids) for tokens in batch), default=0)
-        if not batch or not longest:  # a tokenizer without special tokens makes nothing of an empty text
-            return [Encoded(torch.zeros(0, self.width), torch.zeros(0, dtype=torch.bool)) for _ in batch]
-        ids = torch.full((len(batch), longest), self._pad)
+        if self.config.isolate:
+            return self._encode_words(batch)
+        out = []
+        for tokens, hidden in zip(batch, self._hidden([tokens.ids for tokens in batch]), strict=True):
+            out.append(self._encoded(hidden[torch.tensor(tokens.is_feature, dtype=torch.bool)], tokens))
+        return out
+
+    def _encode_words(self, batch: Sequence[Tokens]) -> list[Encoded]:
+        """Each word between the special tokens of its text, by itself; equal words are encoded once."""
+        words = [words_alone(tokens) for tokens in batch]
+        different = list(dict.fromkeys(word for row in words for word in row))
+        hidden = self._hidden([word.ids for word in different])
+        pieces = {word: rows[word.first : word.last] for word, rows in zip(different, hidden, strict=True)}
+        nothing = torch.zeros(0, self.width)
+        return [
+            self._encoded(torch.cat([nothing, *(pieces[word] for word in row)]), tokens)
+            for tokens, row in zip(batch, words, strict=True)
+        ]
+
+    @torch.no_grad()
+    def _hidden(self, sequences: Sequence[Sequence[int]]) -> list[Tensor]:
+        """The network's answer (T, W) to each sequence of ids, special tokens included."""
+        longest = self.padded or max((len(ids) for ids in sequences), default=0)
+        if not sequences or not longest:  # a tokenizer without special tokens makes nothing of an empty text
+            return [torch.zeros(0, self.width) for _ in sequences]
+        ids = torch.full((len(sequences), longest), self._pad)
         mask = torch.zeros_like(ids)
-        for row, tokens in enumerate(batch):
-            ids[row, : len(tokens.ids)] = torch.tensor(tokens.ids, dtype=torch.long)
-            mask[row, : len(tokens.ids)] = 1
+        for row, sequence in enumerate(sequences):
+            ids[row, : len(sequence)] = torch.tensor(sequence, dtype=torch.long)
+            mask[row, : len(sequence)] = 1
         masked = {} if self.padded else {"attention_mask": mask.to(self.device)}
         hidden = self.network(input_ids=ids.to(self.device), **masked).last_hidden_state.float().cpu()
-        out = []
-        for row, tokens in enumerate(batch):
-            features = hidden[row, : len(tokens.ids)][torch.tensor(tokens.is_feature, dtype=torch.bool)]
-            out.append(Encoded(features, torch.ones(len(features), dtype=torch.bool), tokens.cut))
-        return out
+        return [rows[: len(sequence)] for rows, sequence in zip(hidden, sequences, strict=True)]
+
+    def _encoded(self, features: Tensor, tokens: Tokens) -> Encoded:
+        return Encoded(features, torch.ones(len(features), dtype=torch.bool), tokens.cut)
 
     def parts(self, content: str) -> list[Part]:
         """The word pieces of a text with their character spans, blanks at their ends left out.
@@ -171,7 +190,7 @@ class ImageEncoder(Encoder):
         self.patch = getattr(tower.config, "patch_size", None)
         self.size = self._whole_patches(tower)
         pixels = torch.zeros(1, 3, self.size, self.size)
-        maps = self._maps(probe(tower, config.layer, {"pixel_values": pixels, **self.options}))
+        maps = self._maps(probe(tower, config.layer, {"pixel_values": pixels, **self.options}), self.size)
         self.full_grid, self.width = maps.shape[-1], maps.shape[1]
         if self.full_grid % config.pool:
             raise EncoderError(
@@ -182,7 +201,7 @@ class ImageEncoder(Encoder):
         self.grid = self.full_grid // config.pool
         self.max_features = self.grid**2
         prepared = {"size": self.size, "mean": self.mean, "std": self.std, "fit": config.fit, "pool": config.pool}
-        self.fingerprint = fingerprint(self.network, layer=config.layer, **prepared)
+        self.fingerprint = fingerprint(self.network, layer=config.layer, isolate=config.isolate, **prepared)
 
     def _whole_patches(self, tower: Tower) -> int:
         """The side in pixels: as asked for, or the model's own less the pixels that fill no patch (384 at 14: 378)."""
@@ -199,11 +218,11 @@ class ImageEncoder(Encoder):
             )
         return wanted
 
-    def _maps(self, out: Any) -> Tensor:
-        """A network's output, tokens (B, T, W) or feature maps (B, W, g, g) -> feature maps (B, W, g, g)."""
+    def _maps(self, out: Any, side: int) -> Tensor:
+        """The output for `side` pixels, tokens (B, T, W) or feature maps (B, W, g, g) -> feature maps (B, W, g, g)."""
         hidden = out if isinstance(out, Tensor) else out.last_hidden_state
         if hidden.ndim == 3:
-            g = self.size // self.patch if isinstance(self.patch, int) else 0
+            g = side // self.patch if isinstance(self.patch, int) else 0
             if not 0 < g * g <= hidden.shape[1]:  # patches merged on the way (Swin): no class tokens either
                 g = math.isqrt(hidden.shape[1])
             # Class and register tokens come first.
@@ -217,13 +236,25 @@ class ImageEncoder(Encoder):
             return []
         fitted = [square(p, self.size, self.config.fit, self.mean) for p in inputs]
         pixels = torch.from_numpy(np.stack([normalised(p, self.mean, self.std) for p in fitted]))
-        maps = self._maps(self.network(pixel_values=pixels.to(self.device), **self.options)).cpu()
+        maps = self._tile_maps(pixels) if self.config.isolate else self._answer(pixels)
         shown = [patches_on_picture(self._view(picture), self.full_grid) for picture in inputs]
         on = torch.from_numpy(np.stack(shown)).float().unsqueeze(1)
         share = F.avg_pool2d(on, self.config.pool)
         pooled = F.avg_pool2d(maps * on, self.config.pool) / share.clamp(min=1e-9)  # bars are left out of the average
         rows, valid = pooled.flatten(2).transpose(1, 2), share.flatten(1) > 0
         return [Encoded(r, v) for r, v in zip(rows, valid, strict=True)]
+
+    def _answer(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, s, s) -> feature maps (B, W, g, g)."""
+        out = self.network(pixel_values=pixels.to(self.device), **self.options)
+        return self._maps(out, pixels.shape[-1]).cpu()
+
+    def _tile_maps(self, pixels: Tensor) -> Tensor:
+        """The same with each of the grid x grid tiles seen as a picture of its own."""
+        g, side = self.grid, self.size // self.grid
+        tiles = pixels.unflatten(3, (g, side)).unflatten(2, (g, side)).permute(0, 2, 4, 1, 3, 5)  # B g g 3 s s
+        maps = self._answer(tiles.flatten(0, 2)).unflatten(0, (-1, g, g))  # B g g W k k
+        return maps.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
 
     def parts(self, content: Image.Image) -> list[Part]:
         """The box of each patch as fractions of the picture, cut at its edges."""

@@ -25,6 +25,29 @@ class Tokens:
     cut: int
 
 
+@dataclass(frozen=True)
+class Word:
+    """One word as a text of its own: its tokens are ids[first:last], what surrounds them are special tokens."""
+
+    ids: tuple[int, ...]
+    first: int
+    last: int
+
+
+def words_alone(tokens: Tokens) -> list[Word]:
+    """The words of a text (tokens with no blank between them), each in place of all the others."""
+    features = np.flatnonzero(tokens.is_feature)
+    if not len(features):
+        return []
+    before, after = tuple(tokens.ids[: features[0]]), tuple(tokens.ids[features[-1] + 1 :])
+    starts = [k for k in range(len(features)) if k == 0 or tokens.spans[k - 1][1] < tokens.spans[k][0]]
+    ids = [tokens.ids[k] for k in features]
+    return [
+        Word((*before, *ids[a:b], *after), len(before), len(before) + b - a)
+        for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)
+    ]
+
+
 def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[Tokens]:
     """Tokens of each text, at most `limit` of them besides the special tokens; the last are cut."""
     if not texts:

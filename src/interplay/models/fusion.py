@@ -66,8 +66,10 @@ class FusionModel(nn.Module):
         self.temperature = config.temperature
         D, E = config.width, len(self.experts_named)
         self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
+        self.standardize = config.standardize
         for m, W in enumerate(shape.widths.values()):
             self.register_buffer(f"mean_{m}", torch.zeros(W))
+            self.register_buffer(f"spread_{m}", torch.ones(W))
         lengths = [1] * len(self.modalities) if self.pooled else list(shape.lengths.values())
         # Built one after another from one stream of random numbers, so no two experts start alike [ours].
         self.experts = nn.ModuleList(
@@ -75,18 +77,30 @@ class FusionModel(nn.Module):
         )
         self.router = _router(D * len(self.modalities), E, config) if E > 1 else None
 
-    def set_means(self, means: list[Float[Tensor, " _"]]) -> None:
-        """Set the training set's mean token of each modality, in the encoder's width (the fill "mean")."""
-        for m, mean in enumerate(means):
+    def set_moments(self, moments: list[tuple[Float[Tensor, " _"], Float[Tensor, " _"]]]) -> None:
+        """Set the training tokens' mean and standard deviation of each modality, in the encoder's width.
+
+        The mean is what the fill "mean" puts in. With `standardize`, features are brought to mean 0 and deviation 1
+        before the projection [ours]: what tells two words apart may be a small part of all that varies. Deviations
+        far below the usual one are taken larger, so that no noise is blown up.
+        """
+        for m, (mean, deviation) in enumerate(moments):
             self.get_buffer(f"mean_{m}").copy_(mean)
+            self.get_buffer(f"spread_{m}").copy_(deviation.clamp(min=0.1 * float(deviation.median()) + 1e-6))
 
     def project(self, features: tuple[Float[Tensor, "B _ _"], ...], valid: tuple[Bool[Tensor, "B _"], ...]) -> Tokens:
         """Encoder features (B, T_m, W_m) -> tokens (B, T_m, D)."""
-        return Tokens(tuple(p(x) for p, x in zip(self.projections, features, strict=True)), valid)
+        return Tokens(tuple(self._project(m, x) for m, x in enumerate(features)), valid)
+
+    def _project(self, m: int, x: Float[Tensor, "*B _"]) -> Float[Tensor, "*B D"]:
+        if self.standardize:
+            x = (x - self.get_buffer(f"mean_{m}")) / self.get_buffer(f"spread_{m}")
+        out: Tensor = self.projections[m](x)
+        return out
 
     def projected_means(self) -> tuple[Float[Tensor, " D"], ...]:
         """The projection of each modality's mean token."""
-        return tuple(p(self.get_buffer(f"mean_{m}")) for m, p in enumerate(self.projections))
+        return tuple(self._project(m, self.get_buffer(f"mean_{m}")) for m in range(len(self.projections)))
 
     def remove(self, tokens: Tokens, keep: tuple[Bool[Tensor, "B _"], ...], fill: Fill) -> Tokens:
         """`interplay.removal.remove` with this model's mean tokens."""

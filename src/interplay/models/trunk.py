@@ -81,7 +81,8 @@ class Expert(nn.Module):
         B = tokens.values[0].shape[0]
         pieces, masks = [], []
         for m, (value, valid) in enumerate(zip(tokens.values, tokens.valid, strict=True)):
-            pieces += [self.anchors[m].expand(B, 1, -1), value + self.positions[m][: value.shape[1]]]
+            places = slice(value.shape[1]) if tokens.places is None else tokens.places[m]
+            pieces += [self.anchors[m].expand(B, 1, -1), value + self.positions[m][places]]
             masks += [valid.new_ones(B, 1), valid]
         x, valid = torch.cat(pieces, dim=1), torch.cat(masks, dim=1)
         attention = []

@@ -1,11 +1,11 @@
 """One prediction as a game: players are the sample's features, the value is what the model answers without the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.config import Fill
@@ -15,33 +15,52 @@ from interplay.results import MIXTURE
 from interplay.task import Task
 
 ON = ("logit", "probability")
+TOGETHER = 128  # coalitions in one pass: few enough that those of one size are together
 
 
 @dataclass(frozen=True)
 class Players:
-    """The features that play: those positions of each modality that hold a feature.
+    """What plays: features, or groups of features that come and go together.
 
     Attributes:
         modality: (n,) index of each player's modality.
-        position: (n,) its place in that modality's sequence.
+        positions: per player, the places of its features in that modality's sequence, in order.
     """
 
     modality: np.ndarray
-    position: np.ndarray
+    positions: tuple[np.ndarray, ...]
 
     def of(self, modality: int) -> np.ndarray:
         """The players of one modality."""
         return np.flatnonzero(self.modality == modality)
 
+    def holds(self, modality: int, length: int) -> Bool[np.ndarray, "k T"]:
+        """Which of the T positions of a modality each of its k players holds."""
+        out = np.zeros((len(self.of(modality)), length), dtype=bool)
+        for row, player in enumerate(self.of(modality)):
+            out[row, self.positions[player]] = True
+        return out
+
     def __len__(self) -> int:
         return len(self.modality)
 
 
-def players_of(tokens: Tokens) -> Players:
-    """All valid positions of one sample (batch of 1), modality after modality."""
-    where = [v[0].nonzero().flatten().cpu().numpy() for v in tokens.valid]
-    modality = np.concatenate([np.full(len(w), m) for m, w in enumerate(where)])
-    return Players(modality, np.concatenate(where))
+def players_of(tokens: Tokens, groups: Sequence[Int[np.ndarray, " _"]] | None = None) -> Players:
+    """All valid positions of one sample (batch of 1), modality after modality.
+
+    Args:
+        groups: per modality (T_m,) the group of each position: positions of one group are one player. A player for
+            each position if None.
+    """
+    modality: list[int] = []
+    positions: list[np.ndarray] = []
+    for m, valid in enumerate(tokens.valid):
+        where = valid[0].nonzero().flatten().cpu().numpy()
+        names = where if groups is None else groups[m][where]
+        for name in dict.fromkeys(names.tolist()):  # in reading order of the first of each group
+            modality.append(m)
+            positions.append(where[names == name])
+    return Players(np.array(modality, dtype=np.int64), tuple(positions))
 
 
 def value_names(model: FusionModel) -> list[str]:
@@ -50,31 +69,38 @@ def value_names(model: FusionModel) -> list[str]:
 
 
 def model_value(
-    model: FusionModel, task: Task, tokens: Tokens, label: int, fill: Fill
-) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m 2 E1"]]:
-    """The value function of one sample and one label: v(S) with the features outside S removed (METHOD 9).
+    model: FusionModel, task: Task, tokens: Tokens, labels: Sequence[int], fill: Fill, players: Players | None = None
+) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m L 2 E1"]]:
+    """The value function of one sample: v(S) with the features outside S removed (METHOD 9).
 
-    Every evaluation answers for all value functions at once: (m, 2, E + 1), the logit and the probability of each
-    expert and of the mixture. A single-label probability is the softmax over the classes.
+    Every evaluation answers for all value functions at once: (m, L, 2, E + 1), for each of the labels the logit and
+    the probability of each expert and of the mixture. A single-label probability is the softmax over the classes.
     """
-    players = players_of(tokens)
-    modality, position = torch.from_numpy(players.modality), torch.from_numpy(players.position)
+    players = players or players_of(tokens)
     device = tokens.values[0].device
+    mine = [torch.from_numpy(players.of(m)) for m in range(len(tokens.values))]
+    holds = [torch.from_numpy(players.holds(m, T)).float() for m, T in enumerate(tokens.lengths)]
 
     @torch.inference_mode()
-    def value(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m 2 E1"]:
+    def value(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m L 2 E1"]:
         present = torch.from_numpy(coalitions)
-        m = len(present)
-        keep = []
-        for k, T in enumerate(tokens.lengths):
-            kept = torch.zeros(m, T, dtype=torch.bool)
-            kept[:, position[modality == k]] = present[:, modality == k]
-            keep.append(kept.to(device))
-        output = model.fuse(model.remove(tokens.expand(m), tuple(keep), fill))
-        logits = torch.cat([output.expert_logits, output.logits.unsqueeze(1)], dim=1)
-        return torch.stack([logits[..., label], task.probabilities(logits)[..., label]], dim=1).cpu().numpy()
+        keep = tuple((present[:, who].float() @ what > 0).to(device) for who, what in zip(mine, holds, strict=True))
+        logits = _answers(model, model.remove(tokens.expand(len(present)), keep, fill))
+        both = torch.stack([logits, task.probabilities(logits)], dim=1)  # m 2 E1 C
+        return both[..., list(labels)].permute(0, 3, 1, 2).cpu().numpy()
 
     return value
+
+
+def _answers(model: FusionModel, tokens: Tokens) -> Float[Tensor, "m E1 C"]:
+    """Logits of every expert and the mixture; samples of about as many tokens are asked together, the rest cut off."""
+    sizes = torch.stack([valid.sum(1) for valid in tokens.valid]).sum(0)
+    order = sizes.argsort()
+    pieces = []
+    for rows in order.split(TOGETHER):
+        output = model.fuse(tokens.index(rows).packed())
+        pieces.append(torch.cat([output.expert_logits, output.logits.unsqueeze(1)], dim=1))
+    return torch.cat(pieces)[order.argsort()]
 
 
 def tokens_of(model: FusionModel, features: tuple[Tensor, ...], valid: tuple[Tensor, ...]) -> Tokens:

@@ -66,16 +66,20 @@ def collate(items: Sequence[Item]) -> Batch:
     )
 
 
-def mean_tokens(data: FeatureSet) -> list[Float[Tensor, " _"]]:
-    """Each modality's mean over all valid tokens of a split (the fill "mean", METHOD 6)."""
-    totals: list[Tensor] = []
-    counts = [0] * len(data.stores)
+def token_moments(data: FeatureSet) -> list[tuple[Float[Tensor, " _"], Float[Tensor, " _"]]]:
+    """Each modality's (mean, standard deviation) over all valid tokens of a split."""
+    modalities = range(len(data.stores))
+    counts = [0 for _ in modalities]
+    sums = [torch.zeros(store.width, dtype=torch.float64) for store in data.stores.values()]
+    squares = [torch.zeros_like(s) for s in sums]
     for row in range(len(data)):
         features, valid, _ = data[row]
-        sums = [x[v].double().sum(0) for x, v in zip(features, valid, strict=True)]
-        totals = [a + b for a, b in zip(totals, sums, strict=True)] if totals else sums
-        counts = [n + int(v.sum()) for n, v in zip(counts, valid, strict=True)]
-    return [(total / n).float() for total, n in zip(totals, counts, strict=True)]
+        for m in modalities:
+            x = features[m][valid[m]].double()
+            counts[m], sums[m], squares[m] = counts[m] + len(x), sums[m] + x.sum(0), squares[m] + x.square().sum(0)
+    means = [s / n for s, n in zip(sums, counts, strict=True)]
+    variances = [q / n - mean.square() for q, n, mean in zip(squares, counts, means, strict=True)]
+    return [(m.float(), v.clamp(min=0).sqrt().float()) for m, v in zip(means, variances, strict=True)]
 
 
 class EpochShuffle(Sampler[int]):

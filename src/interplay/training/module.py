@@ -1,6 +1,8 @@
 """The objective of METHOD 5 as a Lightning module."""
 
 import math
+from functools import partial
+from typing import Any
 
 import lightning as L
 import torch
@@ -17,7 +19,9 @@ from interplay.training.data import Batch
 class FusionTraining(L.LightningModule):
     """L = L_task + lambda_int * mean role loss + lambda_reg * L_reg (METHOD 5), on the intact and replaced inputs.
 
-    With mask-aware training (METHOD 6) a share of every batch also answers with features removed.
+    With mask-aware training (METHOD 6) a share of every batch also answers with features removed, after some epochs
+    on whole samples [ours]: what only two features tell together (an XOR) shows in few samples that lost some, and
+    is learned many times faster before.
     """
 
     def __init__(self, model: FusionModel, config: Config, task: Task) -> None:
@@ -68,12 +72,13 @@ class FusionTraining(L.LightningModule):
     def _masked(self, tokens: Tokens) -> tuple[Tokens, Tensor] | None:
         """A drawn share of the batch with features removed, and which rows they are."""
         removal = self.config.removal
-        if not removal.mask_aware or not removal.mask_probability:
+        warm = self.current_epoch < removal.warmup * self.config.training.epochs
+        if not removal.mask_aware or not removal.mask_probability or warm:
             return None
         B = tokens.values[0].shape[0]
         rows = torch.randperm(B, device=tokens.values[0].device)[: max(1, round(removal.mask_probability * B))]
         chosen = tokens.index(rows)
-        keep = draw_keep(chosen.valid, removal.drop_modality)
+        keep = draw_keep(chosen.valid, removal.drop_modality, removal.drop_all)
         return self.model.remove(chosen, keep, removal.fill), rows
 
     def validation_step(self, batch: Batch, index: int) -> None:
@@ -82,7 +87,7 @@ class FusionTraining(L.LightningModule):
         removal, removed = self.config.removal, None
         if removal.mask_aware:  # the same features are removed every epoch, so that epochs can be compared
             generator = torch.Generator(self.device).manual_seed(index)
-            keep = draw_keep(tokens.valid, removal.drop_modality, generator)
+            keep = draw_keep(tokens.valid, removal.drop_modality, removal.drop_all, generator)
             removed = self.model.fuse(self.model.remove(tokens, keep, removal.fill)).logits.cpu()
         self.answers.append((self.model.fuse(tokens).logits.cpu(), batch.target.cpu(), removed))
 
@@ -104,6 +109,22 @@ class FusionTraining(L.LightningModule):
         metric = metrics[self.task.monitor]
         return -math.inf if math.isnan(metric) else metric
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> Any:
         options = self.config.training
-        return torch.optim.AdamW(self.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+        optimizer = torch.optim.AdamW(self.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, partial(rate, epochs=options.epochs, decay=options.decay)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+
+def rate(epoch: int, epochs: int, decay: float) -> float:
+    """The learning rate's share in one epoch: 1, then falling in equal steps over the last share `decay` of them.
+
+    The answers to samples with features removed are posteriors, which a rate that stays high keeps noisy [ours].
+
+    >>> [round(rate(epoch, 5, 0.6), 2) for epoch in range(5)]
+    [1.0, 1.0, 0.75, 0.5, 0.25]
+    """
+    falling = round(decay * epochs)
+    return min(1.0, (epochs - epoch) / (falling + 1))

@@ -1,0 +1,8 @@
+"""All labels whose truth is known: those of scenes, and those that are planted into other data."""
+
+from interplay.data.plant_story import PLANTED_SLOTS, PLANTED_STORIES
+from interplay.data.scenes_story import SLOTS as SCENE_SLOTS
+from interplay.data.scenes_story import STORIES as SCENE_STORIES
+
+SLOTS = {**SCENE_SLOTS, **PLANTED_SLOTS}
+STORIES = {**SCENE_STORIES, **PLANTED_STORIES}

@@ -1,0 +1,152 @@
+"""Can pair scores be trusted? A model's answers and pair scores held against the ideal of known-truth data [ours].
+
+One sample is asked twice: what it answers for subsets of every size (against the exact posterior), and what scores
+its pairs get (against those of the exact posterior, and against which pair was planted). `interplay validate` puts
+the two together; `summaries` turns them into the figures of its report.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from interplay.config import Fill
+from interplay.data.truth import Slot, Story, Truth, carried_by_both
+from interplay.encoders.frozen import Part
+from interplay.evaluation.ideal import carriers, ideal_pairs, ideal_value
+from interplay.interactions import interval
+from interplay.models.fusion import FusionModel
+from interplay.probing.game import ON, Players, model_value
+from interplay.probing.pairs import probe_pairs
+from interplay.removal import Tokens
+from interplay.results import PairScores
+from interplay.task import Task
+
+SCORES = ("sii", "redundancy_gap")
+WHOLE = ("everything", "no text", "no image", "nothing")
+
+
+@dataclass(frozen=True)
+class Known:
+    """One sample of known truth, ready to be probed: its tokens (batch of 1) and players, and what they are."""
+
+    tokens: Tokens
+    players: Players
+    parts: tuple[list[Part], ...]
+    truth: Truth
+
+
+@dataclass(frozen=True)
+class Stories:
+    """The labels that are probed: name -> story, in the order of every L axis, and the slots they are made of."""
+
+    named: dict[str, Story]
+    slots: Mapping[str, Slot]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model answers when features are removed, beside the exact posterior.
+
+    Attributes:
+        share: (K,) of the players, how many are there.
+        model: (K, L, E + 1) probabilities of every expert and of the mixture.
+        ideal: (K, L) the posterior.
+        whole: (4, L, E + 1) and ideal_whole (4, L): the same for whole modalities, in the order of `WHOLE`.
+    """
+
+    share: np.ndarray
+    model: np.ndarray
+    ideal: np.ndarray
+    whole: np.ndarray
+    ideal_whole: np.ndarray
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The scores of one sample's cross-modal pairs, beside the exact ones.
+
+    Attributes:
+        scores: score -> (P, L, 2, E + 1).
+        ideal: score -> (P, L, 2).
+        outside: score -> (P, L, 2, E + 1) whether its own 95% interval excludes 0.
+        planted: (P, L) whether the pair is that of the story's two slots.
+        holds: (L,) whether the label holds and both its slots carry it.
+        evaluations: coalitions asked.
+    """
+
+    scores: dict[str, np.ndarray]
+    outside: dict[str, np.ndarray]
+    ideal: dict[str, np.ndarray]
+    planted: np.ndarray
+    holds: np.ndarray
+    evaluations: int
+
+
+def ask_answers(
+    model: FusionModel, task: Task, known: Known, stories: Stories, *, fill: Fill, draws: int, seed: int
+) -> Answers:
+    """Ask for `draws` subsets, their sizes spread evenly over 0 .. n, and for each modality as a whole."""
+    n, rng = len(known.players), np.random.default_rng(seed)
+    sizes = np.round(np.linspace(0, n, draws)).astype(int)
+    subsets = np.array([rng.permutation(n) < size for size in sizes])
+    text = known.players.modality == 0
+    whole = np.stack([np.ones(n, dtype=bool), ~text, text, np.zeros(n, dtype=bool)])
+    labels = [task.labels.index(name) for name in stories.named]
+    value = model_value(model, task, known.tokens, labels, fill, known.players)
+    answers = value(np.concatenate([whole, subsets]))[:, :, ON.index("probability")]
+    carried = carriers(known.truth, known.players, known.parts)
+    exact = [ideal_value(story, stories.slots, known.truth, carried) for story in stories.named.values()]
+    ideal = np.stack([v(np.concatenate([whole, subsets])) for v in exact], axis=1)
+    return Answers(sizes / n, answers[4:], ideal[4:], answers[:4], ideal[:4])
+
+
+def ask_pairs(
+    model: FusionModel, task: Task, known: Known, stories: Stories, *, fill: Fill, samples: int, seed: int
+) -> Pairs:
+    """Score every cross-modal pair for every story, from the same evaluations."""
+    labels = [task.labels.index(name) for name in stories.named]
+    probe = probe_pairs(model, task, known.tokens, labels, fill=fill, samples=samples, seed=seed, players=known.players)
+    pairs = np.concatenate([block.pairs for block in probe.blocks])
+    scores = {name: np.concatenate([getattr(b, name) for b in probe.blocks]) for name in SCORES}
+    outside = {name: np.concatenate([_outside(b, name) for b in probe.blocks]) for name in SCORES}
+    carried = carriers(known.truth, known.players, known.parts)
+    ideal = {name: np.zeros((len(pairs), len(labels), len(ON))) for name in SCORES}
+    planted = np.zeros((len(pairs), len(labels)), dtype=bool)
+    holds = np.zeros(len(labels), dtype=bool)
+    for k, story in enumerate(stories.named.values()):
+        for o, on in enumerate(ON):
+            exact = ideal_pairs(story, stories.slots, known.truth, carried, pairs, on)
+            ideal["sii"][:, k, o], ideal["redundancy_gap"][:, k, o] = exact
+        if len(story.slots) == 2:
+            first, second = (np.isin(pairs, carried.slots[name]).any(axis=1) for name in story.slots)
+            planted[:, k] = first & second
+            holds[k] = carried_by_both(story, known.truth) and planted[:, k].any()
+    return Pairs(scores, outside, ideal, planted, holds, probe.evaluations)
+
+
+def _outside(scores: PairScores, name: str) -> np.ndarray:
+    bounds = interval(scores)
+    return (getattr(bounds, f"{name}_low") > 0) | (getattr(bounds, f"{name}_high") < 0)
+
+
+def measure(
+    model: FusionModel,
+    task: Task,
+    samples: Sequence[Known],
+    stories: Stories,
+    *,
+    fill: Fill,
+    backgrounds: int,
+    draws: int = 32,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Answers], list[Pairs]]:
+    """Ask every sample, each with a seed of its own."""
+    answers, pairs = [], []
+    for k, known in enumerate(samples):
+        answers.append(ask_answers(model, task, known, stories, fill=fill, draws=draws, seed=seed + k))
+        pairs.append(ask_pairs(model, task, known, stories, fill=fill, samples=backgrounds, seed=seed + k))
+        if progress:
+            progress(k + 1, len(samples))
+    return answers, pairs

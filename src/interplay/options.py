@@ -1,0 +1,40 @@
+"""What the command line's options say, as a configuration."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from interplay.errors import ConfigError
+
+
+def config(file: Path | None, preset: str | None, texts: list[str] | None, flags: dict[str, Any] | None = None) -> Any:
+    """The configuration of a command: the file, then --set, then the flags that were given."""
+    from interplay.config import PRESETS, make_config, nested, read_settings
+
+    settings = read_settings(file) if file else {}
+    if preset is not None:
+        if preset not in PRESETS:
+            raise ConfigError(f"unknown preset {preset!r}", expected=f"one of {', '.join(PRESETS)}")
+        settings["preset"] = preset
+    all_given = assigned(texts) | given(flags or {})
+    sources = [str(file)] * (file is not None) + ["the options given"] * bool(all_given or not file)
+    return make_config(nested(settings, all_given), " and ".join(sources))
+
+
+def given(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given: None is one that was not."""
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def assigned(texts: list[str] | None) -> dict[str, Any]:
+    """section.key=value -> value, read as TOML where it is TOML and as text where it is not."""
+    out: dict[str, Any] = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {text}", expected="section.key=value, such as training.epochs=5")
+        try:
+            out[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            out[key.strip()] = value
+    return out

@@ -1,0 +1,45 @@
+"""What an explanation found, in one sentence."""
+
+import math
+
+from interplay.results import Explanation, Pair
+
+
+def finding(explanation: Explanation) -> str:
+    """One line: the prediction, and the strongest pairs whose intervals lie above 0, with their 95% intervals."""
+    pairs = []
+    for score, word in (("sii", "act together"), ("redundancy_gap", "back each other up")):
+        if best := strongest(explanation, score):
+            pair, value, se = best
+            half = explanation.interval.standard_errors * se
+            digits = min(6, max(1, 1 - math.floor(math.log10(half)))) if half > 0 else 2  # two digits of the interval
+            pairs.append(f"{describe(explanation, pair)} {word} ({value:+.{digits}f} ± {half:.{digits}f})")
+    said = "; ".join(pairs) or "no pair of features stands out from the noise"
+    return (
+        f"{explanation.sample_id} is {explanation.target} at {explanation.prediction[explanation.target]:.0%}: {said}"
+    )
+
+
+def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:
+    """The pair with the largest positive score among those whose interval lies above 0; None if there is none."""
+    found = [(pair, getattr(pair, score), getattr(pair, f"{score}_se")) for pair in explanation.pairs]
+    clear = [
+        f for f in found if f[1] is not None and f[2] is not None and f[1] > explanation.interval.standard_errors * f[2]
+    ]
+    return max(clear, key=lambda f: f[1], default=None)
+
+
+def describe(explanation: Explanation, pair: Pair) -> str:
+    """A pair in words: tokens in quotes, patches by the middle of their box; its modality where two are of a kind."""
+    kinds = [given.kind for given in explanation.inputs.values()]
+    names = []
+    for index in (pair.i, pair.j):
+        feature = explanation.features[index]
+        if feature.box is None:
+            name = f"‘{feature.text}’"
+        else:
+            x0, y0, x1, y1 = feature.box
+            name = f"the patch {50 * (x0 + x1):.0f}% across and {50 * (y0 + y1):.0f}% down"
+        several = kinds.count(explanation.inputs[feature.modality].kind) > 1
+        names.append(f"{name} of {feature.modality}" if several else name)
+    return " and ".join(names)

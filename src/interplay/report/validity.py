@@ -1,0 +1,123 @@
+"""A validity report to look at: what a run answers with features removed, and whether its scores find the truth."""
+
+import io
+from pathlib import Path
+
+import jinja2
+import matplotlib.pyplot as plt
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from interplay.results import MIXTURE, Estimate, Validity
+from interplay.whole import write_whole
+
+NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
+HEADER = ("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "slope", "r", "false", "found")
+
+
+def plot_errors(validity: Validity, ax: Axes | None = None, *, expert: str = MIXTURE) -> Axes:
+    """Mean distance of the answers from the exact posterior, by the share of features that are there."""
+    ax = ax or plt.subplots(layout="constrained")[1]
+    for row in validity.calibrations:
+        if row.expert == expert:
+            edges = (np.arange(len(row.by_share)) + 0.5) / len(row.by_share)
+            ax.plot(100 * edges, row.by_share, marker="o", markersize=3, label=row.story)
+    ax.axhline(0, color="0.8", linewidth=0.8)
+    ax.set(xlabel="% of the words and patches that are there", ylabel="mean |answer - exact posterior|")
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_whole(validity: Validity, ax: Axes | None = None, *, expert: str = MIXTURE) -> Axes:
+    """Mean answer without a whole modality where the label holds (bars), and what is exact (lines)."""
+    ax = ax or plt.subplots(layout="constrained")[1]
+    rows = [row for row in validity.calibrations if row.expert == expert]
+    for k, row in enumerate(rows):
+        names = list(row.whole)
+        at = k + 0.8 * (np.arange(len(names)) - (len(names) - 1) / 2) / len(names)
+        for n, name in enumerate(names):
+            answer, exact = row.whole[name]
+            ax.bar(at[n], answer, 0.18, color=plt.get_cmap("Blues")(0.9 - 0.2 * n), label=name if k == 0 else None)
+            ax.plot([at[n] - 0.09, at[n] + 0.09], [exact, exact], color="#d9580d", linewidth=2)
+    ax.set_xticks(range(len(rows)), [row.story for row in rows])
+    ax.set(ylabel="P(label), exact in orange", ylim=(0, 1.05))
+    ax.legend(frameon=False, ncols=4, fontsize=8)
+    return ax
+
+
+def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]]:
+    """The figures as text under `HEADER`: a row for each story, value function and expert (or the mixture alone)."""
+    called = {(d.story, d.on, d.expert): d for d in validity.discoveries}
+    out = []
+    for r in validity.recovered:
+        if not experts and r.expert != MIXTURE:
+            continue
+        d = called[r.story, r.on, r.expert]
+        estimates = [_estimate(r.auroc, 3), *(_estimate(e, 2) for e in (r.first, r.top, r.sign))]
+        plain = [
+            _number(r.slope),
+            _number(r.correlation),
+            f"{d.rate:.0%}",
+            "–" if d.power is None else f"{d.power:.0%}",
+        ]
+        out.append([r.story, NAMES[r.score], r.on, r.expert, *estimates, *plain])
+    return out
+
+
+def error_rows(validity: Validity) -> list[list[str]]:
+    """Story, expert, mean |v(S) - ideal|; and answer / ideal for each whole modality."""
+    return [
+        [c.story, c.expert, _estimate(c.error, 3), *(f"{a:.2f} / {i:.2f}" for a, i in c.whole.values())]
+        for c in validity.calibrations
+    ]
+
+
+def write_validity(validity: Validity, folder: Path) -> Path:
+    """`validity.json` and `validity.html` in a folder; returns the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "validity.json", validity.model_dump_json(indent=1) + "\n")
+    return write_whole(folder / "validity.html", render_validity(validity))
+
+
+def render_validity(validity: Validity) -> str:
+    """One self-contained page: verdicts, two figures, and every figure in a table."""
+    figures = []
+    for plot in (plot_whole, plot_errors):
+        figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+        plot(validity, ax)
+        figures.append(Markup(_svg(figure)))
+    whole = list(validity.calibrations[0].whole) if validity.calibrations else []
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        (Path(__file__).parent / "assets" / "validity.html.j2").read_text(encoding="utf-8")
+    )
+    return template.render(
+        validity=validity,
+        figures=figures,
+        header=HEADER,
+        mixture=validity_rows(validity, experts=False),
+        everyone=validity_rows(validity),
+        error_header=["story", "expert", "mean |v(S) - ideal|", *(f"{name}: answer / ideal" for name in whole)],
+        errors=error_rows(validity),
+    )
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    with plt.rc_context({"svg.hashsalt": "interplay"}):  # the same figures, the same bytes
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _estimate(e: Estimate, digits: int) -> str:
+    """Mean ± 1.96 standard errors."""
+    if e.mean is None:
+        return "–"
+    return f"{e.mean:.{digits}f}" + ("" if e.se is None else f" ± {1.96 * e.se:.{digits}f}")
+
+
+def _number(x: float | None) -> str:
+    return "–" if x is None else f"{x:.2f}"

@@ -1,0 +1,180 @@
+"""Validate a run: its answers and pair scores against the exact posterior of data whose truth is known."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from interplay import pipeline
+from interplay.config import Config
+from interplay.data.known import SLOTS, STORIES
+from interplay.data.plant import plant
+from interplay.data.registry import open_dataset
+from interplay.data.sample import Dataset, Sample
+from interplay.data.truth import Truth, carried_by_both, read_truth
+from interplay.encoders.frozen import Encoder
+from interplay.errors import BadInput, DataError
+from interplay.evaluation.summaries import calibrations, discoveries, recovered
+from interplay.evaluation.validity import Known, Pairs, Stories, measure
+from interplay.explaining import prepare, provenance_of
+from interplay.probing.game import players_of, value_names
+from interplay.probing.groups import group
+from interplay.results import MIXTURE, Box, Calibration, Discovery, Recovered, Validity
+from interplay.runs import Run, open_run
+
+Report = Callable[[str, int, int], None]
+NULL_SAMPLES = 60
+GOOD_AUROC, GOOD_TOP, GOOD_ERROR, GOOD_SIGN = 0.97, 0.9, 0.05, 0.95
+
+
+def validate_run(
+    run: Run,
+    dataset: Dataset,
+    *,
+    encoders: dict[str, Encoder],
+    config: Config | None = None,
+    samples: int = 50,
+    backgrounds: int = 8,
+    report: Report | None = None,
+) -> Validity:
+    """Hold a run against known truth, on the test split; null scores for discoveries come from the val split.
+
+    Players are words and the cells that signs were put into, whatever the encoder's patches, so that the exact
+    posterior is known for every subset of them.
+
+    Args:
+        samples: how many samples of each story whose label holds, carried by both its slots.
+        backgrounds: draws behind each pair score, even.
+
+    Raises:
+        DataError: the dataset has no known truth, or the run has none of its labels.
+        BadInput: backgrounds or samples out of range.
+    """
+    if samples < 2 or backgrounds < 4 or backgrounds % 2:
+        raise BadInput(f"{samples} samples and {backgrounds} backgrounds", expected="at least 2, and an even 4 or more")
+    config, truth = config or run.config, read_truth(dataset.source)
+    known = Stories({label: STORIES[label] for label in run.card.labels if label in STORIES}, SLOTS)
+    if not any(story.score for story in known.named.values()):
+        expected = f"labels of which the truth is known, of {', '.join(STORIES)}"
+        raise DataError("the run has no label with a planted pair", file=dataset.source, expected=expected)
+    start = time.perf_counter()
+
+    test = [_known(run, encoders, s, truth[s.id]) for s in _chosen(dataset.split("test"), truth, known, samples)]
+    nulls = [_known(run, encoders, s, truth[s.id]) for s in dataset.split("val")[:NULL_SAMPLES]]
+    ask = partial(
+        measure,
+        run.model,
+        run.card.task,
+        stories=known,
+        fill=config.removal.fill,
+        backgrounds=backgrounds,
+    )
+    answers, pairs = ask(test, seed=config.seed, progress=partial(report, "Ask test samples") if report else None)
+    told = partial(report, "Ask val samples") if report else None
+    _, reference = ask(nulls, seed=config.seed + 1_000_000, progress=told)
+    names = value_names(run.model)
+    found = recovered(pairs, names, known.named)
+    calibrated = calibrations(answers, pairs, names, list(known.named))
+    called = discoveries(reference, pairs, names, known.named)
+    return Validity(
+        stories={name: story.score for name, story in known.named.items()},
+        fill=config.removal.fill,
+        players="words, and the cells that signs were put into",
+        backgrounds=backgrounds,
+        samples=len(test),
+        metrics={k: v if np.isfinite(v) else None for k, v in run.metrics["test"].items()},
+        calibrations=calibrated,
+        recovered=found,
+        discoveries=called,
+        evaluations=_evaluations([*pairs, *reference]),
+        seconds=time.perf_counter() - start,
+        verdicts=_verdicts(calibrated, found, called),
+        provenance=provenance_of(run, config),
+    )
+
+
+def plant_and_train(
+    run: Run,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    config: Config | None = None,
+    samples: int = 3000,
+    store: str | Path = pipeline.DEFAULT_STORE,
+    report: Report | None = None,
+) -> tuple[Dataset, Run]:
+    """A copy of a run's data with known evidence planted into it, and a run of the same settings trained on the copy.
+
+    What an earlier call left in `folder`/planted and `folder`/run is used again.
+
+    Args:
+        config: what to train with; the run's own if None.
+        samples: how many the copy has.
+
+    Raises:
+        DataError: see `interplay.data.plant.plant`.
+    """
+    image = next((m for m, kind in dataset.modalities.items() if kind == "image"), None)
+    place = folder / "planted"
+    if not place.exists():
+        encoders = pipeline.open_encoders(run, "cpu")
+        told = partial(report, "Plant") if report else None
+        plant(dataset, place, lambda picture: _places(encoders, image, picture), samples=samples, progress=told)
+    copy = open_dataset(place)
+    trained = folder / "run"
+    if (trained / "metrics.json").exists():
+        return copy, open_run(trained)
+    return copy, pipeline.train(copy, config or run.config, trained, store=store, overwrite=True, report=report)
+
+
+def _places(encoders: dict[str, Encoder], image: str | None, picture: Image.Image) -> list[Box]:
+    """The patches that show as much of the picture as any: a sticker on one of them is seen whole."""
+    if image is None:
+        return []
+    boxes = [part.box for part in encoders[image].parts(picture) if part.box is not None]
+    areas = np.array([(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes])
+    return [box for box, area in zip(boxes, areas, strict=True) if area > 0.9 * areas.max()]
+
+
+def _known(run: Run, encoders: dict[str, Encoder], sample: Sample, truth: Truth) -> Known:
+    prepared = prepare(run, encoders, sample)
+    parts = tuple(prepared.parts.values())
+    players = players_of(prepared.tokens, [group(p, words=True, grid=truth.grid) for p in parts])
+    return Known(prepared.tokens, players, parts, truth)
+
+
+def _chosen(split: Sequence[Sample], truth: dict[str, Truth], stories: Stories, most: int) -> list[Sample]:
+    """The first `most` samples of each story with a pair in which it holds and both slots carry it; each once."""
+    chosen: dict[str, Sample] = {}
+    for story in stories.named.values():
+        if story.score is None:
+            continue
+
+        whole = [s for s in split if carried_by_both(story, truth[s.id])]
+        chosen |= {sample.id: sample for sample in whole[:most]}
+    return [sample for sample in split if sample.id in chosen]
+
+
+def _evaluations(pairs: Sequence[Pairs]) -> int:
+    return sum(p.evaluations for p in pairs)
+
+
+def _verdicts(calibrated: Sequence[Calibration], found: Sequence[Recovered], called: Sequence[Discovery]) -> list[str]:
+    """One sentence for each story, on the mixture."""
+    errors = {c.story: c.error.mean for c in calibrated if c.expert == MIXTURE}
+    rates = {(d.story, d.on): d.rate for d in called if d.expert == MIXTURE}
+    out = []
+    for r in found:
+        if r.expert != MIXTURE or r.auroc.mean is None or r.top.mean is None or r.sign.mean is None:
+            continue
+        good = r.auroc.mean >= GOOD_AUROC and r.top.mean >= GOOD_TOP and r.sign.mean >= GOOD_SIGN
+        verdict = "finds" if good else "does not reliably find"
+        out.append(
+            f"{r.story}: the {r.score.replace('_', ' ')} of the mixture's {r.on} {verdict} the planted pair (AUROC "
+            f"{r.auroc.mean:.3f}, among the first five in {r.top.mean:.0%}, sign right in {r.sign.mean:.0%}; answers "
+            f"miss the exact posterior by {errors[r.story]:.3f}; false discoveries {rates[r.story, r.on]:.0%})"
+        )
+    return out

@@ -1,0 +1,112 @@
+"""`interplay validate`: a small run against the known truth of scenes, and evidence planted into data of its own."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.small_runs import SMALL, SmallRun
+
+from interplay import cli, pipeline
+from interplay.config import make_config, nested
+from interplay.data.truth import read_truth
+from interplay.errors import BadInput, DataError
+from interplay.report.validity import error_rows, render_validity, validity_rows
+from interplay.results import MIXTURE, Validity
+from interplay.validating import plant_and_train, validate_run
+
+
+@pytest.fixture(scope="module")
+def validity(small_run) -> Validity:
+    return validate_run(small_run.run, small_run.dataset, encoders=small_run.encoders, samples=3, backgrounds=4)
+
+
+def test_what_the_report_holds(validity, small_run):
+    assert Validity.model_validate_json(validity.model_dump_json()) == validity
+    assert validity.stories == {"sarcasm": "sii", "storm": "redundancy_gap", "urgent": None, "animal": None}
+    experts = [*small_run.run.model.experts_named, MIXTURE]
+    assert [(c.story, c.expert) for c in validity.calibrations] == [(s, e) for s in validity.stories for e in experts]
+    keys = [(r.story, r.on, r.expert) for r in validity.recovered]
+    assert keys == [(s, o, e) for s in ("sarcasm", "storm") for o in ("logit", "probability") for e in experts]
+    assert keys == [(d.story, d.on, d.expert) for d in validity.discoveries]
+    truth = read_truth(small_run.dataset.source)
+    test = [truth[s.id].slots for s in small_run.dataset.split("test")]
+    storms = min(3, sum(t["storm_word"] and t["lightning"] for t in test))
+    assert {r.auroc.samples for r in validity.recovered if r.story == "storm"} <= {storms, storms + 1, storms + 2}
+    assert validity.evaluations > 0 and validity.seconds > 0 and len(validity.verdicts) == 4
+    whole = {c.story: c.whole["nothing"][1] for c in validity.calibrations}
+    assert whole["sarcasm"] == pytest.approx(0.25) and whole["storm"] == pytest.approx(0.4)
+
+
+def test_the_same_twice(validity, small_run):
+    again = validate_run(small_run.run, small_run.dataset, encoders=small_run.encoders, samples=3, backgrounds=4)
+    assert again.model_copy(update={"seconds": validity.seconds}) == validity
+
+
+def test_the_page_says_what_the_report_says(validity):
+    page = render_validity(validity)
+    assert page == render_validity(validity), "the same bytes"
+    assert "<script" not in page and "default-src 'none'" in page
+    assert page.count("<svg") == 2
+    for row in (*validity_rows(validity), *error_rows(validity)):
+        for cell in row:
+            assert f"<td>{cell}</td>" in page
+    assert len(validity_rows(validity, experts=False)) == 4
+    hostile = validity.model_copy(update={"verdicts": ["<script>alert(1)</script>"]})
+    assert "<script" not in render_validity(hostile)
+
+
+def test_the_command(small_run, tmp_path, capsys, monkeypatch):
+    arguments = [
+        "validate",
+        str(small_run.run.folder),
+        "--samples",
+        "2",
+        "--backgrounds",
+        "4",
+        "--out",
+        str(tmp_path / "v"),
+    ]
+    monkeypatch.setattr("sys.argv", ["interplay", *arguments, "--device", "cpu", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    printed = capsys.readouterr()
+    assert not ended.value.code, printed.err
+    assert Validity.model_validate(json.loads(printed.out)).backgrounds == 4
+    assert (tmp_path / "v" / "validity.html").exists()
+    assert Validity.model_validate_json((tmp_path / "v" / "validity.json").read_text()).samples > 0
+
+
+@pytest.mark.parametrize("options", [{"samples": 1}, {"backgrounds": 3}, {"backgrounds": 2}])
+def test_numbers_out_of_range(small_run, options):
+    with pytest.raises(BadInput):
+        validate_run(small_run.run, small_run.dataset, encoders=small_run.encoders, **options)
+
+
+def test_data_without_known_truth(small_run, tmp_path):
+    rows = (small_run.dataset.source / "samples.jsonl").read_text()
+    (tmp_path / "samples.jsonl").write_text(re.sub(r', "truth": \{.*\}\}', "}", rows))
+    with pytest.raises(DataError, match=r"not known.*--plant"):
+        validate_run(small_run.run, replace(small_run.dataset, source=tmp_path), encoders=small_run.encoders)
+
+
+def test_planting_trains_once_and_is_then_used_again(small_run: SmallRun, tmp_path):
+    brief = make_config(nested(SMALL, {"training.epochs": 1}))
+    run = replace(small_run.run, config=brief)
+    small = replace(small_run.dataset, samples=small_run.dataset.samples[:40])
+    told = []
+    copy, trained = plant_and_train(
+        run, small, tmp_path, samples=80, store=small_run.store, report=lambda *a: told.append(a[0])
+    )
+    assert trained.card.labels == ["planted_both", "planted_either"] and len(copy.samples) == 80
+    assert "Plant" in told and "Train" in told
+    told.clear()
+    _, again = plant_and_train(
+        run, small, tmp_path, samples=80, store=small_run.store, report=lambda *a: told.append(a[0])
+    )
+    assert not told and again.metrics == trained.metrics
+    encoders = pipeline.open_encoders(trained, "cpu")
+    found = validate_run(trained, copy, encoders=encoders, samples=2, backgrounds=4)
+    assert found.stories == {"planted_both": "sii", "planted_either": "redundancy_gap"}
+    assert all(np.isfinite(c.error.mean) for c in found.calibrations)

@@ -1,0 +1,105 @@
+"""Summaries of known truth: what scores that are ideal, reversed or noise must come out as."""
+
+import numpy as np
+import pytest
+
+from interplay.data.scenes_story import STORIES
+from interplay.evaluation.summaries import calibrations, discoveries, estimate, recovered, step_up
+from interplay.evaluation.validity import WHOLE, Answers, Pairs
+
+NAMED = {name: STORIES[name] for name in ("sarcasm", "storm")}
+NAMES = ["synergy", "mixture"]
+P = 40
+
+
+def sample(rng, make_scores):
+    """One sample whose pair 7 is planted: ideal SII of .25 for sarcasm, gap of .6 for storm."""
+    ideal = {score: np.zeros((P, 2, 2)) for score in ("sii", "redundancy_gap")}
+    ideal["sii"][7, 0], ideal["redundancy_gap"][7, 1] = 0.25, 0.6
+    planted = np.zeros((P, 2), dtype=bool)
+    planted[7] = True
+    scores = {name: np.repeat(make_scores(rng, values)[..., None], 2, axis=-1) for name, values in ideal.items()}
+    outside = {name: np.abs(values) > 0.1 for name, values in scores.items()}
+    return Pairs(scores, outside, ideal, planted, np.array([True, True]), 100)
+
+
+def many(make_scores, count=60, seed=0):
+    rng = np.random.default_rng(seed)
+    return [sample(rng, make_scores) for _ in range(count)]
+
+
+def test_ideal_scores_are_perfect():
+    for row in recovered(many(lambda rng, ideal: ideal + 1e-6 * rng.standard_normal(ideal.shape)), NAMES, NAMED):
+        assert (row.auroc.mean, row.first.mean, row.top.mean, row.sign.mean) == (1, 1, 1, 1)
+        assert row.slope == pytest.approx(1, abs=1e-3) and row.correlation == pytest.approx(1, abs=1e-3)
+        assert row.auroc.samples == 60 and row.auroc.se == 0
+
+
+def test_reversed_scores_are_the_worst():
+    for row in recovered(many(lambda rng, ideal: -ideal + 1e-6 * rng.standard_normal(ideal.shape)), NAMES, NAMED):
+        assert (row.auroc.mean, row.top.mean, row.sign.mean) == (0, 0, 0)
+        assert row.slope == pytest.approx(-1, abs=1e-3)
+
+
+def test_noise_is_chance():
+    for row in recovered(many(lambda rng, ideal: rng.standard_normal(ideal.shape), 300), NAMES, NAMED):
+        assert row.auroc.mean == pytest.approx(0.5, abs=4 * row.auroc.se)
+        assert row.top.mean == pytest.approx(5 / P, abs=4 * row.top.se)
+
+
+def test_stories_that_do_not_hold_are_not_ranked():
+    from dataclasses import replace
+
+    pairs = [replace(p, holds=np.array([True, False])) for p in many(lambda rng, ideal: ideal)]
+    rows = {(r.story, r.on, r.expert): r for r in recovered(pairs, NAMES, NAMED)}
+    assert rows["storm", "logit", "mixture"].auroc.mean is None and rows["storm", "logit", "mixture"].auroc.samples == 0
+    assert rows["sarcasm", "logit", "mixture"].auroc.samples == 60
+
+
+def test_false_discoveries_stay_below_their_nominal_rate():
+    def noisy(rng, ideal):
+        return ideal + 0.04 * rng.standard_normal(ideal.shape)
+
+    for row in discoveries(many(noisy, 60, 1), many(noisy, 300, 2), NAMES, NAMED, level=0.1):
+        se = np.sqrt(0.1 * 0.9 / 300)
+        assert row.rate <= 0.1 + 4 * se
+        assert row.power > 0.9 and row.planted == 300 and row.found == row.false + round(row.power * 300)
+        assert 0 < row.uncalibrated < 0.05
+    for row in discoveries(
+        many(noisy, 60, 1), many(lambda r, i: 0.04 * r.standard_normal(i.shape), 300, 3), NAMES, NAMED
+    ):
+        assert row.power < 0.05
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_step_up_against_a_naive_transcription(seed):
+    rng = np.random.default_rng(seed)
+    p = rng.random(15) ** 3
+    order, keep = np.argsort(p), 0
+    for k in range(1, 16):
+        if p[order[k - 1]] <= 0.2 * k / 15:
+            keep = k
+    expected = np.zeros(15, dtype=bool)
+    expected[order[:keep]] = True
+    assert step_up(p, 0.2).tolist() == expected.tolist()
+
+
+def test_calibration_counts_every_size_and_whole_modality():
+    rng = np.random.default_rng(0)
+    pairs, answers = many(lambda r, i: i, 12), []
+    for _ in pairs:
+        ideal, whole = rng.random((20, 2)), rng.random((4, 2))
+        off = np.array([0.1, -0.2])
+        answers.append(Answers(np.linspace(0, 1, 20), ideal[..., None] + off, ideal, whole[..., None] + off, whole))
+    for row in calibrations(answers, pairs, NAMES, list(NAMED)):
+        size = {"synergy": 0.1, "mixture": 0.2}[row.expert]
+        assert row.error.mean == pytest.approx(size) and row.error.se == pytest.approx(0, abs=1e-12)
+        assert len(row.by_share) == 10 and row.by_share == pytest.approx([size] * 10)
+        assert list(row.whole) == list(WHOLE)
+        for answer, ideal in row.whole.values():
+            assert abs(answer - ideal) == pytest.approx(size)
+
+
+def test_an_estimate_without_samples_is_missing():
+    assert estimate([]).mean is None and estimate([3.0]).se is None
+    assert estimate([1.0, 3.0]).mean == 2 and estimate([1.0, 3.0]).se == pytest.approx(1)
