@@ -48,6 +48,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "features in context (layers 2 and 6)": CONTEXT,
     "features in context, last layers": {**CONTEXT, **LAST},
     "no mask-aware training": {"removal.mask_aware": False},
+    "half as many removed copies": {"removal.mask_probability": 0.5},
     "no modality ever dropped whole": {"removal.drop_modality": 0.0, "removal.drop_all": 0.0},
     "no warm-up on whole samples": {"removal.warmup": 0.0},
     "fill mean": {"removal.fill": "mean"},

@@ -237,7 +237,9 @@ class Recovered(Frozen):
     Attributes:
         auroc, first, top: over samples whose label holds: chance that the planted pair outranks another, share in
             which it is first, and among the first five.
-        sign: over samples whose ideal score is not 0: share in which the planted pair's score has the ideal's sign.
+        sign: share in which the planted pair's score has the ideal's sign: for SII over all samples whose ideal score
+            is not 0, for the redundancy gap over those whose label holds (on the logit, the sign of a gap where
+            nothing holds depends on how far from 0 a certain answer is put).
         slope: least-squares slope through 0 of the planted pairs' scores on their ideal ones; 1 is the ideal size.
         correlation: Pearson's, over all pairs of all samples.
     """

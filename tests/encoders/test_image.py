@@ -220,3 +220,22 @@ def test_feature_map_networks(folder: Folder) -> None:
     for family in ("resnet", "swin"):  # Swin takes another number of layers, and pays no heed to it
         with pytest.raises(EncoderError, match="cannot be tapped after layer 2"):
             load(folder(family), layer=2)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "resnet"])
+def test_blocks_by_themselves_know_nothing_of_each_other(folder: Folder, family: str) -> None:
+    """With `isolate`, a block's feature moves with its own pixels alone, and is that of the block as a picture."""
+    pool, settings = 2, {"size": 128 if family == "resnet" else 64, "fit": "stretch"}
+    encoder = load(folder(family), pool=pool, isolate=True, **settings)
+    side = settings["size"]
+    picture = noise(side, side)
+    changed = picture.copy()
+    block = side // encoder.grid
+    changed.paste(noise(block, block, seed=7), (block, 0))  # the second block of the first row
+    before, after = (encoder.encode([p])[0] for p in (picture, changed))
+    moved = ~torch.isclose(before.features, after.features, atol=1e-5).all(dim=1)
+    assert moved.nonzero().flatten().tolist() == [1] and len(moved) == encoder.grid**2
+    tile = picture.crop((0, 0, block, block))
+    alone = load(folder(family), pool=pool, size=block, fit="stretch").encode([tile])[0].features
+    torch.testing.assert_close(before.features[:1], alone, atol=1e-4, rtol=1e-3)
+    assert encoder.parts(picture) == load(folder(family), pool=pool, **settings).parts(picture)

@@ -220,3 +220,29 @@ def test_a_tokenizer_of_another_model_is_refused(folder: Folder, tmp_path: Path)
     transformers.AutoTokenizer.from_pretrained(folder("roberta")).save_pretrained(tmp_path)
     with pytest.raises(EncoderError, match=r"its tokenizer has .* tokens"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
+def test_words_by_themselves_know_nothing_of_each_other(folder: Folder, family: str) -> None:
+    """With `isolate`, a word's features are the same in every text, as many as in context, and in their places."""
+    encoder, whole = load(folder(family), isolate=True), load(folder(family))
+    texts = ["the cat, sat", "a dog  sat\non the cat, there"]
+    first, second = encoder.encode(texts)
+    assert [len(e.features) for e in (first, second)] == [len(e.features) for e in whole.encode(texts)]
+    assert encoder.parts(texts[0]) == whole.parts(texts[0]) and encoder.fingerprint != whole.fingerprint
+
+    def of(encoded: torch.Tensor, text: str, word: str) -> torch.Tensor:
+        start = text.index(word)
+        rows = [k for k, p in enumerate(encoder.parts(text)) if p.span and start <= p.span[0] < start + len(word)]
+        return encoded[rows]
+
+    for word in (" cat,", " sat") if family in ("bert", "distilbert") else (" cat,",):
+        word = word.strip()
+        torch.testing.assert_close(
+            of(first.features, texts[0], word), of(second.features, texts[1], word), atol=1e-5, rtol=1e-4
+        )
+    alone = load(folder(family)).encode(["the"])[0].features
+    torch.testing.assert_close(first.features[: len(alone)], alone, atol=1e-5, rtol=1e-4)
+    context = whole.encode(texts)
+    assert not torch.allclose(of(context[0].features, texts[0], "cat"), of(context[1].features, texts[1], "cat"))
+    assert len(encoder.encode([""])[0].features) == 0

@@ -1,5 +1,6 @@
 """Training on real scenes: deterministic, resumable after Ctrl-C with equal results, every option runs."""
 
+import itertools
 import shutil
 
 import pytest
@@ -12,6 +13,7 @@ from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
 from interplay.runs import open_run
 from interplay.training import fit as fit_module
+from interplay.training.module import FusionTraining, rate
 
 QUICK = nested(SMALL, {"training.epochs": 2})
 
@@ -111,3 +113,27 @@ def test_a_split_with_one_class_is_refused(scenes, store, tmp_path):
     with pytest.raises(DataError, match="the same labels: storm"):
         _train(same, store, tmp_path / "run", QUICK)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("epochs, decay", [(5, 0.6), (30, 0.4), (10, 0.0), (4, 1.0), (1, 0.4)])
+def test_the_rate_stays_then_falls_and_never_reaches_0(epochs, decay):
+    rates = [rate(epoch, epochs, decay) for epoch in range(epochs)]
+    falling = round(decay * epochs)
+    assert rates[0] == 1 or falling == epochs
+    assert all(r == 1 for r in rates[: epochs - falling])
+    assert all(a > b > 0 for a, b in itertools.pairwise(rates[max(0, epochs - falling - 1) :]))
+
+
+def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypatch):
+    seen, masked = {}, FusionTraining._masked
+
+    def watched(module, tokens):
+        copies = masked(module, tokens)
+        seen.setdefault(module.current_epoch, set()).add(0 if copies is None else len(copies[1]))
+        return copies
+
+    monkeypatch.setattr(FusionTraining, "_masked", watched)
+    settings = {"training.epochs": 5, "removal.warmup": 0.4, "removal.mask_probability": 0.5}
+    _train(scenes, store, tmp_path / "run", nested(SMALL, settings))
+    last = len(scenes.split("train")) % 64
+    assert seen == {0: {0}, 1: {0}, **{epoch: {32, round(last / 2)} for epoch in (2, 3, 4)}}

@@ -68,7 +68,7 @@ def recovered(pairs: Sequence[Pairs], names: Sequence[str], stories: dict[str, S
                     scores, ideal = p.scores[what.score][:, k, o, e], p.ideal[what.score][:, k, o]
                     planted = p.planted[:, k]
                     real = planted & (np.abs(ideal) > NULL)
-                    if real.any():
+                    if real.any() and (what.score == "sii" or p.holds[k]):
                         best = int(np.argmax(np.where(real, scores * np.sign(ideal), -np.inf)))
                         signs.append(float(scores[best] * ideal[best] > 0))
                         sizes.append((scores[best], ideal[best]))
