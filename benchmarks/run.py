@@ -2,7 +2,8 @@
 
     make bench        or        python benchmarks/run.py [name ...]
 
-Sections that are not run keep the result they had.
+Sections that are not run keep the result they had. What follows `<!-- read -->` in a section is a person's reading of
+it: it is kept when the section is renewed, under the date it was written, and is theirs to renew.
 """
 
 import argparse
@@ -18,9 +19,12 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 SECTIONS = {
     "first_light": "First light: three models on scenes, and the pairs planted in them",
+    "valid_probes": "Valid probes: the planted pairs, over seeds and choices",
     "image_encoders": "The packaged image encoders",
+    "leakage": "What a feature tells of its neighbour",
     "coverage": "Intervals of games with known scores",
 }
+READ = "<!-- read -->"
 INTRO = """# Results
 
 What `make bench` measured last. Each section names its date, command and machine; `python benchmarks/run.py NAME`
@@ -63,7 +67,8 @@ def main() -> None:
     if unknown := [name for name in names if name not in SECTIONS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(SECTIONS)}")
     for name in names:
-        texts[name] = measure(name)
+        _, marker, reading = texts.get(name, "").partition(READ)
+        texts[name] = measure(name) + (f"\n\n{marker}{reading}" if marker else "")
         kept = [f"<!-- {n} -->\n{texts[n]}" for n in SECTIONS if n in texts]
         RESULTS.write_text("\n\n".join([INTRO.strip(), *kept]) + "\n", encoding="utf-8")
 
