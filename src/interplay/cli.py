@@ -297,14 +297,17 @@ def validate(
     with console.working(console.GO_ON) as bars:
         from interplay import pipeline
         from interplay.runs import open_run
-        from interplay.validating import plant_and_train, validate_run
+        from interplay.validating import plant_and_train, refuse_numbers, validate_run
 
+        refuse_numbers(samples, backgrounds)
         opened = open_run(run)
         settings = pipeline.explain_config(opened, assignments)
         folder = pipeline.explanations_folder(opened, out or run / "validation")
         dataset = pipeline.data_of(opened, data)
         if plant:
-            dataset, opened = plant_and_train(opened, dataset, folder, samples=planted, store=store, report=bars)
+            dataset, opened = plant_and_train(
+                opened, dataset, folder, config=settings, samples=planted, store=store, report=bars
+            )
         encoders = pipeline.open_encoders(opened, settings.training.device)
         found = validate_run(
             opened, dataset, encoders=encoders, config=settings, samples=samples, backgrounds=backgrounds, report=bars

@@ -75,7 +75,7 @@ class RemovalConfig(Section):
     mask_probability: float = Field(1.0, ge=0, le=1, description="share of each batch trained with features removed")
     drop_modality: float = Field(0.3, ge=0, le=1, description="share of those that lose one modality whole")
     drop_all: float = Field(0.05, ge=0, le=1, description="share of those that lose everything")
-    warmup: float = Field(0.3, ge=0, lt=1, description="share of the epochs trained on whole samples first")
+    warmup: float = Field(0.3, ge=0, lt=1, description="share of the epochs, the first, on whole samples alone")
 
     @model_validator(mode="after")
     def _shares_of_one_whole(self) -> "RemovalConfig":

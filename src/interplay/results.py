@@ -220,14 +220,15 @@ class Estimate(Frozen):
 class Calibration(Frozen):
     """How far one expert's answers v(S) are from the exact posterior of one story, features removed.
 
-    `by_share` holds mean |v(S) - ideal| for subsets of 0-10%, ..., 90-100% of the players; `whole` the mean answer and
-    the mean ideal where the label holds: of everything, without text, without image, of nothing.
+    `by_share` holds mean |v(S) - ideal| for subsets of 0-10%, ..., 90-100% of the players, None where there was none;
+    `whole` the mean answer and the mean ideal where the label holds (by both its slots, if it has two): of everything,
+    without text, without image, of nothing; empty if it holds in no sample.
     """
 
     story: str
     expert: str
     error: Estimate
-    by_share: list[float]
+    by_share: list[float | None]
     whole: dict[str, tuple[float, float]]
 
 

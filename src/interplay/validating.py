@@ -1,8 +1,11 @@
 """Validate a run: its answers and pair scores against the exact posterior of data whose truth is known."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import Truth, carried_by_both, read_truth
 from interplay.encoders.frozen import Encoder
-from interplay.errors import BadInput, DataError
+from interplay.errors import BadInput, DataError, RunExistsError
 from interplay.evaluation.summaries import calibrations, discoveries, recovered
 from interplay.evaluation.validity import Known, Pairs, Stories, measure
 from interplay.explaining import prepare, provenance_of
@@ -24,10 +27,11 @@ from interplay.probing.game import players_of, value_names
 from interplay.probing.groups import group
 from interplay.results import MIXTURE, Box, Calibration, Discovery, Recovered, Validity
 from interplay.runs import Run, open_run
+from interplay.whole import write_whole
 
 Report = Callable[[str, int, int], None]
-NULL_SAMPLES = 60
-GOOD_AUROC, GOOD_TOP, GOOD_ERROR, GOOD_SIGN = 0.97, 0.9, 0.05, 0.95
+NULL_SAMPLES = 40  # of each story
+GOOD_AUROC, GOOD_TOP, GOOD_SIGN = 0.97, 0.9, 0.95
 
 
 def validate_run(
@@ -50,12 +54,16 @@ def validate_run(
         backgrounds: draws behind each pair score, even.
 
     Raises:
-        DataError: the dataset has no known truth, or the run has none of its labels.
+        DataError: the dataset has no known truth, is not of the run's labels and modalities, or no sample holds a
+            planted pair; or the run's patches do not fit into the cells of the pictures.
         BadInput: backgrounds or samples out of range.
     """
-    if samples < 2 or backgrounds < 4 or backgrounds % 2:
-        raise BadInput(f"{samples} samples and {backgrounds} backgrounds", expected="at least 2, and an even 4 or more")
+    refuse_numbers(samples, backgrounds)
+    pipeline.refuse_other_data(run, dataset)
+    if sorted(run.card.modalities.values()) != ["image", "text"]:
+        raise DataError(f"the modalities are {run.card.modalities}", expected="one text and one image")
     config, truth = config or run.config, read_truth(dataset.source)
+    run.model.to(pipeline.pick_device(config.training.device))
     known = Stories({label: STORIES[label] for label in run.card.labels if label in STORIES}, SLOTS)
     if not any(story.score for story in known.named.values()):
         expected = f"labels of which the truth is known, of {', '.join(STORIES)}"
@@ -63,7 +71,16 @@ def validate_run(
     start = time.perf_counter()
 
     test = [_known(run, encoders, s, truth[s.id]) for s in _chosen(dataset.split("test"), truth, known, samples)]
-    nulls = [_known(run, encoders, s, truth[s.id]) for s in dataset.split("val")[:NULL_SAMPLES]]
+    # Chosen by the same rule: where a label holds, null pairs score otherwise than where it does not.
+    nulls = [_known(run, encoders, s, truth[s.id]) for s in _chosen(dataset.split("val"), truth, known, NULL_SAMPLES)]
+    for split, found_there in (("test", test), ("val", nulls)):
+        if not found_there:
+            raise DataError(
+                f"no sample of the split {split!r} has a label that both its slots carry",
+                file=dataset.source,
+                expected="at least one",
+                fix="make more samples",
+            )
     ask = partial(
         measure,
         run.model,
@@ -82,7 +99,7 @@ def validate_run(
     return Validity(
         stories={name: story.score for name, story in known.named.items()},
         fill=config.removal.fill,
-        players="words, and the cells that signs were put into",
+        players="words and patches" if _grid(truth) is None else f"words and the cells of a grid of {_grid(truth)}",
         backgrounds=backgrounds,
         samples=len(test),
         metrics={k: v if np.isfinite(v) else None for k, v in run.metrics["test"].items()},
@@ -108,26 +125,48 @@ def plant_and_train(
 ) -> tuple[Dataset, Run]:
     """A copy of a run's data with known evidence planted into it, and a run of the same settings trained on the copy.
 
-    What an earlier call left in `folder`/planted and `folder`/run is used again.
+    What an earlier call with the same data and settings left in `folder`/planted and `folder`/run is used again.
 
     Args:
         config: what to train with; the run's own if None.
         samples: how many the copy has.
 
     Raises:
-        DataError: see `interplay.data.plant.plant`.
+        DataError: see `interplay.data.plant.plant`; or the dataset has not the run's modalities.
+        RunExistsError: what is in `folder` was made of other data, or with other settings.
     """
+    config = config or run.config
+    if dict(dataset.modalities) != run.card.modalities:
+        raise DataError(
+            f"the modalities are {dict(dataset.modalities)}", file=dataset.source, expected=f"{run.card.modalities}"
+        )
     image = next((m for m, kind in dataset.modalities.items() if kind == "image"), None)
     place = folder / "planted"
+    _refuse_other_plant(folder / "planted.json", dataset, config, samples)
     if not place.exists():
-        encoders = pipeline.open_encoders(run, "cpu")
+        encoders = pipeline.open_encoders(run, config.training.device)
         told = partial(report, "Plant") if report else None
         plant(dataset, place, lambda picture: _places(encoders, image, picture), samples=samples, progress=told)
     copy = open_dataset(place)
     trained = folder / "run"
     if (trained / "metrics.json").exists():
         return copy, open_run(trained)
-    return copy, pipeline.train(copy, config or run.config, trained, store=store, overwrite=True, report=report)
+    return copy, pipeline.train(copy, config, trained, store=store, overwrite=True, report=report)
+
+
+def _refuse_other_plant(record: Path, dataset: Dataset, config: Config, samples: int) -> None:
+    """Write down what is planted into what, or raise RunExistsError if something else was before."""
+    ids = hashlib.sha256(json.dumps([[s.id, s.split, str(s.inputs)] for s in dataset.samples]).encode()).hexdigest()
+    text = json.dumps({"data": ids, "samples": samples, "config": config.model_dump(mode="json")}, indent=1) + "\n"
+    if not record.exists():
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(record, text)
+    elif record.read_text(encoding="utf-8") != text:
+        raise RunExistsError(
+            "evidence was planted here into other data, or with other settings",
+            file=record.parent,
+            fix="choose another --out",
+        )
 
 
 def _places(encoders: dict[str, Encoder], image: str | None, picture: Image.Image) -> list[Box]:
@@ -142,8 +181,31 @@ def _places(encoders: dict[str, Encoder], image: str | None, picture: Image.Imag
 def _known(run: Run, encoders: dict[str, Encoder], sample: Sample, truth: Truth) -> Known:
     prepared = prepare(run, encoders, sample)
     parts = tuple(prepared.parts.values())
+    if truth.grid and not all(_fits(part.box, truth.grid) for part in chain(*parts) if part.box is not None):
+        raise DataError(
+            f"the patches of the run's image encoder do not fit into the {truth.grid} x {truth.grid} cells of these "
+            "pictures, so what a removed cell leaves is not known",
+            expected=f"a multiple of {truth.grid} patches a side",
+            fix="train with another encoders.image.size or encoders.image.pool",
+        )
     players = players_of(prepared.tokens, [group(p, words=True, grid=truth.grid) for p in parts])
     return Known(prepared.tokens, players, parts, truth)
+
+
+def refuse_numbers(samples: int, backgrounds: int) -> None:
+    """Raise BadInput for numbers that `validate_run` cannot use: to be asked before the work, not after."""
+    if samples < 2 or backgrounds < 4 or backgrounds % 2:
+        raise BadInput(f"{samples} samples and {backgrounds} backgrounds", expected="at least 2, and an even 4 or more")
+
+
+def _grid(truth: dict[str, Truth]) -> int | None:
+    return next(iter(truth.values())).grid
+
+
+def _fits(box: Box, grid: int) -> bool:
+    """Whether a patch lies in one cell, but for rounding."""
+    sides = zip(box[:2], box[2:], strict=True)
+    return all(int(grid * low + 1e-6) == int(np.ceil(grid * high - 1e-6)) - 1 for low, high in sides)
 
 
 def _chosen(split: Sequence[Sample], truth: dict[str, Truth], stories: Stories, most: int) -> list[Sample]:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interplay.data.plant import FIRST_WORDS, plant, plant_sticker, plant_words
+from interplay.data.plant import FIRST_WORDS, plant, plant_words
 from interplay.data.plant_story import PLANTED_SLOTS, PLANTED_STORIES
 from interplay.data.sample import Dataset, Sample
+from interplay.data.scenes import make_scenes
 from interplay.data.truth import read_truth
 from interplay.errors import DataError
 
@@ -89,9 +90,19 @@ def test_what_cannot_be_planted_into(data, tmp_path):
     text_only = replace(data, modalities={"plot": "text"})
     with pytest.raises(DataError, match="one text and one image"):
         plant(text_only, tmp_path / "copy", lambda picture: PLACES)
-    taken = [replace(s, inputs={**s.inputs, "plot": "Apple, banana; cherry! lemon?"}) for s in data.samples]
+    taken = [replace(s, inputs={**s.inputs, "plot": "Apple's, banana-bread; cherry/lemon?"}) for s in data.samples]
     with pytest.raises(DataError, match="hold all words"):
         plant(replace(data, samples=taken), tmp_path / "copy", lambda picture: PLACES)
     assert not (tmp_path / "copy").exists()
-    with pytest.raises(DataError, match="too small for a sticker"):
-        plant_sticker(Image.new("RGB", (2, 2)), "⚡", (0.0, 0.0, 0.25, 0.25), np.random.default_rng(0))
+    for places in (PLACES[:1], [(x / 10, 0.0, (x + 1) / 10, 1.0) for x in range(10)]):
+        with pytest.raises(DataError, match="no room for stickers"):
+            plant(data, tmp_path / "copy", lambda picture, places=places: places)
+    scenes = make_scenes(tmp_path / "scenes", samples=10)
+    with pytest.raises(DataError, match="known already"):
+        plant(scenes, tmp_path / "copy", lambda picture: PLACES)
+
+
+def test_a_copy_is_about_as_large_as_asked(data, tmp_path):
+    for samples, expected in ((10, 11), (20, 20), (70, 80), (5, 6)):
+        copy = plant(data, tmp_path / f"copy{samples}", lambda picture: PLACES, samples=samples)
+        assert len(copy.samples) == expected and all(copy.split(s) for s in ("train", "val", "test"))

@@ -10,8 +10,10 @@ from tests.small_runs import SMALL, SmallRun
 
 from interplay import cli, pipeline
 from interplay.config import make_config, nested
+from interplay.data.sample import Dataset
+from interplay.data.table_write import write_table
 from interplay.data.truth import read_truth
-from interplay.errors import BadInput, DataError
+from interplay.errors import BadInput, DataError, RunExistsError
 from interplay.report.validity import error_rows, render_validity, validity_rows
 from interplay.results import MIXTURE, Validity
 from interplay.validating import plant_and_train, validate_run
@@ -91,22 +93,47 @@ def test_data_without_known_truth(small_run, tmp_path):
         validate_run(small_run.run, replace(small_run.dataset, source=tmp_path), encoders=small_run.encoders)
 
 
-def test_planting_trains_once_and_is_then_used_again(small_run: SmallRun, tmp_path):
-    brief = make_config(nested(SMALL, {"training.epochs": 1}))
-    run = replace(small_run.run, config=brief)
-    small = replace(small_run.dataset, samples=small_run.dataset.samples[:40])
-    told = []
-    copy, trained = plant_and_train(
-        run, small, tmp_path, samples=80, store=small_run.store, report=lambda *a: told.append(a[0])
-    )
+@pytest.fixture
+def unknown(small_run: SmallRun, tmp_path) -> Dataset:
+    """40 scenes whose truth is not written down."""
+    return write_table(replace(small_run.dataset, samples=small_run.dataset.samples[:40]), tmp_path / "data")
+
+
+def test_planting_trains_once_and_is_then_used_again(small_run: SmallRun, unknown, tmp_path):
+    config, told = make_config(nested(SMALL, {"training.epochs": 1})), []
+
+    def planted(**changed):
+        options = {"config": config, "samples": 80, "store": small_run.store, "report": lambda *a: told.append(a[0])}
+        return plant_and_train(small_run.run, unknown, tmp_path / "v", **options | changed)
+
+    copy, trained = planted()
     assert trained.card.labels == ["planted_both", "planted_either"] and len(copy.samples) == 80
     assert "Plant" in told and "Train" in told
     told.clear()
-    _, again = plant_and_train(
-        run, small, tmp_path, samples=80, store=small_run.store, report=lambda *a: told.append(a[0])
-    )
+    _, again = planted()
     assert not told and again.metrics == trained.metrics
+    for changed in ({"samples": 120}, {"config": small_run.run.config}):
+        with pytest.raises(RunExistsError, match="other data, or with other settings"):
+            planted(**changed)
     encoders = pipeline.open_encoders(trained, "cpu")
     found = validate_run(trained, copy, encoders=encoders, samples=2, backgrounds=4)
     assert found.stories == {"planted_both": "sii", "planted_either": "redundancy_gap"}
+    assert found.players == "words and patches"
     assert all(np.isfinite(c.error.mean) for c in found.calibrations)
+
+
+def test_data_that_cannot_be_validated_on(small_run, unknown, tmp_path):
+    def refused(dataset, message, run=small_run.run, encoders=small_run.encoders):
+        with pytest.raises(DataError, match=message):
+            validate_run(run, dataset, encoders=encoders, samples=2, backgrounds=4)
+
+    whole = small_run.dataset
+    refused(replace(whole, labels=whole.labels[::-1]), "the labels are")
+    refused(replace(whole, samples=[s for s in whole.samples if not s.labels]), "no sample of the split 'test'")
+    only_test = [s for s in whole.samples if s.split != "val"]
+    refused(replace(whole, samples=only_test), "no sample of the split 'val'")
+    config = make_config(nested(SMALL, {"training.epochs": 1, "encoders.image.size": 168, "encoders.image.pool": 4}))
+    odd = pipeline.train(replace(whole, samples=whole.samples[:40]), config, tmp_path / "odd", store=small_run.store)
+    refused(whole, "do not fit into the 4 x 4 cells", odd, pipeline.open_encoders(odd, "cpu"))
+    with pytest.raises(DataError, match="the modalities are"):
+        plant_and_train(small_run.run, replace(unknown, modalities={"a": "text", "b": "image"}), tmp_path / "v")

@@ -64,6 +64,7 @@ def test_false_discoveries_stay_below_their_nominal_rate():
         se = np.sqrt(0.1 * 0.9 / 300)
         assert row.rate <= 0.1 + 4 * se
         assert row.power > 0.9 and row.planted == 300 and row.found == row.false + round(row.power * 300)
+        assert row.rate == row.false / row.found
         assert 0 < row.uncalibrated < 0.05
     for row in discoveries(
         many(noisy, 60, 1), many(lambda r, i: 0.04 * r.standard_normal(i.shape), 300, 3), NAMES, NAMED

@@ -4,6 +4,7 @@ The labels of the copy are the planted stories alone, so that the exact posterio
 the user's own texts and pictures are what the evidence has to be found in.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,14 +13,16 @@ from PIL import Image
 
 from interplay.data.pictures import open_picture
 from interplay.data.plant_story import PLANTED_SLOTS, PLANTED_STORIES
-from interplay.data.sample import Dataset, Evidence, Sample
+from interplay.data.sample import SPLITS, Dataset, Evidence, Sample
 from interplay.data.scenes_draw import sticker
 from interplay.data.table import read_table
 from interplay.data.table_write import new_folder, table_row, write_rows
-from interplay.data.truth import Truth
+from interplay.data.truth import Truth, read_truth
 from interplay.errors import DataError
 from interplay.results import Box
 
+SMALLEST = 12
+"""Pixels of the smallest sticker that can be read."""
 FIRST_WORDS = 48
 """Words are planted among the first words of a text: what an encoder cuts off can show nothing."""
 Boxes = Callable[[Image.Image], Sequence[Box]]
@@ -37,30 +40,37 @@ def plant(
 ) -> Dataset:
     """Write a copy of a dataset with `planted_both` (AND) and `planted_either` (OR) in it, and open it.
 
-    Samples are used again, with other evidence, until there are about `samples`; every split keeps its own.
+    Samples are used again, with other evidence, as often as makes `samples` of them, rounded; of a larger dataset every
+    so manieth is taken. Every split keeps its own.
 
     Args:
         boxes: the places of a picture that a sticker may cover, as fractions: what the image encoder sees as one.
-        samples: how many the copy has.
+        samples: how many the copy has, about.
 
     Raises:
-        DataError: the dataset has not one text and one image, or its texts hold the words that would be planted.
+        DataError: the dataset has not one text and one image, its truth is known already, its texts hold the words
+            that would be planted, or a picture has no room for two stickers.
         RunExistsError: the folder is in use. DiskFullError: no room; nothing is left behind.
     """
     text, image = _modalities(dataset)
+    _refuse_known(dataset)
     words = _free_words(dataset, text)
-    copies = max(1, round(samples / len(dataset.samples)))
+    step = max(1, round(len(dataset.samples) / samples))
+    chosen = {sample.id for split in SPLITS for sample in dataset.split(split)[::step]}
+    taken = [sample for sample in dataset.samples if sample.id in chosen]
+    copies = max(1, round(samples / max(1, len(taken))))
     planted: list[tuple[Sample, Truth]] = []
     with new_folder(folder, overwrite) as made:
         (made / "images").mkdir()
-        for number, sample in enumerate(dataset.samples):
+        for number, sample in enumerate(taken):
             picture = open_picture(sample.inputs[image], row=sample.row or None)
             places = list(boxes(picture))
+            _refuse_cramped(sample, picture, places)
             for copy in range(copies):
                 rng = np.random.default_rng(np.random.SeedSequence([seed, number, copy]))
                 planted.append(_planted(sample, f"{number:06d}-{copy}", text, image, picture, places, words, made, rng))
             if progress:
-                progress(number + 1, len(dataset.samples))
+                progress(number + 1, len(taken))
         out = Dataset(
             f"{dataset.name} with planted evidence",
             made,
@@ -138,15 +148,34 @@ def plant_sticker(picture: Image.Image, glyph: str, box: Box, rng: np.random.Gen
     left, top = (int(np.ceil(v * s)) for v, s in zip(box[:2], picture.size, strict=True))
     right, bottom = (int(v * s) for v, s in zip(box[2:], picture.size, strict=True))
     side = min(right - left, bottom - top)
-    if side < 1:
-        raise DataError(
-            f"a picture of {picture.width} x {picture.height} pixels is too small for a sticker in each patch",
-            expected="at least a pixel for each patch",
-        )
     tile, mask = sticker(glyph, rng)
     at = ((left + right - side) // 2, (top + bottom - side) // 2)
     size = (side, side)
     picture.paste(tile.resize(size, Image.Resampling.BICUBIC), at, mask.resize(size, Image.Resampling.BICUBIC))
+
+
+def _refuse_known(dataset: Dataset) -> None:
+    try:
+        read_truth(dataset.source)
+    except DataError:
+        return
+    raise DataError(
+        "the truth of this data is known already, and its pictures may hold what would be planted",
+        file=dataset.source,
+        fix="validate without planting",
+    )
+
+
+def _refuse_cramped(sample: Sample, picture: Image.Image, places: Sequence[Box]) -> None:
+    sides = [min((x1 - x0) * picture.width, (y1 - y0) * picture.height) for x0, y0, x1, y1 in places]
+    if len(places) < 2 or min(sides) < SMALLEST:
+        raise DataError(
+            f"sample {sample.id!r}: {len(places)} patches of {picture.width} x {picture.height} pixels leave no "
+            "room for stickers",
+            row=sample.row or None,
+            expected=f"at least 2 patches, each of at least {SMALLEST} pixels of the picture",
+            fix="take larger pictures, or an image encoder of fewer patches (encoders.*.pool)",
+        )
 
 
 def _modalities(dataset: Dataset) -> tuple[str, str]:
@@ -163,7 +192,7 @@ def _modalities(dataset: Dataset) -> tuple[str, str]:
 
 def _free_words(dataset: Dataset, text: str) -> dict[str, dict[bool, list[str]]]:
     """Word slot -> value -> the words that stand for it and are in no text of the dataset."""
-    taken = {w.strip(".,;:!?\"'()").lower() for s in dataset.samples for w in str(s.inputs[text]).split()}
+    taken = {word.lower() for s in dataset.samples for word in re.findall(r"\w+", str(s.inputs[text]))}
     free = {
         name: {value: [w for w in options if w not in taken] for value, options in ((True, slot.yes), (False, slot.no))}
         for name, slot in PLANTED_SLOTS.items()

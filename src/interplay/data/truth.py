@@ -106,7 +106,7 @@ def read_truth(path: str | Path) -> dict[str, Truth]:
     Raises:
         DataError: the folder holds no such data.
     """
-    file = Path(path) / TABLES[0]
+    file = Path(path) if Path(path).is_file() else Path(path) / TABLES[0]
     try:
         rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
         return {row["id"]: Truth.of_row(row["truth"]) for row in rows}

@@ -21,10 +21,11 @@ from interplay.encoders.fingerprint import fingerprint, tokenizer_state
 from interplay.encoders.packaged import PACKAGED, PACKAGED_TOWERS, minilm_folder
 from interplay.encoders.preparation import View, normalised, patch_boxes, patches_on_picture, square, view
 from interplay.encoders.sources import local_folder
-from interplay.encoders.tokens import Tokens, tokenize, words_alone
+from interplay.encoders.tokens import Tokens, Word, tokenize, words_alone
 from interplay.encoders.towers import Tower, load_tower, probe
 from interplay.errors import EncoderError
 
+WORDS_AT_ONCE = 256
 FEATURE_MAP_STRIDE = 32
 """Pixels per patch of a network whose configuration names none (ResNet, EfficientNet): it halves five times."""
 
@@ -138,11 +139,17 @@ class TextEncoder(Encoder):
         return out
 
     def _encode_words(self, batch: Sequence[Tokens]) -> list[Encoded]:
-        """Each word between the special tokens of its text, by itself; equal words are encoded once."""
+        """Each word between the special tokens of its text, by itself; equal words are encoded once.
+
+        A word is what blanks part: in a script without blanks, that is a whole clause.
+        """
         words = [words_alone(tokens) for tokens in batch]
-        different = list(dict.fromkeys(word for row in words for word in row))
-        hidden = self._hidden([word.ids for word in different])
-        pieces = {word: rows[word.first : word.last] for word, rows in zip(different, hidden, strict=True)}
+        different = sorted({word for row in words for word in row}, key=lambda word: (len(word.ids), word.ids))
+        pieces: dict[Word, Tensor] = {}
+        for start in range(0, len(different), WORDS_AT_ONCE):
+            chunk = different[start : start + WORDS_AT_ONCE]
+            for word, rows in zip(chunk, self._hidden([word.ids for word in chunk]), strict=True):
+                pieces[word] = rows[word.first : word.last]
         nothing = torch.zeros(0, self.width)
         return [
             self._encoded(torch.cat([nothing, *(pieces[word] for word in row)]), tokens)

@@ -90,7 +90,8 @@ def ask_answers(
     n, rng = len(known.players), np.random.default_rng(seed)
     sizes = np.round(np.linspace(0, n, draws)).astype(int)
     subsets = np.array([rng.permutation(n) < size for size in sizes])
-    text = known.players.modality == 0
+    reads = [bool(parts) and parts[0].span is not None for parts in known.parts]
+    text = np.array(reads)[known.players.modality]
     whole = np.stack([np.ones(n, dtype=bool), ~text, text, np.zeros(n, dtype=bool)])
     labels = [task.labels.index(name) for name in stories.named]
     value = model_value(model, task, known.tokens, labels, fill, known.players)

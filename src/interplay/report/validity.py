@@ -23,7 +23,8 @@ def plot_errors(validity: Validity, ax: Axes | None = None, *, expert: str = MIX
     for row in validity.calibrations:
         if row.expert == expert:
             edges = (np.arange(len(row.by_share)) + 0.5) / len(row.by_share)
-            ax.plot(100 * edges, row.by_share, marker="o", markersize=3, label=row.story)
+            errors = [np.nan if error is None else error for error in row.by_share]
+            ax.plot(100 * edges, errors, marker="o", markersize=3, label=row.story)
     ax.axhline(0, color="0.8", linewidth=0.8)
     ax.set(xlabel="% of the words and patches that are there", ylabel="mean |answer - exact posterior|")
     ax.legend(frameon=False)
@@ -88,7 +89,7 @@ def render_validity(validity: Validity) -> str:
         figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
         plot(validity, ax)
         figures.append(Markup(_svg(figure)))
-    whole = list(validity.calibrations[0].whole) if validity.calibrations else []
+    whole = max((list(c.whole) for c in validity.calibrations), key=len, default=[])
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         (Path(__file__).parent / "assets" / "validity.html.j2").read_text(encoding="utf-8")
     )

@@ -22,7 +22,7 @@ from interplay.errors import CheckpointError
 from interplay.models.checkpoint import Card, save_model
 from interplay.models.fusion import FusionModel
 from interplay.training.data import FeatureData
-from interplay.training.module import FusionTraining
+from interplay.training.module import FusionTraining, warm_epochs
 from interplay.whole import write_whole
 
 
@@ -92,7 +92,7 @@ def fit(
     module = FusionTraining(model, config, card.task)
     callbacks: list[Callback] = [
         KeepBest(folder / "model", card),
-        EarlyStopping("val/score", mode="max", patience=options.patience, check_finite=False),
+        EarlyStopping("val/score", mode="max", patience=options.patience + warm_epochs(config), check_finite=False),
         ModelCheckpoint(folder, filename="resume", save_on_train_epoch_end=True, enable_version_counter=False),
     ]
     if report:

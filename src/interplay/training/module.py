@@ -72,14 +72,16 @@ class FusionTraining(L.LightningModule):
     def _masked(self, tokens: Tokens) -> tuple[Tokens, Tensor] | None:
         """A drawn share of the batch with features removed, and which rows they are."""
         removal = self.config.removal
-        warm = self.current_epoch < removal.warmup * self.config.training.epochs
-        if not removal.mask_aware or not removal.mask_probability or warm:
+        if not removal.mask_aware or not removal.mask_probability or self._warms_up():
             return None
         B = tokens.values[0].shape[0]
         rows = torch.randperm(B, device=tokens.values[0].device)[: max(1, round(removal.mask_probability * B))]
         chosen = tokens.index(rows)
         keep = draw_keep(chosen.valid, removal.drop_modality, removal.drop_all)
         return self.model.remove(chosen, keep, removal.fill), rows
+
+    def _warms_up(self) -> bool:
+        return self.config.removal.mask_aware and self.current_epoch < warm_epochs(self.config)
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Collect answers; metrics are of the whole split, never a mean over batches."""
@@ -104,6 +106,8 @@ class FusionTraining(L.LightningModule):
 
     def _score(self, metrics: dict[str, float]) -> float:
         """What picks the best epoch; larger is better, and an undefined metric is worst."""
+        if self._warms_up():  # it has not been asked yet what the kept model must answer
+            return -math.inf
         if self.config.training.monitor == "loss":
             return -(metrics["loss"] + metrics.get("removed_loss", 0.0))
         metric = metrics[self.task.monitor]
@@ -116,6 +120,11 @@ class FusionTraining(L.LightningModule):
             optimizer, partial(rate, epochs=options.epochs, decay=options.decay)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+
+def warm_epochs(config: Config) -> int:
+    """How many epochs come before removed copies join; the last never is one of them."""
+    return int(config.removal.warmup * config.training.epochs) if config.removal.mask_aware else 0
 
 
 def rate(epoch: int, epochs: int, decay: float) -> float:
