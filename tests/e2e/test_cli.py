@@ -70,8 +70,10 @@ def run_cli(monkeypatch, capsys) -> Cli:
 
 
 def _process(*arguments: object, **more) -> subprocess.Popen:
+    """The command as a process of its own, which heeds Ctrl-C even where a shell runs the tests in the background."""
     command = [sys.executable, "-m", "interplay.cli", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heed, **more)
 
 
 def _wait_for(found: Callable[[], bool], process: subprocess.Popen) -> None:
