@@ -9,6 +9,7 @@ layout. Seconds are of whatever else the machine did, too.
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,10 @@ def measured(dataset: Dataset, work: Path, name: str, settings: dict[str, Any], 
     return found
 
 
-def over_seeds(rows: list[Estimate], digits: int = 3) -> str:
-    """Mean over seeds of the samples' means, with the lowest seed in brackets."""
+def over_seeds(rows: list[Estimate], digits: int = 3, worst: Callable[[list[float]], float] = min) -> str:
+    """Mean over seeds of the samples' means, with the worst seed in brackets."""
     means = [row.mean for row in rows if row.mean is not None]
-    return f"{np.mean(means):.{digits}f} ({min(means):.{digits}f})" if means else "–"
+    return f"{np.mean(means):.{digits}f} ({worst(means):.{digits}f})" if means else "–"
 
 
 def default_table(found: list[Validity]) -> str:
@@ -107,7 +108,7 @@ def default_table(found: list[Validity]) -> str:
                 *(first.story, first.score, first.on, sum(r.auroc.samples for r in each)),
                 *(over_seeds([r.auroc for r in each]), over_seeds([r.first for r in each], 2)),
                 *(over_seeds([r.top for r in each], 2), over_seeds([r.sign for r in each], 2)),
-                *(over_seeds(errors), f"{np.mean([r.slope or 0 for r in each]):.2f}"),
+                *(over_seeds(errors, worst=max), f"{np.mean([r.slope or 0 for r in each]):.2f}"),
                 *(f"{max(d.rate for d in called):.0%}", f"{np.mean([d.power or 0 for d in called]):.0%}"),
                 f"{np.mean([d.uncalibrated for d in called]):.0%}",
             ]
@@ -123,13 +124,13 @@ def error_table(found: list[Validity]) -> str:
         if first.expert == MIXTURE:
             each = [v.calibrations[k] for v in found]
             pairs = [np.mean([c.whole[name] for c in each], axis=0) for name in first.whole]
-            rows.append([first.story, over_seeds([c.error for c in each]), *(f"{a:.2f} / {i:.2f}" for a, i in pairs)])
+            rows.append(
+                [first.story, over_seeds([c.error for c in each], worst=max), *(f"{a:.2f} / {i:.2f}" for a, i in pairs)]
+            )
     errors = [np.mean([c.error.mean for c in v.calibrations if c.expert == MIXTURE]) for v in found]
-    rows.append(
-        ["all", f"{np.mean(errors):.3f} ({max(errors):.3f} the worst)", *[""] * len(found[0].calibrations[0].whole)]
-    )
+    rows.append(["all", f"{np.mean(errors):.3f} ({max(errors):.3f})", *[""] * len(found[0].calibrations[0].whole)])
     whole = [f"{name}: answer / ideal" for name in found[0].calibrations[0].whole]
-    return markdown(["story", "error of v(S) (best seed)", *whole], rows)
+    return markdown(["story", "error of v(S) (worst seed)", *whole], rows)
 
 
 def expert_table(found: Validity, on: str) -> str:
