@@ -4,6 +4,7 @@ It works on projected tokens, so `mean` puts in the projection of the training s
 and `zero` a vector of zeros; `attention` leaves the tokens be and takes them out of attention and pooling.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +53,12 @@ class Tokens:
             valid.append(mask.gather(1, order))
             places.append(order)
         return Tokens(tuple(values), tuple(valid), tuple(places))
+
+    def by_size(self, together: int) -> Iterator[tuple[Int[Tensor, " _"], "Tokens"]]:
+        """(rows, those samples packed): all samples, up to `together` of about as many valid tokens at a time."""
+        order = torch.stack([valid.sum(1) for valid in self.valid]).sum(0).argsort(stable=True)
+        for rows in order.split(together):
+            yield rows, self.index(rows).packed()
 
 
 def concatenate(batches: list[Tokens]) -> Tokens:

@@ -210,7 +210,7 @@ VALIDITY_SCHEMA = "interplay/validity/1"
 
 
 class Estimate(Frozen):
-    """A mean over samples with its standard error; None where there were no samples, or only one."""
+    """A mean or ratio over samples with its standard error; None where it, or its error, cannot be told."""
 
     mean: float | None
     se: float | None = None
@@ -238,9 +238,9 @@ class Recovered(Frozen):
     Attributes:
         auroc, first, top: over samples whose label holds: chance that the planted pair outranks another, share in
             which it is first, and among the first five.
-        sign: share in which the planted pair's score has the ideal's sign: for SII over all samples whose ideal score
-            is not 0, for the redundancy gap over those whose label holds (on the logit, the sign of a gap where
-            nothing holds depends on how far from 0 a certain answer is put).
+        sign: share of those samples in which the planted pair's score has the ideal's sign.
+        sign_without: the same for SII where the label does not hold and the ideal score is not 0. On the logit the
+            ideal there depends on how far from 0 an answer that is certain is put.
         slope: least-squares slope through 0 of the planted pairs' scores on their ideal ones; 1 is the ideal size.
         correlation: Pearson's, over all pairs of all samples.
     """
@@ -253,8 +253,9 @@ class Recovered(Frozen):
     first: Estimate
     top: Estimate
     sign: Estimate
-    slope: float | None
-    correlation: float | None
+    sign_without: Estimate
+    slope: Estimate
+    correlation: Estimate
 
 
 class Discovery(Frozen):
@@ -263,7 +264,7 @@ class Discovery(Frozen):
     Attributes:
         found: pairs declared real; `false` of them are null by the ideal.
         planted: pairs that are real by the ideal, of which `power` is the share found.
-        rate: false / found; 0 if nothing was found.
+        rate: false / found.
         uncalibrated: the share of null pairs whose own 95% interval excludes 0.
     """
 
@@ -275,9 +276,9 @@ class Discovery(Frozen):
     found: int
     false: int
     planted: int
-    rate: float
-    power: float | None
-    uncalibrated: float
+    rate: Estimate
+    power: Estimate
+    uncalibrated: Estimate
 
 
 class Validity(Frozen):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interplay.data.scenes_story import STORIES
-from interplay.evaluation.summaries import calibrations, discoveries, estimate, recovered, step_up
+from interplay.evaluation.summaries import calibrations, discoveries, estimate, jackknife, recovered, step_up
 from interplay.evaluation.validity import WHOLE, Answers, Pairs
 
 NAMED = {name: STORIES[name] for name in ("sarcasm", "storm")}
@@ -31,14 +31,14 @@ def many(make_scores, count=60, seed=0):
 def test_ideal_scores_are_perfect():
     for row in recovered(many(lambda rng, ideal: ideal + 1e-6 * rng.standard_normal(ideal.shape)), NAMES, NAMED):
         assert (row.auroc.mean, row.first.mean, row.top.mean, row.sign.mean) == (1, 1, 1, 1)
-        assert row.slope == pytest.approx(1, abs=1e-3) and row.correlation == pytest.approx(1, abs=1e-3)
+        assert row.slope.mean == pytest.approx(1, abs=1e-3) and row.correlation.mean == pytest.approx(1, abs=1e-3)
         assert row.auroc.samples == 60 and row.auroc.se == 0
 
 
 def test_reversed_scores_are_the_worst():
     for row in recovered(many(lambda rng, ideal: -ideal + 1e-6 * rng.standard_normal(ideal.shape)), NAMES, NAMED):
         assert (row.auroc.mean, row.top.mean, row.sign.mean) == (0, 0, 0)
-        assert row.slope == pytest.approx(-1, abs=1e-3)
+        assert row.slope.mean == pytest.approx(-1, abs=1e-3)
 
 
 def test_noise_is_chance():
@@ -61,15 +61,49 @@ def test_false_discoveries_stay_below_their_nominal_rate():
         return ideal + 0.04 * rng.standard_normal(ideal.shape)
 
     for row in discoveries(many(noisy, 60, 1), many(noisy, 300, 2), NAMES, NAMED, level=0.1):
-        se = np.sqrt(0.1 * 0.9 / 300)
-        assert row.rate <= 0.1 + 4 * se
-        assert row.power > 0.9 and row.planted == 300 and row.found == row.false + round(row.power * 300)
-        assert row.rate == row.false / row.found
-        assert 0 < row.uncalibrated < 0.05
+        assert row.rate.mean <= 0.1 + 4 * row.rate.se and row.rate.samples == 300
+        assert row.rate.se == pytest.approx(np.sqrt(row.rate.mean * (1 - row.rate.mean) / row.found), rel=0.3)
+        assert row.power.mean > 0.9 and row.planted == 300
+        assert row.found == row.false + round(row.power.mean * 300)
+        assert row.rate.mean == row.false / row.found
+        assert 0 < row.uncalibrated.mean < 0.05
     for row in discoveries(
         many(noisy, 60, 1), many(lambda r, i: 0.04 * r.standard_normal(i.shape), 300, 3), NAMES, NAMED
     ):
-        assert row.power < 0.05
+        assert row.power.mean < 0.05
+
+
+def test_a_rate_of_nothing_called_is_missing():
+    flat = many(lambda rng, ideal: np.zeros_like(ideal), 20)
+    for row in discoveries(flat, flat, NAMES, NAMED):
+        assert row.found == 0 and row.rate.mean is None and row.power.mean == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_jackknife_of_a_mean_is_its_standard_error(seed):
+    values = np.random.default_rng(seed).exponential(size=(30, 1))
+    by_hand = estimate(values[:, 0])
+    found = jackknife(lambda sums: float(sums[0] / sums[1]), np.hstack([values, np.ones_like(values)]))
+    assert found.mean == pytest.approx(by_hand.mean) and found.se == pytest.approx(by_hand.se)
+
+
+def test_a_slope_spreads_as_its_jackknife_says():
+    found = [
+        recovered(many(lambda rng, ideal: ideal * (1 + 0.3 * rng.standard_normal()), 40, seed), NAMES, NAMED)[0].slope
+        for seed in range(60)
+    ]
+    spread = np.std([f.mean for f in found], ddof=1)
+    assert np.mean([f.se for f in found]) == pytest.approx(spread, rel=0.35)  # 60 draws tell it to 9%
+
+
+def test_the_sign_is_told_apart_by_whether_the_label_holds():
+    from dataclasses import replace
+
+    wrong = [replace(p, holds=np.array([False, False])) for p in many(lambda rng, ideal: -ideal, 20)]
+    rows = {r.story: r for r in recovered([*many(lambda rng, ideal: ideal, 30), *wrong], NAMES, NAMED)}
+    assert (rows["sarcasm"].sign.mean, rows["sarcasm"].sign.samples) == (1, 30)
+    assert (rows["sarcasm"].sign_without.mean, rows["sarcasm"].sign_without.samples) == (0, 20)
+    assert rows["storm"].sign_without.mean is None
 
 
 @pytest.mark.parametrize("seed", range(20))

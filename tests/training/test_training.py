@@ -11,6 +11,7 @@ from interplay import pipeline
 from interplay.config import MODEL_KINDS, make_config, nested
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
+from interplay.removal import draw_keep
 from interplay.runs import open_run
 from interplay.training import fit as fit_module
 from interplay.training.module import FusionTraining, rate
@@ -124,16 +125,25 @@ def test_the_rate_stays_then_falls_and_never_reaches_0(epochs, decay):
     assert all(a > b > 0 for a, b in itertools.pairwise(rates[max(0, epochs - falling - 1) :]))
 
 
-def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypatch):
-    seen, masked = {}, FusionTraining._masked
+@pytest.mark.parametrize("copies", [0.5, 2.5])
+def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypatch, copies):
+    seen, drawn = {}, []
 
-    def watched(module, tokens):
-        copies = masked(module, tokens)
-        seen.setdefault(module.current_epoch, set()).add(0 if copies is None else len(copies[1]))
-        return copies
+    def watched(module, tokens, target, ask=FusionTraining._removed_loss):
+        drawn.clear()
+        loss = ask(module, tokens, target)
+        assert (loss is None) == (not drawn)
+        seen.setdefault(module.current_epoch, set()).add((len(target), sum(drawn)))
+        return loss
 
-    monkeypatch.setattr(FusionTraining, "_masked", watched)
-    settings = {"training.epochs": 5, "removal.warmup": 0.4, "removal.mask_probability": 0.5}
+    def counted(valid, *law):
+        drawn.append(len(valid[0]))
+        return draw_keep(valid, *law)
+
+    monkeypatch.setattr(FusionTraining, "_removed_loss", watched)
+    monkeypatch.setattr("interplay.training.module.draw_keep", counted)
+    settings = {"training.epochs": 5, "removal.warmup": 0.4, "removal.copies": copies}
     _train(scenes, store, tmp_path / "run", nested(SMALL, settings))
     last = len(scenes.split("train")) % 64
-    assert seen == {0: {0}, 1: {0}, **{epoch: {32, round(last / 2)} for epoch in (2, 3, 4)}}
+    whole, some = {(64, 0), (last, 0)}, {(64, round(64 * copies)), (last, round(last * copies))}
+    assert seen == {0: whole, 1: whole, 2: some, 3: some, 4: some}

@@ -1,6 +1,6 @@
 """From what samples answered to the figures of a validity report: means with standard errors, and discoveries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -39,9 +39,8 @@ def calibrations(
             error = np.abs(model[:, :, k, e] - ideal[:, :, k])
             means = [
                 (float(whole[rows, w, k, e].mean()), float(whole_ideal[rows, w, k].mean()))
-                if rows.any()
-                else (0.0, 0.0)
                 for w in range(len(WHOLE))
+                if rows.any()
             ]
             out.append(
                 Calibration(
@@ -49,7 +48,7 @@ def calibrations(
                     expert=name,
                     error=estimate(error.mean(axis=1)),
                     by_share=[float(error[bins == b].mean()) if (bins == b).any() else None for b in range(SHARES)],
-                    whole=dict(zip(WHOLE, means, strict=True)),
+                    whole=dict(zip(WHOLE, means, strict=False)),
                 )
             )
     return out
@@ -63,19 +62,20 @@ def recovered(pairs: Sequence[Pairs], names: Sequence[str], stories: dict[str, S
             continue
         for o, on in enumerate(ON):
             for e, name in enumerate(names):
-                ranks, signs, sizes = [], [], []
+                ranks, sizes, moments = [], [], []
+                signs: list[float] = []
+                elsewhere: list[float] = []
                 for p in pairs:
                     scores, ideal = p.scores[what.score][:, k, o, e], p.ideal[what.score][:, k, o]
-                    planted = p.planted[:, k]
-                    real = planted & (np.abs(ideal) > NULL)
+                    moments.append(_moments(scores, ideal))
+                    if p.holds[k]:
+                        ranks.append(ranking(scores, p.planted[:, k]))
+                    real = p.planted[:, k] & (np.abs(ideal) > NULL)
                     if real.any() and (what.score == "sii" or p.holds[k]):
                         best = int(np.argmax(np.where(real, scores * np.sign(ideal), -np.inf)))
-                        signs.append(float(scores[best] * ideal[best] > 0))
-                        sizes.append((scores[best], ideal[best]))
-                    if p.holds[k]:
-                        ranks.append(ranking(scores, planted))
+                        (signs if p.holds[k] else elsewhere).append(float(scores[best] * ideal[best] > 0))
+                        sizes.append((scores[best] * ideal[best], ideal[best] ** 2))
                 auroc, rank = np.array(ranks).T if ranks else np.zeros((2, 0))
-                size, true = np.array(sizes).T if sizes else np.zeros((2, 0))
                 out.append(
                     Recovered(
                         story=story,
@@ -86,14 +86,42 @@ def recovered(pairs: Sequence[Pairs], names: Sequence[str], stories: dict[str, S
                         first=estimate((rank <= 1).astype(float)),
                         top=estimate((rank <= TOP).astype(float)),
                         sign=estimate(signs),
-                        slope=float((size * true).sum() / (true**2).sum()) if len(true) else None,
-                        correlation=correlation(
-                            np.concatenate([p.scores[what.score][:, k, o, e] for p in pairs]),
-                            np.concatenate([p.ideal[what.score][:, k, o] for p in pairs]),
-                        ),
+                        sign_without=estimate(elsewhere),
+                        slope=jackknife(_ratio, np.array(sizes).reshape(-1, 2)),
+                        correlation=jackknife(_correlation, np.array(moments).reshape(-1, 6)),
                     )
                 )
     return out
+
+
+def jackknife(statistic: Callable[[Float[np.ndarray, " k"]], float], rows: Float[np.ndarray, "n k"]) -> Estimate:
+    """A statistic of the samples' summed `rows`, with its standard error by leaving out one sample at a time.
+
+    Pairs of one sample depend on each other; samples do not (Efron and Tibshirani, An Introduction to the Bootstrap,
+    ch. 11).
+    """
+    n, total = len(rows), rows.sum(axis=0)
+    value = statistic(total)
+    if not np.isfinite(value):
+        return Estimate(mean=None, samples=n)
+    without = np.array([statistic(total - row) for row in rows])
+    se = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+    return Estimate(mean=value, se=se if n > 1 and np.isfinite(se) else None, samples=n)
+
+
+def _ratio(sums: Float[np.ndarray, " 2"]) -> float:
+    return float(sums[0] / sums[1]) if sums[1] else np.nan
+
+
+def _moments(a: Float[np.ndarray, " P"], b: Float[np.ndarray, " P"]) -> Float[np.ndarray, " 6"]:
+    return np.array([len(a), a.sum(), b.sum(), (a * a).sum(), (b * b).sum(), (a * b).sum()])
+
+
+def _correlation(sums: Float[np.ndarray, " 6"]) -> float:
+    """Pearson's, of what `_moments` sums."""
+    n, a, b, aa, bb, ab = sums
+    variances = (n * aa - a * a) * (n * bb - b * b)
+    return float((n * ab - a * b) / np.sqrt(variances)) if variances > 0 else np.nan
 
 
 def ranking(scores: Float[np.ndarray, " P"], planted: Bool[np.ndarray, " P"]) -> tuple[float, int]:
@@ -101,11 +129,6 @@ def ranking(scores: Float[np.ndarray, " P"], planted: Bool[np.ndarray, " P"]) ->
     mine, others = scores[planted], scores[~planted]
     wins = (mine[:, None] > others).mean() + 0.5 * (mine[:, None] == others).mean()
     return float(wins), 1 + int((others >= mine.max()).sum())
-
-
-def correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float | None:
-    """Pearson's; None where one of them does not vary."""
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else None
 
 
 def discoveries(
@@ -140,11 +163,15 @@ def discoveries(
                     return np.abs(p.ideal[score][:, k, o]) <= NULL
 
                 reference = np.sort(np.concatenate([size(p)[null(p)] for p in nulls]))
-                sizes, null_pairs = np.concatenate([size(p) for p in pairs]), np.concatenate([null(p) for p in pairs])
-                above = len(reference) - np.searchsorted(reference, sizes, side="left")
-                called = step_up((1 + above) / (1 + len(reference)), level)
-                found, false, real = (int(x.sum()) for x in (called, called & null_pairs, ~null_pairs))
-                flags = [p.outside[score][:, k, o, e][null(p)] for p in pairs]
+                sizes, null_pairs = [size(p) for p in pairs], [null(p) for p in pairs]
+                above = len(reference) - np.searchsorted(reference, np.concatenate(sizes), side="left")
+                calls = step_up((1 + above) / (1 + len(reference)), level)
+                called = np.split(calls, np.cumsum([len(x) for x in sizes])[:-1])
+                counts = np.array(
+                    [(c.sum(), (c & z).sum(), (~z).sum()) for c, z in zip(called, null_pairs, strict=True)]
+                )
+                found, false, real = counts.T.astype(float)
+                flags = [(p.outside[score][null(p), k, o, e].sum(), null(p).sum()) for p in pairs]
                 out.append(
                     Discovery(
                         story=story,
@@ -152,12 +179,12 @@ def discoveries(
                         on=on,
                         expert=name,
                         level=level,
-                        found=found,
-                        false=false,
-                        planted=real,
-                        rate=false / found if found else 0.0,
-                        power=(found - false) / real if real else None,
-                        uncalibrated=float(np.concatenate(flags).mean()),
+                        found=int(found.sum()),
+                        false=int(false.sum()),
+                        planted=int(real.sum()),
+                        rate=jackknife(_ratio, np.stack([false, found], axis=1)),
+                        power=jackknife(_ratio, np.stack([found - false, real], axis=1)),
+                        uncalibrated=jackknife(_ratio, np.array(flags, dtype=float)),
                     )
                 )
     return out

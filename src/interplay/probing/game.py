@@ -93,14 +93,13 @@ def model_value(
 
 
 def _answers(model: FusionModel, tokens: Tokens) -> Float[Tensor, "m E1 C"]:
-    """Logits of every expert and the mixture; samples of about as many tokens are asked together, the rest cut off."""
-    sizes = torch.stack([valid.sum(1) for valid in tokens.valid]).sum(0)
-    order = sizes.argsort()
-    pieces = []
-    for rows in order.split(TOGETHER):
-        output = model.fuse(tokens.index(rows).packed())
+    """Logits of every expert and the mixture; samples of about as many tokens are asked together."""
+    pieces, order = [], []
+    for rows, some in tokens.by_size(TOGETHER):
+        output = model.fuse(some)
         pieces.append(torch.cat([output.expert_logits, output.logits.unsqueeze(1)], dim=1))
-    return torch.cat(pieces)[order.argsort()]
+        order.append(rows)
+    return torch.cat(pieces)[torch.cat(order).argsort()]
 
 
 def tokens_of(model: FusionModel, features: tuple[Tensor, ...], valid: tuple[Tensor, ...]) -> Tokens:

@@ -14,7 +14,10 @@ from interplay.results import MIXTURE, Estimate, Validity
 from interplay.whole import write_whole
 
 NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
-HEADER = ("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "slope", "r", "false", "found")
+HEADER = (
+    *("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "sign elsewhere", "slope", "r"),
+    *("false", "found"),
+)
 
 
 def plot_errors(validity: Validity, ax: Axes | None = None, *, expert: str = MIXTURE) -> Axes:
@@ -56,14 +59,9 @@ def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]
         if not experts and r.expert != MIXTURE:
             continue
         d = called[r.story, r.on, r.expert]
-        estimates = [_estimate(r.auroc, 3), *(_estimate(e, 2) for e in (r.first, r.top, r.sign))]
-        plain = [
-            _number(r.slope),
-            _number(r.correlation),
-            f"{d.rate:.0%}",
-            "–" if d.power is None else f"{d.power:.0%}",
-        ]
-        out.append([r.story, NAMES[r.score], r.on, r.expert, *estimates, *plain])
+        plain = (r.first, r.top, r.sign, r.sign_without, r.slope, r.correlation)
+        cells = [_estimate(r.auroc, 3), *(_estimate(e, 2) for e in plain), _share(d.rate), _share(d.power)]
+        out.append([r.story, NAMES[r.score], r.on, r.expert, *cells])
     return out
 
 
@@ -120,5 +118,8 @@ def _estimate(e: Estimate, digits: int) -> str:
     return f"{e.mean:.{digits}f}" + ("" if e.se is None else f" ± {1.96 * e.se:.{digits}f}")
 
 
-def _number(x: float | None) -> str:
-    return "–" if x is None else f"{x:.2f}"
+def _share(e: Estimate) -> str:
+    """A share in percent ± 1.96 standard errors."""
+    if e.mean is None:
+        return "–"
+    return f"{e.mean:.0%}" + ("" if e.se is None else f" ± {1.96 * e.se:.0%}")

@@ -31,7 +31,7 @@ class FusionTraining(L.LightningModule):
         self.score = -math.inf
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """One step: all passes (intact, one modality replaced, features removed) run as one batch.
+        """One step: the batch intact and with each modality replaced, then copies of it with features removed.
 
         Randomness restarts with each step from (seed, step), so a resumed run equals an uninterrupted one.
         """
@@ -39,17 +39,15 @@ class FusionTraining(L.LightningModule):
         tokens = self.model.project(batch.features, batch.valid)
         B, roles = len(batch.target), self._has_roles()
         passes = [tokens, *(self._replaced(tokens, m) for m in self._modalities() if roles)]
-        masked = self._masked(tokens)
-        output = self.model.fuse(concatenate([*passes, *([masked[0]] if masked else [])]))
+        output = self.model.fuse(concatenate(passes))
 
         loss = task_loss = self.task.loss(output.logits[:B], batch.target)
-        if masked:
-            removed_loss = self.task.loss(output.logits[B * len(passes) :], batch.target[masked[1]])
+        if (removed_loss := self._removed_loss(tokens, batch.target)) is not None:
             self.log("train/removed", removed_loss, batch_size=B)
             loss = loss + removed_loss
         if roles:
             seen = output.expert_latents if self.config.roles.on == "latent" else output.expert_logits
-            intact, *replaced = seen[: B * len(passes)].split(B)
+            intact, *replaced = seen.split(B)
             interaction = interaction_loss(intact, replaced)
             self.log("train/interaction", interaction, batch_size=B)
             loss = loss + self.config.roles.weight * interaction
@@ -69,16 +67,23 @@ class FusionTraining(L.LightningModule):
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
 
-    def _masked(self, tokens: Tokens) -> tuple[Tokens, Tensor] | None:
-        """A drawn share of the batch with features removed, and which rows they are."""
-        removal = self.config.removal
-        if not removal.mask_aware or not removal.mask_probability or self._warms_up():
+    def _removed_loss(self, tokens: Tokens, target: Tensor) -> Tensor | None:
+        """The task loss of copies of the batch with features removed; None where there are none.
+
+        Copies with about as many features left are asked together, without those removed: it costs less.
+        """
+        removal, B = self.config.removal, len(target)
+        if not removal.mask_aware or not removal.copies or self._warms_up():
             return None
-        B = tokens.values[0].shape[0]
-        rows = torch.randperm(B, device=tokens.values[0].device)[: max(1, round(removal.mask_probability * B))]
-        chosen = tokens.index(rows)
-        keep = draw_keep(chosen.valid, removal.drop_modality, removal.drop_all)
-        return self.model.remove(chosen, keep, removal.fill), rows
+        rows = torch.cat([torch.randperm(B, device=target.device) for _ in range(math.ceil(removal.copies))])
+        rows = rows[: max(1, round(removal.copies * B))]
+        copies = tokens.index(rows)
+        copies = self.model.remove(
+            copies, draw_keep(copies.valid, removal.drop_modality, removal.drop_all), removal.fill
+        )
+        asked = [(self.model.fuse(some).logits, which) for which, some in copies.by_size(B)]
+        logits, order = (torch.cat(parts) for parts in zip(*asked, strict=True))
+        return self.task.loss(logits, target[rows[order]])
 
     def _warms_up(self) -> bool:
         return self.config.removal.mask_aware and self.current_epoch < warm_epochs(self.config)
