@@ -63,3 +63,13 @@ def test_a_label_absent_from_a_split_is_left_out_and_never_zero():
 def test_target_rows():
     assert MULTI.target(["c", "a"]).tolist() == [1, 0, 1]
     assert MULTI.target([]).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_the_loss_of_probabilities_is_least_at_themselves(kind):
+    task, logits = Task(("a", "b", "c"), kind), torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    own = task.probabilities(logits)
+    best = logits.clone().requires_grad_()
+    task.loss(best, own).backward()
+    assert best.grad.abs().max() < 1e-6
+    assert task.loss(logits + torch.randn(4, 3), own) > task.loss(logits, own)

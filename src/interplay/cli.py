@@ -320,7 +320,7 @@ def validate(
     console.out.print(
         console.plain_table("The planted pairs, by the mixture", HEADER, validity_rows(found, experts=False))
     )
-    return console.print_lines(["", *found.verdicts, "", f"Open the page:  {page}"])
+    return console.print_lines(["", *found.notes, *found.verdicts, "", f"Open the page:  {page}"])
 
 
 def _print_findings(findings: list[str], page: Path) -> None:

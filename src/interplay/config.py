@@ -73,6 +73,9 @@ class RemovalConfig(Section):
     fill: Fill = "attention"
     mask_aware: bool = True
     copies: float = Field(1.0, ge=0, description="copies of each batch that training sees with features removed")
+    toward: Literal["labels", "answers"] = Field(
+        "labels", description="copies learn labels, or the intact sample's answers"
+    )
     drop_modality: float = Field(0.3, ge=0, le=1, description="share of those that lose one modality whole")
     drop_all: float = Field(0.05, ge=0, le=1, description="share of those that lose everything")
     warmup: float = Field(0.3, ge=0, lt=1, description="share of the epochs, the first, on whole samples alone")

@@ -214,21 +214,28 @@ def _notes(
             f"by {config.explain.rank_by}; pairs of others were not looked at, which is not a score of 0."
         )
     notes.append(_level(run))
-    trained = run.config.removal
-    if not trained.mask_aware:
-        notes.append(
-            "The model was never trained with features removed, so what it answers then, and the sign of pair scores, "
-            "can be arbitrary."
-        )
-    elif trained.fill != config.removal.fill:
-        notes.append(
-            f"Features were removed by fill {config.removal.fill!r}; the model was trained with {trained.fill!r}."
-        )
+    notes += off_training(run, config)
     if config.removal.fill == "attention":
         notes.append("Integrated gradients start from the mean token, since fill 'attention' has no value of its own.")
     errors = attributions["integrated_gradients"].completeness_error
     notes.append(f"Integrated gradients of the mixture miss completeness by {errors[MIXTURE]:+.2g} on the logit.")
     return notes
+
+
+def off_training(run: Run, config: Config) -> list[str]:
+    """What the answers with features removed cannot be trusted for, because training never asked for them."""
+    trained = run.config.removal
+    if not trained.mask_aware:
+        return [
+            "The model was never trained with features removed, so what it answers then, and the sign of pair scores, "
+            "can be arbitrary."
+        ]
+    if trained.fill != config.removal.fill:
+        return [
+            f"Features were removed by fill {config.removal.fill!r}, but the model was trained with {trained.fill!r}: "
+            "what it answers then, and the sign of pair scores, can be arbitrary."
+        ]
+    return []
 
 
 def _level(run: Run) -> str:

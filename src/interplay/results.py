@@ -290,6 +290,7 @@ class Validity(Frozen):
         backgrounds: draws S behind each pair score.
         seconds: what asking took, and `evaluations` how many answers that were.
         verdicts: sentences that say what can be trusted.
+        notes: sentences a reader of the numbers must know.
     """
 
     schema_: str = Field(default=VALIDITY_SCHEMA, alias="schema")
@@ -306,6 +307,7 @@ class Validity(Frozen):
     evaluations: int
     seconds: float
     verdicts: list[str] = []
+    notes: list[str] = []
     provenance: Provenance
 
     model_config = ConfigDict(

@@ -32,9 +32,12 @@ class Task:
         return row
 
     def loss(self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"]) -> Float[Tensor, ""]:
-        """Mean cross-entropy (single) or mean binary cross-entropy over samples and labels (multi)."""
+        """Mean cross-entropy (single) or mean binary cross-entropy over samples and labels (multi).
+
+        Targets may be probabilities, too.
+        """
         if self.kind == "single":
-            return F.cross_entropy(logits, target.argmax(dim=1))
+            return F.cross_entropy(logits, target)
         return F.binary_cross_entropy_with_logits(logits, target)
 
     def probabilities(self, logits: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:

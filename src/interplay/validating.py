@@ -22,7 +22,7 @@ from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput, DataError, RunExistsError
 from interplay.evaluation.summaries import calibrations, discoveries, recovered
 from interplay.evaluation.validity import Known, Pairs, Stories, measure
-from interplay.explaining import prepare, provenance_of
+from interplay.explaining import off_training, prepare, provenance_of
 from interplay.probing.game import players_of, value_names
 from interplay.probing.groups import group
 from interplay.results import MIXTURE, Box, Calibration, Discovery, Recovered, Validity
@@ -109,6 +109,7 @@ def validate_run(
         evaluations=_evaluations([*pairs, *reference]),
         seconds=time.perf_counter() - start,
         verdicts=_verdicts(calibrated, found, called),
+        notes=off_training(run, config),
         provenance=provenance_of(run, config),
     )
 

@@ -42,7 +42,10 @@ class FusionTraining(L.LightningModule):
         output = self.model.fuse(concatenate(passes))
 
         loss = task_loss = self.task.loss(output.logits[:B], batch.target)
-        if (removed_loss := self._removed_loss(tokens, batch.target)) is not None:
+        toward = batch.target
+        if self.config.removal.toward == "answers":
+            toward = self.task.probabilities(output.logits[:B]).detach()
+        if (removed_loss := self._removed_loss(tokens, toward)) is not None:
             self.log("train/removed", removed_loss, batch_size=B)
             loss = loss + removed_loss
         if roles:
