@@ -3,7 +3,8 @@
     python benchmarks/image_encoders.py [--scenes 1500] [--planted 40] [--epochs 12] [--seed 0]
 
 Each is put in the default configuration, fl-i2moe is trained on scenes, and all word x patch pairs of test scenes are
-ranked: sarcasm by SII, storm by the redundancy gap, on the mixture's probability, fill "attention", 8 backgrounds.
+ranked: sarcasm by SII, storm by the redundancy gap, on the mixture's logit and probability, fill "attention", 8
+backgrounds.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from interplay import pipeline
 from interplay.config import make_config
 from interplay.data.pictures import open_picture
 from interplay.data.scenes import make_scenes
+from interplay.probing.game import ON
 from interplay.results import MIXTURE
 from interplay.validating import validate_run
 
@@ -59,18 +61,13 @@ def measure(scenes: int, planted: int, epochs: int, seed: int) -> str:
             cells = [f"{min(v for k, v in run.metrics['test'].items() if k.startswith('accuracy/')):.3f}"]
             found = validate_run(run, dataset, encoders=encoders, samples=planted)
             cells.append(f"{np.mean([c.error.mean for c in found.calibrations if c.expert == MIXTURE]):.3f}")
-            for r in found.recovered:
-                if (r.on, r.expert) == ("probability", MIXTURE):
-                    cells += [plus_minus(r.auroc), plus_minus(r.top, 2)]
+            cells += [f"{plus_minus(r.auroc)}, {plus_minus(r.top, 2)}" for r in found.recovered if r.expert == MIXTURE]
             rows.append([name, *cells, f"{speed:.1f}", *ABOUT[settings["model"]]])
     header = [
         "image encoder",
         "worst accuracy",
         "error of v(S)",
-        "sarcasm AUROC",
-        "top 5",
-        "storm AUROC",
-        "top 5",
+        *(f"{story}, {on}: AUROC, top 5" for story in ("sarcasm", "storm") for on in ON),
         "ms per image",
         "size",
         "licence",

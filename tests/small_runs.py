@@ -16,7 +16,7 @@ from interplay.runs import Run
 
 SMALL = {
     "fusion": {"width": 32, "heads": 2},
-    "training": {"epochs": 4, "learning_rate": 3e-3, "device": "cpu"},
+    "training": {"epochs": 4, "batch_size": 64, "learning_rate": 3e-3, "device": "cpu"},
     "explain": {"samples": 8, "candidates": 4, "ig_steps": 8},
 }
 

@@ -72,7 +72,7 @@ class RemovalConfig(Section):
 
     fill: Fill = "attention"
     mask_aware: bool = True
-    copies: float = Field(1.0, ge=0, description="copies of each batch that training sees with features removed")
+    copies: float = Field(2.0, ge=0, description="copies of each batch that training sees with features removed")
     toward: Literal["labels", "answers"] = Field(
         "labels", description="copies learn labels, or the intact sample's answers"
     )
@@ -97,7 +97,7 @@ class TrainingConfig(Section):
 
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(16, ge=1)
     epochs: int = Field(30, ge=1)
     decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
     patience: int = Field(30, ge=1, description="epochs without a better validation score before stopping")

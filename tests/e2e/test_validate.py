@@ -46,6 +46,22 @@ def test_the_same_twice(validity, small_run):
     assert again.model_copy(update={"seconds": validity.seconds}) == validity
 
 
+@pytest.mark.parametrize(
+    "trained, asked, warned",
+    [
+        ({}, {}, None),
+        ({}, {"removal.fill": "mean"}, "by fill 'mean'.*trained with 'attention'"),
+        ({"removal.mask_aware": False}, {}, "never trained with features removed"),
+    ],
+)
+def test_what_training_never_asked_for_is_said(small_run, trained, asked, warned):
+    run = replace(small_run.run, config=make_config(nested(SMALL, trained)))
+    config = pipeline.explain_config(run, asked)
+    found = validate_run(run, small_run.dataset, encoders=small_run.encoders, config=config, samples=2, backgrounds=4)
+    assert found.fill == config.removal.fill and len(found.notes) == (warned is not None)
+    assert warned is None or re.search(warned, render_validity(found).replace("&#39;", "'"))
+
+
 def test_the_page_says_what_the_report_says(validity):
     page = render_validity(validity)
     assert page == render_validity(validity), "the same bytes"
