@@ -30,7 +30,6 @@ from interplay.runs import Run, open_run
 from interplay.whole import write_whole
 
 Report = Callable[[str, int, int], None]
-NULL_SAMPLES = 100  # of each story
 GOOD_AUROC, GOOD_TOP, GOOD_SIGN = 0.97, 0.9, 0.95
 
 
@@ -50,7 +49,8 @@ def validate_run(
     posterior is known for every subset of them.
 
     Args:
-        samples: how many samples of each story whose label holds, carried by both its slots.
+        samples: how many samples of each story whose label holds, carried by both its slots; half as many, and at
+            least 20, calibrate discoveries.
         backgrounds: draws behind each pair score, even.
 
     Raises:
@@ -72,7 +72,8 @@ def validate_run(
 
     test = [_known(run, encoders, s, truth[s.id]) for s in _chosen(dataset.split("test"), truth, known, samples)]
     # Chosen by the same rule: where a label holds, null pairs score otherwise than where it does not.
-    nulls = [_known(run, encoders, s, truth[s.id]) for s in _chosen(dataset.split("val"), truth, known, NULL_SAMPLES)]
+    calibrating = _chosen(dataset.split("val"), truth, known, max(20, samples // 2))
+    nulls = [_known(run, encoders, s, truth[s.id]) for s in calibrating]
     for split, found_there in (("test", test), ("val", nulls)):
         if not found_there:
             raise DataError(
