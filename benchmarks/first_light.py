@@ -2,7 +2,8 @@
 
     python benchmarks/first_light.py [--scenes 3000] [--planted 100] [--samples 8] [--seed 0]
 
-Everything is trained on scenes with the default configuration and measured on the test split.
+Everything is trained on scenes with the default configuration (but for the fill, where another is named) and measured
+on the test split.
 """
 
 import argparse

@@ -44,7 +44,7 @@ PAPER = {
     "training.batch_size": 16,
     "training.epochs": 30,
 }
-# What is changed of the default, one thing at a time, and the paper's settings.
+# What is changed of the default, and the paper's settings.
 CHOICES: dict[str, dict[str, Any]] = {
     "default": {},
     "one removed copy of a batch, not two": {"removal.copies": 1.0},
@@ -73,14 +73,13 @@ def scenes(work: Path) -> Dataset:
 def measured(dataset: Dataset, work: Path, name: str, settings: dict[str, Any], samples: int) -> Validity:
     """Train with these settings and validate, or read what an earlier call left."""
     folder = work / name
-    kept = folder / f"validity-{samples}.json"
-    if kept.exists():
-        return Validity.model_validate_json(kept.read_text(encoding="utf-8"))
+    config, kept = make_config(nested({}, settings)), folder / f"validity-{samples}.json"
     start = time.perf_counter()
-    if (folder / "run" / "metrics.json").exists():
-        run = open_run(folder / "run")
+    if (folder / "run" / "metrics.json").exists() and (run := open_run(folder / "run")).config == config:
+        if kept.exists():
+            return Validity.model_validate_json(kept.read_text(encoding="utf-8"))
     else:
-        run = pipeline.train(dataset, make_config(nested({}, settings)), folder / "run", store=work / "store")
+        run = pipeline.train(dataset, config, folder / "run", store=work / "store", overwrite=True)
     trained = time.perf_counter()
     found = validate_run(run, dataset, encoders=pipeline.open_encoders(run, "cpu"), samples=samples)
     kept.write_text(found.model_dump_json(), encoding="utf-8")
@@ -154,7 +153,7 @@ def choice_table(found: dict[str, Validity]) -> str:
     rows = []
     for name, v in found.items():
         errors = [c.error.mean for c in v.calibrations if c.expert == MIXTURE and c.error.mean is not None]
-        accuracy = [v.metrics[f"accuracy/{story}"] or 0.0 for story in v.stories]
+        accuracy = [a for story in v.stories if (a := v.metrics[f"accuracy/{story}"]) is not None]
         row = [name, f"{min(accuracy):.3f}", f"{np.mean(errors):.3f}"]
         for r in v.recovered:
             if r.expert == MIXTURE and r.on == "probability":

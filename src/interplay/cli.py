@@ -312,14 +312,12 @@ def validate(
         found = validate_run(
             opened, dataset, encoders=encoders, config=settings, samples=samples, backgrounds=backgrounds, report=bars
         )
-        from interplay.report.validity import HEADER, validity_rows, write_validity
+        from interplay.report.validity import SHORT, short_rows, write_validity
 
         page = write_validity(found, folder)
     if json:
         return console.print_json(found.model_dump(mode="json", by_alias=True))
-    console.out.print(
-        console.plain_table("The planted pairs, by the mixture", HEADER, validity_rows(found, experts=False))
-    )
+    console.out.print(console.plain_table("The planted pairs, by the mixture", SHORT, short_rows(found)))
     return console.print_lines(["", *found.notes, *found.verdicts, "", f"Open the page:  {page}"])
 
 

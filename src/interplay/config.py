@@ -72,7 +72,7 @@ class RemovalConfig(Section):
 
     fill: Fill = "attention"
     mask_aware: bool = True
-    copies: float = Field(2.0, ge=0, description="copies of each batch that training sees with features removed")
+    copies: float = Field(2.0, ge=0, le=64, description="copies of each batch that training sees with features removed")
     toward: Literal["labels", "answers"] = Field(
         "labels", description="copies learn labels, or the intact sample's answers"
     )

@@ -225,7 +225,7 @@ def _notes(
 def off_training(run: Run, config: Config) -> list[str]:
     """What the answers with features removed cannot be trusted for, because training never asked for them."""
     trained = run.config.removal
-    if not trained.mask_aware:
+    if not trained.mask_aware or not trained.copies:
         return [
             "The model was never trained with features removed, so what it answers then, and the sign of pair scores, "
             "can be arbitrary."

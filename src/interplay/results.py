@@ -206,7 +206,7 @@ def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
     ]
 
 
-VALIDITY_SCHEMA = "interplay/validity/1"
+VALIDITY_SCHEMA = "interplay/validity/2"
 
 
 class Estimate(Frozen):
@@ -241,7 +241,7 @@ class Recovered(Frozen):
         sign: share of those samples in which the planted pair's score has the ideal's sign.
         sign_without: the same for SII where the label does not hold and the ideal score is not 0. On the logit the
             ideal there depends on how far from 0 an answer that is certain is put.
-        slope: least-squares slope through 0 of the planted pairs' scores on their ideal ones; 1 is the ideal size.
+        slope: least-squares slope through 0 of those samples' planted scores on their ideal ones; 1 is the ideal size.
         correlation: Pearson's, over all pairs of all samples.
     """
 
@@ -264,7 +264,7 @@ class Discovery(Frozen):
     Attributes:
         found: pairs declared real; `false` of them are null by the ideal.
         planted: pairs that are real by the ideal, of which `power` is the share found.
-        rate: false / found.
+        rate: false / found. Its error, and that of `power`, is over samples, given what size is called.
         uncalibrated: the share of null pairs whose own 95% interval excludes 0.
     """
 

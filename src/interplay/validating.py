@@ -20,7 +20,8 @@ from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import Truth, carried_by_both, read_truth
 from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput, DataError, RunExistsError
-from interplay.evaluation.summaries import calibrations, discoveries, recovered
+from interplay.evaluation.discovery import discoveries
+from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import Known, Pairs, Stories, measure
 from interplay.explaining import off_training, prepare, provenance_of
 from interplay.probing.game import players_of, value_names
@@ -239,8 +240,8 @@ def _verdicts(calibrated: Sequence[Calibration], found: Sequence[Recovered], cal
         rate = rates[r.story, r.on]
         called_real = "no pair called real" if rate is None else f"false discoveries {rate:.0%}"
         out.append(
-            f"{r.story}: the {r.score.replace('_', ' ')} of the mixture's {r.on} {verdict} the planted pair (AUROC "
-            f"{r.auroc.mean:.3f}, among the first five in {r.top.mean:.0%}, sign right in {r.sign.mean:.0%}; answers "
-            f"miss the exact posterior by {errors[r.story]:.3f}; {called_real})"
+            f"{r.story}: the {r.score.replace('_', ' ')} of the mixture's {r.on} {verdict} the planted pair. Where the "
+            f"label holds, its AUROC is {r.auroc.mean:.3f}, it is among the first five in {r.top.mean:.0%}, its sign "
+            f"right in {r.sign.mean:.0%}; answers miss the exact posterior by {errors[r.story]:.3f}; {called_real}"
         )
     return out

@@ -7,7 +7,8 @@ import pytest
 from tests.browser.conftest import Watch
 
 from interplay.data.scenes_story import STORIES
-from interplay.evaluation.summaries import calibrations, discoveries, recovered
+from interplay.evaluation.discovery import discoveries
+from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import Answers, Pairs
 from interplay.report.validity import HEADER, write_validity
 from interplay.results import Provenance, Validity

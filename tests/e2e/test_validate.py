@@ -52,6 +52,7 @@ def test_the_same_twice(validity, small_run):
         ({}, {}, None),
         ({}, {"removal.fill": "mean"}, "by fill 'mean'.*trained with 'attention'"),
         ({"removal.mask_aware": False}, {}, "never trained with features removed"),
+        ({"removal.copies": 0.0}, {}, "never trained with features removed"),
     ],
 )
 def test_what_training_never_asked_for_is_said(small_run, trained, asked, warned):

@@ -1,6 +1,7 @@
 """Training on real scenes: deterministic, resumable after Ctrl-C with equal results, every option runs."""
 
 import itertools
+import math
 import shutil
 
 import pytest
@@ -8,11 +9,13 @@ import torch
 from tests.small_runs import SMALL
 
 from interplay import pipeline
-from interplay.config import MODEL_KINDS, make_config, nested
+from interplay.config import FILLS, MODEL_KINDS, make_config, nested
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
+from interplay.models.fusion import FusionModel, Shape
 from interplay.removal import draw_keep
 from interplay.runs import open_run
+from interplay.task import Task
 from interplay.training import fit as fit_module
 from interplay.training.module import FusionTraining, rate
 
@@ -152,3 +155,35 @@ def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypa
     last = len(scenes.split("train")) % 64
     whole, some = {(64, 0), (last, 0)}, {(64, round(64 * copies)), (last, round(last * copies))}
     assert seen == {0: whole, 1: whole, 2: some, 3: some, 4: some}
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("copies", [0.5, 2.0, 2.5])
+def test_copies_asked_by_size_have_the_loss_of_copies_asked_together(fill, copies):
+    """Each with its own target, and the same gradients."""
+    removal = {"fill": fill, "copies": copies, "warmup": 0.0}
+    config = make_config({"removal": removal, "fusion": {"width": 16, "heads": 2}})
+    torch.manual_seed(0)
+    task, B = Task(("a", "b", "c"), "multi"), 7
+    model = FusionModel(config.fusion, Shape({"t": 8, "i": 8}, {"t": 12, "i": 9}, 3))
+    features = (torch.randn(B, 12, 8), torch.randn(B, 9, 8))
+    valid = (torch.rand(B, 12) < 0.7, torch.ones(B, 9, dtype=torch.bool))
+    target = torch.rand(B, 3).round()
+
+    def naive(tokens):
+        rows = torch.cat([torch.randperm(B) for _ in range(math.ceil(copies))])[: round(copies * B)]
+        chosen = tokens.index(rows)
+        keep = draw_keep(chosen.valid, config.removal.drop_modality, config.removal.drop_all)
+        return task.loss(model.fuse(model.remove(chosen, keep, fill)).logits, target[rows])
+
+    def gradients(ask):
+        model.zero_grad()
+        torch.manual_seed(1)
+        loss = ask(model.project(features, valid))
+        loss.backward()
+        return loss.item(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+    module = FusionTraining(model, config, task)
+    by_size, together = gradients(lambda tokens: module._removed_loss(tokens, target)), gradients(naive)
+    assert by_size[0] == pytest.approx(together[0], abs=1e-6)
+    torch.testing.assert_close(by_size[1], together[1], atol=1e-6, rtol=1e-4)

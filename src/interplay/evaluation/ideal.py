@@ -12,6 +12,9 @@ from interplay.interactions import exact_pairs
 from interplay.probing.game import Players
 from interplay.results import Box
 
+NULL = 1e-9
+"""Ideal scores below this are 0."""
+
 CLIP = 0.01
 """The logit of a posterior of 0 or 1 is infinite: posteriors are kept this far from both before their logit."""
 

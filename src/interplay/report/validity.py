@@ -18,6 +18,7 @@ HEADER = (
     *("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "sign elsewhere", "slope", "r"),
     *("false", "found"),
 )
+SHORT = ("story", "value", "AUROC", "first", "top 5", "sign", "false", "found")
 
 
 def plot_errors(validity: Validity, ax: Axes | None = None, *, expert: str = MIXTURE) -> Axes:
@@ -37,7 +38,7 @@ def plot_errors(validity: Validity, ax: Axes | None = None, *, expert: str = MIX
 def plot_whole(validity: Validity, ax: Axes | None = None, *, expert: str = MIXTURE) -> Axes:
     """Mean answer without a whole modality where the label holds (bars), and what is exact (lines)."""
     ax = ax or plt.subplots(layout="constrained")[1]
-    rows = [row for row in validity.calibrations if row.expert == expert]
+    rows = [row for row in validity.calibrations if row.expert == expert and row.whole]
     for k, row in enumerate(rows):
         names = list(row.whole)
         at = k + 0.8 * (np.arange(len(names)) - (len(names) - 1) / 2) / len(names)
@@ -49,6 +50,19 @@ def plot_whole(validity: Validity, ax: Axes | None = None, *, expert: str = MIXT
     ax.set(ylabel="P(label), exact in orange", ylim=(0, 1.05))
     ax.legend(frameon=False, ncols=4, fontsize=8)
     return ax
+
+
+def short_rows(validity: Validity) -> list[list[str]]:
+    """What fits into a terminal under `SHORT`: the mixture's planted pairs, without errors."""
+    called = {(d.story, d.on): d for d in validity.discoveries if d.expert == MIXTURE}
+    return [
+        [
+            *(r.story, r.on, *(_plain(e, 3) for e in (r.auroc,)), *(_plain(e, 2) for e in (r.first, r.top, r.sign))),
+            *(_plain(e, 2) for e in (called[r.story, r.on].rate, called[r.story, r.on].power)),
+        ]
+        for r in validity.recovered
+        if r.expert == MIXTURE
+    ]
 
 
 def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]]:
@@ -67,8 +81,12 @@ def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]
 
 def error_rows(validity: Validity) -> list[list[str]]:
     """Story, expert, mean |v(S) - ideal|; and answer / ideal for each whole modality."""
+    whole = max((list(c.whole) for c in validity.calibrations), key=len, default=[])
     return [
-        [c.story, c.expert, _estimate(c.error, 3), *(f"{a:.2f} / {i:.2f}" for a, i in c.whole.values())]
+        [
+            *(c.story, c.expert, _estimate(c.error, 3)),
+            *("{:.2f} / {:.2f}".format(*c.whole[name]) if name in c.whole else "–" for name in whole),
+        ]
         for c in validity.calibrations
     ]
 
@@ -116,6 +134,10 @@ def _estimate(e: Estimate, digits: int) -> str:
     if e.mean is None:
         return "–"
     return f"{e.mean:.{digits}f}" + ("" if e.se is None else f" ± {1.96 * e.se:.{digits}f}")
+
+
+def _plain(e: Estimate, digits: int) -> str:
+    return "–" if e.mean is None else f"{e.mean:.{digits}f}"
 
 
 def _share(e: Estimate) -> str:

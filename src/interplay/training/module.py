@@ -19,9 +19,9 @@ from interplay.training.data import Batch
 class FusionTraining(L.LightningModule):
     """L = L_task + lambda_int * mean role loss + lambda_reg * L_reg (METHOD 5), on the intact and replaced inputs.
 
-    With mask-aware training (METHOD 6) a share of every batch also answers with features removed, after some epochs
-    on whole samples [ours]: what only two features tell together (an XOR) shows in few samples that lost some, and
-    is learned many times faster before.
+    With mask-aware training (METHOD 6) copies of every batch with features removed add their mean task loss, after
+    some epochs on whole samples [ours]: what only two features tell together (an XOR) shows in few samples that lost
+    some, and is learned many times faster before.
     """
 
     def __init__(self, model: FusionModel, config: Config, task: Task) -> None:
