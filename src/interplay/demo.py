@@ -14,7 +14,7 @@ from interplay.errors import RunExistsError
 from interplay.report.findings import finding
 from interplay.runs import Run, open_run
 
-DEMO = make_config({"training": {"epochs": 20}})  # enough for scenes
+DEMO = make_config({"training": {"epochs": 14}, "removal": {"copies": 1.0}})  # enough for scenes
 
 
 def run_demo(
