@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 EXPLANATION_SCHEMA = "interplay/explanation/1"
 MIXTURE = "mixture"
+SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
+"""How sentences and tables call the pair scores."""
 
 Box = tuple[float, float, float, float]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -26,7 +26,7 @@ from interplay.evaluation.validity import Known, Pairs, Stories, measure
 from interplay.explaining import off_training, prepare, provenance_of
 from interplay.probing.game import players_of, value_names
 from interplay.probing.groups import group
-from interplay.results import MIXTURE, Box, Calibration, Discovery, Recovered, Validity
+from interplay.results import MIXTURE, SCORE_NAMES, Box, Calibration, Discovery, Recovered, Validity
 from interplay.runs import Run, open_run
 from interplay.whole import write_whole
 
@@ -240,8 +240,9 @@ def _verdicts(calibrated: Sequence[Calibration], found: Sequence[Recovered], cal
         rate = rates[r.story, r.on]
         called_real = "no pair called real" if rate is None else f"false discoveries {rate:.0%}"
         out.append(
-            f"{r.story}: the {r.score.replace('_', ' ')} of the mixture's {r.on} {verdict} the planted pair. Where the "
-            f"label holds, its AUROC is {r.auroc.mean:.3f}, it is among the first five in {r.top.mean:.0%}, its sign "
-            f"right in {r.sign.mean:.0%}; answers miss the exact posterior by {errors[r.story]:.3f}; {called_real}"
+            f"{r.story}: the {SCORE_NAMES[r.score]} of the mixture's {r.on} {verdict} the planted pair. In the "
+            f"{r.auroc.samples} samples whose label holds, its AUROC is {r.auroc.mean:.3f}, it is among the first five "
+            f"in {r.top.mean:.0%}, its sign right in {r.sign.mean:.0%}; answers miss the exact posterior by "
+            f"{errors[r.story]:.3f}; {called_real}"
         )
     return out

@@ -10,10 +10,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from interplay.results import MIXTURE, Estimate, Validity
+from interplay.results import MIXTURE, SCORE_NAMES, Estimate, Validity
 from interplay.whole import write_whole
 
-NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 HEADER = (
     *("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "sign elsewhere", "slope", "r"),
     *("false", "found"),
@@ -75,7 +74,7 @@ def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]
         d = called[r.story, r.on, r.expert]
         plain = (r.first, r.top, r.sign, r.sign_without, r.slope, r.correlation)
         cells = [_estimate(r.auroc, 3), *(_estimate(e, 2) for e in plain), _share(d.rate), _share(d.power)]
-        out.append([r.story, NAMES[r.score], r.on, r.expert, *cells])
+        out.append([r.story, SCORE_NAMES[r.score], r.on, r.expert, *cells])
     return out
 
 
