@@ -147,7 +147,7 @@ def encode(
         if data is None:
             lines = (f"{n} ({k})" for n, k in PACKAGED.items())
             return console.print_json(PACKAGED) if json else console.print_lines(lines)
-        stored = pipeline.encode(open_dataset(data), settings, store=store, report=bars)
+        stored = pipeline.encode(open_dataset(data, settings.data), settings, store=store, report=bars)
     result = {m: {"folder": f.folder, "width": f.width, "cut": sum(map(bool, f.truncated))} for m, f in stored.items()}
     if json:
         return console.print_json(result)
@@ -188,7 +188,9 @@ def train(
         from interplay import pipeline
         from interplay.data.registry import open_dataset
 
-        run = pipeline.train(open_dataset(data), settings, out, store=store, overwrite=overwrite, report=bars)
+        dataset = open_dataset(data, settings.data)
+        _say_notes(dataset.notes)
+        run = pipeline.train(dataset, settings, out, store=store, overwrite=overwrite, report=bars)
         for modality, cut in pipeline.samples_cut(run, store).items():
             console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
     if json:
@@ -214,6 +216,7 @@ def evaluate(
         opened = open_run(run)
         settings = pipeline.explain_config(opened, options.given({"training.device": device}))
         dataset = pipeline.data_of(opened, data)
+        _say_notes(dataset.notes)
         metrics = pipeline.evaluate(
             opened, dataset, split=split, store=store, device=settings.training.device, report=bars
         )
@@ -319,6 +322,12 @@ def validate(
         return console.print_json(found.model_dump(mode="json", by_alias=True))
     console.out.print(console.plain_table("The planted pairs, by the mixture", SHORT, short_rows(found)))
     return console.print_lines(["", *found.notes, *found.verdicts, "", f"Open the page:  {page}"])
+
+
+def _say_notes(notes: tuple[str, ...]) -> None:
+    """What the reader left out of a dataset, or mended."""
+    for note in notes:
+        console.say(f"Note: {note}")
 
 
 def _print_findings(findings: list[str], page: Path) -> None:

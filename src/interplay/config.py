@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -128,11 +129,13 @@ DEFAULT_ENCODERS = {
 class Config(Section):
     """Everything that decides a run, besides the data and the code.
 
-    `encoders` maps a modality's name, or a kind ("text", "image") for all others of that kind, to its encoder.
+    `encoders` maps a modality's name, or a kind ("text", "image") for all others of that kind, to its encoder. `data`
+    holds the options of the dataset's reader, which checks them.
     """
 
     preset: Literal["default", "paper"] = "default"
     seed: int = Field(0, ge=0)
+    data: dict[str, str | bool | int | float] = {}
     encoders: dict[str, EncoderConfig] = DEFAULT_ENCODERS
     fusion: FusionConfig = FusionConfig()
     roles: RoleConfig = RoleConfig()
@@ -188,7 +191,7 @@ def make_config(settings: dict[str, Any], source: str | Path = "configuration") 
     try:
         return Config.model_validate(merge(base, settings))
     except ValidationError as error:
-        raise ConfigError(_explain(error), file=source, fix="mend the keys named, or remove them") from None
+        raise ConfigError(told(error, _known_keys), file=source, fix="mend the keys named, or remove them") from None
 
 
 def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, Any]:
@@ -221,15 +224,20 @@ def config_toml(config: Config) -> str:
     return tomli_w.dumps(config.model_dump(exclude_none=True))
 
 
-def _explain(error: ValidationError) -> str:
-    """One clause per key at fault; an unknown key comes with the nearest known one."""
+def told(error: ValidationError, known: Callable[[list[str]], list[str]], inside: str | None = None) -> str:
+    """One clause per key at fault; an unknown key comes with the nearest known one.
+
+    Args:
+        known: section -> its keys.
+        inside: the section that all of it is about; the whole configuration if None.
+    """
     clauses = []
     for fault in error.errors():
-        where = [str(part) for part in fault["loc"]]
+        where = [*([inside] if inside else []), *(str(part) for part in fault["loc"])]
         if fault["type"] != "extra_forbidden":
             clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']} (got {fault['input']!r})")
             continue
-        near = difflib.get_close_matches(where[-1], _known_keys(where[:-1]), n=1)
+        near = difflib.get_close_matches(where[-1], known(where[:-1]), n=1)
         hint = f"did you mean {'.'.join([*where[:-1], near[0]])}?" if near else "no key is like it"
         clauses.append(f"unknown key {'.'.join(where)} ({hint})")
     return "; ".join(clauses)

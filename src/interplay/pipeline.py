@@ -10,7 +10,7 @@ import torch
 
 from interplay.config import Config, make_config, nested
 from interplay.data.pictures import open_picture
-from interplay.data.registry import open_dataset
+from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
 from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder, load_encoder
@@ -204,14 +204,18 @@ def choose_samples(
 
 
 def data_of(run: Run, data: Path | None = None) -> Dataset:
-    """The dataset at a path; without one, that which the run was trained on. Raises DataError if it is not there."""
+    """The dataset at a path; without one, that which the run was trained on. Raises DataError if it is not there.
+
+    It is read with the run's own options; a table, which has none, as it stands.
+    """
     if data is None and not Path(run.origin.source).exists():
         raise DataError(
             "the dataset this run was trained on is not there any more",
             file=run.origin.source,
             fix="give its new place with --data",
         )
-    return open_dataset(data or run.origin.source)
+    path = data or Path(run.origin.source)
+    return open_dataset(path, {} if layout_of(path) == "table" else run.config.data)
 
 
 def _split(dataset: Dataset, split: str) -> list[Sample]:

@@ -138,7 +138,7 @@ def plant_and_train(
         DataError: see `interplay.data.plant.plant`; or the dataset has not the run's modalities.
         RunExistsError: what is in `folder` was made of other data, or with other settings.
     """
-    config = config or run.config
+    config = (config or run.config).model_copy(update={"data": {}})  # the copy is a table, which has no options
     if dict(dataset.modalities) != run.card.modalities:
         raise DataError(
             f"the modalities are {dict(dataset.modalities)}", file=dataset.source, expected=f"{run.card.modalities}"

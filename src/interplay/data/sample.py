@@ -7,6 +7,7 @@ from typing import Literal
 
 ModalityKind = Literal["text", "image"]
 LabelKind = Literal["single", "multi"]
+Options = Mapping[str, str | bool | int | float]
 SPLITS = ("train", "val", "test")
 
 
@@ -51,6 +52,9 @@ class Dataset:
         modalities: modality -> kind, in the fixed order every model uses.
         labels: all label names, in the fixed order of the logits.
         label_kind: "single" (exactly one holds) or "multi" (any number holds).
+        options: how it was read: every option of its layout.
+        notes: sentences about what was left out or mended while it was read.
+        published: model -> metric, named as in `Task.metrics` -> value in 0..1, where this is the whole benchmark.
     """
 
     name: str
@@ -59,6 +63,9 @@ class Dataset:
     labels: tuple[str, ...]
     label_kind: LabelKind
     samples: Sequence[Sample]
+    options: Options = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def split(self, name: str) -> list[Sample]:
         """The samples of one split, in file order."""

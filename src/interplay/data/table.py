@@ -17,9 +17,10 @@ are ignored.
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from interplay.data.options import ReaderOptions, settle
 from interplay.data.pictures import open_picture
 from interplay.data.problems import Problem, Severity
-from interplay.data.sample import SPLITS, Dataset, LabelKind, ModalityKind, Sample
+from interplay.data.sample import SPLITS, Dataset, LabelKind, ModalityKind, Options, Sample
 from interplay.data.table_declaration import Declaration, read_declaration, settle_labels, settle_modalities
 from interplay.data.table_fields import Fields
 from interplay.data.table_rows import Report, Row, read_rows
@@ -28,14 +29,20 @@ from interplay.errors import DataError
 TABLES = ("samples.jsonl", "samples.csv")
 
 
-def read_table(path: str | Path) -> Dataset:
+def read_table(path: str | Path, options: Options | None = None) -> Dataset:
     """The samples of a table, in file order. Rows are checked, and that pictures exist; none is opened.
 
     Whether the splits can be trained on is another question: see `split_problems`.
 
+    Args:
+        path: the table's folder or file.
+        options: none: a table has no options.
+
     Raises:
         DataError: at the first problem of severity "error".
+        ConfigError: there are options.
     """
+    settle(ReaderOptions, options, "table")
 
     def stop(problem: Problem) -> None:
         if problem.severity == "error":

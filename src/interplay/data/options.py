@@ -1,0 +1,31 @@
+"""The options of a dataset's reader: a small model each, checked as the configuration is."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from interplay.config import told
+from interplay.data.sample import Options
+from interplay.errors import ConfigError
+
+
+class ReaderOptions(BaseModel):
+    """Base of every layout's options, and all there is of a layout that has none: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Chosen = TypeVar("Chosen", bound=ReaderOptions)
+
+
+def settle(model: type[Chosen], options: Options | None, layout: str) -> Chosen:
+    """The options of a layout, defaults filled in. Raises ConfigError that names every key at fault."""
+    try:
+        return model.model_validate(dict(options or {}))
+    except ValidationError as error:
+        known = list(model.model_fields)
+        raise ConfigError(
+            told(error, lambda _: known, inside="data"),
+            expected=f"options of the layout {layout!r}: {', '.join(f'data.{key}' for key in known) or 'it has none'}",
+            fix="mend the keys named, or remove them",
+        ) from None
