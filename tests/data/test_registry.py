@@ -1,10 +1,14 @@
 """The layout is found by what is there."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.data.layouts import films, tweets
 
-from interplay.data.registry import LAYOUTS, MARKS, open_dataset
+import interplay
+from interplay.data.registry import LAYOUTS, MARKS, layout_of, open_dataset
 from interplay.data.scenes import make_scenes
 from interplay.errors import DataError
 
@@ -28,3 +32,22 @@ def test_nothing_known(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(DataError, match="no table"):
         open_dataset(tmp_path / "a.txt")
+
+
+def test_datasets_are_named_in_their_own_room_alone() -> None:
+    package = Path(interplay.__file__).parent
+    files = [f for f in package.rglob("*") if f.suffix in (".py", ".js", ".j2") and package / "data" not in f.parents]
+    named = re.compile(r"mm-?imdb|enrico|mmhs", re.IGNORECASE)
+    assert len(files) > 50 and [f.name for f in files if named.search(f.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("layout, write", [("mmimdb", films), ("mmhs150k", tweets)])
+def test_every_layout_is_found_by_its_mark(tmp_path: Path, layout: str, write: Callable[[Path], Path]) -> None:
+    folder = write(tmp_path / "d")
+    assert layout_of(folder) == layout and open_dataset(folder).samples == LAYOUTS[layout](folder, None).samples
+
+
+def test_a_table_in_the_same_folder_comes_first(tmp_path: Path) -> None:
+    made = make_scenes(tmp_path / "s", samples=3)
+    (tmp_path / "s" / "split.json").write_text("{}")
+    assert open_dataset(tmp_path / "s").samples == made.samples

@@ -3,13 +3,26 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from interplay.data.enrico import read_enrico
+from interplay.data.mmhs150k import read_mmhs150k
+from interplay.data.mmimdb import read_mmimdb
 from interplay.data.sample import Dataset, Options
 from interplay.data.table import TABLES, read_table
 from interplay.errors import DataError
 
 Reader = Callable[[Path, Options | None], Dataset]
-LAYOUTS: dict[str, Reader] = {"table": read_table}
-MARKS: dict[str, tuple[str, ...]] = {"table": TABLES}
+LAYOUTS: dict[str, Reader] = {
+    "table": read_table,
+    "mmimdb": read_mmimdb,
+    "enrico": read_enrico,
+    "mmhs150k": read_mmhs150k,
+}
+MARKS: dict[str, tuple[str, ...]] = {
+    "table": TABLES,
+    "mmimdb": ("split.json",),
+    "enrico": ("design_topics.csv",),
+    "mmhs150k": ("MMHS150K_GT.json",),
+}
 """Layout -> files of which one in a folder tells that layout."""
 
 

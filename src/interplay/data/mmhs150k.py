@@ -1,0 +1,182 @@
+"""The layout of MMHS150K: tweets with a picture, hate or not (single label).
+
+`MMHS150K_GT.json` maps a tweet's id to its `tweet_text` and `labels`, the votes of three people (numbers of VOTES);
+`img_resized/<id>.jpg` is the picture; `img_txt/<id>.json` holds `img_text` where the picture has text in it;
+`splits/{train,val,test}_ids.txt` list the ids. A tweet is hate if most votes say so [paper].
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from interplay.data.benchmark import (
+    HALVES,
+    Official,
+    Read,
+    benchmark,
+    collect,
+    files_in,
+    mended,
+    read_object,
+    remarks,
+    stop,
+)
+from interplay.data.options import ReaderOptions, settle
+from interplay.data.sample import SPLITS, Dataset, ModalityKind, Options, Sample
+from interplay.data.table_rows import read_text
+from interplay.errors import DataError
+
+TRUTH = "MMHS150K_GT.json"
+VOTES = ("NotHate", "Racist", "Sexist", "Homophobe", "Religion", "OtherHate")
+BINARY = ("not_hate", "hate")
+NO_TEXT = "-"
+"""Stands for the text of a picture without text where that is a modality of its own: a sequence cannot be empty."""
+
+SIZES = {"train": 134_823, "val": 5_000, "test": 10_000}
+# Its F is the best over thresholds, its accuracy the best mean over both classes: neither is a metric of ours.
+PUBLISHED = {
+    "FCM": {"auroc": 0.734},
+    "text only (Gomez et al.)": {"auroc": 0.732},
+    "image only (Gomez et al.)": {"auroc": 0.589},
+}
+
+
+class MmhsOptions(ReaderOptions):
+    """`image_text`: what is done with the text in a picture: nothing, put under the tweet's, or a modality `ocr`.
+    `labels`: hate or not, or the six that people voted on."""
+
+    image_text: Literal["none", "append", "modality"] = "none"
+    labels: Literal["binary", "six"] = "binary"
+
+
+@dataclass
+class _Found:
+    """Ids of samples that a note is about."""
+
+    halves: list[str] = field(default_factory=list)
+    other_votes: list[str] = field(default_factory=list)
+    ties: list[str] = field(default_factory=list)
+    no_image_text: list[str] = field(default_factory=list)
+    broken_image_text: list[str] = field(default_factory=list)
+
+
+def read_mmhs150k(path: str | Path, options: Options | None = None) -> Dataset:
+    """The tweets of a folder, split by split as the lists name them.
+
+    A tweet without picture, text, votes or entry is left out. One with other than three votes is kept: hate if more
+    than half of its votes are. Of six labels, a tweet that is hate gets the kind of hate with the most votes, the
+    one voted first where several have; so it is NotHate exactly where the binary label is not_hate. All is told in
+    the notes.
+
+    Raises:
+        DataError: a list or the truth cannot be read, a vote is none of VOTES, or no tweet is left.
+        ConfigError: an unknown option.
+    """
+    folder, chosen = Path(path), settle(MmhsOptions, options, "mmhs150k")
+    truth = read_object(folder / TRUTH, 'an object {tweet id: {"tweet_text": ..., "labels": [...]}}')
+    splits = {split: _ids(folder / "splits" / f"{split}_ids.txt") for split in SPLITS}
+    pictures, texts = files_in(folder / "img_resized"), files_in(folder / "img_txt")
+    found = _Found()
+
+    def tweet(tweet_id: str, split: str) -> Sample | str:
+        about = truth.get(tweet_id)
+        if about is None:
+            return f"not in {TRUTH}"
+        if f"{tweet_id}.jpg" not in pictures:
+            return "without a picture"
+        votes = _votes(folder / TRUTH, tweet_id, about)
+        if not votes:
+            return "without a vote"
+        text = about.get("tweet_text")
+        text = text if isinstance(text, str) else ""
+        seen, broken = ("", False)
+        if chosen.image_text != "none" and f"{tweet_id}.json" in texts:
+            seen, broken = _image_text(folder / "img_txt" / f"{tweet_id}.json")
+        if chosen.image_text == "append" and seen:
+            text = f"{text}\n{seen}" if text.strip() else seen
+        if not text.strip():
+            return "without a text"
+        _remark(found, tweet_id, [text, seen], votes, seen, broken)
+        inputs: dict[str, str | Path] = {"text": mended(text), "image": folder / "img_resized" / f"{tweet_id}.jpg"}
+        if chosen.image_text == "modality":
+            inputs["ocr"] = mended(seen) or NO_TEXT
+        label = BINARY[is_hate(votes)] if chosen.labels == "binary" else VOTES[kind_of_hate(votes)]
+        return Sample(tweet_id, split, inputs, (label,))
+
+    read = collect(splits, tweet, folder)
+    read = Read(read.samples, (*read.notes, *_notes(found, chosen)))
+    kinds: dict[str, ModalityKind] = {"text": "text", "image": "image"}
+    if chosen.image_text == "modality":
+        kinds["ocr"] = "text"
+    official = Official("MMHS150K", SIZES, PUBLISHED if chosen.labels == "binary" else {})
+    labels = BINARY if chosen.labels == "binary" else VOTES
+    return benchmark(official, folder, kinds, labels, "single", read, chosen.model_dump())
+
+
+def is_hate(votes: Sequence[int]) -> bool:
+    """Whether more than half of the votes say hate: of three, at least two [paper]."""
+    return 2 * sum(vote != 0 for vote in votes) > len(votes)
+
+
+def kind_of_hate(votes: Sequence[int]) -> int:
+    """The number of the label among VOTES [ours]; see `read_mmhs150k`."""
+    if not is_hate(votes):
+        return 0
+    return Counter(vote for vote in votes if vote).most_common(1)[0][0]  # of equals, the one that came first
+
+
+def _ids(file: Path) -> list[str]:
+    ids = [line.strip() for line in (read_text(file, stop) or "").split("\n")]
+    return [tweet_id for tweet_id in ids if tweet_id]
+
+
+def _votes(file: Path, tweet_id: str, about: Any) -> list[int]:
+    votes = about.get("labels") if isinstance(about, dict) else None
+    known = range(len(VOTES))
+    if not isinstance(votes, list) or any(type(vote) is not int or vote not in known for vote in votes):
+        came = f"the labels of tweet {tweet_id!r} are {votes!r}"
+        expected = f"a list of votes, each one of {', '.join(f'{n} ({name})' for n, name in enumerate(VOTES))}"
+        raise DataError(came, expected=expected, fix="mend or remove the entry", file=file)
+    return votes
+
+
+def _image_text(file: Path) -> tuple[str, bool]:
+    """(the text in the picture, whether its file is broken)."""
+    try:
+        text = json.loads(file.read_text(encoding="utf-8-sig"))["img_text"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return "", True
+    return (text.strip(), False) if isinstance(text, str) else ("", True)
+
+
+def _remark(found: _Found, tweet_id: str, texts: list[str], votes: list[int], seen: str, broken: bool) -> None:
+    """Remember what is odd about a tweet that is used."""
+    hate = Counter(vote for vote in votes if vote).most_common(2)
+    for ids, holds in (
+        (found.halves, any(mended(text) != text for text in texts)),
+        (found.other_votes, len(votes) != 3),
+        (found.ties, is_hate(votes) and len(hate) == 2 and hate[0][1] == hate[1][1]),
+        (found.no_image_text, not seen and not broken),
+        (found.broken_image_text, broken),
+    ):
+        if holds:
+            ids.append(tweet_id)
+
+
+def _notes(found: _Found, chosen: MmhsOptions) -> tuple[str, ...]:
+    notes = {
+        HALVES: found.halves,
+        "with other than three votes: hate if more than half of the votes are": found.other_votes,
+    }
+    if chosen.labels == "six":
+        notes["without a kind of hate that most voted for: of those with the most votes, the one voted first"] = (
+            found.ties
+        )
+    if chosen.image_text != "none":
+        instead = f": {NO_TEXT!r} stands for it" if chosen.image_text == "modality" else ""
+        notes[f"without text in the picture{instead}"] = found.no_image_text
+        notes[f"with a text of the picture that cannot be read{instead}"] = found.broken_image_text
+    return remarks(notes)
