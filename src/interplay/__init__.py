@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interplay.config import Config, make_config, read_config
+    from interplay.data.check import check_dataset
     from interplay.data.registry import open_dataset
     from interplay.data.scenes import make_scenes
-    from interplay.data.table import check_table
     from interplay.pipeline import (
         encode,
         evaluate,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "interplay.config": ("Config", "make_config", "read_config"),
+    "interplay.data.check": ("check_dataset",),
     "interplay.data.registry": ("open_dataset",),
     "interplay.data.scenes": ("make_scenes",),
-    "interplay.data.table": ("check_table",),
     "interplay.pipeline": (
         *("encode", "evaluate", "explain", "find_sample", "new_sample", "train", "write_explanations"),
     ),
@@ -46,7 +46,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "make_scenes",
     "open_dataset",
-    "check_table",
+    "check_dataset",
     "Config",
     "make_config",
     "read_config",

@@ -104,12 +104,13 @@ def make_scenes(
 
 
 @data_app.command("check", **_epilog("interplay data check my-data"))
-def data_check(path: DataPath, json: Json = False) -> None:
+def data_check(path: DataPath, set_: Set = None, json: Json = False) -> None:
     """Say what is wrong with each bad row of a dataset. Exit code 2 if it cannot be used as it is."""
+    settings = options.config(None, None, set_)
     with console.working() as bars:
-        from interplay.data.table import check_table
+        from interplay.data.check import check_dataset
 
-        problems = check_table(path, progress=partial(bars, "Check rows"))
+        problems = check_dataset(path, settings.data, progress=partial(bars, "Check rows"))
     errors = [p for p in problems if p.severity == "error"]
     empty = any(p.column == "split" and p.row is None for p in problems)
     if json:

@@ -30,14 +30,16 @@ FILMS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def films(folder: Path, about: Mapping[str, tuple[str, dict[str, Any]]] = FILMS) -> Path:
+def films(
+    folder: Path, about: Mapping[str, tuple[str, dict[str, Any]]] = FILMS, size: tuple[int, int] = (12, 18)
+) -> Path:
     """MM-IMDb."""
     split: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     (folder / "dataset").mkdir(parents=True)
     for film, (name, content) in about.items():
         split[name].append(film)
         (folder / "dataset" / f"{film}.json").write_text(json.dumps(content))
-        picture(folder / "dataset" / f"{film}.jpeg")
+        picture(folder / "dataset" / f"{film}.jpeg", size=size)
     (folder / "split.json").write_text(json.dumps(split))
     return folder
 

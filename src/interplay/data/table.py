@@ -64,7 +64,7 @@ def check_table(path: str | Path, progress: Callable[[int, int], None] | None = 
     dataset = _scan(Path(path), problems.append, pictures_too=False)
     if dataset is None:
         return problems
-    problems += _picture_problems(dataset, progress)
+    problems += file_problems(dataset, progress)
     problems += split_problems(dataset)
     return problems
 
@@ -208,8 +208,8 @@ def _check_labels(
             report(Problem(file, sample.row, "labels", came, fix, expected="one label"))
 
 
-def _picture_problems(dataset: Dataset, progress: Callable[[int, int], None] | None) -> list[Problem]:
-    """Every picture decoded once, however many rows name it."""
+def file_problems(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
+    """What is wrong with the pictures: every one is decoded once, however many rows name it."""
     faults: dict[Path, DataError | None] = {}
     problems = []
     for done, sample in enumerate(dataset.samples, start=1):
@@ -219,7 +219,9 @@ def _picture_problems(dataset: Dataset, progress: Callable[[int, int], None] | N
             if picture not in faults:
                 faults[picture] = _fault(picture)
             if (fault := faults[picture]) is not None:
-                problems.append(Problem(picture, sample.row, column, fault.problem, fault.fix, expected=fault.expected))
+                problems.append(
+                    Problem(picture, sample.row or None, column, fault.problem, fault.fix, expected=fault.expected)
+                )
         if progress is not None:
             progress(done, len(dataset.samples))
     return problems

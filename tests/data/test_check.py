@@ -1,0 +1,63 @@
+"""One check for every layout: notes are warnings, pictures are decoded, nothing raises."""
+
+from pathlib import Path
+
+import pytest
+from tests.data.layouts import films, screens, tweets
+
+from interplay.data.check import check_dataset
+from interplay.data.enrico import TOPICS
+from interplay.data.scenes import make_scenes
+from interplay.data.table import check_table
+from interplay.errors import ConfigError
+
+
+def errors(path: Path) -> list[tuple[str, str]]:
+    return [(p.file.name, p.problem) for p in check_dataset(path) if p.severity == "error"]
+
+
+def test_a_table_is_checked_row_by_row(tmp_path: Path) -> None:
+    make_scenes(tmp_path / "s", samples=10)
+    (tmp_path / "s" / "samples.jsonl").write_text('{"id": "1"}\n{"id": "1"}\n')
+    assert check_dataset(tmp_path / "s") == check_table(tmp_path / "s") != []
+    assert check_dataset(tmp_path / "s" / "samples.jsonl") == check_table(tmp_path / "s" / "samples.jsonl") != []
+    with pytest.raises(ConfigError, match="it has none"):
+        check_dataset(tmp_path / "s", {"plot": "first"})
+
+
+def test_notes_are_warnings(tmp_path: Path) -> None:
+    films(tmp_path / "f")
+    (tmp_path / "f" / "dataset" / "0000003.json").unlink()
+    done: list[tuple[int, int]] = []
+    problems = check_dataset(tmp_path / "f", {"plot": "first"}, progress=lambda *at: done.append(at))
+    assert done[-1] == (5, 5) and {p.severity for p in problems} == {"warning"}
+    assert problems[0].problem.startswith("1 of 3 train samples is left out: without a JSON file")
+    assert any("all 1 rows of the split 'val' have the same labels" in p.problem for p in problems)
+
+
+@pytest.mark.parametrize("layout", ["films", "screens", "tweets"])
+def test_pictures_are_decoded(tmp_path: Path, layout: str) -> None:
+    if layout == "films":
+        broken = films(tmp_path) / "dataset" / "0000004.jpeg"
+    elif layout == "screens":
+        broken = screens(tmp_path, [(str(n), TOPICS[n % 2]) for n in range(20)]) / "wireframes" / "7.png"
+    else:
+        broken = tweets(tmp_path) / "img_resized" / "1063020048816660482.jpg"
+    assert errors(tmp_path) == []
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    ((name, problem),) = errors(tmp_path)
+    assert name == broken.name and "corrupt or cut short" in problem
+
+
+def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    assert errors(tmp_path / "none") == [("none", "there is nothing here")]
+    (tmp_path / "empty").mkdir()
+    assert errors(tmp_path / "empty") == [("empty", "no known dataset layout is here")]
+    folder = films(tmp_path / "f")
+    (folder / "split.json").write_text("{")
+    ((name, problem),) = errors(folder)
+    assert name == "split.json" and "not JSON" in problem
+    table = screens(tmp_path / "e", [("1", "list"), ("2", "lists")]) / "design_topics.csv"
+    (found,) = check_dataset(table.parent)
+    assert (found.file, found.row) == (table, 3)
