@@ -26,12 +26,15 @@ class Section(BaseModel):
 class EncoderConfig(Section):
     """A frozen encoder of one modality (METHOD 1).
 
-    `model` is a packaged name (`interplay encode --list`), a Hugging Face folder or a hub id.
+    `model` is a packaged name (`interplay encode --list`), a Hugging Face folder or a hub id; "precomputed" for
+    features that are there already, of which only `max_tokens` matters.
     """
 
     model: str
     layer: int | None = Field(None, ge=1, description="take the tokens after this layer; the last if absent [paper]")
-    max_tokens: int = Field(320, ge=1, description="text: longest sequence, special tokens not counted [paper: 320]")
+    max_tokens: int = Field(
+        320, ge=1, description="text, features: longest sequence, special tokens not counted [paper: 320]"
+    )
     size: int | None = Field(None, ge=14, description="image: side in pixels given to the encoder; its own if absent")
     fit: Literal["letterbox", "stretch", "crop"] = Field("letterbox", description="image: how it meets the square")
     pool: int = Field(1, ge=1, description="image: average blocks of pool x pool patches")
@@ -123,14 +126,15 @@ class ExplainConfig(Section):
 DEFAULT_ENCODERS = {
     "text": EncoderConfig(model="minilm", layer=2, isolate=True),
     "image": EncoderConfig(model="vit-s14", layer=6, size=224, pool=4, isolate=True),
+    "features": EncoderConfig(model="precomputed", max_tokens=4096),
 }
 
 
 class Config(Section):
     """Everything that decides a run, besides the data and the code.
 
-    `encoders` maps a modality's name, or a kind ("text", "image") for all others of that kind, to its encoder. `data`
-    holds the options of the dataset's reader, which checks them.
+    `encoders` maps a modality's name, or a kind ("text", "image", "features") for all others of that kind, to its
+    encoder. `data` holds the options of the dataset's reader, which checks them.
     """
 
     preset: Literal["default", "paper"] = "default"

@@ -167,8 +167,10 @@ def _inputs(run: Run, prepared: Prepared) -> dict[str, Input]:
         content, cut = prepared.sample.inputs[modality], prepared.encoded[modality].truncated
         if kind == "text":
             inputs[modality] = Input(kind="text", text=str(content), truncated=cut)
-        else:
+        elif kind == "image":
             inputs[modality] = Input(kind="image", path=getattr(content, "name", str(content)))
+        else:
+            inputs[modality] = Input(kind="features", path=getattr(content, "name", str(content)), truncated=cut)
     return inputs
 
 
@@ -213,7 +215,7 @@ def _notes(
             f"Pairs were formed among {len(playing)} of {len(players)} features, those most important to the experts "
             f"by {config.explain.rank_by}; pairs of others were not looked at, which is not a score of 0."
         )
-    notes.append(_level(run))
+    notes += _level(run)
     notes += off_training(run, config)
     if config.removal.fill == "attention":
         notes.append("Integrated gradients start from the mean token, since fill 'attention' has no value of its own.")
@@ -238,17 +240,27 @@ def off_training(run: Run, config: Config) -> list[str]:
     return []
 
 
-def _level(run: Run) -> str:
+def _level(run: Run) -> list[str]:
     """What removing a feature means, given how features were encoded (METHOD 6)."""
-    if all(run.config.encoder(m, kind).isolate for m, kind in run.card.modalities.items()):
-        return (
+    given = [m for m, kind in run.card.modalities.items() if kind == "features"]
+    encoded = {m: kind for m, kind in run.card.modalities.items() if m not in given}
+    notes = []
+    if encoded and all(run.config.encoder(m, kind).isolate for m, kind in encoded.items()):
+        notes.append(
             "Every word and every patch was encoded by itself: a feature that is removed is removed from the whole "
             "model, not only from the fusion."
         )
-    return (
-        "Features were encoded in context: one that stays still carries something of those that are removed, and pair "
-        "scores spread to its neighbours."
-    )
+    elif encoded:
+        notes.append(
+            "Features were encoded in context: one that stays still carries something of those that are removed, and "
+            "pair scores spread to its neighbours."
+        )
+    if given:
+        notes.append(
+            f"The features of {', '.join(given)} were computed beforehand: whether one that stays still carries "
+            "something of those that are removed is not known here."
+        )
+    return notes
 
 
 def provenance_of(run: Run, config: Config) -> Provenance:

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from interplay.config import Config, make_config, nested
+from interplay.data.feature_files import feature_shapes
 from interplay.data.pictures import open_picture
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
 from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder, load_encoder
+from interplay.encoders.precomputed import PrecomputedEncoder
 from interplay.errors import BadInput, DataError
 from interplay.explaining import explain_sample
 from interplay.features.store import Features, open_features, store_features
@@ -32,12 +34,24 @@ Report = Callable[[str, int, int], None]
 """Progress: what is being done, how much is done, of how much."""
 
 
-def load_encoders(config: Config, modalities: dict[str, str], device: str = "auto") -> dict[str, Encoder]:
-    """The frozen encoder of every modality. Two modalities with equal settings share one."""
+def load_encoders(
+    config: Config,
+    modalities: dict[str, str],
+    device: str = "auto",
+    shapes: dict[str, tuple[int, int]] | None = None,
+) -> dict[str, Encoder]:
+    """The frozen encoder of every modality. Two modalities with equal settings share one.
+
+    Args:
+        shapes: (width, longest sequence) of each modality that is features already.
+    """
     loaded: dict[tuple[str, str], Encoder] = {}
-    out = {}
+    out: dict[str, Encoder] = {}
     for modality, kind in modalities.items():
         settings = config.encoder(modality, kind)
+        if kind == "features":
+            out[modality] = PrecomputedEncoder(settings, modality, *(shapes or {})[modality])
+            continue
         key = (kind, settings.model_dump_json())
         if key not in loaded:
             loaded[key] = load_encoder(settings, kind).to(pick_device(device))
@@ -54,7 +68,8 @@ def encode(
     report: Report | None = None,
 ) -> dict[str, Features]:
     """Features of every modality: read from the store where they are, else encoded and stored."""
-    encoders = encoders or load_encoders(config, dict(dataset.modalities), config.training.device)
+    shapes = feature_shapes(dataset)
+    encoders = encoders or load_encoders(config, dict(dataset.modalities), config.training.device, shapes)
     return {
         modality: store_features(
             dataset,
@@ -90,7 +105,7 @@ def train(
     refuse_bad_splits(dataset)
     out = Path(out)
     refuse_taken(out, config, overwrite)
-    encoders = load_encoders(config, dict(dataset.modalities), config.training.device)
+    encoders = load_encoders(config, dict(dataset.modalities), config.training.device, feature_shapes(dataset))
     stores = encode(dataset, config, store=store, encoders=encoders, report=report)
     task = Task(dataset.labels, dataset.label_kind)
     splits = {name: FeatureSet(dataset.split(name), stores, task) for name in SPLITS}
@@ -168,7 +183,8 @@ def explain(
 
 def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:
     """The run's encoders. Raises BadInput if one of them is not the one the run was trained on."""
-    encoders = load_encoders(run.config, run.card.modalities, device)
+    shapes = {m: (run.card.widths[m], run.card.lengths[m]) for m in run.card.modalities}
+    encoders = load_encoders(run.config, run.card.modalities, device, shapes)
     for modality, encoder in encoders.items():
         if encoder.fingerprint != run.card.encoders[modality]:
             raise BadInput(
@@ -227,19 +243,19 @@ def _split(dataset: Dataset, split: str) -> list[Sample]:
 
 
 def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Sample:
-    """A sample that is in no dataset: the text, or the picture's path, of every modality of a run."""
+    """A sample that is in no dataset: the text, or the path of its file, of every modality of a run."""
     unknown = [name for name in inputs if name not in run.card.modalities]
     if unknown:
         raise BadInput(f"unknown modality {unknown[0]!r}", expected=f"one of {', '.join(run.card.modalities)}")
     kinds = run.card.modalities
-    content = {name: Path(value) if kinds[name] == "image" else value for name, value in inputs.items()}
+    content = {name: value if kinds[name] == "text" else Path(value) for name, value in inputs.items()}
     return Sample(id=sample_id, split="", inputs=content, labels=())
 
 
 def _modality_value(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise BadInput(f"--input {text}", expected="MODALITY=text or MODALITY=picture file")
+        raise BadInput(f"--input {text}", expected="MODALITY=text or MODALITY=file")
     return name.strip(), value
 
 
@@ -253,9 +269,8 @@ def write_explanations(
         safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}")[:80]
         text = explanation.model_dump_json(indent=1) + "\n"
         write_whole(out / f"{number:02d}-{safe}.json", text)
-    pictures = {
-        sample.id: {m: open_picture(p) for m, p in sample.inputs.items() if isinstance(p, Path)} for sample in samples
-    }
+    images = [m for m, kind in run.card.modalities.items() if kind == "image"]
+    pictures = {sample.id: {m: open_picture(sample.inputs[m]) for m in images} for sample in samples}
     kind = run.config.fusion.kind
     return write_page(explanations, pictures, out / "page.html", title=f"{run.origin.data}: why {kind} decided so")
 

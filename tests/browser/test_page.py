@@ -13,7 +13,17 @@ from playwright.sync_api import Page, expect
 from interplay.report.tables import pairs_csv
 from interplay.results import Explanation
 
-KINDS = ("planted", "without_pairs", "only_noise", "dense", "three_modalities", "two_images", "two_texts", "hostile")
+KINDS = (
+    "planted",
+    "without_pairs",
+    "only_noise",
+    "dense",
+    "three_modalities",
+    "two_images",
+    "two_texts",
+    "with_features",
+    "hostile",
+)
 WONDERFUL, BOLT, SAD = 2, 18 + 6, 18 + 10  # features of the planted example
 
 
@@ -67,6 +77,26 @@ def test_headline_doubts_a_pair_that_chance_explains(open_page, examples):
     pairs = examples.noisy_pairs(range(18), range(18, 34), {}, seed=3)
     page = open_page(examples.planted().model_copy(update={"pairs": pairs}))
     expect(page.locator(".basis")).to_contain_text("Among 288 pairs an interval this clear can arise by chance.")
+
+
+def test_features_are_a_list_of_names(open_page, examples):
+    page = open_page(examples.with_features(), {"with-features": {"image": examples.picture(side=2)}})
+    headline = page.locator("h1").inner_text().replace("\u2068", "").replace("\u2069", "")
+    assert headline.startswith("“bell” and sound 3 act together: SII +")
+    panels = page.locator("#evidence .panel.of-features")
+    expect(panels).to_have_count(2)
+    expect(panels.first.locator("h3")).to_have_text("sound6 features, 3 more features not read by the encoder")
+    expect(panels.first.locator(".token.chip")).to_have_text([f"sound {n}" for n in range(1, 7)])
+    expect(panels.last.locator(".token.chip")).to_have_text(["<b>pose</b> 1", "<b>pose</b> 2"])
+    expect(page.locator(".experts .look.of-features")).to_have_count(2 * 4)
+    token(page, 10).click()
+    expect(page.locator(".readout")).to_contain_text("sound 3")
+    expect(page.locator(".readout")).to_contain_text("“\u2068bell\u2069”")
+    page.keyboard.press("ArrowRight")
+    expect(token(page, 11)).to_be_focused()
+    with page.expect_download() as download:
+        page.locator("#get-csv").click()
+    assert download.value.path().read_text() == pairs_csv(examples.with_features()).replace("\r\n", "\n")
 
 
 def test_clear_pairs_are_not_doubted(page):

@@ -266,7 +266,7 @@ def test_unusable_samples_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing.png", "a\0b.png"])
 def test_unreadable_picture_is_named(tmp_path: Path, name: str) -> None:
     sample = Sample("p", "train", {"text": tmp_path / name}, ("a",), 7)
-    with pytest.raises(DataError, match=r"row 7: cannot read the picture"):
+    with pytest.raises(DataError, match=r"row 7: cannot read the file"):
         store(tmp_path, data=replace(DATA, samples=[sample]))
 
 

@@ -264,6 +264,38 @@ def two_texts() -> Explanation:
     )
 
 
+def with_features() -> Explanation:
+    """A caption, a picture and two modalities of features that were computed beforehand; one name is hostile."""
+    caption = text_features("caption", "A bell rings twice")
+    patches = patch_features("image", grid(2, 2))
+    sound = [Feature(index=n, modality="sound", text=f"sound {n + 1}") for n in range(6)]
+    pose = [Feature(index=n, modality="<b>pose</b>", text=f"<b>pose</b> {n + 1}") for n in range(2)]
+    features = [*caption, *patches, *sound, *pose]
+    a, b, c, d = range(4), range(4, 8), range(8, 14), range(14, 16)
+    pairs = [
+        *noisy_pairs(a, c, {(1, 10): (2.4, -0.6)}, 3),
+        *noisy_pairs(b, c, {(6, 9): (-1.4, 1.2)}, 4),
+        *noisy_pairs(c, d, {(8, 14): (1.2, 0.0)}, 5),
+    ]
+    experts = ["mixture", "unique_sound", "synergy", "redundancy"]
+    return planted().model_copy(
+        update={
+            "sample_id": "with-features",
+            "inputs": {
+                "caption": Input(kind="text", text="A bell rings twice"),
+                "image": Input(kind="image"),
+                "sound": Input(kind="features", path="0042.npy", truncated=3),
+                "<b>pose</b>": Input(kind="features"),
+            },
+            "features": features,
+            "pairs": pairs,
+            "more_pairs": [],
+            "routing": dict.fromkeys(experts[1:], 0.33),
+            "attributions": attributions(features, experts, {"synergy": {10: 0.6}}),
+        }
+    )
+
+
 def large(tokens: int = 320, side: int = 14) -> Explanation:
     """The sizes of MM-IMDb: 320 tokens and 196 patches, every pair scored."""
     stock = CAPTION.replace(".", "").replace(",", "").split()

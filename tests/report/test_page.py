@@ -21,7 +21,17 @@ from interplay.report.page import PICTURE_SIDE, SCRIPTS, _picture, embed
 from interplay.results import Explanation
 
 KINDS = (
-    *("planted", "without_pairs", "only_noise", "dense", "three_modalities", "two_images", "two_texts", "hostile"),
+    *(
+        "planted",
+        "without_pairs",
+        "only_noise",
+        "dense",
+        "three_modalities",
+        "two_images",
+        "two_texts",
+        "with_features",
+        "hostile",
+    ),
     "large",
 )
 

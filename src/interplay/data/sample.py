@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-ModalityKind = Literal["text", "image"]
+ModalityKind = Literal["text", "image", "features"]
+KINDS: tuple[ModalityKind, ...] = get_args(ModalityKind)
 LabelKind = Literal["single", "multi"]
 Options = Mapping[str, str | bool | int | float]
 SPLITS = ("train", "val", "test")
@@ -26,7 +27,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample: the text itself or the picture's path per modality, and its labels.
+    """One sample: the text itself, or the path of the picture or the features, per modality; and its labels.
 
     Attributes:
         labels: names of the labels that hold; exactly one for single-label data.

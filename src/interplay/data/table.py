@@ -5,18 +5,19 @@ A folder with `samples.csv` or `samples.jsonl` (or the path of any .csv or .json
 - `id`: any text, each once. `split` (optional): train, val (dev, valid, validation) or test; without the column rows
   are split 70/15/15 by a hash of their id.
 - `labels`: a text `first|second`, or in JSONL a list. Empty: no label holds.
-- one column per modality: a text, or a picture's path relative to the table's folder.
+- one column per modality: a text, or the path of a picture or of features relative to the table's folder.
 - `evidence` (optional): JSON, {label: {"words": [[start, end]], "cells": [[x0, y0, x1, y1]]}}; see `Evidence`.
 
 `dataset.toml` beside it may declare `name`, `label_kind` ("single" or "multi"), `labels` (their order) and
-`[modalities]` (column = "text" or "image", in order). What it leaves out is guessed: the folder's name; the columns
-`text` and `image`; the labels seen, in alphabetical order; "multi" if any row has other than one label. Other columns
-are ignored.
+`[modalities]` (column = "text", "image" or "features", in order; see `feature_files`). What it leaves out is guessed:
+the folder's name; the columns `text` and `image`; the labels seen, in alphabetical order; "multi" if any row has other
+than one label. Other columns are ignored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from interplay.data.feature_files import read_features, refuse_other_width
 from interplay.data.options import ReaderOptions, settle
 from interplay.data.pictures import open_picture
 from interplay.data.problems import Problem, Severity
@@ -27,6 +28,7 @@ from interplay.data.table_rows import Report, Row, read_rows
 from interplay.errors import DataError
 
 TABLES = ("samples.jsonl", "samples.csv")
+FILES: Mapping[ModalityKind, str] = {"image": "picture", "features": "feature file"}
 
 
 def read_table(path: str | Path, options: Options | None = None) -> Dataset:
@@ -157,13 +159,13 @@ def _samples(
         first.setdefault(sample_id, row.line)
         inputs: dict[str, str | Path] = {}
         for column, kind in modalities.items():
-            value = fields.text(column) if kind == "text" else fields.image(column)
+            value = fields.text(column) if kind == "text" else fields.path(column, FILES[kind])
             if value is not None:
                 inputs[column] = value
         if pictures_too:
             for column, value in inputs.items():
                 if isinstance(value, Path):
-                    _check_picture_exists(fields, column, value)
+                    _check_file_exists(fields, column, value, FILES[modalities[column]])
         samples.append(
             Sample(
                 id=sample_id,
@@ -177,14 +179,14 @@ def _samples(
     return samples
 
 
-def _check_picture_exists(fields: Fields, column: str, picture: Path) -> None:
+def _check_file_exists(fields: Fields, column: str, file: Path, what: str) -> None:
     """Cheaper than opening it. `check_table` opens it instead, and says more."""
     try:
-        sound = picture.is_file() and picture.stat().st_size > 0
+        sound = file.is_file() and file.stat().st_size > 0
     except OSError:
         sound = False
     if not sound:
-        fields.problem(column, f"the picture {picture} is missing or empty", "correct the path or remove the row")
+        fields.problem(column, f"the {what} {file} is missing or empty", "correct the path or remove the row")
 
 
 def _check_labels(
@@ -209,27 +211,32 @@ def _check_labels(
 
 
 def file_problems(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
-    """What is wrong with the pictures: every one is decoded once, however many rows name it."""
+    """What is wrong with pictures and features: every file is opened once, however many rows name it."""
     faults: dict[Path, DataError | None] = {}
+    widths: dict[str, int] = {}
     problems = []
     for done, sample in enumerate(dataset.samples, start=1):
-        for column, picture in sample.inputs.items():
-            if not isinstance(picture, Path):
+        for column, file in sample.inputs.items():
+            if not isinstance(file, Path):
                 continue
-            if picture not in faults:
-                faults[picture] = _fault(picture)
-            if (fault := faults[picture]) is not None:
-                problems.append(
-                    Problem(picture, sample.row or None, column, fault.problem, fault.fix, expected=fault.expected)
-                )
+            if file not in faults:
+                faults[file] = _fault(file, column, dataset.modalities[column], widths)
+            if (fault := faults[file]) is not None:
+                row = sample.row or None
+                problems.append(Problem(file, row, column, fault.problem, fault.fix, expected=fault.expected))
         if progress is not None:
             progress(done, len(dataset.samples))
     return problems
 
 
-def _fault(picture: Path) -> DataError | None:
+def _fault(file: Path, column: str, kind: ModalityKind, widths: dict[str, int]) -> DataError | None:
+    """What is wrong with one file; `widths` remembers how wide the first features of each column are."""
     try:
-        open_picture(picture, max_side=64)
+        if kind == "image":
+            open_picture(file, max_side=64)
+        else:
+            own = read_features(file).shape[1]
+            refuse_other_width(file, None, own, widths.setdefault(column, own))
     except DataError as error:
         return error
     return None

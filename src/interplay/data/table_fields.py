@@ -75,15 +75,15 @@ class Fields:
             return value
         return None
 
-    def image(self, column: str) -> Path | None:
-        """The picture's path. That it is there is checked; it is not opened."""
+    def path(self, column: str, what: str = "picture") -> Path | None:
+        """The path of a file (`what` it is). That it is there is checked; it is not opened."""
         value = self.row.fields.get(column)
         if not isinstance(value, str) or not value.strip() or "\0" in value or not _is_unicode(value):
-            came = "the picture's path is missing" if not value else f"the picture's path is {value!r}"
-            self.problem(column, came, "name a picture or remove the row", "a path relative to the table")
+            came = f"the {what}'s path is missing" if not value else f"the {what}'s path is {value!r}"
+            self.problem(column, came, f"name a {what} or remove the row", "a path relative to the table")
             return None
         if PurePath(value).is_absolute() or ".." in PurePath(value).parts:
-            fix = "keep pictures in the table's folder, or the table cannot be moved"
+            fix = f"keep {what}s in the table's folder, or the table cannot be moved"
             came = f"the path leaves the table's folder: {value}"
             self.report(Problem(self.file, self.row.line, column, came, fix, "warning"))
         return self.file.parent / value

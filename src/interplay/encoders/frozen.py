@@ -47,7 +47,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Part:
-    """What one feature is to a person: a piece of the text with its span, or a box of the picture."""
+    """What one feature is to a person: a piece of the text with its span, a box of the picture, or a name alone."""
 
     text: str | None = None
     span: tuple[int, int] | None = None
@@ -58,7 +58,7 @@ class Encoder(ABC):
     """A frozen network with its preparation. Made by `load_encoder`.
 
     Attributes:
-        kind: "text" or "image".
+        kind: "text", "image" or "features".
         width: W, the width of its features.
         max_features: the longest sequence it gives.
         fingerprint: a hash of its weights and settings; equal fingerprints give equal features.
@@ -82,7 +82,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
-        """Encode a batch of texts, or of RGB pictures, each to its own (T, W) sequence."""
+        """Encode a batch of texts, RGB pictures or arrays, each to its own (T, W) sequence."""
 
     @abstractmethod
     def parts(self, content: Any) -> list[Part]:

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from interplay.data.feature_files import read_features
 from interplay.data.pictures import open_picture
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
@@ -118,7 +119,7 @@ def open_features(folder: Path) -> Features:
 
 
 def content_key(samples: Sequence[Sample], modality: str, encoder: Encoder) -> str:
-    """The store's key: the encoder and every sample's content (the text, or the bytes of the picture's file)."""
+    """The store's key: the encoder and every sample's content (the text, or the bytes of its file)."""
     digest = hashlib.sha256(f"{LAYOUT} {encoder.fingerprint}".encode())
     for sample in samples:
         digest.update(json.dumps([sample.id, _content_hash(sample, modality)]).encode())
@@ -126,9 +127,14 @@ def content_key(samples: Sequence[Sample], modality: str, encoder: Encoder) -> s
 
 
 def read_input(sample: Sample, modality: str, kind: str) -> object:
-    """The text, or the picture decoded to RGB, of one sample. Raises DataError for a picture that cannot be read."""
-    content = sample.inputs[modality]
-    return open_picture(content, row=sample.row or None) if kind == "image" else str(content)
+    """The text, the picture decoded to RGB, or the features (T, D) of one sample.
+
+    Raises DataError for a file that cannot be read.
+    """
+    content, row = sample.inputs[modality], sample.row or None
+    if kind == "features":
+        return read_features(content, row)
+    return open_picture(content, row=row) if kind == "image" else str(content)
 
 
 def encode_one(encoder: Encoder, content: object) -> Encoded:
@@ -151,7 +157,7 @@ def _content_hash(sample: Sample, modality: str) -> str:
             return hashlib.sha256(content.read_bytes()).hexdigest()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
             raise DataError(
-                f"cannot read the picture: {error}",
+                f"cannot read the file: {error}",
                 file=content,
                 row=sample.row or None,
                 fix="mend the path, or drop the row",

@@ -21,7 +21,7 @@ class Card:
     """What a model reads and answers.
 
     Attributes:
-        modalities: modality -> kind ("text" | "image"), in the model's order.
+        modalities: modality -> kind ("text" | "image" | "features"), in the model's order.
         widths, lengths: modality -> encoder width, longest sequence.
         encoders: modality -> fingerprint of the encoder it was trained on.
         epoch: the epoch (from 0) the weights are of.

@@ -30,20 +30,21 @@ def cell_groups(parts: Sequence[Part], grid: int) -> Int[np.ndarray, " T"]:
 
 def group(parts: Sequence[Part], *, words: bool, grid: int | None) -> Int[np.ndarray, " T"]:
     """The groups of one modality's features; each by itself where nothing else is asked for."""
-    is_text = bool(parts) and parts[0].span is not None
-    if is_text and words:
+    if parts and parts[0].span is not None and words:
         return word_groups(parts)
-    if not is_text and grid:
+    if parts and parts[0].box is not None and grid:
         return cell_groups(parts, grid)
     return np.arange(len(parts))
 
 
 def whole(parts: Sequence[Part], content: object) -> Part:
-    """The parts of one player as one: the text from the first to the last, or the box around all."""
+    """The parts of one player as one: the text from the first to the last, the box around all, or its name."""
     if parts[0].span is not None:
         spans = [part.span for part in parts if part.span is not None]
         start, end = min(a for a, _ in spans), max(b for _, b in spans)
         return Part(text=str(content)[start:end], span=(start, end))
+    if parts[0].box is None:  # neither text nor picture: it plays by itself
+        return parts[0]
     boxes = [part.box for part in parts if part.box is not None]
     left, top, right, bottom = zip(*boxes, strict=True)
     return Part(box=(min(left), min(top), max(right), max(bottom)))

@@ -30,16 +30,22 @@ def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float]
 
 
 def describe(explanation: Explanation, pair: Pair) -> str:
-    """A pair in words: tokens in quotes, patches by the middle of their box; its modality where two are of a kind."""
+    """A pair in words: tokens in quotes, patches by the middle of their box, other features by name.
+
+    With its modality where two are of a kind.
+    """
     kinds = [given.kind for given in explanation.inputs.values()]
     names = []
     for index in (pair.i, pair.j):
         feature = explanation.features[index]
+        kind = explanation.inputs[feature.modality].kind
+        if kind == "features":
+            names.append(f"{feature.text}")  # it holds the modality's name
+            continue
         if feature.box is None:
             name = f"‘{feature.text}’"
         else:
             x0, y0, x1, y1 = feature.box
             name = f"the patch {50 * (x0 + x1):.0f}% across and {50 * (y0 + y1):.0f}% down"
-        several = kinds.count(explanation.inputs[feature.modality].kind) > 1
-        names.append(f"{name} of {feature.modality}" if several else name)
+        names.append(f"{name} of {feature.modality}" if kinds.count(kind) > 1 else name)
     return " and ".join(names)

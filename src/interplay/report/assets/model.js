@@ -28,7 +28,7 @@ function readModalities(opened, block) {
     const input = inputs.get(name);
     const kind = input ? input.kind : own.some((f) => f.box) ? "image" : "text";
     const text = input && input.text !== null ? Array.from(input.text) : null; // spans count code points, as Python does
-    const modality = { name, kind, text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
+    const modality = { name, kind, listed: kind !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
     byModality.set(name, { ...modality, features: [] });
   }
   opened.modalities = [...byModality.values()];
@@ -37,8 +37,8 @@ function readModalities(opened, block) {
     const modality = byModality.get(feature.modality);
     const place = block.places[at] || null;
     const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length };
-    Object.assign(f, modality.kind === "text" ? nameToken(f) : namePatch(f));
-    if (!alone(modality.kind)) f.phrase += ` in ${apart(shorten(modality.name, 40))}`;
+    Object.assign(f, NAMING[modality.kind](f));
+    if (!alone(modality.kind) && modality.kind !== "features") f.phrase += ` in ${apart(shorten(modality.name, 40))}`;
     modality.features.push(f);
     opened.features.push(f);
   });
@@ -62,6 +62,12 @@ function nameToken(f) {
   return { label, phrase };
 }
 
+// A feature that is neither word nor patch has a name that tells its modality too.
+function nameFeature(f) {
+  const label = shorten(visible(f.raw === null ? `${f.modality.name} ${f.order + 1}` : f.raw), 60);
+  return { label, phrase: apart(label) };
+}
+
 function namePatch(f) {
   if (f.place) {
     const where = `row ${f.place[0]}, column ${f.place[1]}`;
@@ -70,6 +76,8 @@ function namePatch(f) {
   const name = f.raw === null ? `patch ${f.order + 1}` : shorten(visible(f.raw), 40);
   return { label: name, phrase: f.raw === null ? name : `the patch ${quoted(name)}` };
 }
+
+const NAMING = { text: nameToken, image: namePatch, features: nameFeature };
 
 // A score and the half width of its interval, `width` standard errors. It stands out where the interval excludes 0.
 function score(value, se, width) {

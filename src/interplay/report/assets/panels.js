@@ -1,4 +1,5 @@
-// What the person sees of a modality: its running text cut into tokens, or its picture under a grid of patches.
+// What the person sees of a modality: its running text cut into tokens, its picture under a grid of patches, or a
+// list of named features.
 // The evidence stage uses them large and live; the experts' rows use them small and still.
 
 const FAINT = 0.12; // below this share of the scale a negative score is not marked as one, or noise would be all dots
@@ -102,7 +103,7 @@ function axes(frame, features) {
   draw(columns, "column", "left");
 }
 
-const panelOf = (modality, live) => (modality.kind === "text" ? textPanel(modality, live) : picturePanel(modality, live));
+const panelOf = (modality, live) => (modality.listed ? textPanel(modality, live) : picturePanel(modality, live));
 
 // One tab stop for a whole panel; arrows walk through its features. Hundreds of tab stops would trap a keyboard.
 function rove(panel, modality) {
@@ -128,7 +129,7 @@ function nextFeature(key, at, order, modality) {
   if (key === "End") return order.length - 1;
   const down = { ArrowDown: 1, ArrowUp: -1 }[key];
   if (!down) return null;
-  if (modality.kind === "text") return nearestLine(at, down, order);
+  if (modality.listed) return nearestLine(at, down, order);
   const place = modality.features[at].place;
   if (!place) return Math.min(order.length - 1, Math.max(0, at + down));
   const found = modality.features.findIndex(({ place: p }) => p && p[0] === place[0] + down && p[1] === place[1]);

@@ -22,8 +22,8 @@ class Stage {
 
   build() {
     const { modalities } = this.opened;
-    const texts = modalities.filter((m) => m.kind === "text");
-    const images = modalities.filter((m) => m.kind === "image");
+    const texts = modalities.filter((m) => m.listed);
+    const images = modalities.filter((m) => !m.listed);
     const columns = texts.length && images.length ? [texts, images] : [modalities.slice(0, 1), modalities.slice(1)];
     this.panels = new Map();
     this.nodes = new Map();
@@ -51,8 +51,9 @@ class Stage {
     const panel = panelOf(modality, true);
     for (const [at, node] of panel.nodes) this.nodes.set(at, node);
     rove(panel, modality);
-    const what = modality.kind === "text" ? plural(modality.features.length, "token") : plural(modality.features.length, "patch", "patches");
-    const cut = modality.truncated ? `, ${plural(modality.truncated, "more token")} not read by the encoder` : "";
+    const [one, many] = { text: ["token"], image: ["patch", "patches"], features: ["feature"] }[modality.kind];
+    const what = plural(modality.features.length, one, many);
+    const cut = modality.truncated ? `, ${plural(modality.truncated, `more ${one}`)} not read by the encoder` : "";
     const blank = modality.kind === "image" && !modality.picture ? ", picture not supplied" : "";
     const head = el("h3", {}, el("bdi", {}, shorten(modality.name, 60)), el("small", {}, `${what}${cut}${blank}`));
     const label = `${modality.name}: arrow keys move, Enter pins, Escape lets go`;
@@ -106,7 +107,7 @@ class Stage {
       link.ends = [link.pair.i, link.pair.j].map((at) => {
         const { modality } = this.opened.features[at];
         const panel = this.panels.get(modality.name);
-        return { at, node: this.nodes.get(at), text: modality.kind === "text", column: panel.column, panel: panel.node };
+        return { at, node: this.nodes.get(at), text: modality.listed, column: panel.column, panel: panel.node };
       });
       const name = KINDS[link.kind].short;
       const label = `${link.kind}${link.against ? " against" : ""}: ${this.pairPhrase(link.pair)}: ${name} ${scoreText(link.score)}`;
