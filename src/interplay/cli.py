@@ -126,6 +126,44 @@ def data_check(path: DataPath, set_: Set = None, json: Json = False) -> None:
         raise typer.Exit(BadInput.exit_code)
 
 
+@data_app.command("import", **_epilog("interplay data import owner/name my-data --text caption --image image"))
+def data_import(
+    source: Annotated[
+        str, typer.Argument(help="A Hugging Face dataset: its folder (as by save_to_disk), or its hub id.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="A new folder for the dataset.")],
+    labels: Annotated[str, typer.Option(metavar="COLUMN", help="The column of the labels.")] = "label",
+    text: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of texts. Repeatable.")] = None,
+    image: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of pictures. Repeatable.")] = None,
+    subset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which one, of a dataset that has several.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there already.")] = False,
+    json: Json = False,
+) -> None:
+    """Copy a Hugging Face dataset into a folder that `train` takes. Needs `pip install "interplay[huggingface]"`."""
+    with console.working() as bars:
+        from interplay.data.huggingface import import_huggingface
+        from interplay.data.sample import SPLITS
+
+        dataset = import_huggingface(
+            source,
+            folder,
+            text=text or [],
+            image=image or [],
+            labels=labels,
+            subset=subset,
+            overwrite=overwrite,
+            progress=partial(bars, "Copy rows"),
+        )
+        _say_notes(dataset.notes)
+    splits = {split: len(dataset.split(split)) for split in SPLITS}
+    if json:
+        return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
+    counts = ", ".join(f"{n} {split}" for split, n in splits.items())
+    return console.print_lines([f"{len(dataset.samples)} samples in {folder} ({counts})"])
+
+
 @app.command(**_epilog("interplay encode my-data"))
 def encode(
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="A dataset, as `interplay train` takes.")] = None,

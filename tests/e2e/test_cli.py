@@ -26,7 +26,10 @@ from interplay.config import make_config, nested
 from interplay.report.findings import finding
 from interplay.results import Explanation
 
-COMMANDS = ["demo", "data make-scenes", "data check", "encode", "train", "evaluate", "explain", "validate"]
+COMMANDS = [
+    *("demo", "data make-scenes", "data import", "data check"),
+    *("encode", "train", "evaluate", "explain", "validate"),
+]
 QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2"]
 BRIEF = ["--samples", "4", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]
 

@@ -4,7 +4,7 @@ import errno
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,26 @@ def table_row(sample: Sample, places: Mapping[Path, str]) -> dict[str, Any]:
     return row
 
 
-def write_rows(folder: Path, dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_rows(folder: Path, dataset: Dataset, rows: Iterable[Mapping[str, Any]]) -> None:
     """`samples.jsonl` and `dataset.toml` of rows made by `table_row`; the rows may hold further columns."""
-    try:
-        lines = [json.dumps(row, ensure_ascii=False, allow_nan=False).encode() for row in rows]
-    except UnicodeEncodeError as error:
-        raise DataError(
-            "a text holds half a surrogate pair", expected="Unicode text", fix="remove the character"
-        ) from error
-    (folder / TABLES[0]).write_bytes(b"".join(line + b"\n" for line in lines))
+    write_lines(folder, rows)
+    write_declaration(folder, dataset)
+
+
+def write_lines(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """`samples.jsonl`, row by row as they come. Raises DataError for a text that is not Unicode."""
+    with (folder / TABLES[0]).open("wb") as file:
+        for row in rows:
+            try:
+                file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    "a text holds half a surrogate pair", expected="Unicode text", fix="remove the character"
+                ) from error
+
+
+def write_declaration(folder: Path, dataset: Dataset) -> None:
+    """`dataset.toml`."""
     declaration = {
         "name": dataset.name,
         "label_kind": dataset.label_kind,

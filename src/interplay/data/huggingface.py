@@ -1,0 +1,217 @@
+"""Bring a dataset of the Hugging Face library into the table layout. The library is an extra; rows are streamed."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from interplay.data.huggingface_rows import IMAGES, RowCopier
+from interplay.data.sample import Dataset, LabelKind, ModalityKind
+from interplay.data.table import read_table
+from interplay.data.table_declaration import RESERVED
+from interplay.data.table_fields import SHARES, SPLIT_NAMES, hashed_split
+from interplay.data.table_write import new_folder, write_declaration, write_lines
+from interplay.errors import BadInput, DataError
+
+SAVED = ("dataset_dict.json", "state.json")
+"""What `save_to_disk` leaves: the first for several splits, the second for one."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split: its rows, our name for it, and the names its class numbers stand for (empty: there are none)."""
+
+    table: Any
+    split: str
+    classes: list[str]
+
+
+def import_huggingface(
+    source: str,
+    folder: str | Path,
+    *,
+    text: Sequence[str] = (),
+    image: Sequence[str] = (),
+    labels: str,
+    subset: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Write a Hugging Face dataset as a table, and open it. Its notes tell what was left out.
+
+    Splits are named as ours are (train; val, dev, valid, validation; test); others are left out, but for one that is
+    alone. Where val or test is missing, rows of train go there by the hash of their id, as in a table without splits.
+    Rows that lack a text, a picture that can be read, or a label are left out.
+
+    Args:
+        source: a folder of `save_to_disk`, a folder that `load_dataset` reads, or a hub id.
+        folder: the new folder.
+        text, image: columns, each of which becomes a modality.
+        labels: the column of the labels: class numbers with names, texts or numbers; lists of them are multi-label.
+        subset: the configuration of a dataset that has several.
+        progress: called with (rows done, rows in all); the latter grows while it is not known.
+
+    Raises:
+        BadInput: the library is not installed, there is no such column, or no split can be used.
+        DataError: the dataset cannot be opened or read, or no row can be used.
+        RunExistsError: the folder is in use. DiskFullError: no room; nothing is left behind.
+    """
+    columns = _columns(text, image)
+    home = Path(source) if Path(source).is_dir() else None
+    with _library() as datasets, new_folder(folder, overwrite) as made:
+        (made / IMAGES).mkdir()
+        copier = RowCopier(made, home, columns, labels)
+        tables = _open(datasets, source, home, subset)
+        ours = _split_names(list(tables), source)
+        parts = [_part(datasets, tables[name], split, copier) for name, split in ours.items()]
+        write_lines(made, _lines(parts, copier, source, progress))
+        notes = (*_split_notes(list(tables), ours), *copier.notes())
+        if not copier.kept:
+            raise DataError(f"no row can be used; {' '.join(notes)}", expected="at least one whole row", file=source)
+        named = dict.fromkeys(name for part in parts for name in part.classes)
+        order = tuple(named) or tuple(sorted(copier.seen))
+        kind: LabelKind = "multi" if copier.several else "single"
+        write_declaration(made, Dataset(_name(source), made, columns, order, kind, []))
+    return replace(read_table(folder), notes=notes)
+
+
+def _lines(
+    parts: Sequence[Part], copier: RowCopier, source: str, progress: Progress | None
+) -> Iterator[dict[str, Any]]:
+    """The table's lines, split after split."""
+    total, done = sum(_length(part.table) for part in parts), 0
+    there = {part.split for part in parts}
+    for part in parts:
+        for number, row in enumerate(_rows(part.table, source)):
+            line = copier.line(f"{part.split}-{number:06d}", part.split, row, part.classes)
+            if line is not None:
+                yield line | {"split": _moved(line["id"], part.split, there)}
+            done += 1
+            if progress:
+                progress(done, max(total, done + 1))
+    if progress:
+        progress(done, done)
+
+
+def _columns(text: Sequence[str], image: Sequence[str]) -> dict[str, ModalityKind]:
+    columns: dict[str, ModalityKind] = dict.fromkeys(text, "text")
+    columns |= dict.fromkeys(image, "image")
+    if not columns:
+        raise BadInput("no column is named", expected="--text COLUMN, --image COLUMN, or both")
+    if len(columns) < len(text) + len(image):
+        raise BadInput("a column is named twice", expected="every column once")
+    if taken := sorted(set(columns) & set(RESERVED)):
+        raise BadInput(
+            f"the column {taken[0]!r} has a meaning of its own in a table",
+            expected=f"none of {', '.join(RESERVED)}",
+            fix="rename it first, with `rename_column`",
+        )
+    return columns
+
+
+@contextmanager
+def _library() -> Iterator[Any]:
+    """The `datasets` package, without its own progress bars."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise BadInput(
+            "the package `datasets` is not installed", fix='pip install "interplay[huggingface]"', expected="it"
+        ) from error
+    before = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield datasets
+    finally:
+        if not before:
+            datasets.enable_progress_bars()
+
+
+def _open(datasets: Any, source: str, home: Path | None, subset: str | None) -> dict[str, Any]:
+    """Split -> its table. A folder of `save_to_disk` is mapped, all else is streamed."""
+    try:
+        if home and any((home / name).is_file() for name in SAVED):
+            loaded = datasets.load_from_disk(source)
+        else:
+            loaded = datasets.load_dataset(source, subset, streaming=True)
+    except Exception as error:  # the library, the hub and the file readers raise many kinds
+        raise DataError(
+            f"the dataset cannot be opened ({_first_line(error)})",
+            expected="a folder of `save_to_disk`, a folder that `load_dataset` reads, or a hub id",
+            fix="check the spelling and the network",
+            file=source,
+        ) from error
+    return dict(loaded) if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+
+
+def _part(datasets: Any, table: Any, split: str, copier: RowCopier) -> Part:
+    """One split, its pictures left as the bytes they are."""
+    features = dict(table.features or {})  # a streamed file without types has none
+    for column, kind in copier.columns.items():
+        if kind == "image" and isinstance(features.get(column), datasets.Image):
+            table = table.cast_column(column, datasets.Image(decode=False))
+    labels = features.get(copier.label_column)
+    if isinstance(labels, datasets.List | datasets.LargeList):
+        copier.several = True
+        labels = labels.feature
+    classes = [name.strip() for name in labels.names] if isinstance(labels, datasets.ClassLabel) else []
+    return Part(table, split, classes)
+
+
+def _rows(table: Iterable[dict[str, Any]], source: str) -> Iterator[dict[str, Any]]:
+    try:
+        yield from table
+    except Exception as error:
+        raise DataError(f"a row cannot be read ({_first_line(error)})", file=source, fix="mend the dataset") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _length(table: Any) -> int:
+    """Rows of a table; 0 where that is not known before they are read."""
+    splits, name = table.info.splits or {}, str(table.split)
+    return int(splits[name].num_examples or 0) if name in splits else 0
+
+
+def _name(source: str) -> str:
+    return Path(source).resolve().name if Path(source).is_dir() else source.rstrip("/").rsplit("/", 1)[-1]
+
+
+# ---- splits ----
+
+
+def _split_names(names: Sequence[str], source: str) -> dict[str, str]:
+    """Split of the source -> ours; those we have no name for are left out, unless there is only one."""
+    known = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}
+    if not known and len(names) == 1:
+        return {names[0]: "train"}
+    if not known:
+        raise BadInput(
+            f"the splits are {', '.join(names)}", expected=f"at least one of {', '.join(SPLIT_NAMES)}", file=source
+        )
+    if len(set(known.values())) < len(known):
+        raise BadInput(f"two of the splits {', '.join(known)} are the same to us", expected="one of each", file=source)
+    return known
+
+
+def _moved(row_id: str, split: str, there: set[str]) -> str:
+    """The split of a row: its own, or that of its hash if it is of train and the other is missing."""
+    other = hashed_split(row_id)
+    return other if split == "train" and other not in there else split
+
+
+def _split_notes(names: Sequence[str], ours: Mapping[str, str]) -> list[str]:
+    notes = []
+    if out := [name for name in names if name not in ours]:
+        notes.append(f"The splits {', '.join(out)} are left out: they are none of train, validation and test.")
+    for split in ("val", "test"):
+        if "train" in ours.values() and split not in ours.values():
+            share = f"{SHARES[split]:.0%}"
+            notes.append(f"There is no split {split}: {share} of the train rows make it, by a hash of their ids.")
+    return notes
