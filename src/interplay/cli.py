@@ -32,7 +32,8 @@ app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 DataPath = Annotated[
-    Path, typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or samples.jsonl, or such a file.")
+    Path,
+    typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or .jsonl, or of a published layout."),
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")]
 Store = Annotated[Path, typer.Option(help="Where encoded features are kept, to be used again.")]
@@ -271,7 +272,7 @@ def explain(
     sample: Annotated[list[str] | None, typer.Option(metavar="ID", help="A sample of the dataset. Repeatable.")] = None,
     input_: Annotated[
         list[str] | None,
-        typer.Option("--input", metavar="MODALITY=VALUE", help="A new sample: a text, or a picture's path. One each."),
+        typer.Option("--input", metavar="MODALITY=VALUE", help="A new sample: a text, or a file's path. One each."),
     ] = None,
     split: Annotated[str, typer.Option(help="Without --sample and --input: explain the first of this split.")] = "test",
     count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 3,

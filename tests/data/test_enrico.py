@@ -51,6 +51,12 @@ def test_the_published_split(whole: tuple[Path, list[str]]) -> None:
     assert [usable.index(i) for i in got["train"][:3]] == split_keys()[:3]
 
 
+def test_the_split_of_tables_of_any_length() -> None:
+    for n in range(60):
+        names = [f"screen {k}" for k in range(n)]
+        assert split_screens(names) == transcription(names)
+
+
 def split_keys() -> list[int]:
     keys = list(range(1458))
     random.Random(42).shuffle(keys)

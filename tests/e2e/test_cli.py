@@ -320,7 +320,7 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("evaluate --data {tiny}", "tiny: the labels|tiny: the modalities"),
         ("explain --split nonsense", "unknown split 'nonsense'"),
         ("explain --sample nope", "no sample 'nope'; expected an id such as scene-000000"),
-        ("explain --input words", "--input words; expected MODALITY=text or MODALITY=picture file"),
+        ("explain --input words", "--input words; expected MODALITY=text or MODALITY=file"),
         ("explain --input text=a", "sample 'new' has no 'image'"),
         ("explain --input txt=a", "unknown modality 'txt'; expected one of text, image"),
         ("explain --input text=a --input text=b", "--input text=... is given twice"),
