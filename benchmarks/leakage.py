@@ -23,6 +23,7 @@ from interplay.data.truth import GRID, Truth, read_truth
 from interplay.encoders.frozen import Encoder, Part, load_encoder
 from interplay.evaluation.ideal import lies_in, overlaps
 from interplay.features.store import read_input
+from interplay.probing.groups import word_groups
 
 TEXT = [EncoderConfig(model="minilm", layer=layer, isolate=alone) for alone in (True, False) for layer in (1, 2, 6)]
 IMAGE = [
@@ -51,7 +52,8 @@ def places(sample: Sample, truth: Truth, slot: str, parts: list[Part]) -> tuple[
     """Positions of the slot's own feature, and of one beside it (chosen by the sample's number)."""
     if slot in truth.words:
         own = next(k for k, part in enumerate(parts) if overlaps(part, truth.words[slot]))
-        return own, own + 1
+        word = word_groups(parts)
+        return own, int(np.argmax(word > word[own]))  # past all pieces of the word and its comma
     own = next(k for k, part in enumerate(parts) if lies_in(part, truth.cells[slot]))
     row, column = divmod(own, GRID)
     steps = [(row, column + d) for d in (-1, 1)] + [(row + d, column) for d in (-1, 1)]
@@ -81,7 +83,7 @@ def main() -> None:
                 how = "by itself" if config.isolate else "in context"
                 probes = [f"{auroc(own, y):.2f} / {auroc(beside, y):.2f}" for own, beside, y in measured.values()]
                 rows.append([kind, config.model, config.layer, how, *probes])
-    header = ["kind", "encoder", "layer", "encoded", "praise | unhappy", "storm word | lightning", "night | moon"]
+    header = ["kind", "encoder", "layer", "encoded", "praise, unhappy", "storm word, lightning", "night, moon"]
     print("### AUROC of a linear probe on the own feature / on a neighbour's\n\n" + markdown(header, rows))
 
 
