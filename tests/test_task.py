@@ -73,3 +73,38 @@ def test_the_loss_of_probabilities_is_least_at_themselves(kind):
     task.loss(best, own).backward()
     assert best.grad.abs().max() < 1e-6
     assert task.loss(logits + torch.randn(4, 3), own) > task.loss(logits, own)
+
+
+def test_f1_of_samples_weighted_and_at_the_best_threshold():
+    """Against loops over samples, classes and thresholds."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(60, 4, generator=generator)
+    target = (torch.rand(60, 4, generator=generator) < 0.3).float()
+    target[0], logits[0] = 0, -1.0  # no label, and none predicted: has no F1
+    found = Task(("a", "b", "c", "d"), "multi").metrics(logits, target)
+
+    def f1(said, true):
+        hits = sum(s and t for s, t in zip(said, true, strict=True))
+        total = sum(said) + sum(true)
+        return 2 * hits / total if total else None
+
+    said, true = (logits > 0).tolist(), (target > 0).tolist()
+    by_sample = [f for s, t in zip(said, true, strict=True) if (f := f1(s, t)) is not None]
+    assert found["samples_f1"] == pytest.approx(sum(by_sample) / len(by_sample), abs=1e-6)
+    columns = [([s[c] for s in said], [t[c] for t in true]) for c in range(4)]
+    weighted = sum(f1(s, t) * sum(t) for s, t in columns) / sum(sum(t) for _, t in columns)
+    assert found["weighted_f1"] == pytest.approx(weighted, abs=1e-6)
+
+    two, truth = logits[:, :2], torch.nn.functional.one_hot((target[:, 0] > 0).long(), 2).float()
+    found = Task(("no", "yes"), "single").metrics(two, truth)
+    scores, yes = (two[:, 1] - two[:, 0]).tolist(), (truth[:, 1] > 0).tolist()
+    sets = [[s >= cut for s in scores] for cut in (*scores, 99.0)]
+    assert found["best_f1"] == pytest.approx(max(f1(s, yes) for s in sets), abs=1e-6)
+
+    def balanced(said):
+        right = [sum(a == b for a, b in zip(said, yes, strict=True) if b is kind) for kind in (True, False)]
+        return (right[0] / yes.count(True) + right[1] / yes.count(False)) / 2
+
+    assert found["best_balanced_accuracy"] == pytest.approx(max(map(balanced, sets)), abs=1e-6)
+    one_class = Task(("no", "yes"), "single").metrics(two, torch.tensor([[1.0, 0.0]]).expand(60, 2))
+    assert all(torch.isnan(torch.tensor(one_class[m])) for m in ("best_f1", "best_balanced_accuracy", "auroc"))

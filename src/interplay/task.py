@@ -52,8 +52,10 @@ class Task:
     def metrics(self, logits: Float[Tensor, "N C"], target: Float[Tensor, "N C"]) -> dict[str, float]:
         """Metrics of a whole split. A metric that is undefined there (a class absent) is NaN, never 0.
 
-        Returns accuracy, micro_f1, macro_f1, macro AUROC, mAP and loss; multi-label data adds the accuracy of
-        each label as `accuracy/<label>` and `exact_match`.
+        Returns accuracy, F1 (micro, macro, weighted by how often a class occurs, and of samples), macro AUROC, mAP and
+        loss; multi-label data adds the accuracy of each label as `accuracy/<label>` and `exact_match`. Of two classes
+        the last is the positive one: `best_f1` is its F1 at the best threshold, `best_balanced_accuracy` the best
+        mean of the two classes' accuracies, both picked on this very split, as is usual in print.
         """
         out = {"loss": float(self.loss(logits, target))}
         return out | (self._single(logits, target) if self.kind == "single" else self._multi(logits, target))
@@ -64,9 +66,11 @@ class Task:
         present = true.unique(return_counts=False).tolist()
         f1 = metrics.multiclass_f1_score(logits, true, num_classes=C, average="none")
         out["macro_f1"] = _mean_over(f1, present)
-        out["micro_f1"] = out["accuracy"]  # one label a sample: the two are the same number
-        ranked = [(logits[:, c], (true == c).long()) for c in range(C)]
-        return out | _ranking(ranked)
+        out["weighted_f1"] = float((f1[present] * true.bincount(minlength=C)[present]).sum() / len(true))
+        out["micro_f1"] = out["samples_f1"] = out["accuracy"]  # one label a sample: all are the same number
+        if C == 2:
+            out |= _best_threshold(logits[:, 1] - logits[:, 0], true)
+        return out | _ranking([(logits[:, c], (true == c).long()) for c in range(C)])
 
     def _multi(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         true, C = target.long(), len(self.labels)
@@ -77,8 +81,26 @@ class Task:
         f1 = metrics.multilabel_f1_score(logits, true, num_labels=C, average="none")
         present = [c for c in range(C) if true[:, c].any()]
         out["macro_f1"] = _mean_over(f1, present)
+        out["weighted_f1"] = float((f1 * true.sum(0)).sum() / true.sum()) if true.any() else math.nan
         out["micro_f1"] = float(metrics.multilabel_f1_score(logits, true, num_labels=C, average="micro"))
+        out["samples_f1"] = _samples_f1(logits > 0, true == 1)
         return out | _ranking([(logits[:, c], true[:, c]) for c in range(C)])
+
+
+def _samples_f1(said: Tensor, true: Tensor) -> float:
+    """Mean over samples of each one's F1; those with no label that neither get one have none and are left out."""
+    f1 = 2 * (said & true).sum(1) / (said.sum(1) + true.sum(1))
+    return float(f1.nanmean())
+
+
+def _best_threshold(scores: Tensor, true: Tensor) -> dict[str, float]:
+    """Best F1 of the positive class and best balanced accuracy over thresholds; NaN if a class is absent."""
+    if not 0 < int(true.sum()) < len(true):
+        return {"best_f1": math.nan, "best_balanced_accuracy": math.nan}
+    precision, recall, _ = metrics.binary_precision_recall_curve(scores, true)
+    f1 = 2 * precision * recall / (precision + recall)
+    wrong, right, _ = metrics.binary_roc(scores, true)
+    return {"best_f1": float(f1.nan_to_num().max()), "best_balanced_accuracy": float(((right + 1 - wrong) / 2).max())}
 
 
 def _mean_over(values: Tensor, classes: list[int]) -> float:

@@ -36,11 +36,11 @@ NO_TEXT = "-"
 """Stands for the text of a picture without text where that is a modality of its own: a sequence cannot be empty."""
 
 SIZES = {"train": 134_823, "val": 5_000, "test": 10_000}
-# Its F is the best over thresholds, its accuracy the best mean over both classes: neither is a metric of ours.
+# Gomez et al. 2020. Its F is the best over thresholds, its accuracy the best mean over both classes.
 PUBLISHED = {
-    "FCM": {"auroc": 0.734},
-    "text only (Gomez et al.)": {"auroc": 0.732},
-    "image only (Gomez et al.)": {"auroc": 0.589},
+    "FCM": {"best_f1": 0.704, "auroc": 0.734, "best_balanced_accuracy": 0.684},
+    "text only": {"best_f1": 0.703, "auroc": 0.732, "best_balanced_accuracy": 0.683},
+    "image only": {"best_f1": 0.667, "auroc": 0.589, "best_balanced_accuracy": 0.568},
 }
 
 
