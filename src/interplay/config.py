@@ -13,6 +13,8 @@ from interplay.errors import ConfigError
 
 Fill = Literal["mean", "zero", "attention"]
 FILLS: tuple[Fill, ...] = get_args(Fill)
+Role = Literal["unique", "synergy", "redundancy"]
+ROLES: tuple[Role, ...] = get_args(Role)
 ModelKind = Literal["dense", "i2moe", "fl-i2moe"]
 MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 
@@ -52,6 +54,9 @@ class FusionConfig(Section):
     dropout: float = Field(0.0, ge=0, lt=1, description="mask-aware training regularises by itself [ours]")
     routing_hidden: int = Field(64, ge=1)
     routing_layers: int = Field(2, ge=1)
+    routing: Literal["learned", "uniform"] = Field(
+        "learned", description="whether experts' weights are learned, or equal"
+    )
     temperature: float = Field(2.0, gt=0)
 
     @model_validator(mode="after")
@@ -65,6 +70,7 @@ class RoleConfig(Section):
     """The objective that tells the experts apart (METHOD 5)."""
 
     weight: float = Field(0.5, ge=0, description="lambda_int")
+    losses: tuple[Role, ...] = Field(ROLES, description="the roles that are asked of experts; the others train freely")
     on: Literal["latent", "logits"] = "latent"
     replace: Literal["noise", "mean", "zero"] = "noise"
     regulariser: Literal["none", "squared_cosine", "cka", "barlow"] = "none"

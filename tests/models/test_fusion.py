@@ -137,3 +137,17 @@ def test_packed_tokens_give_the_same_answer(make_model, make_tokens, kind):
     packed = removed.packed()
     assert packed.lengths[0] == int(valid[0].sum(1).max()) < tokens.lengths[0]
     torch.testing.assert_close(model.fuse(packed).logits, model.fuse(removed).logits, atol=1e-6, rtol=1e-5)
+
+
+def test_uniform_routing_weighs_experts_equally(make_model, make_tokens):
+    model = make_model(routing="uniform")
+    output = model.fuse(make_tokens())
+    assert torch.allclose(output.weights, torch.full((4, 4), 0.25)) and model.router is None
+    assert torch.allclose(output.logits, output.expert_logits.mean(1), atol=1e-6)
+
+
+def test_one_expert_asked_alone(make_model, make_tokens, kind):
+    model, tokens = make_model(kind), make_tokens()
+    output = model.fuse(tokens)
+    for e in range(len(model.experts_named)):
+        assert torch.allclose(model.ask_expert(e, tokens), output.expert_logits[:, e], atol=1e-6)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from interplay.config import ROLES
 from interplay.models.roles import REGULARISERS, interaction_loss, regularisation, replace_modality
 
 
@@ -91,3 +92,14 @@ def test_regularisers():
     latents = torch.stack([a, b, a], dim=1)
     assert float(regularisation(latents, "cka")) == pytest.approx((1 + 2 * naive["cka"]) / 3, rel=1e-4)
     assert float(regularisation(latents, "none")) == 0
+
+
+@pytest.mark.parametrize("off", ["unique", "synergy", "redundancy"])
+def test_a_loss_that_is_off_leaves_the_others_as_they_were(off):
+    generator = torch.Generator().manual_seed(0)
+    intact = torch.randn(5, 4, 8, generator=generator)
+    replaced = [torch.randn(5, 4, 8, generator=generator) for _ in range(2)]
+    alone = interaction_loss(intact, replaced, (off,))
+    others = interaction_loss(intact, replaced, tuple(role for role in ROLES if role != off))
+    assert math.isclose(float(alone + others), float(interaction_loss(intact, replaced)), rel_tol=1e-5)
+    assert float(alone) != 0

@@ -28,17 +28,18 @@ def integrated_gradients(
     baselines = tuple(p.detach().expand_as(v).contiguous() for p, v in zip(put, tokens.values, strict=True))
     inputs = tuple(v.detach().contiguous() for v in tokens.values)
     rows, errors = [], []
-    for e in range(len(model.experts_named) + 1):
+    outputs: list[int | None] = list(range(len(model.experts_named)))
+    for e in [*outputs, None] if len(outputs) > 1 else outputs:  # None: the mixture
 
-        def value(*values: Tensor, e: int = e) -> Tensor:
-            valid = tuple(v.expand(values[0].shape[0], -1) for v in tokens.valid)
-            output = model.fuse(Tokens(values, valid))
-            mixture = e == len(model.experts_named)
-            return target.of(output.logits if mixture else output.expert_logits[:, e])
+        def value(*values: Tensor, e: int | None = e) -> Tensor:
+            seen = Tokens(values, tuple(v.expand(values[0].shape[0], -1) for v in tokens.valid))
+            return target.of(model.fuse(seen).logits if e is None else model.ask_expert(e, seen))
 
         scores, delta = IntegratedGradients(value).attribute(
             inputs, baselines, n_steps=steps, internal_batch_size=steps, return_convergence_delta=True
         )
         rows.append(torch.cat([s[0].sum(-1) * v[0] for s, v in zip(scores, tokens.valid, strict=True)]))
         errors.append(delta[0])
+    if len(outputs) == 1:  # the mixture of one expert is that expert
+        rows, errors = rows * 2, errors * 2
     return torch.stack(rows).detach(), torch.stack(errors).detach()

@@ -75,7 +75,8 @@ class FusionModel(nn.Module):
         self.experts = nn.ModuleList(
             Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes) for _ in range(E)
         )
-        self.router = _router(D * len(self.modalities), E, config) if E > 1 else None
+        learned = E > 1 and config.routing == "learned"
+        self.router = _router(D * len(self.modalities), E, config) if learned else None
 
     def set_moments(self, moments: list[tuple[Float[Tensor, " _"], Float[Tensor, " _"]]]) -> None:
         """Set the training tokens' mean and standard deviation of each modality, in the encoder's width.
@@ -120,10 +121,17 @@ class FusionModel(nn.Module):
             attention=[attention for _, _, attention in answers] if explicit else [],
         )
 
+    def ask_expert(self, e: int, tokens: Tokens) -> Float[Tensor, "B C"]:
+        """Tokens -> logits of one expert alone, as `fuse` gives them."""
+        logits: Tensor = self.experts[e](pool(tokens) if self.pooled else tokens)[0]
+        return logits
+
     def route(self, tokens: Tokens) -> Float[Tensor, "B E"]:
-        """Routing weights: softmax at temperature tau of an MLP on the pooled, normalised tokens (METHOD 4)."""
+        """Routing weights: softmax at temperature tau of an MLP on the pooled, normalised tokens (METHOD 4); equal ones
+        for a single expert or uniform routing."""
         if self.router is None:
-            return tokens.values[0].new_ones(tokens.values[0].shape[0], 1)
+            E = len(self.experts_named)
+            return tokens.values[0].new_full((tokens.values[0].shape[0], E), 1 / E)
         parts = [F.normalize(masked_mean(x, v), dim=-1) for x, v in zip(tokens.values, tokens.valid, strict=True)]
         return (self.router(torch.cat(parts, dim=-1)) / self.temperature).softmax(-1)
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from interplay.config import ROLES, Role
 from interplay.removal import Tokens
 
 
@@ -30,18 +31,26 @@ def redundancy_loss(intact: Float[Tensor, "B L"], replaced: Sequence[Float[Tenso
     return 1 - synergy_loss(intact, replaced)
 
 
-def interaction_loss(intact: Float[Tensor, "B E L"], replaced: Sequence[Float[Tensor, "B E L"]]) -> Float[Tensor, ""]:
+def interaction_loss(
+    intact: Float[Tensor, "B E L"], replaced: Sequence[Float[Tensor, "B E L"]], roles: Sequence[Role] = ROLES
+) -> Float[Tensor, ""]:
     """Mean over the M + 2 experts of their role losses, in the order unique_1..unique_M, synergy, redundancy.
 
     Args:
         intact: z0 of every expert, its latents or its logits.
         replaced: zj of every expert, for each modality j replaced.
+        roles: those that count; the loss of the others is 0, so that leaving one out changes no other's weight.
     """
     M = len(replaced)
     each = [[zj[:, e] for zj in replaced] for e in range(M + 2)]
-    losses = [unique_loss(intact[:, m], each[m], m) for m in range(M)] if M > 1 else []
-    losses += [synergy_loss(intact[:, M], each[M]), redundancy_loss(intact[:, M + 1], each[M + 1])]
-    return torch.stack(losses).mean()
+    losses = []
+    if "unique" in roles and M > 1:
+        losses += [unique_loss(intact[:, m], each[m], m) for m in range(M)]
+    if "synergy" in roles:
+        losses.append(synergy_loss(intact[:, M], each[M]))
+    if "redundancy" in roles:
+        losses.append(redundancy_loss(intact[:, M + 1], each[M + 1]))
+    return torch.stack(losses).sum() / (M + 2 if M > 1 else 2)
 
 
 def replace_modality(tokens: Tokens, modality: int, how: str, mean: Float[Tensor, " D"]) -> Tokens:

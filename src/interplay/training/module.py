@@ -51,7 +51,7 @@ class FusionTraining(L.LightningModule):
         if roles:
             seen = output.expert_latents if self.config.roles.on == "latent" else output.expert_logits
             intact, *replaced = seen.split(B)
-            interaction = interaction_loss(intact, replaced)
+            interaction = interaction_loss(intact, replaced, self.config.roles.losses)
             self.log("train/interaction", interaction, batch_size=B)
             loss = loss + self.config.roles.weight * interaction
         if self.config.roles.regulariser_weight:
@@ -65,7 +65,7 @@ class FusionTraining(L.LightningModule):
         return range(len(self.model.modalities))
 
     def _has_roles(self) -> bool:
-        return self.model.router is not None and self.config.roles.weight > 0
+        return len(self.model.experts_named) > 1 and self.config.roles.weight > 0 and bool(self.config.roles.losses)
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
