@@ -1,6 +1,6 @@
 """Explain one prediction: attributions of every expert, and the pairs that act together or back each other up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder, Part
 from interplay.errors import BadInput
-from interplay.features.store import encode_one, read_input
+from interplay.features.store import Features, encode_one, read_input
 from interplay.interactions import independent_draws, student_quantile
 from interplay.probing.candidates import candidate_players, ranking_experts
 from interplay.probing.game import Players, players_of, tokens_of
@@ -44,8 +44,13 @@ class Prepared:
     tokens: Tokens
 
 
-def prepare(run: Run, encoders: dict[str, Encoder], sample: Sample) -> Prepared:
-    """Encode a sample for a run. Raises BadInput if it lacks a modality or one of them holds no feature."""
+def prepare(
+    run: Run, encoders: dict[str, Encoder], sample: Sample, stores: Mapping[str, Features] | None = None
+) -> Prepared:
+    """Encode a sample for a run, or read its features from `stores` (modality -> features) if they are given.
+
+    Raises BadInput if it lacks a modality or one of them holds no feature.
+    """
     encoded, parts = {}, {}
     for modality, kind in run.card.modalities.items():
         if modality not in sample.inputs:
@@ -55,7 +60,7 @@ def prepare(run: Run, encoders: dict[str, Encoder], sample: Sample) -> Prepared:
                 fix="give one --input for each",
             )
         content = read_input(sample, modality, kind)
-        encoded[modality] = encode_one(encoders[modality], content)
+        encoded[modality] = stores[modality].one(sample.id) if stores else encode_one(encoders[modality], content)
         parts[modality] = encoders[modality].parts(content)
         if not encoded[modality].valid.any():
             raise BadInput(f"{modality!r} of sample {sample.id!r} holds no feature", expected="at least one token")
@@ -101,7 +106,7 @@ def explain_sample(
     label = run.card.labels.index(target)
 
     players = players_in(prepared, config)
-    attributions = _attributions(run, config, prepared.tokens, players, label)
+    attributions = attribute(run, config, prepared.tokens, players, (label,))
     importance = ranking_experts(attributions[config.explain.rank_by].scores)
     limit = config.explain.candidates
     probe = probe_pairs(
@@ -148,11 +153,16 @@ def _refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
         raise BadInput(f"unknown {what} {name!r}", expected=f"one of {', '.join(known)}")
 
 
-def _attributions(run: Run, config: Config, tokens: Tokens, players: Players, label: int) -> dict[str, Attribution]:
-    """Every method's scores of the players: the sum over their features (positions that hold none are left out)."""
+def attribute(
+    run: Run, config: Config, tokens: Tokens, players: Players, labels: tuple[int, ...]
+) -> dict[str, Attribution]:
+    """Every method's scores of the players: the sum over their features (positions that hold none are left out).
+
+    The target is the mean logit of `labels`.
+    """
     starts = np.concatenate([[0], np.cumsum(tokens.lengths)])
     flat = [starts[m] + where for m, where in zip(players.modality, players.positions, strict=True)]
-    request = Request(run.model, tokens, Target((label,)), config.removal.fill, config.explain.ig_steps, config.seed)
+    request = Request(run.model, tokens, Target(labels), config.removal.fill, config.explain.ig_steps, config.seed)
     out = {}
     for name, method in METHODS.items():
         result = method(request)

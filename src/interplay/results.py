@@ -219,6 +219,21 @@ class Estimate(Frozen):
     samples: int = Field(ge=0)
 
 
+class Compared(Frozen):
+    """A mean of paired differences over samples; what cannot be told is None.
+
+    Attributes:
+        low, high: its 95% interval.
+        p: one-sided p-value against "not above 0".
+    """
+
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    samples: int
+
+
 class Calibration(Frozen):
     """How far one expert's answers v(S) are from the exact posterior of one story, features removed.
 

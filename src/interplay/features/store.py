@@ -57,6 +57,11 @@ class Features:
         part = slice(self.offsets[row], self.offsets[row + 1])
         return torch.from_numpy(self.values[part].astype(np.float32)), torch.from_numpy(self.valid[part].copy())
 
+    def one(self, sample_id: str) -> Encoded:
+        """One sample as its encoder gave it, rounded to half precision."""
+        features, valid = self[sample_id]
+        return Encoded(features, valid, self.truncated[self.rows[sample_id]])
+
     @property
     def width(self) -> int:
         """W, the encoder's own width."""
@@ -86,13 +91,18 @@ def store_features(
     samples = dataset.samples
     if not samples:
         raise DataError("the dataset has no samples", file=dataset.source, expected="at least one")
-    readable = re.sub(r"[^\w-]", "_", modality)[:40]
-    folder = Path(root) / f"{readable}-{content_key(samples, modality, encoder)}"
+    folder = store_folder(dataset, modality, encoder, root)
     if not folder.exists():
         with writable(folder):
             if not folder.exists():  # another process may have stored it while this one waited
                 _write(folder, samples, modality, encoder, batch_size, progress)
     return open_features(folder)
+
+
+def store_folder(dataset: Dataset, modality: str, encoder: Encoder, root: str | Path) -> Path:
+    """Where the features of one modality are, or will be. Raises DataError for an input that cannot be read."""
+    readable = re.sub(r"[^\w-]", "_", modality)[:40]
+    return Path(root) / f"{readable}-{content_key(dataset.samples, modality, encoder)}"
 
 
 def open_features(folder: Path) -> Features:

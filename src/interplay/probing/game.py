@@ -68,6 +68,25 @@ def value_names(model: FusionModel) -> list[str]:
     return [*model.experts_named, MIXTURE]
 
 
+def model_logits(
+    model: FusionModel, tokens: Tokens, fill: Fill, players: Players | None = None
+) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E1 C"]]:
+    """What one sample (batch of 1) is answered with only the players of a coalition left: the logits of every expert
+    and of the mixture, (m, E + 1, C)."""
+    players = players or players_of(tokens)
+    device = tokens.values[0].device
+    mine = [torch.from_numpy(players.of(m)) for m in range(len(tokens.values))]
+    holds = [torch.from_numpy(players.holds(m, T)).float() for m, T in enumerate(tokens.lengths)]
+
+    @torch.inference_mode()
+    def logits(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E1 C"]:
+        present = torch.from_numpy(coalitions)
+        keep = tuple((present[:, who].float() @ what > 0).to(device) for who, what in zip(mine, holds, strict=True))
+        return _answers(model, model.remove(tokens.expand(len(present)), keep, fill)).cpu().numpy()
+
+    return logits
+
+
 def model_value(
     model: FusionModel, task: Task, tokens: Tokens, labels: Sequence[int], fill: Fill, players: Players | None = None
 ) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m L 2 E1"]]:
@@ -76,18 +95,12 @@ def model_value(
     Every evaluation answers for all value functions at once: (m, L, 2, E + 1), for each of the labels the logit and
     the probability of each expert and of the mixture. A single-label probability is the softmax over the classes.
     """
-    players = players or players_of(tokens)
-    device = tokens.values[0].device
-    mine = [torch.from_numpy(players.of(m)) for m in range(len(tokens.values))]
-    holds = [torch.from_numpy(players.holds(m, T)).float() for m, T in enumerate(tokens.lengths)]
+    ask = model_logits(model, tokens, fill, players)
 
-    @torch.inference_mode()
     def value(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m L 2 E1"]:
-        present = torch.from_numpy(coalitions)
-        keep = tuple((present[:, who].float() @ what > 0).to(device) for who, what in zip(mine, holds, strict=True))
-        logits = _answers(model, model.remove(tokens.expand(len(present)), keep, fill))
+        logits = torch.from_numpy(ask(coalitions))
         both = torch.stack([logits, task.probabilities(logits)], dim=1)  # m 2 E1 C
-        return both[..., list(labels)].permute(0, 3, 1, 2).cpu().numpy()
+        return both[..., list(labels)].permute(0, 3, 1, 2).numpy()
 
     return value
 

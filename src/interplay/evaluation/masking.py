@@ -1,0 +1,142 @@
+"""Faithfulness by top-K% masking: what is lost when the top features go, or stay alone (METHOD 8)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from interplay.evaluation.estimates import jackknife
+from interplay.results import Estimate
+
+WITHOUT, ALONE = 0, 1
+Ask = Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E1 C"]]
+"""Coalitions of players that stay -> logits of every expert and the mixture."""
+
+
+def counts_of(players: int, shares: Sequence[float]) -> Int[np.ndarray, " K"]:
+    """How many of a modality's players are its top K%: max(1, ceil(n K / 100)) [follow-up].
+
+    >>> counts_of(42, [5, 10, 25]).tolist()
+    [3, 5, 11]
+    """
+    return np.maximum(1, np.ceil(players * np.array(shares) / 100)).astype(np.int64)
+
+
+def top_players(
+    scores: Float[np.ndarray, " n"],
+    modality: Int[np.ndarray, " n"],
+    shares: Sequence[float],
+    rng: np.random.Generator,
+) -> Bool[np.ndarray, "K n"]:
+    """The top K% of every modality by score, for each K. Ties, as of maps that know no features, fall at random."""
+    out = np.zeros((len(shares), len(scores)), dtype=bool)
+    for m in np.unique(modality):
+        mine = np.flatnonzero(modality == m)
+        rank = np.empty(len(mine), dtype=np.int64)
+        rank[np.lexsort((rng.random(len(mine)), -scores[mine]))] = np.arange(len(mine))
+        out[:, mine] = rank < counts_of(len(mine), shares)[:, None]
+    return out
+
+
+def ask_masked(
+    ask: Ask,
+    maps: Float[np.ndarray, "R E1 n"],
+    modality: Int[np.ndarray, " n"],
+    shares: Sequence[float],
+    draws: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "RD E1 K 2 C"]:
+    """Logits of one sample with the top K% removed (`WITHOUT`) and with nothing else (`ALONE`).
+
+    Each expert's map, and the mixture's, is put to that same output. After the R maps come `draws` random rankings
+    of the same counts, the control, read at every output.
+    """
+    R, E1, n = maps.shape
+    K = len(shares)
+    by_map = [top_players(maps[r, e], modality, shares, rng) for r in range(R) for e in range(E1)]
+    by_chance = [top_players(scores, modality, shares, rng) for scores in rng.random((draws, n))]
+    top = np.stack([*by_map, *by_chance])
+    asked = np.stack([~top, top], axis=2)  # (R E1 + draws, K, 2, n)
+    answers = ask(asked.reshape(-1, n))
+    answers = answers.reshape(len(top), K, 2, E1, -1)
+    own = np.arange(E1)
+    mapped = answers[: R * E1].reshape(R, E1, K, 2, E1, -1)[:, own, :, :, own]  # the paired axis comes first
+    chance = np.moveaxis(answers[R * E1 :], 3, 1)
+    return np.concatenate([np.moveaxis(mapped, 0, 1), chance])
+
+
+def predicted(probabilities: Float[np.ndarray, "N C"], single: bool) -> Bool[np.ndarray, "N C"]:
+    """The predicted labels: the arg max, or where several may hold all of at least .5 (the arg max if none is)."""
+    best = np.zeros(probabilities.shape, dtype=bool)
+    best[np.arange(len(best)), probabilities.argmax(axis=1)] = True
+    if single:
+        return best
+    over = probabilities >= 0.5
+    return np.where(over.any(axis=1, keepdims=True), over, best)
+
+
+def mean_over(probabilities: Float[np.ndarray, "N *V C"], target: Bool[np.ndarray, "N C"]) -> Float[np.ndarray, "N *V"]:
+    """The mean probability of each sample's target labels."""
+    weight = target / target.sum(axis=1, keepdims=True)
+    return np.einsum("n...c,nc->n...", probabilities, weight)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A task metric as a function of counts summed over samples, so that samples can be left out.
+
+    Attributes:
+        counts: (logits (N, C), truth (N, C)) -> (N, k) rows.
+        of: (k,) summed rows -> the metric; NaN if undefined.
+    """
+
+    counts: Callable[[Float[np.ndarray, "N C"], Bool[np.ndarray, "N C"]], Float[np.ndarray, "N k"]]
+    of: Callable[[Float[np.ndarray, " k"]], float]
+
+
+def _confusions(single: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    def counts(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        said = np.eye(logits.shape[1], dtype=bool)[logits.argmax(axis=1)] if single else logits > 0
+        return np.concatenate([said & truth, said & ~truth, ~said & truth], axis=1).astype(float)
+
+    return counts
+
+
+def _f1(hits: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return 2 * hits / (2 * hits + wrong + missed)
+
+
+def _macro_f1(sums: np.ndarray) -> float:
+    """Over the classes that occur."""
+    hits, wrong, missed = np.split(sums, 3)
+    there = hits + missed > 0
+    return float(_f1(hits[there], wrong[there], missed[there]).mean()) if there.any() else np.nan
+
+
+def _micro_f1(sums: np.ndarray) -> float:
+    return float(_f1(*(part.sum(keepdims=True) for part in np.split(sums, 3)))[0])
+
+
+def scores_of(single: bool) -> dict[str, Score]:
+    """The task metrics whose drop is told: accuracy and macro F1, or micro and macro F1 where several labels may hold.
+
+    With one label a sample the micro F1 is the accuracy.
+    """
+    first = "accuracy" if single else "micro_f1"
+    counts = _confusions(single)
+    return {first: Score(counts, _micro_f1), "macro_f1": Score(counts, _macro_f1)}
+
+
+def metric_drop(
+    score: Score, full: Float[np.ndarray, "N C"], masked: Float[np.ndarray, "N C"], truth: Bool[np.ndarray, "N C"]
+) -> Estimate:
+    """metric(full) - metric(masked) over the samples, with its jackknife standard error."""
+    rows = np.concatenate([score.counts(full, truth), score.counts(masked, truth)], axis=1)
+
+    def drop(sums: np.ndarray) -> float:
+        before, after = np.split(sums, 2)
+        return score.of(before) - score.of(after)
+
+    return jackknife(drop, rows)
