@@ -10,4 +10,4 @@ from jaxtyping import install_import_hook
 
 install_import_hook("interplay", "beartype.beartype")
 
-pytest_plugins = ["tests.small_models", "tests.small_runs"]
+pytest_plugins = ["tests.small_models", "tests.small_runs", "tests.small_study"]

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from interplay.report.findings import finding
     from interplay.results import Explanation, PairScores, Validity
     from interplay.runs import Run, open_run
+    from interplay.study.running import run_study
+    from interplay.study.writing import write_study
+    from interplay.study_config import make_study, read_study
     from interplay.validating import plant_and_train, validate_run
 
 _HOMES = {
@@ -40,6 +43,9 @@ _HOMES = {
     "interplay.results": ("Explanation", "PairScores", "Validity"),
     "interplay.validating": ("plant_and_train", "validate_run"),
     "interplay.runs": ("Run", "open_run"),
+    "interplay.study.running": ("run_study",),
+    "interplay.study.writing": ("write_study",),
+    "interplay.study_config": ("make_study", "read_study"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -62,6 +68,10 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "write_explanations",
     "validate_run",
     "plant_and_train",
+    "read_study",
+    "make_study",
+    "run_study",
+    "write_study",
     "Explanation",
     "PairScores",
     "Validity",

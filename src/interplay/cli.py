@@ -3,15 +3,15 @@
 import errno
 import os
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from interplay import console, options
+from interplay import cli_data, cli_study, console, options
 from interplay.errors import BadInput, InterplayError
+from interplay.options import DEFAULT_STORE, DataPath, Json, Set, Store, epilog
 from interplay.whole import NO_ROOM
 
 app = typer.Typer(
@@ -22,42 +22,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Example:  interplay demo --out demo",
 )
-data_app = typer.Typer(
-    help="Make and check datasets.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    epilog="Example:  interplay data check my-data",
-)
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-DataPath = Annotated[
-    Path,
-    typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or .jsonl, or of a published layout."),
-]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")]
-Store = Annotated[Path, typer.Option(help="Where encoded features are kept, to be used again.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML configuration.")]
 Preset = Annotated[str | None, typer.Option(help="Settings to start from: default, or paper (the published ones).")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any one setting: training.epochs=5. Repeatable."),
-]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
-DEFAULT_STORE = Path(".interplay") / "features"
 PATH_ERRORS = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
 )
 
 
-def _epilog(example: str) -> dict[str, Any]:
-    """Every command's help ends with an example."""
-    return {"epilog": f"Example:  {example}"}
-
-
-@app.command(**_epilog("interplay demo --out demo"))
+@app.command(**epilog("interplay demo --out demo"))
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the data, the run and the page.")] = Path("demo"),
     samples: Annotated[int, typer.Option(min=200, help="Scenes to make.")] = 2400,
@@ -78,94 +55,7 @@ def demo(
     return _print_findings(result["findings"], result["page"])
 
 
-@data_app.command("make-scenes", **_epilog("interplay data make-scenes scenes --samples 3000"))
-def make_scenes(
-    folder: Annotated[Path, typer.Argument(help="A new folder for the dataset.")],
-    samples: Annotated[int, typer.Option(min=10, help="How many scenes.")] = 3000,
-    seed: Seed = 0,
-    stories: Annotated[
-        str, typer.Option(help="Labels, comma-separated, of: sarcasm, storm, urgent, animal, mismatch.")
-    ] = "sarcasm,storm,urgent,animal",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there already.")] = False,
-    json: Json = False,
-) -> None:
-    """Generate scenes: pictures and captions whose evidence is known."""
-    names = tuple(name.strip() for name in stories.split(",") if name.strip())
-    with console.working() as bars:
-        from interplay.data.sample import SPLITS
-        from interplay.data.scenes import make_scenes as make
-
-        told = partial(bars, "Draw scenes")
-        dataset = make(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite, progress=told)
-    splits = {split: len(dataset.split(split)) for split in SPLITS}
-    if json:
-        return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
-    counts = ", ".join(f"{n} {split}" for split, n in splits.items())
-    return console.print_lines([f"{len(dataset.samples)} scenes in {folder} ({counts})"])
-
-
-@data_app.command("check", **_epilog("interplay data check my-data"))
-def data_check(path: DataPath, set_: Set = None, json: Json = False) -> None:
-    """Say what is wrong with each bad row of a dataset. Exit code 2 if it cannot be used as it is."""
-    settings = options.config(None, None, set_)
-    with console.working() as bars:
-        from interplay.data.check import check_dataset
-
-        problems = check_dataset(path, settings.data, progress=partial(bars, "Check rows"))
-    errors = [p for p in problems if p.severity == "error"]
-    empty = any(p.column == "split" and p.row is None for p in problems)
-    if json:
-        console.print_json({"usable": not errors, "problems": [vars(p) for p in problems]})
-    else:
-        verdict = (
-            "cannot be used as it is" if errors else "can be evaluated on, not trained on" if empty else "is sound"
-        )
-        warnings = len(problems) - len(errors)
-        console.print_lines(f"{p.severity}: {p.error()}" for p in problems)
-        console.print_lines([f"{path} {verdict} ({len(errors)} errors, {warnings} warnings)"])
-    if errors:
-        raise typer.Exit(BadInput.exit_code)
-
-
-@data_app.command("import", **_epilog("interplay data import owner/name my-data --text caption --image image"))
-def data_import(
-    source: Annotated[
-        str, typer.Argument(help="A Hugging Face dataset: its folder (as by save_to_disk), or its hub id.")
-    ],
-    folder: Annotated[Path, typer.Argument(help="A new folder for the dataset.")],
-    labels: Annotated[str, typer.Option(metavar="COLUMN", help="The column of the labels.")] = "label",
-    text: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of texts. Repeatable.")] = None,
-    image: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of pictures. Repeatable.")] = None,
-    subset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which one, of a dataset that has several.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there already.")] = False,
-    json: Json = False,
-) -> None:
-    """Copy a Hugging Face dataset into a folder that `train` takes. Needs `pip install "interplay[huggingface]"`."""
-    with console.working() as bars:
-        from interplay.data.huggingface import import_huggingface
-        from interplay.data.sample import SPLITS
-
-        dataset = import_huggingface(
-            source,
-            folder,
-            text=text or [],
-            image=image or [],
-            labels=labels,
-            subset=subset,
-            overwrite=overwrite,
-            progress=partial(bars, "Copy rows"),
-        )
-        _say_notes(dataset.notes)
-    splits = {split: len(dataset.split(split)) for split in SPLITS}
-    if json:
-        return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
-    counts = ", ".join(f"{n} {split}" for split, n in splits.items())
-    return console.print_lines([f"{len(dataset.samples)} samples in {folder} ({counts})"])
-
-
-@app.command(**_epilog("interplay encode my-data"))
+@app.command(**epilog("interplay encode my-data"))
 def encode(
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="A dataset, as `interplay train` takes.")] = None,
     config: ConfigFile = None,
@@ -197,7 +87,7 @@ def encode(
     )
 
 
-@app.command(**_epilog("interplay train my-data --out runs/first --model fl-i2moe"))
+@app.command(**epilog("interplay train my-data --out runs/first --model fl-i2moe"))
 def train(
     data: DataPath,
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
@@ -229,7 +119,7 @@ def train(
         from interplay.data.registry import open_dataset
 
         dataset = open_dataset(data, settings.data)
-        _say_notes(dataset.notes)
+        console.say_notes(dataset.notes)
         run = pipeline.train(dataset, settings, out, store=store, overwrite=overwrite, report=bars)
         for modality, cut in pipeline.samples_cut(run, store).items():
             console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
@@ -239,7 +129,7 @@ def train(
     return None
 
 
-@app.command(**_epilog("interplay evaluate runs/first --split test"))
+@app.command(**epilog("interplay evaluate runs/first --split test"))
 def evaluate(
     run: RunPath,
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
@@ -256,7 +146,7 @@ def evaluate(
         opened = open_run(run)
         settings = pipeline.explain_config(opened, options.given({"training.device": device}))
         dataset = pipeline.data_of(opened, data)
-        _say_notes(dataset.notes)
+        console.say_notes(dataset.notes)
         metrics = pipeline.evaluate(
             opened, dataset, split=split, store=store, device=settings.training.device, report=bars
         )
@@ -266,7 +156,7 @@ def evaluate(
     return None
 
 
-@app.command(**_epilog("interplay explain runs/first --input text='what a lovely day' --input image=face.png"))
+@app.command(**epilog("interplay explain runs/first --input text='what a lovely day' --input image=face.png"))
 def explain(
     run: RunPath,
     sample: Annotated[list[str] | None, typer.Option(metavar="ID", help="A sample of the dataset. Repeatable.")] = None,
@@ -314,7 +204,7 @@ def explain(
     return _print_findings([finding(e) for e in explanations], page)
 
 
-@app.command(**_epilog("interplay validate runs/first --samples 50"))
+@app.command(**epilog("interplay validate runs/first --samples 50"))
 def validate(
     run: RunPath,
     samples: Annotated[int, typer.Option(min=2, help="Test samples of each label whose pair is known.")] = 50,
@@ -364,10 +254,7 @@ def validate(
     return console.print_lines(["", *found.notes, *found.verdicts, "", f"Open the page:  {page}"])
 
 
-def _say_notes(notes: tuple[str, ...]) -> None:
-    """What the reader left out of a dataset, or mended."""
-    for note in notes:
-        console.say(f"Note: {note}")
+app.command(**epilog("interplay study configs/scenes.toml --data scenes --dry-run"))(cli_study.study)
 
 
 def _print_findings(findings: list[str], page: Path) -> None:

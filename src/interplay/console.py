@@ -30,6 +30,12 @@ def say(message: str) -> None:
     err.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
+def say_notes(notes: Iterable[str]) -> None:
+    """What the reader left out of a dataset, or mended."""
+    for note in notes:
+        say(f"Note: {note}")
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """A result for people."""
     for line in lines:
@@ -49,6 +55,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | bool | None) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> duration(42.4), duration(200), duration(30000)
+    ('42 s', '3 min 20 s', '8 h 20 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def metrics_table(title: str, columns: Mapping[str, Mapping[str, float]]) -> Table:

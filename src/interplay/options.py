@@ -1,10 +1,30 @@
-"""What the command line's options say, as a configuration."""
+"""Options that several commands have, and what they say, as a configuration."""
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from interplay.errors import ConfigError
+
+DEFAULT_STORE = Path(".interplay") / "features"
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Store = Annotated[Path, typer.Option(help="Where encoded features are kept, to be used again.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any one setting: training.epochs=5. Repeatable."),
+]
+
+DataPath = Annotated[
+    Path,
+    typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or .jsonl, or of a published layout."),
+]
+
+
+def epilog(example: str) -> dict[str, Any]:
+    """Every command's help ends with an example."""
+    return {"epilog": f"Example:  {example}"}
 
 
 def config(file: Path | None, preset: str | None, texts: list[str] | None, flags: dict[str, Any] | None = None) -> Any:

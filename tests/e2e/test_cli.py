@@ -28,7 +28,7 @@ from interplay.results import Explanation
 
 COMMANDS = [
     *("demo", "data make-scenes", "data import", "data check"),
-    *("encode", "train", "evaluate", "explain", "validate"),
+    *("encode", "train", "evaluate", "explain", "validate", "study"),
 ]
 QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2"]
 BRIEF = ["--samples", "4", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]

@@ -1,6 +1,5 @@
 """A validity report to look at: what a run answers with features removed, and whether its scores find the truth."""
 
-import io
 from pathlib import Path
 
 import jinja2
@@ -8,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from interplay.report.svg import svg_of
 from interplay.results import MIXTURE, SCORE_NAMES, Estimate, Validity
 from interplay.whole import write_whole
 
@@ -103,7 +102,7 @@ def render_validity(validity: Validity) -> str:
     for plot in (plot_whole, plot_errors):
         figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
         plot(validity, ax)
-        figures.append(Markup(_svg(figure)))
+        figures.append(Markup(svg_of(figure)))
     whole = max((list(c.whole) for c in validity.calibrations), key=len, default=[])
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         (Path(__file__).parent / "assets" / "validity.html.j2").read_text(encoding="utf-8")
@@ -117,15 +116,6 @@ def render_validity(validity: Validity) -> str:
         error_header=["story", "expert", "mean |v(S) - ideal|", *(f"{name}: answer / ideal" for name in whole)],
         errors=error_rows(validity),
     )
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    with plt.rc_context({"svg.hashsalt": "interplay"}):  # the same figures, the same bytes
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _estimate(e: Estimate, digits: int) -> str:

@@ -1,0 +1,16 @@
+"""A figure as SVG text, to stand in a page."""
+
+import io
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+
+def svg_of(figure: Figure) -> str:
+    """The same figure gives the same bytes. The figure is closed."""
+    buffer = io.StringIO()
+    with plt.rc_context({"svg.hashsalt": "interplay"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

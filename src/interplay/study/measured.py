@@ -1,0 +1,94 @@
+"""What one study left on disk, opened: runs by variant and seed, with the arrays of each stage."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import special
+
+from interplay.data.sample import Dataset
+from interplay.evaluation.masking import mean_over
+from interplay.results import Validity
+from interplay.runs import Run
+from interplay.study.arrays import Arrays
+from interplay.study_config import Study
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run, with what its stages measured.
+
+    Attributes:
+        folder: relative to the study, for tables to name.
+        stories: pair scores against known truth; None where the data has none.
+    """
+
+    variant: str
+    seed: int
+    folder: str
+    run: Run
+    attributions: Arrays
+    masking: Arrays
+    pairs: Arrays
+    pair_masking: Arrays
+    stories: Validity | None
+
+    @property
+    def experts(self) -> list[str]:
+        """The experts, and the mixture."""
+        return list(self.attributions.about["experts"])
+
+    @property
+    def single(self) -> bool:
+        """Whether exactly one label holds in each sample."""
+        return self.run.card.label_kind == "single"
+
+    def probabilities(self, logits: Float[np.ndarray, "*V C"]) -> Float[np.ndarray, "*V C"]:
+        """Softmax or sigmoid over the last axis."""
+        return special.softmax(logits, axis=-1) if self.single else special.expit(logits)
+
+    def target_probability(self, logits: Float[np.ndarray, "N *V C"]) -> Float[np.ndarray, "N *V"]:
+        """Mean probability of the labels that were predicted for the intact sample."""
+        return mean_over(self.probabilities(logits), self.target[: len(logits)])
+
+    @property
+    def target(self) -> Bool[np.ndarray, "N C"]:
+        return self.attributions["target"]
+
+    @property
+    def truth(self) -> Bool[np.ndarray, "N C"]:
+        return self.attributions["truth"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A finished study."""
+
+    study: Study
+    dataset: Dataset
+    runs: Sequence[Measured]
+
+    def by_variant(self) -> Mapping[str, list[Measured]]:
+        """Variant -> its runs, by seed."""
+        return {name: [run for run in self.runs if run.variant == name] for name in self.study.variants}
+
+
+def over_seeds(values: Sequence[Float[np.ndarray, "..."]]) -> Float[np.ndarray, "..."]:
+    """The mean of each sample's values over seeds; missing only where all are."""
+    stacked = np.stack(values)
+    known = ~np.isnan(stacked)
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, stacked, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+def spread(values: Sequence[float | None]) -> float | None:
+    """Standard deviation over seeds; None of fewer than two."""
+    known = [v for v in values if v is not None and not np.isnan(v)]
+    return float(np.std(known, ddof=1)) if len(known) > 1 else None
+
+
+def mean_known(values: Sequence[float | None]) -> float | None:
+    """Mean over seeds of what is known."""
+    known = [v for v in values if v is not None and not np.isnan(v)]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,217 @@
+"""Run a study: train every variant with every seed, measure each run stage by stage, write tables, figures and pages.
+
+<study>/
+  study.json                 what was asked: options, every variant's settings; data, versions, command, seconds
+  <variant>/seed<n>/
+    run/                     as written by `interplay train`
+    *.safetensors            a file a stage; stories.json where the truth is known
+  tables/*.csv               a row each number, with the files it comes from
+  figures/*.svg, *.png
+  example.html               one sample explained by dense and fl-i2moe
+  study.html                 all of it to look at
+
+An interrupted study goes on with the stage it was in: a stage whose file is there and was measured under the same
+settings is not measured again.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from interplay import pipeline
+from interplay.config import Config, config_toml
+from interplay.data.sample import Dataset, Sample
+from interplay.data.truth import read_truth
+from interplay.encoders.frozen import Encoder
+from interplay.errors import DataError
+from interplay.features.store import Features
+from interplay.results import Validity
+from interplay.runs import Run, open_run, origin_of
+from interplay.study import stages
+from interplay.study.arrays import Arrays, read_arrays, write_arrays
+from interplay.study.measured import Measured, Results
+from interplay.study_config import Study, StudyConfig
+from interplay.validating import validate_run
+from interplay.whole import refuse_blocked, write_whole
+
+MASKING_OPTIONS = ("split", "samples", "shares", "random_draws")
+PAIR_OPTIONS = ("split", "samples", "pair_samples", "candidates", "backgrounds")
+PAIR_MASKING_OPTIONS = (*PAIR_OPTIONS, "budgets", "draws")
+STORY_BACKGROUNDS = 8
+
+
+class Shared:
+    """Encoders and features that several variants use, opened once."""
+
+    def __init__(self, dataset: Dataset, store: Path, report: pipeline.Report | None) -> None:
+        self.dataset, self.store, self.report = dataset, store, report
+        self._opened: dict[str, tuple[dict[str, Encoder], dict[str, Features]]] = {}
+
+    def open(self, config: Config) -> tuple[dict[str, Encoder], dict[str, Features]]:
+        """The encoders and features of one configuration."""
+        kinds: dict[str, str] = dict(self.dataset.modalities)
+        key = json.dumps({m: config.encoder(m, kind).model_dump() for m, kind in kinds.items()})
+        if key not in self._opened:
+            encoders = pipeline.load_encoders(config, kinds, config.training.device)
+            stores = pipeline.encode(self.dataset, config, store=self.store, encoders=encoders, report=self.report)
+            self._opened[key] = encoders, stores
+        return self._opened[key]
+
+
+def run_study(
+    study: Study,
+    dataset: Dataset,
+    out: Path,
+    *,
+    store: str | Path = pipeline.DEFAULT_STORE,
+    overwrite: bool = False,
+    report: pipeline.Report | None = None,
+    say: Callable[[str], None] = print,
+) -> Results:
+    """Train and measure whatever is not there yet.
+
+    Raises:
+        RunExistsError: a run of another configuration is where one of the study's should go.
+        DataError: the split has fewer than two samples.
+    """
+    refuse_blocked(out)
+    pipeline.refuse_bad_splits(dataset)
+    options = study.options
+    if len(samples := dataset.split(options.split)) < 2:
+        raise DataError(
+            f"the split {options.split!r} has {len(samples)} samples", file=dataset.source, expected="at least 2"
+        )
+    shared, runs = Shared(dataset, Path(store), report), []
+    for variant in study.variants:
+        for seed in options.seeds:
+            say(f"{variant}, seed {seed}")
+            folder = f"{folder_name(variant)}/seed{seed}"
+            told = partial(_told, report, f"{variant} {seed}") if report else None
+            run = trained(study.config(variant, seed), dataset, out / folder / "run", shared, overwrite, told)
+            runs.append(measure(variant, seed, run, shared, samples, options, out, folder, told))
+    return Results(study, dataset, runs)
+
+
+def folder_name(variant: str) -> str:
+    """A variant's name as a folder's."""
+    return re.sub(r"[^\w.-]+", "-", variant).strip("-.") or "variant"
+
+
+def trained(
+    config: Config, dataset: Dataset, folder: Path, shared: Shared, overwrite: bool, report: pipeline.Report | None
+) -> Run:
+    """The run in a folder if it is that of this configuration and data, else trained."""
+    _, stores = shared.open(config)
+    if (folder / "metrics.json").exists():
+        run = open_run(folder)
+        origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
+        if run.config == config and run.origin.data_hash == origin.data_hash:
+            return run
+    return pipeline.train(dataset, config, folder, store=shared.store, overwrite=overwrite, report=report)
+
+
+def measure(
+    variant: str,
+    seed: int,
+    run: Run,
+    shared: Shared,
+    samples: list[Sample],
+    options: StudyConfig,
+    out: Path,
+    folder: str,
+    report: pipeline.Report | None,
+) -> Measured:
+    """Every stage of one run, measured or read."""
+    encoders, stores = shared.open(run.config)
+    run.model.to(pipeline.pick_device(run.config.training.device))
+
+    def bench(stage: str) -> stages.Bench:
+        told = partial(report, stage) if report else (lambda done, of: None)
+        return stages.Bench(run, encoders, stores, samples, options, told)
+
+    def stage(name: str, asked: tuple[str, ...], how: Callable[[], Arrays]) -> Arrays:
+        path, key = out / folder / f"{name}.safetensors", stage_key(run, options, asked)
+        if (kept := read_arrays(path, key)) is None:
+            write_arrays(path, kept := how(), key)
+        return kept
+
+    attributions = stage("attributions", ("split", "samples"), lambda: stages.attribute_samples(bench("attribute")))
+    masking = stage("masking", MASKING_OPTIONS, lambda: stages.mask_samples(bench("mask"), attributions))
+    pairs = stage("pairs", PAIR_OPTIONS, lambda: stages.score_pairs(bench("pairs"), attributions))
+    pair_masking = stage(
+        "pair_masking", PAIR_MASKING_OPTIONS, lambda: stages.mask_pairs(bench("mask pairs"), attributions, pairs)
+    )
+    stories = _stories(run, shared, encoders, options, out / folder / "stories.json", report)
+    return Measured(variant, seed, folder, run, attributions, masking, pairs, pair_masking, stories)
+
+
+def stage_key(run: Run, options: StudyConfig, asked: tuple[str, ...]) -> str:
+    """What decides a stage's result: the run, its data, and the study's options that it heeds."""
+    heeded = {name: value for name, value in options.model_dump().items() if name in asked}
+    content = json.dumps([config_toml(run.config), run.origin.data_hash, run.card.epoch, heeded])
+    return hashlib.sha256(content.encode()).hexdigest()[:20]
+
+
+def _stories(
+    run: Run,
+    shared: Shared,
+    encoders: dict[str, Encoder],
+    options: StudyConfig,
+    path: Path,
+    report: pipeline.Report | None,
+) -> Validity | None:
+    """Pair scores against the truth, where it is known."""
+    try:
+        read_truth(shared.dataset.source)
+    except DataError:
+        return None
+    key = stage_key(run, options, ("pair_samples",))
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["key"] == key:
+            return Validity.model_validate(kept["validity"])
+    found = validate_run(
+        run,
+        shared.dataset,
+        encoders=encoders,
+        samples=options.pair_samples,
+        backgrounds=STORY_BACKGROUNDS,
+        report=report,
+    )
+    write_whole(path, json.dumps({"key": key, "validity": json.loads(found.model_dump_json())}, indent=1) + "\n")
+    return found
+
+
+def write_provenance(results: Results, out: Path, command: str, started: float) -> None:
+    """study.json: where every number comes from."""
+    first = results.runs[0].run
+    timings = {
+        run.folder: {
+            name: arrays.about["seconds"]
+            for name, arrays in (
+                *(("attributions", run.attributions), ("masking", run.masking)),
+                *(("pairs", run.pairs), ("pair_masking", run.pair_masking)),
+            )
+        }
+        for run in results.runs
+    }
+    content: dict[str, Any] = {
+        "command": command,
+        "data": f"{first.origin.data} ({first.origin.data_hash})",
+        "notes": list(results.dataset.notes),
+        "versions": first.origin.versions,
+        "options": results.study.options.model_dump(exclude={"variants"}),
+        "variants": {name: config.model_dump(exclude_none=True) for name, config in results.study.variants.items()},
+        "seconds": timings,
+        "seconds_of_this_call": round(time.time() - started, 1),
+    }
+    write_whole(out / "study.json", json.dumps(content, indent=1) + "\n")
+
+
+def _told(report: pipeline.Report, run: str, what: str, done: int, of: int) -> None:
+    report(f"{run}: {what}", done, of)

@@ -1,0 +1,253 @@
+"""The stages of one run of a study: what its model is attributed, masked and probed for. One function a stage.
+
+Each takes the bench and returns arrays that say everything later stages need; none reads the model's files. Random
+numbers come from the seed of the stage and the sample alone, so that all runs of a study meet the same controls.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from interplay.attribution.attribute import METHODS
+from interplay.config import Config
+from interplay.data.sample import Sample
+from interplay.encoders.frozen import Encoder
+from interplay.evaluation.alignment import pair_importance
+from interplay.evaluation.masking import Ask, ask_masked, predicted
+from interplay.evaluation.pair_masking import ask_pairs_masked, pair_masks
+from interplay.explaining import Prepared, attribute, players_in, prepare
+from interplay.features.store import Features
+from interplay.probing.candidates import candidate_players, ranking_experts
+from interplay.probing.game import ON, Players, model_logits, value_names
+from interplay.probing.pairs import probe_pairs
+from interplay.runs import Run
+from interplay.study.arrays import Arrays
+from interplay.study_config import StudyConfig
+
+MAPS = tuple(name for name in METHODS if name != "random")
+"""Attribution methods that are measured; random rankings are drawn apart."""
+Told = Callable[[int, int], None]
+ATTRIBUTE, MASK, PAIRS, PAIR_MASK = range(4)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One trained run with the samples it is measured on."""
+
+    run: Run
+    encoders: dict[str, Encoder]
+    stores: dict[str, Features]
+    samples: list[Sample]
+    options: StudyConfig
+    told: Told = field(default=lambda done, of: None)
+
+    @property
+    def config(self) -> Config:
+        """The run's own."""
+        return self.run.config
+
+    @property
+    def names(self) -> list[str]:
+        """The experts, and the mixture."""
+        return value_names(self.run.model)
+
+    def rng(self, stage: int, number: int) -> np.random.Generator:
+        """Random numbers of one sample in one stage, the same for every run."""
+        return np.random.default_rng([stage, number])
+
+    def prepared(self, most: int) -> Iterator[tuple[int, Prepared, Players]]:
+        """(number, sample, players) of the first samples, telling progress."""
+        count = min(most, len(self.samples))
+        for number in range(count):
+            one = prepare(self.run, self.encoders, self.samples[number], self.stores)
+            yield number, one, players_in(one, self.config)
+            self.told(number + 1, count)
+
+    def ask(self, prepared: Prepared, players: Players) -> Ask:
+        """Coalitions of players -> logits of every expert and the mixture."""
+        return model_logits(self.run.model, prepared.tokens, self.config.removal.fill, players)
+
+
+def attribute_samples(bench: Bench) -> Arrays:
+    """Every method's map of every expert and the mixture, for the mean logit of the predicted labels.
+
+    Returns:
+        full (N, E1, C): logits of the intact samples. truth, target (N, C): labels that hold, and that are explained.
+        offsets (N + 1,): where each sample's players begin along the last axis of the others. modality (n,).
+        scores (R, E1, n): raw scores by MAPS. completeness (N, E1): error of integrated gradients, on the logit.
+    """
+    start, task = time.perf_counter(), bench.run.card.task
+    full, target, sizes, modality, scores, errors = [], [], [], [], [], []
+    for _, one, players in bench.prepared(bench.options.samples):
+        with torch.inference_mode():
+            output = bench.run.model.fuse(one.tokens)
+        logits = torch.cat([output.expert_logits[0], output.logits])
+        chosen = predicted(task.probabilities(output.logits).numpy(), task.kind == "single")[0]
+        maps = attribute(bench.run, bench.config, one.tokens, players, tuple(np.flatnonzero(chosen).tolist()))
+        full.append(logits.cpu().numpy())
+        target.append(chosen)
+        sizes.append(len(players))
+        modality.append(players.modality)
+        scores.append(np.stack([[maps[name].scores[expert] for expert in bench.names] for name in MAPS]))
+        errors.append([maps["integrated_gradients"].completeness_error[expert] for expert in bench.names])
+    truth = np.stack([task.target(s.labels).numpy() > 0 for s in bench.samples[: len(full)]])
+    return Arrays(
+        {
+            "full": np.stack(full),
+            "truth": truth,
+            "target": np.stack(target),
+            "offsets": np.concatenate([[0], np.cumsum(sizes)]),
+            "modality": np.concatenate(modality),
+            "scores": np.concatenate(scores, axis=-1),
+            "completeness": np.array(errors),
+        },
+        _about(bench, len(full), start, 0),
+    )
+
+
+def of_sample(attributions: Arrays, number: int) -> tuple[Float[np.ndarray, "R E1 n"], Int[np.ndarray, " n"]]:
+    """One sample's maps, and its players' modalities."""
+    part = slice(*attributions["offsets"][number : number + 2])
+    return attributions["scores"][..., part], attributions["modality"][part]
+
+
+def mask_samples(bench: Bench, attributions: Arrays) -> Arrays:
+    """Logits (N, R + D, E1, K, 2, C) with the top K% removed, and with them alone (METHOD 8)."""
+    start, options, logits, asked = time.perf_counter(), bench.options, [], 0
+    for number, one, players in bench.prepared(options.samples):
+        maps, modality = of_sample(attributions, number)
+        rng = bench.rng(MASK, number)
+        ask = bench.ask(one, players)
+        logits.append(ask_masked(ask, maps, modality, options.shares, options.random_draws, rng))
+        asked += masked_evaluations(options, len(bench.names))
+    return Arrays({"logits": np.stack(logits)}, _about(bench, len(logits), start, asked))
+
+
+def masked_evaluations(options: StudyConfig, outputs: int) -> int:
+    """Evaluations of `mask_samples` on one sample."""
+    return (len(MAPS) * outputs + options.random_draws) * len(options.shares) * 2
+
+
+def score_pairs(bench: Bench, attributions: Arrays) -> Arrays:
+    """Pair scores among candidates of each sample, for its most probable label (METHOD 9).
+
+    Candidates are half the most important players of each modality, half drawn from the others, so that pairs of
+    every importance are there.
+
+    Returns:
+        label (N,), sample (P,), pair (P, 2): the players. sii, sii_se, gap, gap_se (P, 2, E1): on ON, by expert.
+        importance (P, E1): to each expert, by explain.rank_by.
+    """
+    start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
+    labels, sample, asked = [], [], 0
+    rows: dict[str, list[np.ndarray]] = {n: [] for n in ("pair", "sii", "sii_se", "gap", "gap_se", "importance")}
+    for number, one, players in bench.prepared(options.pair_samples):
+        maps, modality = of_sample(attributions, number)
+        chosen = _candidates(bench, players, maps[rank_by], bench.rng(PAIRS, number))
+
+        def candidates(_: Players, m: int, chosen: list[np.ndarray] = chosen) -> np.ndarray:
+            return chosen[m]
+
+        label = int(attributions["full"][number, -1].argmax())
+        probe = probe_pairs(
+            bench.run.model,
+            bench.run.card.task,
+            one.tokens,
+            [label],
+            fill=bench.config.removal.fill,
+            samples=options.backgrounds,
+            seed=number,
+            players=players,
+            candidates=candidates,
+        )
+        labels.append(label)
+        asked += probe.evaluations
+        for block in (block.output((0,)) for block in probe.blocks):
+            sample.append(np.full(len(block), number))
+            rows["pair"].append(block.pairs)
+            for name, value in (
+                *(("sii", block.sii), ("sii_se", block.sii_se)),
+                *(("gap", block.redundancy_gap), ("gap_se", block.redundancy_gap_se)),
+            ):
+                rows[name].append(value)
+            rows["importance"].append(
+                np.stack([pair_importance(s, modality, block.pairs) for s in maps[rank_by]], axis=-1)
+            )
+    return Arrays(
+        {
+            "label": np.array(labels),
+            "sample": np.concatenate(sample),
+            **{name: np.concatenate(parts) for name, parts in rows.items()},
+        },
+        _about(bench, len(labels), start, asked),
+    )
+
+
+def _candidates(
+    bench: Bench, players: Players, maps: Float[np.ndarray, "E1 n"], rng: np.random.Generator
+) -> list[Int[np.ndarray, " k"]]:
+    """Of each modality the players that may form pairs."""
+    importance = ranking_experts(dict(zip(bench.names, maps, strict=True)))
+    most, out = bench.options.candidates, []
+    for m in range(len(bench.run.card.modalities)):
+        best = candidate_players(players, importance, m, -(-most // 2))
+        others = np.setdiff1d(players.of(m), best)
+        drawn = rng.permutation(others)[: max(0, most - len(best))]
+        out.append(np.sort(np.concatenate([best, drawn])))
+    return out
+
+
+RANKINGS = (("sii", "synergy"), ("gap", "redundancy"), ("sii", "mixture"), ("gap", "mixture"))
+"""Scores, and whose, that pairs are ranked by: each role's own expert [paper], and the mixture."""
+
+
+def rankings_of(names: list[str]) -> list[tuple[str, str]]:
+    """Those of RANKINGS whose expert is there."""
+    return [(score, expert) for score, expert in RANKINGS if expert in names]
+
+
+def mask_pairs(bench: Bench, attributions: Arrays, pairs: Arrays) -> Arrays:
+    """Logits (N, Q, 3, D, B, E1, C) without the pairs ranked first, matched ones and random ones (METHOD 10).
+
+    Ranked on the value function of `explain.on`. `used` (N, Q, B): pairs that a budget came to.
+    """
+    start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
+    rankings = rankings_of(bench.names)
+    on = ON.index(bench.config.explain.on)
+    logits, used, asked = [], [], 0
+    for number, one, players in bench.prepared(options.pair_samples):
+        maps, modality = of_sample(attributions, number)
+        mine = pairs["sample"] == number
+        masks = pair_masks(
+            pairs["pair"][mine],
+            [pairs[score][mine][:, on, bench.names.index(expert)] for score, expert in rankings],
+            np.abs(maps[rank_by, -1]),
+            modality,
+            options.budgets,
+            options.draws,
+            bench.rng(PAIR_MASK, number),
+        )
+        logits.append(ask_pairs_masked(bench.ask(one, players), masks))
+        used.append(masks.used)
+        asked += pair_masked_evaluations(options, len(rankings))
+    values = {"logits": np.stack(logits), "used": np.stack(used)}
+    return Arrays(values, _about(bench, len(logits), start, asked) | {"rankings": rankings})
+
+
+def pair_masked_evaluations(options: StudyConfig, rankings: int) -> int:
+    """Most evaluations of `mask_pairs` on one sample."""
+    return rankings * len(options.budgets) * (1 + 2 * options.draws)
+
+
+def _about(bench: Bench, samples: int, start: float, evaluations: int) -> dict[str, object]:
+    return {
+        "samples": [s.id for s in bench.samples[:samples]],
+        "experts": bench.names,
+        "labels": list(bench.run.card.labels),
+        "evaluations": evaluations,
+        "seconds": round(time.perf_counter() - start, 2),
+    }

@@ -1,0 +1,215 @@
+"""What people read of a study: CSV files, figures, the qualitative page of one sample, and study.html."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from interplay import pipeline
+from interplay.data.pictures import open_picture
+from interplay.explaining import off_training
+from interplay.probing.game import ON
+from interplay.report import study_figures as figures
+from interplay.report.page import write_page
+from interplay.report.study_page import Section, number, pivot, render_study, write_csv, write_figure
+from interplay.results import MIXTURE, Explanation
+from interplay.study.claims import DENSE, OURS, Claim, Tables, claims_of
+from interplay.study.measured import Results
+from interplay.study.tables import TABLES
+from interplay.whole import write_whole
+
+HEADLINE = (
+    *("accuracy", "micro_f1", "macro_f1", "samples_f1", "weighted_f1", "auroc", "map"),
+    *("best_f1", "best_balanced_accuracy"),
+)
+
+
+def write_study(
+    results: Results, out: Path, command: str, report: pipeline.Report | None = None
+) -> tuple[Path, list[Claim]]:
+    """Tables, figures, the example and the page. Returns the page's path, and the paper's claims on this data."""
+    for folder in ("tables", "figures"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    tables: Tables = {}
+    for done, (name, make) in enumerate(TABLES.items(), start=1):
+        tables[name] = make(results)
+        write_csv(tables[name], out / "tables" / f"{name}.csv")
+        if report:
+            report("Tables", done, len(TABLES))
+    claims = claims_of(tables, results.runs[0].run.card.label_kind)
+    write_csv(
+        [{"claim": c.claim, "verdict": c.verdict, "evidence": c.evidence} for c in claims],
+        out / "tables" / "claims.csv",
+    )
+    example = _example(results, out)
+    page = render_study(
+        f"Study on {results.dataset.name}",
+        _about(results, command),
+        [(c.claim, c.verdict, c.evidence) for c in claims],
+        _sections(tables, out / "figures", list(results.study.variants)),
+        example.name if example else None,
+    )
+    return write_whole(out / "study.html", page), claims
+
+
+def _about(results: Results, command: str) -> list[str]:
+    """What a reader must know of every number on the page."""
+    options, first = results.study.options, results.runs[0]
+    config = first.run.config
+    asked, scored = len(first.attributions["full"]), len(first.pairs["label"])
+    kinds = first.run.card.modalities.items()
+    alone = [all(c.encoder(m, kind).isolate for m, kind in kinds) for c in results.study.variants.values()]
+    level = "some variants encode features by themselves, others in context"
+    if all(alone):
+        level = "every word and patch is encoded by itself, so a removed feature is gone from the whole model"
+    elif not any(alone):
+        level = "features are encoded in context, so one that stays still carries something of those removed"
+    fills = ", ".join(sorted({repr(c.removal.fill) for c in results.study.variants.values()}))
+    notes = dict.fromkeys(
+        f"{run.variant}: {note}" for run in results.runs for note in off_training(run.run, run.run.config)
+    )
+    return [
+        f"{results.dataset.name}: {len(results.dataset.split('train'))} training samples, {asked} of split "
+        f"{options.split!r} attributed and masked, the first {scored} probed for pairs. Seeds "
+        f"{', '.join(map(str, options.seeds))}. Made by: {command}",
+        f"Features are removed by fill {fills} at feature level; {level}. Players are {config.explain.players}. "
+        f"Pairs are ranked on the {config.explain.on} of the most probable label, with "
+        f"{options.backgrounds} backgrounds a pair.",
+        "Intervals are 95% bootstrap intervals over samples of each sample's mean over seeds; ± is the standard "
+        "deviation over seeds. p-values flip signs of samples, corrected by Holm within their table. – is "
+        "missing, never 0.",
+        *results.dataset.notes,
+        *notes,
+    ]
+
+
+def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Section]:
+    ours = OURS if OURS in variants else variants[-1]
+
+    def draw(name: str, plot: Callable[[], Figure]) -> str:
+        return write_figure(plot(), folder, name)
+
+    task = [row for row in tables["table1_task"] if row["metric"] in HEADLINE]
+    masking = tables["figure3_masking"]
+    experts = [row for row in masking if row["variant"] == ours and row["K"] == "mean"]
+    sections = [
+        Section(
+            "Table 1: the task",
+            "Mean ± sd over seeds on the study's split.",
+            "tables/table1_task.csv",
+            [],
+            *pivot(task, ["variant"], "metric", {"": "sd"}),
+        ),
+        Section(
+            "Figure 3: what masking the most important features costs",
+            "Loss of the predicted labels' probability, of the mixture. Comprehensiveness removes the top K% of every "
+            "modality, sufficiency keeps only them. The gap compares with random features: above 0, a method found "
+            "what matters.",
+            "tables/figure3_masking.csv",
+            [
+                draw("figure3_masking", lambda: figures.plot_masking(masking, tables["figure3_metrics"])),
+                draw("figure3_experts", lambda: figures.plot_experts(masking, ours)),
+            ],
+            *pivot([r for r in masking if r["expert"] == MIXTURE], ["variant", "method", "measure"], "K", {"": "gap"}),
+        ),
+        Section(
+            f"Figure 3 by expert: {ours}, mean over K",
+            "Each expert's own map masks, and its own answer is read.",
+            "tables/figure3_masking.csv",
+            [],
+            *pivot(experts, ["expert", "method"], "measure", {"": "gap"}),
+        ),
+        Section(
+            "Figure 4: do pair scores follow importance?",
+            "Pairs of each sample in bins of equally many by importance (1 is least), and the q% most important.",
+            "tables/figure4_alignment.csv",
+            [
+                draw(f"figure4_alignment_{on}", partial(figures.plot_alignment, tables["figure4_alignment"], on))
+                for on in ON
+            ],
+            *pivot(tables["figure4_alignment"], ["variant", "score", "expert", "on"], "part", {"": "interval"}),
+        ),
+        Section(
+            "Table 2: what removing pairs costs",
+            "Loss of probability of the probed label without the k pairs ranked first (no feature twice), against "
+            "pairs of features that matter as much by themselves (matched), and random ones.",
+            "tables/table2_pair_masking.csv",
+            [draw("table2_pair_masking", lambda: figures.plot_pair_masking(tables["table2_pair_masking"]))],
+            *_pair_rows(tables["table2_pair_masking"]),
+        ),
+        Section(
+            "Concentration and role separation",
+            "Of attribution magnitudes: Gini, entropy over its largest, mass in the top 5%; and how experts' maps "
+            "overlap.",
+            "tables/table3_concentration.csv",
+            [],
+            *pivot(
+                tables["table3_concentration"], ["variant", "method", "expert", "modality"], "measure", {"": "interval"}
+            ),
+        ),
+    ]
+    if tables["table4_stories"]:
+        sections.append(
+            Section(
+                "Known truth: which expert finds which story",
+                "AUROC of the planted pair among all pairs, where its label holds; mean over seeds.",
+                "tables/table4_stories.csv",
+                [],
+                *pivot(
+                    [r | {"mean": r["auroc"], "sd_seeds": r["auroc_sd_seeds"]} for r in tables["table4_stories"]],
+                    ["variant", "story", "score", "on"],
+                    "expert",
+                    {"": "sd"},
+                ),
+            )
+        )
+    return sections
+
+
+def _pair_rows(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    header = [
+        "variant",
+        "ranked by",
+        "read at",
+        "pairs",
+        "cost",
+        "matched",
+        "random",
+        "over matched",
+        "p",
+        "over random",
+        "p",
+    ]
+    out = []
+    for row in rows:
+        cells = [row["variant"], row["ranked_by"], row["read_at"], str(row["pairs"])]
+        cells += [number(row[f"cost_{name}"]) for name in ("ranked", "matched", "random")]
+        for name in ("over_matched", "over_random"):
+            p = row[f"{name}_p_holm"]
+            between = f"[{number(row[f'{name}_low'])}, {number(row[f'{name}_high'])}]"
+            cells += [f"{number(row[name])} {between}", "–" if p is None else f"{p:.2g}"]
+        out.append(cells)
+    return header, out
+
+
+def _example(results: Results, out: Path) -> Path | None:
+    """One sample explained by dense and by fl-i2moe, first seed (Figure 5); by what there is if one is not compared."""
+    options, dataset = results.study.options, results.dataset
+    chosen = [name for name in (DENSE, OURS) if name in results.study.variants] or [next(iter(results.study.variants))]
+    sample = pipeline.find_sample(dataset, options.example) if options.example else dataset.split(options.split)[0]
+    runs = [next(run.run for run in results.runs if run.variant == name) for name in chosen]
+    target: str | None = None
+    explanations: list[Explanation] = []
+    pictures = {}
+    opened = {m: open_picture(p) for m, p in sample.inputs.items() if isinstance(p, Path)}
+    for name, run in reversed(list(zip(chosen, runs, strict=True))):  # what fl-i2moe decided is asked of both
+        (found,) = pipeline.explain(run, [sample], target=target)
+        target = found.target
+        called = f"{sample.id} ({name})"
+        explanations.insert(0, found.model_copy(update={"sample_id": called}))
+        pictures[called] = opened
+    return write_page(
+        explanations, pictures, out / "example.html", title=f"{dataset.name}: {sample.id}, {' beside '.join(chosen)}"
+    )

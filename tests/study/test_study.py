@@ -1,0 +1,229 @@
+"""A whole study on a few scenes: every table filled and traceable, resumed stage by stage, one page to look at."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.small_study import ASKED, SETTINGS, quiet
+
+from interplay import pipeline
+from interplay.errors import BadInput, DataError, RunExistsError
+from interplay.probing.pairs import probe_pairs
+from interplay.study import running, stages
+from interplay.study.arrays import Arrays, read_arrays, write_arrays
+from interplay.study.cost import STAGES, estimate_cost
+from interplay.study.running import run_study
+from interplay.study.tables import TABLES
+from interplay.study_config import make_study
+
+
+def test_every_table_is_filled_and_says_where_its_numbers_come_from(small_study):
+    for name in TABLES:
+        rows = small_study.table(name)
+        assert rows, name
+        for row in rows:
+            assert row["seeds"] == "0,1"
+            for pattern in row["from"].split():
+                folder, _, file = pattern.partition("{0,1}/")
+                assert all((small_study.out / f"{folder}{seed}" / file).is_file() for seed in (0, 1)), pattern
+    assert {r["variant"] for r in small_study.table("table1_task")} == {"dense", "fl-i2moe"}
+    assert {r["K"] for r in small_study.table("figure3_masking")} == {"5", "10", "15", "20", "25", "mean"}
+    assert len(small_study.table("figure3_masking")) == (2 + 5) * 4 * 6 * 2, "outputs, methods, K and mean, measures"
+    experts = {r["expert"] for r in small_study.table("figure3_masking") if r["variant"] == "dense"}
+    assert experts == {"fusion", "mixture"}
+    assert {r["story"] for r in small_study.table("table4_stories")} == {"sarcasm", "storm"}
+
+
+def test_numbers_are_those_of_the_files(small_study):
+    """One number of each kind, computed again from what is on disk without the code that made the table."""
+    runs = [r for r in small_study.results.runs if r.variant == "fl-i2moe"]
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    drops, random = [], []
+    for run in runs:
+        a = read_any(small_study.out / run.folder / "attributions.safetensors")
+        m = read_any(small_study.out / run.folder / "masking.safetensors")
+        p = lambda logits, t=a["target"]: (sigmoid(logits) * t).sum(-1) / t.sum(-1)  # noqa: E731
+        full = p(a["full"][:, -1])
+        drops.append(full - p(m["logits"][:, 2, -1, 1, 0]))  # integrated gradients, mixture, K = 10, removed
+        random.append(full - np.mean([p(m["logits"][:, 3 + d, -1, 1, 0]) for d in range(2)], axis=0))
+    (row,) = (
+        r
+        for r in small_study.table("figure3_masking")
+        if (r["variant"], r["expert"], r["method"], r["K"], r["measure"])
+        == ("fl-i2moe", "mixture", "integrated_gradients", "10", "comprehensiveness")
+    )
+    assert float(row["mean"]) == pytest.approx(np.mean(drops), abs=1e-6)
+    assert float(row["gap"]) == pytest.approx(np.mean(drops) - np.mean(random), abs=1e-6)
+    assert float(row["sd_seeds"]) == pytest.approx(np.std([d.mean() for d in drops], ddof=1), abs=1e-6)
+
+    metrics = [json.loads((small_study.out / r.folder / "run" / "metrics.json").read_text())["test"] for r in runs]
+    (row,) = (r for r in small_study.table("table1_task") if (r["variant"], r["metric"]) == ("fl-i2moe", "auroc"))
+    assert float(row["mean"]) == pytest.approx(np.mean([m["auroc"] for m in metrics]))
+
+    costs = []
+    for run in runs:
+        a, m = (read_any(small_study.out / run.folder / f"{n}.safetensors") for n in ("attributions", "pair_masking"))
+        label = read_any(small_study.out / run.folder / "pairs.safetensors")["label"]
+        full = np.array([sigmoid(a["full"][n, -1, c]) for n, c in enumerate(label)])
+        costs.append(
+            np.mean(
+                [
+                    f - sigmoid(m["logits"][n, 2, 0, :, 1, -1, c]).mean()
+                    for n, (f, c) in enumerate(zip(full, label, strict=True))
+                ]
+            )
+        )
+    (row,) = (
+        r
+        for r in small_study.table("table2_pair_masking")
+        if (r["variant"], r["ranked_by"], r["read_at"], r["pairs"]) == ("fl-i2moe", "sii of mixture", "mixture", "2")
+    )
+    assert float(row["cost_ranked"]) == pytest.approx(np.mean(costs), abs=1e-6)
+
+
+def read_any(path: Path) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    return load_file(path)
+
+
+def test_pair_scores_are_those_of_the_probe(small_study, store):
+    """The pairs of one sample, asked again from its own encoding."""
+    measured = next(r for r in small_study.results.runs if r.variant == "fl-i2moe")
+    run, pairs = measured.run, measured.pairs
+    encoders = pipeline.open_encoders(run, "cpu")
+    from interplay.explaining import players_in, prepare
+
+    one = prepare(run, encoders, small_study.dataset.split("test")[1])
+    mine = pairs["sample"] == 1
+    rows, columns = (sorted(set(pairs["pair"][mine][:, k].tolist())) for k in (0, 1))
+    assert len(rows) == len(columns) == 4
+    chosen = (np.array(rows), np.array(columns))
+    again = probe_pairs(
+        run.model,
+        run.card.task,
+        one.tokens,
+        [int(pairs["label"][1])],
+        fill="attention",
+        samples=4,
+        seed=1,
+        players=players_in(one, run.config),
+        candidates=lambda _, m: chosen[m],
+    )
+    np.testing.assert_allclose(again.blocks[0].output((0,)).sii, pairs["sii"][mine], atol=2e-4)
+
+
+def test_random_controls_are_the_same_for_every_run(small_study):
+    bench = stages.Bench(small_study.results.runs[0].run, {}, {}, [], small_study.study.options)
+    assert bench.rng(1, 5).random() == bench.rng(1, 5).random() != bench.rng(2, 5).random()
+
+
+def test_the_page(small_study):
+    assert "<script" not in small_study.page and "default-src 'none'" in small_study.page
+    assert (
+        small_study.page.count("<svg") == 5
+        and "nan" not in re.sub(r"<svg.*?</svg>", "", small_study.page, flags=re.S).lower()
+    )
+    for name in ("figure3_masking", "figure3_experts", "figure4_alignment_logit", "table2_pair_masking"):
+        assert (small_study.out / "figures" / f"{name}.svg").stat().st_size > 1000
+        assert (small_study.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    for link in re.findall(r'href="([^"#]+)"', small_study.page):
+        assert (small_study.out / link).is_file(), link
+    assert (small_study.out / "example.html").read_text("utf-8").count("fl-i2moe)") >= 1
+    assert "interplay study scenes.toml --data scenes" in small_study.page
+    about = json.loads((small_study.out / "study.json").read_text())
+    assert about["options"]["seeds"] == [0, 1] and set(about["seconds"]) == {r.folder for r in small_study.results.runs}
+
+
+def test_claims_speak_of_what_was_measured(small_study):
+    said = " ".join(c.claim for c in small_study.claims)
+    for part in ("macro_f1", "grad rollout", "SII of the synergy", "matched pairs", "concentrated", "carries sarcasm"):
+        assert part in said
+    assert {c.verdict for c in small_study.claims} <= {"holds", "does not hold", "cannot be told"}
+
+
+def test_a_finished_study_measures_nothing_again(small_study, store, monkeypatch):
+    for name in ("attribute_samples", "mask_samples", "score_pairs", "mask_pairs"):
+        monkeypatch.setattr(stages, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
+    monkeypatch.setattr(running, "validate_run", lambda *_, **__: pytest.fail("validated again"))
+    monkeypatch.setattr(pipeline, "train", lambda *_, **__: pytest.fail("trained again"))
+    again = run_study(small_study.study, small_study.dataset, small_study.out, store=store, say=quiet)
+    for before, after in zip(small_study.results.runs, again.runs, strict=True):
+        assert all(np.array_equal(before.masking[k], after.masking[k]) for k in before.masking.values)
+
+
+def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, tmp_path, monkeypatch):
+    """Ctrl-C in the pair stage of the second run: what was measured before stays, and the results are equal."""
+    study, calls = make_study({"study": {**ASKED, "seeds": [0]}, **SETTINGS}), []
+    score = stages.score_pairs
+
+    def interrupted(bench, attributions):
+        calls.append(bench.run.config.fusion.kind)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return score(bench, attributions)
+
+    monkeypatch.setattr(stages, "score_pairs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, small_study.dataset, tmp_path / "s", store=store, say=quiet)
+    assert (tmp_path / "s/fl-i2moe/seed0/masking.safetensors").exists()
+    assert not (tmp_path / "s/fl-i2moe/seed0/pairs.safetensors").exists()
+    results = run_study(study, small_study.dataset, tmp_path / "s", store=store, say=quiet)
+    assert calls == ["dense", "fl-i2moe", "fl-i2moe"]
+    whole = {(r.variant, r.seed): r for r in small_study.results.runs}
+    for run in results.runs:
+        for stage in ("attributions", "masking", "pairs", "pair_masking"):
+            ours, theirs = getattr(run, stage), getattr(whole[run.variant, 0], stage)
+            for name, values in theirs.values.items():
+                np.testing.assert_array_equal(ours[name], values, err_msg=f"{stage} {name}")
+
+
+def test_only_stages_that_an_option_concerns_are_measured_again(small_study, store, monkeypatch):
+    study = make_study({"study": {**ASKED, "seeds": [0], "models": ["dense"], "draws": 3}, **SETTINGS})
+    for name in ("attribute_samples", "mask_samples", "score_pairs"):
+        monkeypatch.setattr(stages, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
+    kept = (small_study.out / "dense/seed0/pair_masking.safetensors").read_bytes()
+    (run,) = run_study(study, small_study.dataset, small_study.out, store=store, say=quiet).runs
+    assert run.pair_masking["logits"].shape[3] == 3
+    (small_study.out / "dense/seed0/pair_masking.safetensors").write_bytes(kept)
+
+
+def test_a_damaged_file_is_measured_again(tmp_path):
+    write_arrays(tmp_path / "a", Arrays({"x": np.arange(3)}, {"n": 1}), "key")
+    assert read_arrays(tmp_path / "a", "key")["x"].tolist() == [0, 1, 2]
+    assert read_arrays(tmp_path / "a", "other") is None and read_arrays(tmp_path / "b", "key") is None
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-3])
+    assert read_arrays(tmp_path / "a", "key") is None
+    (tmp_path / "a").write_bytes(b"nonsense")
+    assert read_arrays(tmp_path / "a", "key") is None
+
+
+def test_refusals(small_study, store, tmp_path):
+    other = make_study({"study": {**ASKED, "seeds": [0], "models": ["dense"]}, **SETTINGS, "fusion": {"width": 16}})
+    with pytest.raises(RunExistsError, match="a finished run is there"):
+        run_study(other, small_study.dataset, small_study.out, store=store, say=quiet)
+    lonely = replace(small_study.dataset, samples=[s for s in small_study.dataset.samples if s.split != "test"])
+    with pytest.raises(DataError, match="test"):
+        run_study(small_study.study, lonely, tmp_path / "s", store=store, say=quiet)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BadInput, match="a file is there"):
+        run_study(small_study.study, small_study.dataset, tmp_path / "file", store=store, say=quiet)
+
+
+def test_the_cost_is_told_before(small_study, store, tmp_path):
+    costs = {c.stage: c for c in estimate_cost(small_study.study, small_study.dataset, store, quiet)}
+    assert tuple(costs) == STAGES
+    assert costs["encode"].samples == 0, "it is stored already"
+    assert costs["mask"].samples == 4 * 6 and costs["pairs"].samples == 4 * 3
+    measured = sum(r.masking.about["evaluations"] for r in small_study.results.runs)
+    assert costs["mask"].evaluations == measured
+    pairs = sum(r.pairs.about["evaluations"] for r in small_study.results.runs)
+    assert pairs <= costs["pairs"].evaluations <= 1.5 * pairs, "an upper bound: equal coalitions are asked once"
+    assert all(c.seconds > 0 for name, c in costs.items() if name != "encode")
+    fresh = {c.stage: c for c in estimate_cost(small_study.study, small_study.dataset, tmp_path / "none", quiet)}
+    stored = sum(f.stat().st_size for f in store.rglob("features.bin"))
+    assert fresh["encode"].samples == 2 * len(small_study.dataset.samples) and fresh["encode"].disk > 0.3 * stored / 3
+    assert not (tmp_path / "none").exists()
