@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.small_runs import SMALL
 from tests.small_study import ASKED, SETTINGS, quiet
 
 from interplay import pipeline
-from interplay.errors import BadInput, DataError, RunExistsError
+from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
 from interplay.probing.pairs import probe_pairs
 from interplay.study import running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
@@ -208,6 +209,14 @@ def test_refusals(small_study, store, tmp_path):
     lonely = replace(small_study.dataset, samples=[s for s in small_study.dataset.samples if s.split != "test"])
     with pytest.raises(DataError, match="test"):
         run_study(small_study.study, lonely, tmp_path / "s", store=store, say=quiet)
+    for settings, error, said in (
+        ({"study": {**ASKED, "example": "nobody"}}, BadInput, "no sample 'nobody'"),
+        ({"study": {**ASKED, "variants": {"a b": {}, "A-b": {}}}}, ConfigError, "have one folder"),
+        ({"study": ASKED, "explain": {**SMALL["explain"], "rank_by": "random"}}, ConfigError, "rank_by"),
+    ):
+        with pytest.raises(error, match=said):
+            run_study(make_study(SETTINGS | settings), small_study.dataset, tmp_path / "s", store=store, say=quiet)
+        assert not (tmp_path / "s").exists(), "before any work"
     (tmp_path / "file").write_text("x")
     with pytest.raises(BadInput, match="a file is there"):
         run_study(small_study.study, small_study.dataset, tmp_path / "file", store=store, say=quiet)

@@ -28,7 +28,7 @@ from interplay.config import Config, config_toml
 from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import read_truth
 from interplay.encoders.frozen import Encoder
-from interplay.errors import DataError
+from interplay.errors import ConfigError, DataError
 from interplay.features.store import Features
 from interplay.results import Validity
 from interplay.runs import Run, open_run, origin_of
@@ -77,15 +77,11 @@ def run_study(
 
     Raises:
         RunExistsError: a run of another configuration is where one of the study's should go.
-        DataError: the split has fewer than two samples.
+        And what `refuse_unfit` raises.
     """
     refuse_blocked(out)
-    pipeline.refuse_bad_splits(dataset)
-    options = study.options
-    if len(samples := dataset.split(options.split)) < 2:
-        raise DataError(
-            f"the split {options.split!r} has {len(samples)} samples", file=dataset.source, expected="at least 2"
-        )
+    refuse_unfit(study, dataset)
+    options, samples = study.options, dataset.split(study.options.split)
     shared, runs = Shared(dataset, Path(store), report), []
     for variant in study.variants:
         for seed in options.seeds:
@@ -95,6 +91,33 @@ def run_study(
             run = trained(study.config(variant, seed), dataset, out / folder / "run", shared, overwrite, told)
             runs.append(measure(variant, seed, run, shared, samples, options, out, folder, told))
     return Results(study, dataset, runs)
+
+
+def refuse_unfit(study: Study, dataset: Dataset) -> None:
+    """Raise for what would end a study after hours: to be asked before the work.
+
+    Raises:
+        DataError: a split is empty or too small. BadInput: there is no such example. ConfigError: two variants would
+            share a folder, or a ranking is no attribution method.
+    """
+    pipeline.refuse_bad_splits(dataset)
+    options = study.options
+    if len(samples := dataset.split(options.split)) < 2:
+        raise DataError(
+            f"the split {options.split!r} has {len(samples)} samples", file=dataset.source, expected="at least 2"
+        )
+    if options.example is not None:
+        pipeline.find_sample(dataset, options.example)
+    folders: dict[str, str] = {}
+    for variant, config in study.variants.items():
+        other = folders.setdefault(folder_name(variant).casefold(), variant)
+        if other != variant:
+            raise ConfigError(f"the variants {other!r} and {variant!r} have one folder", fix="rename one of them")
+        if config.explain.rank_by not in stages.MAPS:
+            raise ConfigError(
+                f"explain.rank_by of {variant!r} is {config.explain.rank_by!r}",
+                expected=f"one of {', '.join(stages.MAPS)}",
+            )
 
 
 def folder_name(variant: str) -> str:
