@@ -154,3 +154,12 @@ def test_features_are_named_in_findings(tmp_path: Path, store: Path) -> None:
     dataset = make(tmp_path / "data", ("sound", "pose"))
     (explanation,) = pipeline.explain(trained(tmp_path, dataset, store), dataset.split("test")[:1])
     assert describe(explanation, explanation.pairs[0]) == "sound 1 and pose 1"
+
+
+def test_features_play_by_themselves_where_words_and_cells_are_grouped(tmp_path: Path, store: Path) -> None:
+    dataset = make(tmp_path / "data", ("text", "image", "sound"))
+    run = trained(tmp_path, dataset, store)
+    grouped = pipeline.explain_config(run, {"explain.grid": 1, "explain.players": "words"})
+    (explanation,) = pipeline.explain(run, dataset.split("test")[1:2], config=grouped)
+    names = [f.modality for f in explanation.features]
+    assert names.count("image") == 1 and names.count("text") == 4 and names.count("sound") == 5
