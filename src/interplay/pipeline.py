@@ -59,6 +59,11 @@ def load_encoders(
     return out
 
 
+def encoders_for(dataset: Dataset, config: Config) -> dict[str, Encoder]:
+    """The frozen encoders of a dataset's modalities."""
+    return load_encoders(config, dict(dataset.modalities), config.training.device, feature_shapes(dataset))
+
+
 def encode(
     dataset: Dataset,
     config: Config,
@@ -68,8 +73,7 @@ def encode(
     report: Report | None = None,
 ) -> dict[str, Features]:
     """Features of every modality: read from the store where they are, else encoded and stored."""
-    shapes = feature_shapes(dataset)
-    encoders = encoders or load_encoders(config, dict(dataset.modalities), config.training.device, shapes)
+    encoders = encoders or encoders_for(dataset, config)
     return {
         modality: store_features(
             dataset,
@@ -105,7 +109,7 @@ def train(
     refuse_bad_splits(dataset)
     out = Path(out)
     refuse_taken(out, config, overwrite)
-    encoders = load_encoders(config, dict(dataset.modalities), config.training.device, feature_shapes(dataset))
+    encoders = encoders_for(dataset, config)
     stores = encode(dataset, config, store=store, encoders=encoders, report=report)
     task = Task(dataset.labels, dataset.label_kind)
     splits = {name: FeatureSet(dataset.split(name), stores, task) for name in SPLITS}

@@ -18,6 +18,10 @@ from interplay.features.store import open_features
 from interplay.report.findings import describe
 from interplay.results import Explanation
 from interplay.runs import Run, open_run
+from interplay.study.cost import estimate_cost
+from interplay.study.running import run_study
+from interplay.study.writing import write_study
+from interplay.study_config import make_study
 
 SETTINGS = {
     "fusion": {"width": 16, "heads": 2},
@@ -163,3 +167,28 @@ def test_features_play_by_themselves_where_words_and_cells_are_grouped(tmp_path:
     (explanation,) = pipeline.explain(run, dataset.split("test")[1:2], config=grouped)
     names = [f.modality for f in explanation.features]
     assert names.count("image") == 1 and names.count("text") == 4 and names.count("sound") == 5
+
+
+@pytest.mark.parametrize("names", [("text", "sound", "pose"), ("sound",)])
+def test_a_study_of_three_modalities_and_of_one(tmp_path: Path, store: Path, names: tuple[str, ...]) -> None:
+    """Single-label, two players or more of each modality; a modality alone has no cross-modal pairs."""
+    dataset = make(tmp_path / "data", names)
+    asked = {"seeds": [0], "models": ["dense", "fl-i2moe"], "samples": 4, "pair_samples": 3, "candidates": 3}
+    small = {"backgrounds": 4, "budgets": [1, 9], "draws": 2, "random_draws": 2}
+    study = make_study({"study": asked | small, **SETTINGS})
+    costs = estimate_cost(study, dataset, store, lambda _: None)
+    if len(names) == 1:
+        with pytest.raises(DataError, match="one modality"):
+            run_study(study, dataset, tmp_path / "study", store=store, say=lambda _: None)
+        return
+    results = run_study(study, dataset, tmp_path / "study", store=store, say=lambda _: None)
+    page, claims = write_study(results, tmp_path / "study", "interplay study")
+    assert claims and "nan" not in page.read_text("utf-8").split("<svg")[0].lower()
+    pairs = results.runs[-1].pairs
+    modality = results.runs[-1].attributions["modality"][: results.runs[-1].attributions["offsets"][1]]
+    first = pairs["pair"][pairs["sample"] == 0]
+    assert {tuple(modality[pair].tolist()) for pair in first} == {(0, 1), (0, 2), (1, 2)}
+    used = results.runs[-1].pair_masking["used"]
+    assert (used[..., 0] == 1).all() and (used[..., 1] < 9).all(), "fewer pairs than asked are said, not made up"
+    table = (tmp_path / "study/tables/table1_task.csv").read_text()
+    assert "best_f1" in table and costs[1].evaluations > 0

@@ -83,7 +83,7 @@ def estimate_cost(study: Study, dataset: Dataset, store: str | Path, say: Callab
     encoded: dict[str, dict[str, list[Encoded]]] = {}
     for variant, config in study.variants.items():
         say(f"{variant}: timing a moment of each stage")
-        encoders = pipeline.load_encoders(config, {**dataset.modalities}, config.training.device)
+        encoders = pipeline.encoders_for(dataset, config)
         key = str([encoder.fingerprint for encoder in encoders.values()])
         if key not in encoded:
             encoded[key] = {}

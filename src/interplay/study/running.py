@@ -57,7 +57,7 @@ class Shared:
         kinds: dict[str, str] = dict(self.dataset.modalities)
         key = json.dumps({m: config.encoder(m, kind).model_dump() for m, kind in kinds.items()})
         if key not in self._opened:
-            encoders = pipeline.load_encoders(config, kinds, config.training.device)
+            encoders = pipeline.encoders_for(self.dataset, config)
             stores = pipeline.encode(self.dataset, config, store=self.store, encoders=encoders, report=self.report)
             self._opened[key] = encoders, stores
         return self._opened[key]
@@ -105,6 +105,10 @@ def refuse_unfit(study: Study, dataset: Dataset) -> None:
     if len(samples := dataset.split(options.split)) < 2:
         raise DataError(
             f"the split {options.split!r} has {len(samples)} samples", file=dataset.source, expected="at least 2"
+        )
+    if len(dataset.modalities) < 2:
+        raise DataError(
+            "the data has one modality", file=dataset.source, expected="at least two, which pairs can cross"
         )
     if options.example is not None:
         pipeline.find_sample(dataset, options.example)

@@ -203,7 +203,7 @@ def _example(results: Results, out: Path) -> Path | None:
     target: str | None = None
     explanations: list[Explanation] = []
     pictures = {}
-    opened = {m: open_picture(p) for m, p in sample.inputs.items() if isinstance(p, Path)}
+    opened = {m: open_picture(sample.inputs[m]) for m, kind in dataset.modalities.items() if kind == "image"}
     for name, run in reversed(list(zip(chosen, runs, strict=True))):  # what fl-i2moe decided is asked of both
         (found,) = pipeline.explain(run, [sample], target=target)
         target = found.target
