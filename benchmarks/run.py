@@ -23,6 +23,7 @@ SECTIONS = {
     "image_encoders": "The packaged image encoders",
     "leakage": "What a feature tells of its neighbour",
     "coverage": "Intervals of games with known scores",
+    "study": "The paper's experiments",
 }
 READ = "<!-- read -->"
 INTRO = """# Results

@@ -39,6 +39,16 @@ class Measured:
         """The experts, and the mixture."""
         return list(self.attributions.about["experts"])
 
+    def seconds(self) -> dict[str, float]:
+        """What each stage took when it was measured."""
+        stages = {
+            "attributions": self.attributions,
+            "masking": self.masking,
+            "pairs": self.pairs,
+            "pair_masking": self.pair_masking,
+        }
+        return {name: float(arrays.about["seconds"]) for name, arrays in stages.items()}
+
     @property
     def single(self) -> bool:
         """Whether exactly one label holds in each sample."""

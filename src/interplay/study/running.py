@@ -217,16 +217,6 @@ def _stories(
 def write_provenance(results: Results, out: Path, command: str, started: float) -> None:
     """study.json: where every number comes from."""
     first = results.runs[0].run
-    timings = {
-        run.folder: {
-            name: arrays.about["seconds"]
-            for name, arrays in (
-                *(("attributions", run.attributions), ("masking", run.masking)),
-                *(("pairs", run.pairs), ("pair_masking", run.pair_masking)),
-            )
-        }
-        for run in results.runs
-    }
     content: dict[str, Any] = {
         "command": command,
         "data": f"{first.origin.data} ({first.origin.data_hash})",
@@ -234,7 +224,7 @@ def write_provenance(results: Results, out: Path, command: str, started: float) 
         "versions": first.origin.versions,
         "options": results.study.options.model_dump(exclude={"variants"}),
         "variants": {name: config.model_dump(exclude_none=True) for name, config in results.study.variants.items()},
-        "seconds": timings,
+        "seconds": {run.folder: run.seconds() for run in results.runs},
         "seconds_of_this_call": round(time.time() - started, 1),
     }
     write_whole(out / "study.json", json.dumps(content, indent=1) + "\n")

@@ -134,7 +134,9 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Sec
         Section(
             "Table 2: what removing pairs costs",
             "Loss of probability of the probed label without the k pairs ranked first (no feature twice), against "
-            "pairs of features that matter as much by themselves (matched), and random ones.",
+            "pairs of features as important by themselves to the mixture (matched), and random ones. Losing i and j "
+            "costs what losing each alone does, less their interaction with all else there: of features that cost the "
+            "same alone, a synergistic pair costs less than others, and a redundant one more.",
             "tables/table2_pair_masking.csv",
             [draw("table2_pair_masking", lambda: figures.plot_pair_masking(tables["table2_pair_masking"]))],
             *_pair_rows(tables["table2_pair_masking"]),
