@@ -20,7 +20,7 @@ def plot_masking(rows: Rows, metrics: Rows, expert: str = MIXTURE) -> Figure:
     metrics = [row for row in metrics if row["expert"] == expert and row["measure"] == "comprehensiveness"]
     metric = metrics[0]["metric"]
     metrics = [row for row in metrics if row["metric"] == metric]
-    variants = _names(rows, "variant")
+    variants, shares = _names(rows, "variant"), [float(share) for share in _names(rows, "K")]
     figure, axes = _grid(len(variants), 3)
     for down, variant in enumerate(variants):
         panels = (
@@ -34,6 +34,7 @@ def plot_masking(rows: Rows, metrics: Rows, expert: str = MIXTURE) -> Figure:
                 cells = [r for r in source if (r["variant"], r["method"], r["measure"]) == (variant, method, measure)]
                 _line(ax, [float(r["K"]) for r in cells], cells, method.replace("_", " "), COLORS[k % len(COLORS)])
             ax.axhline(0, color="0.85", linewidth=0.8, zorder=0)
+            ax.set_xticks(shares, [f"{share:g}" for share in shares])
             ax.set(title=f"{variant}: {title}", xlabel="K (% of each modality)", ylabel="drop")
     _legend(figure, axes[0, 0])
     return figure
