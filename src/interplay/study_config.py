@@ -31,7 +31,7 @@ class StudyConfig(Section):
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     models: tuple[str, ...] = Field(MODEL_KINDS, description="of dense, i2moe, fl-i2moe: those that are compared")
     variants: dict[str, dict[str, Any]] = Field({}, description="name -> settings laid over the shared ones")
-    split: str = Field("test", pattern="^(train|val|test)$")
+    split: str = Field("test", pattern="^(val|test)$", description="val or test")
     samples: int = Field(500, ge=2, description="most samples that are attributed and masked")
     shares: tuple[float, ...] = Field((5.0, 10.0, 15.0, 20.0, 25.0), description="K of top-K% masking [paper]")
     random_draws: int = Field(5, ge=1, description="random rankings that methods are compared with")

@@ -41,6 +41,7 @@ def test_a_preset_of_all():
         ({"study": {"variants": {"dense": {}}}}, "name of a model"),
         ({"study": {"variants": {"a": {"rolez": {}}}}}, "did you mean roles"),
         ({"study": {"split": "dev"}}, "study.split"),
+        ({"study": {"split": "train"}}, "study.split"),
         ({"study": {"backgrounds": 7}}, "multiple of 2"),
         ({"seed": 3}, "study.seeds"),
         ({"trainin": {}}, "did you mean training"),
