@@ -38,6 +38,8 @@ class PairScores:
         evaluations: distinct coalitions whose value was asked of the game.
         estimator: the name of the way they were estimated.
         seed: the seed of the backgrounds; None where nothing is drawn.
+        sii_unbiased: (P, *V) SII before shrinkage, whose error `sii_se` is; None where `sii` itself is unbiased.
+        choice: why this estimator was taken, where it was chosen automatically.
     """
 
     pairs: Int[np.ndarray, "P 2"]
@@ -49,6 +51,8 @@ class PairScores:
     evaluations: int
     estimator: str
     seed: int | None
+    sii_unbiased: Float[np.ndarray, "P *V"] | None = None
+    choice: str = ""
 
     def output(self, index: int | tuple[int, ...]) -> "PairScores":
         """The scores of one of the game's several values, (P,) each."""
@@ -59,6 +63,7 @@ class PairScores:
             sii_se=self.sii_se[at],
             redundancy_gap=self.redundancy_gap[at],
             redundancy_gap_se=self.redundancy_gap_se[at],
+            sii_unbiased=None if self.sii_unbiased is None else self.sii_unbiased[at],
         )
 
     def __len__(self) -> int:

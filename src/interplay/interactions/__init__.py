@@ -20,6 +20,7 @@ from interplay.interactions.game import Game, Value
 from interplay.interactions.games import Term, TermGame
 from interplay.interactions.intervals import Intervals, independent_draws, interval, student_quantile
 from interplay.interactions.naive import naive_pairs
+from interplay.interactions.paired import least_evaluations, paired_pairs
 
 __all__ = [
     "Game",
@@ -33,7 +34,9 @@ __all__ = [
     "exact_pairs",
     "independent_draws",
     "interval",
+    "least_evaluations",
     "naive_pairs",
+    "paired_pairs",
     "redundancy_gap",
     "sii_weights",
     "student_quantile",

@@ -67,7 +67,7 @@ def block_pairs(
     >>> scores.sii.tolist(), scores.redundancy_gap.tolist()  # players 0 and 2 are worth 2 together
     ([2.0, 0.0, 0.0, 0.0], [-2.0, 0.0, 0.0, 0.0])
     """
-    i, j = _checked_block(game, rows, columns)
+    i, j = checked_block(game, rows, columns)
     copies = 2 if antithetic else 1
     draws = _draws(game, block_evaluations(len(i), len(j), copies), samples, budget, copies)
     backgrounds = draw_backgrounds(np.random.default_rng(seed), draws, game.players, antithetic=antithetic)
@@ -138,7 +138,7 @@ def _draws(game: Game, cost: int, samples: int | None, budget: int | None, copie
     return reach // cost
 
 
-def _checked_block(
+def checked_block(
     game: Game, rows: Sequence[int] | np.ndarray, columns: Sequence[int] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     i, j = np.asarray(rows), np.asarray(columns)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from interplay.errors import GameError
 from interplay.results import PairScores
 
-SAMPLES_PER_DRAW = {"naive": 1, "block": 1, "block-antithetic": 2}
+SAMPLES_PER_DRAW = {"naive": 1, "block": 1, "block-antithetic": 2, "paired": 2}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ def independent_draws(scores: PairScores) -> Int[np.ndarray, " P"]:
 
 
 def interval(scores: PairScores, level: float = 0.95) -> Intervals:
-    """Score ± t standard errors, t the Student quantile for the draws less one; no width where exact.
+    """Score ± t standard errors, t the Student quantile for the draws less one; no width where exact. A shrunk score
+    has the interval of the unbiased one, as far as the score itself.
 
     The interval is right where the mean of the draws is about normal. Averaged over the pairs of a game of AND, OR
     and XOR terms, 95% intervals held the truth in 92 to 99 of 100 cases from 32 backgrounds on; with 16, those of
@@ -46,12 +47,13 @@ def interval(scores: PairScores, level: float = 0.95) -> Intervals:
     """
     if not 0 < level < 1:
         raise GameError(f"the level is {level}", expected="a share between 0 and 1")
-    exact = scores.estimator == "exact"
+    exact = scores.estimator in ("exact", "paired-exact")
     t = np.zeros(len(scores)) if exact else student_quantile(independent_draws(scores) - 1, level)
     t = t.reshape(-1, *[1] * (scores.sii.ndim - 1))
+    centre = scores.sii if scores.sii_unbiased is None else scores.sii_unbiased
     return Intervals(
-        sii_low=scores.sii - t * scores.sii_se,
-        sii_high=scores.sii + t * scores.sii_se,
+        sii_low=np.minimum(scores.sii, centre - t * scores.sii_se),
+        sii_high=np.maximum(scores.sii, centre + t * scores.sii_se),
         redundancy_gap_low=scores.redundancy_gap - t * scores.redundancy_gap_se,
         redundancy_gap_high=scores.redundancy_gap + t * scores.redundancy_gap_se,
         level=level,

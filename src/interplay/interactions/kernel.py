@@ -1,0 +1,172 @@
+"""A surrogate of a game with every pair score in closed form: Gaussian process regression on paired coalitions [ours].
+
+With x in {-1, 1}^n for a coalition (+1: in), the product kernel  prod_k (1 + rho_k x_k x'_k)  gives every parity
+chi_T(x) = prod over T of x_k the prior variance  prod over T of rho_k,  so all orders count, high ones of players
+that matter. With rho = tanh b it is  exp(x' B x) / prod cosh b  (B = diag b), whose even and odd parts are a cosh and
+a sinh of one matrix product. Of values v_e(S) = (v(S) + v(complement)) / 2 the even part is all there is, and SII
+depends on nothing else (METHOD 11); the odd part, of (v(S) - v(complement)) / 2, is fitted only for the redundancy gap.
+
+    K(x, x') = C + c2 z^2 / |b|^2 + c cosh(z) / prod cosh(b)      even,   z = sum_k b_k x_k x'_k
+    K(x, x') =     c1 z / |b|     + c sinh(z) / prod cosh(b)      odd
+
+The relevances b_k, c and the noise are those of the largest marginal likelihood on a subset of the coalitions.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.linalg import cho_factor, cho_solve, lapack
+from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
+
+Parity = Literal["even", "odd"]
+SUBSET = 600  # coalitions whose likelihood chooses the kernel
+STEPS = 50
+FLOOR = 1e-9  # of the noise: keeps the factorization positive
+LEVEL = 10.0  # prior variance of the mean, in variances of the values
+
+
+@final
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel of one parity.
+
+    Attributes:
+        b: (n,) relevances of the players.
+        low: weight of order 2 (even) or 1 (odd).
+        all: weight of all orders of that parity.
+        noise: variance of what the kernel leaves.
+    """
+
+    b: Float[np.ndarray, " n"]
+    low: float
+    all: float
+    noise: float
+    parity: Parity
+
+    @property
+    def log_norm(self) -> float:
+        """log of 1 / prod cosh b."""
+        return float(len(self.b) * np.log(2) - np.logaddexp(self.b, -self.b).sum())
+
+    def __call__(self, x: Float[np.ndarray, "m n"], y: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "m p"]:
+        """Covariances of values on coalitions as ±1."""
+        z = (x * self.b) @ y.T
+        up, down = np.exp(z + self.log_norm), np.exp(self.log_norm - z)
+        if self.parity == "even":
+            return LEVEL + self.low / (self.b @ self.b) * z**2 + 0.5 * self.all * (up + down)
+        return self.low / np.sqrt(self.b @ self.b) * z + 0.5 * self.all * (up - down)
+
+
+@final
+class Surrogate:
+    """The fit of one parity of R values on m coalitions.
+
+    Attributes:
+        x: (m, n) the coalitions as ±1.
+        weights: (m, R) what the kernel sections of the coalitions are weighed by.
+    """
+
+    def __init__(
+        self, x: Float[np.ndarray, "m n"], values: Float[np.ndarray, "m R"], parity: Parity, rng: np.random.Generator
+    ) -> None:
+        self.x, self.parity = x, parity
+        self.level = values.mean(axis=0) if parity == "even" else np.zeros(values.shape[1])
+        centred = values - self.level
+        self.scale = np.sqrt(np.mean(centred**2, axis=0))
+        self.scale[self.scale == 0] = 1.0
+        y = centred / self.scale
+        some = rng.permutation(len(x))[:SUBSET]
+        self.kernel = choose_kernel(x[some], y[some], parity)
+        covariance = self.kernel(x, x)
+        covariance[np.diag_indices(len(x))] += self.kernel.noise + FLOOR
+        self._factor = cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
+        self.weights = cho_solve(self._factor, y, check_finite=False)
+
+    def __call__(self, x: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "p R"]:
+        """Its answers to coalitions as ±1."""
+        return self.level + self.scale * (self.kernel(x, self.x) @ self.weights)
+
+    def left_out(self) -> Float[np.ndarray, "m R"]:
+        """What each coalition's value is off the fit to all others: weights over the diagonal of the inverse."""
+        inverse, info = lapack.dpotri(self._factor[0], lower=1, overwrite_c=0)
+        assert info == 0
+        return self.scale * self.weights / np.diagonal(inverse)[:, None]
+
+    def sii(self, i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]) -> Float[np.ndarray, "I J R"]:
+        """SII of pairs of I x J in closed form.
+
+        A parity of even order k that holds both has SII 4 / (k-1) = 4 x the mean over u in [-1, 1] of u^(k-2), so a
+        kernel section has 4 rho_i rho_j x_i x_j times the mean over u of prod over the others of (1 + rho_k x_k u),
+        a polynomial in u: Gauss' quadrature with n/2 nodes is exact.
+        """
+        k, x = self.kernel, self.x
+        rho = np.tanh(k.b)
+        nodes, shares = np.polynomial.legendre.leggauss(min(32, x.shape[1] // 2 + 1))
+        xi, xj = x[:, i], x[:, j]
+        low = 8 * k.low / (k.b @ k.b)
+        out = low * _cross(xi * k.b[i], self.weights, xj * k.b[j])
+        for u, share in zip(nodes, shares / 2, strict=True):
+            rest = np.exp(np.log1p(rho * x * u).sum(axis=1))
+            left, right = rho[i] * xi / (1 + rho[i] * xi * u), rho[j] * xj / (1 + rho[j] * xj * u)
+            out += 4 * share * k.all * _cross(left, self.weights * rest[:, None], right)
+        return out * self.scale
+
+
+def _cross(
+    left: Float[np.ndarray, "m I"], weights: Float[np.ndarray, "m R"], right: Float[np.ndarray, "m J"]
+) -> Float[np.ndarray, "I J R"]:
+    return np.stack([(left * w[:, None]).T @ right for w in weights.T], axis=-1)
+
+
+def choose_kernel(x: Float[np.ndarray, "m n"], y: Float[np.ndarray, "m R"], parity: Parity) -> Kernel:
+    """The kernel of the largest marginal likelihood, from values of about unit variance; by L-BFGS."""
+    n = x.shape[1]
+    start = np.concatenate([np.full(n, -np.log(n)), [-np.log(n), 0.0, np.log(1e-3)]])
+    bounds = [(-9.0, 1.0)] * n + [(-14.0, 8.0)] * 2 + [(-25.0, 1.0)]
+
+    def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        return _likelihood(x, y, parity, theta)
+
+    # Small matrices, many times: BLAS threads that wait for each other can take ten times as long on a busy machine.
+    with threadpool_limits(1, user_api="blas"):
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}).x
+    return _kernel(found, parity)
+
+
+def _kernel(theta: np.ndarray, parity: Parity) -> Kernel:
+    low, all_, noise = np.exp(theta[-3:]).tolist()
+    return Kernel(np.exp(theta[:-3]), low, all_, noise, parity)
+
+
+def _likelihood(
+    x: Float[np.ndarray, "m n"], y: Float[np.ndarray, "m R"], parity: Parity, theta: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Minus the log marginal likelihood and its gradient, with a wide prior on relevances (log-normal, deviation 2)."""
+    m, R, n = len(x), y.shape[1], x.shape[1]
+    k = _kernel(theta, parity)
+    b, even = k.b, parity == "even"
+    z = (x * b) @ x.T
+    up, down = np.exp(z + k.log_norm), np.exp(k.log_norm - z)
+    same, other = (0.5 * (up + down), 0.5 * (up - down)) if even else (0.5 * (up - down), 0.5 * (up + down))
+    norm = b @ b if even else np.sqrt(b @ b)
+    low = z**2 / norm if even else z / norm
+    covariance = k.low * low + k.all * same + (LEVEL if even else 0.0)
+    covariance[np.diag_indices(m)] += k.noise + FLOOR
+    factor, info = lapack.dpotrf(covariance, lower=1, overwrite_a=1)
+    if info:
+        return 1e12, np.zeros_like(theta)
+    logs = np.log(np.diagonal(factor)).sum()
+    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    weights = inverse @ y
+    slope = R * inverse - weights @ weights.T  # twice the gradient by the covariance
+    by_z = k.all * other + k.low * (2 * z if even else 1.0) / norm
+    by_b = 0.5 * (((slope * by_z) @ x) * x).sum(axis=0)
+    by_all, by_low = 0.5 * np.vdot(slope, same), 0.5 * np.vdot(slope, low)
+    by_b -= k.all * by_all * np.tanh(b) + k.low * by_low * (2 if even else 1) * b / (b @ b)
+    prior = (theta[:n] + np.log(n)) / 2
+    gradient = np.concatenate([by_b * b + prior / 2, [by_low * k.low, by_all * k.all, 0.5 * np.trace(slope) * k.noise]])
+    return 0.5 * np.vdot(y, weights) + R * logs + 0.5 * (prior @ prior), gradient

@@ -1,0 +1,131 @@
+"""Games of few interactions, found exactly: parities on the cliques of the graph of interacting players [ours].
+
+Delta_ij of the even part around the empty set, v_e(ij) - v_e(i) - v_e(j) + v_e(empty), is not 0 where an AND, an OR or
+an XOR of even order holds i and j (but for terms that happen to cancel). So where all sets of two are known, they
+draw the graph of who interacts with whom; players of one term form a clique in it (Muehlenstaedt et al., 2012, draw
+such a graph for Kriging). A game that is a sum of functions of its cliques is a sum of parities of even subsets of
+them: linear least squares, checked on coalitions that were not needed to solve it.
+"""
+
+from collections.abc import Iterable
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.linalg import cho_factor, cho_solve
+
+from interplay.interactions.strata import Strata
+
+EXACT = 1e-9  # of the values' largest distance from their mean: what may be left where a sum of parities is the game
+DEPENDENT = 1e-9  # of a column's square: what is new in it must be more
+SPARE = 8  # coalitions more than unknowns, to check with
+LARGEST = 10  # players in a clique: 512 even subsets
+CLIQUES = 400
+
+
+def sum_of_parities(
+    strata: Strata, values: Float[np.ndarray, " m"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
+) -> Float[np.ndarray, "I J"] | None:
+    """SII of I x J if these values of the even part are, to rounding, a sparse sum of parities; else None.
+
+    Orders 0 and 2 alone are tried first: they are all there is of a game of order up to 3.
+    """
+    n, m = strata.players, len(values)
+    x = np.where(strata.coalitions, 1.0, -1.0)
+    pairs = [frozenset(p) for p in combinations(range(n), 2)]
+    terms = _solve(x, values, pairs) if m >= 1 + comb(n, 2) + SPARE else None
+    if terms is None and strata.share[: min(3, len(strata.share))].min() >= 1:
+        edges = _graph(strata, values)
+        cliques = _cliques(edges)
+        if cliques is not None:
+            subsets = _even_subsets(cliques)
+            if len(subsets) + 1 + SPARE <= m:
+                terms = _solve(x, values, sorted(subsets, key=sorted))
+    return None if terms is None else _sii(terms, i, j)
+
+
+def _solve(
+    x: Float[np.ndarray, "m n"], values: Float[np.ndarray, " m"], subsets: list[frozenset[int]]
+) -> dict[frozenset[int], float] | None:
+    """Coefficients of the parities of these subsets, or None if they leave more than rounding."""
+    centre = values.mean()
+    y = values - centre
+    size = float(np.abs(y).max())
+    if size <= 1e-13 * max(1.0, abs(centre)):
+        return {}
+    columns = np.ones((len(x), 1 + len(subsets)))
+    for column, subset in enumerate(subsets, start=1):
+        columns[:, column] = x[:, sorted(subset)].prod(axis=1)
+    gram = columns.T @ columns
+    try:
+        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        return None
+    if np.diagonal(factor[0]).min() ** 2 < DEPENDENT * len(x):  # another sum of parities would fit as well
+        return None
+    coefficients = np.zeros(len(gram))
+    for _ in range(4):  # refined: the product of columns has the square of their condition
+        coefficients += cho_solve(factor, columns.T @ (y - columns @ coefficients), check_finite=False)
+    if np.abs(y - columns @ coefficients).max() > EXACT * size:
+        return None
+    return dict(zip(subsets, coefficients[1:].tolist(), strict=True))
+
+
+def _graph(strata: Strata, values: Float[np.ndarray, " m"]) -> Bool[np.ndarray, "n n"]:
+    """Who interacts with whom around the empty set and the full one."""
+    n = strata.players
+    empty = values[strata.size == 0][0]
+    single, double = strata.size == 1, strata.size == 2
+    one = np.zeros(n)
+    one[strata.coalitions[single].argmax(axis=1)] = values[single] - empty
+    delta = np.zeros((n, n))
+    where = np.nonzero(strata.coalitions[double])[1].reshape(-1, 2).T
+    delta[where[0], where[1]] = values[double] - empty - one[where[0]] - one[where[1]]
+    edges: np.ndarray = np.abs(delta + delta.T) > 1e-10 * np.abs(values - values.mean()).max()
+    return edges
+
+
+def _cliques(edges: Bool[np.ndarray, "n n"]) -> list[frozenset[int]] | None:
+    """All maximal cliques (Bron and Kerbosch, with pivots); None where they are too large or too many."""
+    near = [frozenset(np.flatnonzero(row).tolist()) for row in edges]
+    found: list[frozenset[int]] = []
+
+    def grow(clique: frozenset[int], open_: frozenset[int], done: frozenset[int]) -> bool:
+        if len(clique) > LARGEST or len(found) > CLIQUES:
+            return False
+        if not open_ and not done:
+            found.append(clique)
+            return True
+        pivot = max(open_ | done, key=lambda p: len(near[p] & open_))
+        for p in sorted(open_ - near[pivot]):
+            if not grow(clique | {p}, open_ & near[p], done & near[p]):
+                return False
+            open_, done = open_ - {p}, done | {p}
+        return True
+
+    return found if grow(frozenset(), frozenset(range(len(edges))), frozenset()) else None
+
+
+def _even_subsets(cliques: Iterable[frozenset[int]]) -> set[frozenset[int]]:
+    """All subsets of even size from 2, of any clique."""
+    return {
+        frozenset(subset)
+        for clique in cliques
+        for size in range(2, len(clique) + 1, 2)
+        for subset in combinations(sorted(clique), size)
+    }
+
+
+def _sii(
+    terms: dict[frozenset[int], float], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
+) -> Float[np.ndarray, "I J"]:
+    """A parity of even order k has SII 4 / (k-1) for each pair it holds (METHOD 11)."""
+    row, column = {p: at for at, p in enumerate(i.tolist())}, {p: at for at, p in enumerate(j.tolist())}
+    out = np.zeros((len(i), len(j)))
+    for subset, coefficient in terms.items():
+        for p in subset:
+            for q in subset:
+                if p in row and q in column:
+                    out[row[p], column[q]] += 4 * coefficient / (len(subset) - 1)
+    return out

@@ -1,0 +1,153 @@
+"""Paired coalitions in strata of size, and what values on them tell of every pair's SII without bias [ours]."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+EACH = 4  # coalitions in a stratum at least: fewer do not show how much they differ
+
+
+@final
+@dataclass(frozen=True)
+class Strata:
+    """Distinct coalitions S with |S| <= n/2, each standing for itself and its complement.
+
+    Attributes:
+        coalitions: (m, n).
+        size: (m,) |S|, the stratum.
+        share: (n // 2 + 1,) of each stratum, how much of it is there; 1 where all of it is.
+    """
+
+    coalitions: Bool[np.ndarray, "m n"]
+    size: Int[np.ndarray, " m"]
+    share: Float[np.ndarray, " K"]
+
+    @property
+    def players(self) -> int:
+        """n."""
+        return self.coalitions.shape[1]
+
+
+def least_pairs(players: int) -> int:
+    """The fewest paired coalitions a stratified draw works with."""
+    counts = [strata_size(players, k) for k in range(players // 2 + 1)]
+    return sum(min(count, players if k == 1 else EACH) for k, count in enumerate(counts))
+
+
+def strata_size(players: int, k: int) -> int:
+    """How many coalitions of size k there are, a coalition and its complement counted once."""
+    return comb(players, k) // (2 if 2 * k == players else 1)
+
+
+def draw_strata(rng: np.random.Generator, players: int, pairs: int) -> Strata:
+    """Up to `pairs` paired coalitions: sizes 0 and 1 whole, the others in numbers that go as 1 / k.
+
+    An unbiased estimate of SII weighs a set of k players that holds one or both of a pair by about n / k (see
+    `contrast`), so strata of small sets need the more draws (Neyman's allocation). What falls to a stratum that has
+    no more sets than that enumerates it, which leaves no sampling error there, and the rest goes to the others.
+    """
+    n, K = players, players // 2 + 1
+    total = np.array([strata_size(n, k) for k in range(K)], dtype=float)
+    wanted = np.zeros(K)
+    wanted[:2] = total[:2]
+    open_ = np.arange(2, K)
+    floor = np.minimum(total, EACH)
+    while len(open_):
+        left = max(0.0, pairs - wanted[np.setdiff1d(np.arange(K), open_)].sum())
+        ask = np.maximum(floor[open_], left / open_ / (1 / open_).sum())
+        wanted[open_] = np.minimum(ask, total[open_])
+        full = open_[ask >= total[open_]]
+        if not len(full):
+            break
+        open_ = np.setdiff1d(open_, full)
+    counts = np.floor(wanted).astype(int)
+    while (
+        counts.sum() > pairs and (over := np.flatnonzero(counts[2:] > floor[2:])).size
+    ):  # what rounding up to EACH took
+        counts[2 + over[np.argmax(counts[2:][over])]] -= 1
+    while (
+        counts.sum() < pairs and (room := np.flatnonzero(counts < total)).size
+    ):  # and what rounding down left is dealt out
+        counts[room[: pairs - counts.sum()]] += 1
+    drawn = [_of_size(rng, n, k, int(count)) for k, count in enumerate(counts)]
+    return Strata(
+        coalitions=np.concatenate(drawn),
+        size=np.repeat(np.arange(K), [len(d) for d in drawn]),
+        share=np.array([len(d) for d in drawn]) / total,
+    )
+
+
+def _of_size(rng: np.random.Generator, n: int, k: int, count: int) -> Bool[np.ndarray, "count n"]:
+    """Distinct sets of k of n players; all of them where so many are asked for. Of a set of half the players and its
+    complement only one can come: the one without player n - 1."""
+    pool = n - 1 if 2 * k == n else n
+    if count >= comb(pool, k) or comb(pool, k) <= 4 * count:
+        every = np.array(list(combinations(range(pool), k)), dtype=np.int64).reshape(comb(pool, k), k)
+        chosen = every[np.sort(rng.permutation(len(every))[:count])]
+        out = np.zeros((len(chosen), n), dtype=bool)
+        np.put_along_axis(out, chosen, True, axis=1)
+        return out
+    seen: dict[bytes, np.ndarray] = {}
+    while len(seen) < count:
+        rank = rng.random((count, pool)).argpartition(k - 1, axis=1)[:, :k]
+        out = np.zeros((count, n), dtype=bool)
+        np.put_along_axis(out, rank, True, axis=1)
+        for row in out:
+            if len(seen) < count:
+                seen.setdefault(row.tobytes(), row)
+    return np.array(list(seen.values()))
+
+
+def contrast(
+    strata: Strata, values: Float[np.ndarray, " m"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
+) -> tuple[Float[np.ndarray, "I J"], Float[np.ndarray, "I J"], Float[np.ndarray, "I J"]]:
+    """SII of pairs of I x J as a weighted sum of values on paired coalitions, stratum by stratum.
+
+    SII_ij = sum over S of c_ij(S) v(S), where the weights of a stratum |S| = k, times the number of its sets, are
+    n / (k (k-1)) where S holds both, n / ((n-k) (n-k-1)) where it holds neither, and -n / (k (n-k)) where it holds
+    one (METHOD 9, sorted by S instead of by background). They are the same for S and its complement, so values of
+    the two enter as their mean, `values`.
+
+    Returns:
+        (known, drawn, variance): the part of strata that are whole, the unbiased estimate of that of the others, and
+        its variance. (Within a stratum sampling is without replacement, hence the share in the variance.)
+    """
+    n = strata.players
+    known, drawn, variance = np.zeros((3, len(i), len(j)))
+    for k in range(len(strata.share)):
+        at = strata.size == k
+        m, share, twice = int(at.sum()), strata.share[k], 1 if 2 * k == n else 2
+        if m == 0:
+            continue
+        r = values[at]
+        if share < 1:  # a whole stratum's weights sum to 0: a level may go, and that of the others keeps it unbiased
+            r = (r - r.mean()) * (m / (m - 1))
+        weights = [
+            twice * n / (k * (k - 1)) if k > 1 else 0.0,
+            twice * n / ((n - k) * (n - k - 1)) if n - k > 1 else 0.0,
+            -twice * n / (k * (n - k)) if 0 < k < n else 0.0,
+        ]
+        inside_i, inside_j = strata.coalitions[at][:, i], strata.coalitions[at][:, j]
+        mean = sum(w * case for w, case in zip(weights, _cases(inside_i, inside_j, r / m), strict=True))
+        if share >= 1:
+            known += mean
+            continue
+        cases = _cases(inside_i, inside_j, r**2 / m)
+        square = sum(w**2 * case for w, case in zip(weights, cases, strict=True))
+        drawn += mean
+        variance += (1 - share) * np.maximum(square - mean**2, 0) / (m - 1)
+    return known, drawn, variance
+
+
+def _cases(
+    i: Bool[np.ndarray, "m I"], j: Bool[np.ndarray, "m J"], r: Float[np.ndarray, " m"]
+) -> tuple[Float[np.ndarray, "I J"], Float[np.ndarray, "I J"], Float[np.ndarray, "I J"]]:
+    """Sums of r over the coalitions that hold both of a pair, neither, or one."""
+    both: np.ndarray = (i * r[:, None]).T @ j.astype(float)
+    with_i, with_j = (r @ i)[:, None], (r @ j)[None, :]
+    one = with_i + with_j - 2 * both
+    return both, r.sum() - both - one, one
