@@ -10,12 +10,12 @@ from torch import Tensor
 
 from interplay.config import Fill
 from interplay.models.fusion import FusionModel
+from interplay.probing.answers import Precision, prepare
 from interplay.removal import Tokens
 from interplay.results import MIXTURE
 from interplay.task import Task
 
 ON = ("logit", "probability")
-TOGETHER = 128  # coalitions in one pass: few enough that those of one size are together
 
 
 @dataclass(frozen=True)
@@ -69,33 +69,51 @@ def value_names(model: FusionModel) -> list[str]:
 
 
 def model_logits(
-    model: FusionModel, tokens: Tokens, fill: Fill, players: Players | None = None
-) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E1 C"]]:
+    model: FusionModel,
+    tokens: Tokens,
+    fill: Fill,
+    players: Players | None = None,
+    *,
+    precision: Precision = "fp32",
+    experts: Sequence[int] | None = None,
+) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E C"]]:
     """What one sample (batch of 1) is answered with only the players of a coalition left: the logits of every expert
-    and of the mixture, (m, E + 1, C)."""
+    and of the mixture, (m, E + 1, C).
+
+    The sample is prepared once and nothing that all coalitions share is computed again; model and tokens must not
+    change while the answers are in use.
+
+    Args:
+        precision: "bf16" computes matrix products and attention over sequences in bfloat16, for devices that have it.
+        experts: ask only these, without the mixture: (m, len(experts), C).
+
+    Raises:
+        GameError: for a model in training mode.
+    """
     players = players or players_of(tokens)
-    device = tokens.values[0].device
-    mine = [torch.from_numpy(players.of(m)) for m in range(len(tokens.values))]
-    holds = [torch.from_numpy(players.holds(m, T)).float() for m, T in enumerate(tokens.lengths)]
-
-    @torch.inference_mode()
-    def logits(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E1 C"]:
-        present = torch.from_numpy(coalitions)
-        keep = tuple((present[:, who].float() @ what > 0).to(device) for who, what in zip(mine, holds, strict=True))
-        return _answers(model, model.remove(tokens.expand(len(present)), keep, fill)).cpu().numpy()
-
-    return logits
+    holds = [np.zeros((len(players), T), dtype=bool) for T in tokens.lengths]
+    for m, T in enumerate(tokens.lengths):
+        holds[m][players.of(m)] = players.holds(m, T)
+    return prepare(model, tokens, fill, holds, precision, experts)
 
 
 def model_value(
-    model: FusionModel, task: Task, tokens: Tokens, labels: Sequence[int], fill: Fill, players: Players | None = None
+    model: FusionModel,
+    task: Task,
+    tokens: Tokens,
+    labels: Sequence[int],
+    fill: Fill,
+    players: Players | None = None,
+    *,
+    precision: Precision = "fp32",
 ) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m L 2 E1"]]:
     """The value function of one sample: v(S) with the features outside S removed (METHOD 9).
 
     Every evaluation answers for all value functions at once: (m, L, 2, E + 1), for each of the labels the logit and
     the probability of each expert and of the mixture. A single-label probability is the softmax over the classes.
+    `precision` and errors are those of `model_logits`.
     """
-    ask = model_logits(model, tokens, fill, players)
+    ask = model_logits(model, tokens, fill, players, precision=precision)
 
     def value(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m L 2 E1"]:
         logits = torch.from_numpy(ask(coalitions))
@@ -103,16 +121,6 @@ def model_value(
         return both[..., list(labels)].permute(0, 3, 1, 2).numpy()
 
     return value
-
-
-def _answers(model: FusionModel, tokens: Tokens) -> Float[Tensor, "m E1 C"]:
-    """Logits of every expert and the mixture; samples of about as many tokens are asked together."""
-    pieces, order = [], []
-    for rows, some in tokens.by_size(TOGETHER):
-        output = model.fuse(some)
-        pieces.append(torch.cat([output.expert_logits, output.logits.unsqueeze(1)], dim=1))
-        order.append(rows)
-    return torch.cat(pieces)[torch.cat(order).argsort()]
 
 
 def tokens_of(model: FusionModel, features: tuple[Tensor, ...], valid: tuple[Tensor, ...]) -> Tokens:
