@@ -23,6 +23,9 @@ SECTIONS = {
     "image_encoders": "The packaged image encoders",
     "leakage": "What a feature tells of its neighbour",
     "coverage": "Intervals of games with known scores",
+    "interactions": "Pair scores at equal evaluations: games of terms",
+    "trained_games": "Pair scores at equal evaluations: trained models",
+    "unit_cost": "What one answer costs",
     "study": "The paper's experiments",
 }
 READ = "<!-- read -->"

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from interplay.data.scenes_story import STORIES
-from interplay.evaluation.discovery import discoveries, step_up, tail
+from interplay.evaluation.discovery import discoveries, tail
 from interplay.evaluation.estimates import estimate, jackknife
 from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import WHOLE, Answers, Pairs
+from interplay.interactions import step_up
 
 NAMED = {name: STORIES[name] for name in ("sarcasm", "storm")}
 NAMES = ["synergy", "mixture"]

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from interplay.data.truth import Story
 from interplay.evaluation.estimates import jackknife, ratio
 from interplay.evaluation.ideal import NULL
 from interplay.evaluation.validity import Pairs
+from interplay.interactions import step_up
 from interplay.probing.game import ON
 from interplay.results import Discovery
 
@@ -95,10 +96,3 @@ def tail(
     K = len(nulls)
     p[low] += SURE * np.sqrt(K / (K - 1) * (off**2).sum(axis=1)) / counts.sum()
     return np.minimum(p, 1)
-
-
-def step_up(p: Float[np.ndarray, " P"], level: float) -> Bool[np.ndarray, " P"]:
-    """Benjamini and Hochberg: call the k smallest p-values, k the largest with p_(k) <= level k / P."""
-    order = np.sort(p)
-    below = np.flatnonzero(order <= level * np.arange(1, len(p) + 1) / len(p))
-    return p <= order[below[-1]] if len(below) else np.zeros(len(p), dtype=bool)

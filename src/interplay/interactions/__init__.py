@@ -14,15 +14,19 @@ True
 """
 
 from interplay.interactions.block import block_evaluations, block_pairs
+from interplay.interactions.choosing import Estimator, choose, estimate_pairs
 from interplay.interactions.exact import exact_pairs
 from interplay.interactions.formulas import delta, redundancy_gap, sii_weights
 from interplay.interactions.game import Game, Value
 from interplay.interactions.games import Term, TermGame
+from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
 from interplay.interactions.intervals import Intervals, independent_draws, interval, student_quantile
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
+from interplay.interactions.testing import gap_p_values, redundant_pairs, step_up
 
 __all__ = [
+    "Estimator",
     "Game",
     "Intervals",
     "Term",
@@ -30,14 +34,21 @@ __all__ = [
     "Value",
     "block_evaluations",
     "block_pairs",
+    "choose",
     "delta",
+    "estimate_pairs",
     "exact_pairs",
+    "gap_p_values",
+    "hybrid_pairs",
     "independent_draws",
     "interval",
     "least_evaluations",
+    "least_hybrid",
     "naive_pairs",
     "paired_pairs",
     "redundancy_gap",
+    "redundant_pairs",
     "sii_weights",
+    "step_up",
     "student_quantile",
 ]

@@ -71,13 +71,13 @@ def block_pairs(
     copies = 2 if antithetic else 1
     draws = _draws(game, block_evaluations(len(i), len(j), copies), samples, budget, copies)
     backgrounds = draw_backgrounds(np.random.default_rng(seed), draws, game.players, antithetic=antithetic)
-    flips = _flips(game.players, i, j)
+    flips = block_flips(game.players, i, j)
     before = game.evaluations
     sii, gap, largest = Moments(), Moments(), Moments()
     step = max(1, max(CHUNK, game.batch_size) // (copies * flips.shape[0] * flips.shape[1]))
     for start in range(0, draws, step):
         s = backgrounds[start : start + step]
-        four = _four_values(game, s.reshape(-1, game.players), flips, i, j)
+        four = four_values(game, s.reshape(-1, game.players), flips, i, j)
         change = delta(*four)
         for moments, scores in ((sii, change), (gap, redundancy_gap(*four)), (largest, change**2)):
             # a background and its complement are one draw
@@ -95,7 +95,7 @@ def block_pairs(
     )
 
 
-def _flips(players: int, i: np.ndarray, j: np.ndarray) -> Bool[np.ndarray, "I1 J1 n"]:
+def block_flips(players: int, i: np.ndarray, j: np.ndarray) -> Bool[np.ndarray, "I1 J1 n"]:
     """Bits to flip in a background: none or one of I, and none or one of J; index 0 is none."""
     flips = np.zeros((1 + len(i), 1 + len(j), players), dtype=bool)
     flips[1 + np.arange(len(i)), :, i] = True
@@ -103,13 +103,19 @@ def _flips(players: int, i: np.ndarray, j: np.ndarray) -> Bool[np.ndarray, "I1 J
     return flips
 
 
-def _four_values(
+def four_values(
     game: Game, s: Bool[np.ndarray, "d n"], flips: Bool[np.ndarray, "I1 J1 n"], i: np.ndarray, j: np.ndarray
 ) -> tuple[Float[np.ndarray, "d I J *V"], ...]:
     """v(S), v(S+i), v(S+j), v(S+i+j) of every pair, where S stands for the background without i and j."""
     coalitions = s[:, None, None, :] ^ flips
     flat = game(coalitions.reshape(-1, game.players))
-    values = flat.reshape(*coalitions.shape[:3], *flat.shape[1:])  # (d, 1+I, 1+J, *V)
+    return arranged(flat.reshape(*coalitions.shape[:3], *flat.shape[1:]), s, i, j)
+
+
+def arranged(
+    values: Float[np.ndarray, "d I1 J1 *V"], s: Bool[np.ndarray, "d n"], i: np.ndarray, j: np.ndarray
+) -> tuple[Float[np.ndarray, "d I J *V"], ...]:
+    """Values by what is flipped in backgrounds s (0: nothing) -> by what is in: v(S), v(S+i), v(S+j), v(S+i+j)."""
     d = np.arange(len(s))[:, None, None]
     a, b = 1 + np.arange(len(i)), 1 + np.arange(len(j))
     # where i is in the background, flipping takes it out; where it is not, flipping puts it in

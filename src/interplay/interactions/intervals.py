@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from interplay.errors import GameError
 from interplay.results import PairScores
 
-SAMPLES_PER_DRAW = {"naive": 1, "block": 1, "block-antithetic": 2, "paired": 2}
+SAMPLES_PER_DRAW = {"naive": 1, "block": 1, "block-antithetic": 2, "paired": 2, "hybrid": 2}
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,31 @@ class Surrogate:
         """Its answers to coalitions as ±1."""
         return self.level + self.scale * (self.kernel(x, self.x) @ self.weights)
 
+    def block(
+        self, s: Float[np.ndarray, " n"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
+    ) -> Float[np.ndarray, "I1 J1 R"]:
+        """Its answers to one background with none or one of I, and none or one of J, flipped; index 0 is none.
+
+        Flipping player i takes a_i = 2 b_i s_i x_i from z, so exp(z) is multiplied by exp(-a_i), and the answers to
+        all pairs are one product of matrices.
+        """
+        k, x = self.kernel, self.x
+        z = x @ (k.b * s)
+        nothing = np.zeros((len(x), 1))
+        a_i, a_j = (np.hstack([nothing, 2 * (k.b * s)[p] * x[:, p]]) for p in (i, j))
+        shared = self.weights * np.exp(k.log_norm) * 0.5 * k.all
+        up = _cross(np.exp(-a_i), shared * np.exp(z)[:, None], np.exp(-a_j))
+        down = _cross(np.exp(a_i), shared * np.exp(-z)[:, None], np.exp(a_j))
+        left = z[:, None] - a_i  # z without j's part
+        if self.parity == "even":
+            alone, other = (left**2).T @ self.weights, (a_j**2).T @ self.weights
+            low = alone[:, None] + other[None] - 2 * _cross(left, self.weights, a_j)
+            out = up + down + k.low / (k.b @ k.b) * low + LEVEL * self.weights.sum(axis=0)
+        else:
+            low = (left.T @ self.weights)[:, None] - (a_j.T @ self.weights)[None]
+            out = up - down + k.low / np.sqrt(k.b @ k.b) * low
+        return self.level + self.scale * out
+
     def left_out(self) -> Float[np.ndarray, "m R"]:
         """What each coalition's value is off the fit to all others: weights over the diagonal of the inverse."""
         inverse, info = lapack.dpotri(self._factor[0], lower=1, overwrite_c=0)

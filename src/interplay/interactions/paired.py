@@ -12,12 +12,12 @@ Coalitions come with their complements, in strata of size (`strata`). Three step
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from interplay.errors import GameError
 from interplay.interactions.block import checked_block
 from interplay.interactions.game import Game
-from interplay.interactions.kernel import Surrogate
+from interplay.interactions.kernel import Parity, Surrogate
 from interplay.interactions.sparse import sum_of_parities
 from interplay.interactions.strata import Strata, contrast, draw_strata, least_pairs
 from interplay.results import PairScores
@@ -72,7 +72,22 @@ def paired_pairs(
     rng = np.random.default_rng(seed)
     strata = draw_strata(rng, game.players, min(reach // 2, FITTED))
     before = game.evaluations
-    even = even_part(game, strata)
+    even, _ = parts(game, strata)
+    return score_strata(strata, even, i, j, rng, shrink, game.evaluations - before, seed)
+
+
+def score_strata(
+    strata: Strata,
+    even: Float[np.ndarray, "m *V"],
+    i: Int[np.ndarray, " I"],
+    j: Int[np.ndarray, " J"],
+    rng: np.random.Generator,
+    shrink: bool,
+    evaluations: int,
+    seed: int,
+    surrogate: Surrogate | None = None,
+) -> PairScores:
+    """`paired_pairs` of values that are there already; with the surrogate of them, if that is."""
     flat = even.reshape(len(even), -1)
     found = [sum_of_parities(strata, flat[:, r], i, j) for r in range(flat.shape[1])]
     shape = (len(i) * len(j), *even.shape[1:])
@@ -80,7 +95,7 @@ def paired_pairs(
         exact = np.stack([f for f in found if f is not None], axis=-1)
         sii, unbiased, se = exact, exact, np.zeros_like(exact)
     else:
-        sii, unbiased, se = _fit(strata, flat, i, j, rng, shrink)
+        sii, unbiased, se = _fit(strata, flat, i, j, surrogate or fit_part(strata, flat, "even", rng), shrink)
     missing = np.full(shape, np.nan)
     return PairScores(
         pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),
@@ -89,33 +104,31 @@ def paired_pairs(
         redundancy_gap=missing,
         redundancy_gap_se=missing,
         samples=np.full(len(i) * len(j), 2 * len(even)),
-        evaluations=game.evaluations - before,
+        evaluations=evaluations,
         estimator="paired-exact" if not se.any() else "paired",
         seed=seed,
         sii_unbiased=unbiased.reshape(shape),
     )
 
 
-def even_part(game: Game, strata: Strata) -> Float[np.ndarray, "m *V"]:
-    """(v(S) + v(complement)) / 2."""
+def parts(game: Game, strata: Strata) -> tuple[Float[np.ndarray, "m *V"], Float[np.ndarray, "m *V"]]:
+    """(v(S) + v(complement)) / 2 and (v(S) - v(complement)) / 2."""
     both = game(np.concatenate([strata.coalitions, ~strata.coalitions]))
-    half: np.ndarray = (both[: len(strata.size)] + both[len(strata.size) :]) / 2
-    return half
+    v, w = both[: len(strata.size)], both[len(strata.size) :]
+    return (v + w) / 2, (v - w) / 2
+
+
+def fit_part(strata: Strata, values: Float[np.ndarray, "m R"], parity: Parity, rng: np.random.Generator) -> Surrogate:
+    """The surrogate of one part."""
+    return Surrogate(np.where(strata.coalitions, 1.0, -1.0), values, parity, rng)
 
 
 def _fit(
-    strata: Strata,
-    values: Float[np.ndarray, "m R"],
-    i: np.ndarray,
-    j: np.ndarray,
-    rng: np.random.Generator,
-    shrink: bool,
+    strata: Strata, values: Float[np.ndarray, "m R"], i: np.ndarray, j: np.ndarray, surrogate: Surrogate, shrink: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(scores, unbiased scores, standard errors), (I, J, R) each."""
-    x = np.where(strata.coalitions, 1.0, -1.0)
-    surrogate = Surrogate(x, values, "even", rng)
     whole = strata.share[strata.size] >= 1
-    off = np.where(whole[:, None], values - surrogate(x), surrogate.left_out())
+    off = np.where(whole[:, None], values - surrogate(surrogate.x), surrogate.left_out())
     sii = surrogate.sii(i, j)
     unbiased, se = np.empty_like(sii), np.empty_like(sii)
     for r in range(values.shape[1]):

@@ -1,0 +1,86 @@
+"""One door to all estimators: which of them a budget and a block call for, and why."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Literal
+
+import numpy as np
+
+from interplay.errors import GameError
+from interplay.interactions.block import block_evaluations, block_pairs, checked_block
+from interplay.interactions.exact import MOST_PLAYERS, exact_pairs
+from interplay.interactions.game import Game
+from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
+from interplay.interactions.naive import naive_pairs
+from interplay.interactions.paired import least_evaluations, paired_pairs
+from interplay.results import PairScores
+
+Estimator = Literal["auto", "exact", "paired", "hybrid", "block", "naive"]
+
+
+def estimate_pairs(
+    game: Game,
+    rows: Sequence[int] | np.ndarray,
+    columns: Sequence[int] | np.ndarray,
+    *,
+    budget: int,
+    seed: int = 0,
+    estimator: str = "auto",
+    gaps: bool = True,
+) -> PairScores:
+    """Pair scores of I x J for at most `budget` evaluations, by the estimator named or the one that fits best.
+
+    Args:
+        gaps: whether redundancy gaps are wanted beside SII.
+        estimator: "auto" leaves it to `choose`, and the result's `choice` says which and why.
+
+    Raises:
+        GameError: for a bad block, an unknown estimator, or a budget that does not reach.
+
+    >>> scores = estimate_pairs(Game(lambda c: c.all(axis=1) * 1.0, players=4), [0, 1], [2, 3], budget=100)
+    >>> scores.estimator, scores.choice
+    ('exact', 'exact: all 2^4 coalitions are within the budget of 100')
+    """
+    i, j = checked_block(game, rows, columns)
+    reach = budget if game.left is None else min(budget, game.left)
+    why = ""
+    if estimator == "auto":
+        estimator, why = choose(game.players, len(i), len(j), reach, gaps=gaps)
+    pairs = list(product(i.tolist(), j.tolist()))
+    if estimator == "exact":
+        if 2**game.players > reach:
+            raise GameError(f"2^{game.players} evaluations are more than {reach}", fix="take another estimator")
+        scores = exact_pairs(game, game.players, pairs)
+    elif estimator == "paired":
+        scores = paired_pairs(game, i, j, budget=reach, seed=seed)
+    elif estimator == "hybrid":
+        scores = hybrid_pairs(game, i, j, budget=reach, seed=seed)
+    elif estimator == "block":
+        scores = block_pairs(game, i, j, budget=reach, seed=seed)
+    elif estimator == "naive":
+        scores = naive_pairs(game, pairs, samples=reach // (4 * len(pairs)), seed=seed)
+    else:
+        raise GameError(f"no estimator {estimator!r}", expected="auto, exact, paired, hybrid, block or naive")
+    return replace(scores, choice=why)
+
+
+def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) -> tuple[Estimator, str]:
+    """The estimator for a block of rows x columns and a budget, and why.
+
+    Raises GameError that says the least budget that works.
+    """
+    draw = block_evaluations(rows, columns, 2)
+    if players <= MOST_PLAYERS and 2**players <= budget:
+        return "exact", f"exact: all 2^{players} coalitions are within the budget of {budget}"
+    if gaps and budget >= least_hybrid(players, rows, columns):
+        return "hybrid", f"hybrid: {budget} evaluations reach for a surrogate and at least 3 draws of {draw}, for gaps"
+    if not gaps and budget >= least_evaluations(players):
+        return "paired", f"paired: SII alone, and {budget} evaluations reach for a surrogate of {players} players"
+    if budget >= 2 * draw:
+        return "block", f"block: {budget} evaluations do not reach for a surrogate, but for 2 draws of {draw}"
+    raise GameError(
+        f"a budget of {budget} evaluations is too small for {rows} x {columns} pairs of {players} players",
+        expected=f"at least {min(2 * draw, 2**players) if gaps else min(2 * draw, least_evaluations(players))}",
+        fix="raise the budget or take fewer candidates",
+    )

@@ -1,0 +1,130 @@
+"""Both pair scores from one budget: SII from paired coalitions, the redundancy gap from blocks with a control [ours].
+
+The redundancy gap is no linear functional of v, so it must be looked at background by background, as `block` does. But
+the surrogate of the paired coalitions (here of the even and the odd part) has values for every background at the
+cost of a matrix product, and so gaps of its own: with G its mean gap over many backgrounds, and RG_g(S) its gap on
+those that the game was asked about,
+
+    mean over S of [RG_v(S) - beta RG_g(S)] + beta G
+
+has the same mean as RG_v and only the variance of what the surrogate does not tell (a control variate). beta is the
+regression of RG_v on RG_g over all pairs and draws together, cut to 0..1; its own error is far smaller.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from interplay.errors import GameError
+from interplay.interactions.block import arranged, block_evaluations, block_flips, checked_block, four_values
+from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
+from interplay.interactions.formulas import delta, redundancy_gap
+from interplay.interactions.game import Game
+from interplay.interactions.kernel import Surrogate
+from interplay.interactions.paired import FITTED, fit_part, least_evaluations, parts, score_strata
+from interplay.interactions.strata import draw_strata
+from interplay.results import PairScores
+
+CONTROLS = 128, 1024  # fewest and most backgrounds that the surrogate alone answers,
+WORK = 4e10  # with about as many operations as this: a second or so
+SHARE = 0.4  # of the budget for paired coalitions
+LEAST_DRAWS = 3
+
+
+def least_hybrid(players: int, rows: int, columns: int) -> int:
+    """The smallest budget of `hybrid_pairs`."""
+    return least_evaluations(players) + LEAST_DRAWS * block_evaluations(rows, columns, 2)
+
+
+def hybrid_pairs(
+    game: Game,
+    rows: Sequence[int] | np.ndarray,
+    columns: Sequence[int] | np.ndarray,
+    *,
+    budget: int,
+    seed: int = 0,
+    shrink: bool = True,
+) -> PairScores:
+    """SII and redundancy gap of every pair of I x J from `budget` evaluations.
+
+    Args:
+        as `paired_pairs`; at least 3 draws of the block are made, of a background and its complement each.
+
+    Returns:
+        `samples` are the backgrounds behind each gap, `sii` is that of `paired_pairs`.
+
+    Raises:
+        GameError: for a bad block, or a budget below `least_hybrid`.
+    """
+    i, j = checked_block(game, rows, columns)
+    reach = budget if game.left is None else min(budget, game.left)
+    cost, least = block_evaluations(len(i), len(j), 2), least_hybrid(game.players, len(i), len(j))
+    if reach < least:
+        raise GameError(
+            f"a budget of {reach} evaluations is too small for SII and gaps of this block",
+            expected=f"at least {least}",
+            fix="raise the budget, or take fewer candidates",
+        )
+    rng, before = np.random.default_rng(seed), game.evaluations
+    pairs = min(max(int(SHARE * reach), least_evaluations(game.players)), reach - LEAST_DRAWS * cost) // 2
+    strata = draw_strata(rng, game.players, min(pairs, FITTED))
+    even, odd = parts(game, strata)
+    surrogates = [
+        fit_part(strata, even.reshape(len(even), -1), "even", rng),
+        fit_part(strata, odd.reshape(len(odd), -1), "odd", rng),
+    ]
+    draws = (reach - (game.evaluations - before)) // cost
+    backgrounds = draw_backgrounds(rng, draws, game.players, antithetic=True)
+    gap, gap_se = _gaps(game, surrogates, backgrounds, i, j, rng)
+    scores = score_strata(strata, even, i, j, rng, shrink, game.evaluations - before, seed, surrogates[0])
+    return replace(
+        scores,
+        redundancy_gap=gap.reshape(scores.sii.shape),
+        redundancy_gap_se=gap_se.reshape(scores.sii.shape),
+        samples=np.full(len(scores), 2 * draws),
+        estimator="hybrid",
+    )
+
+
+def _gaps(
+    game: Game,
+    surrogates: list[Surrogate],
+    backgrounds: Bool[np.ndarray, "draws 2 n"],
+    i: np.ndarray,
+    j: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, "I J R"], Float[np.ndarray, "I J R"]]:
+    """Redundancy gaps with their standard errors."""
+    flips = block_flips(game.players, i, j)
+    shape = (len(i), len(j), -1)
+    of_game, of_surrogate, off = [], [], []
+    for draw in backgrounds:
+        four = [v.reshape(len(draw), *shape) for v in four_values(game, draw, flips, i, j)]
+        control = _controls(surrogates, draw, i, j)
+        of_game.append(redundancy_gap(*four).mean(axis=0))
+        of_surrogate.append(redundancy_gap(*control).mean(axis=0))
+        off.append(np.square(delta(*four) - delta(*control)).mean(axis=0))
+    v, g = np.array(of_game), np.array(of_surrogate)
+    mean = Moments()
+    work = 24 * len(surrogates[0].x) * g[0].size  # of a background and its complement: six products, a parity each
+    controls = int(np.clip(WORK / work, CONTROLS[0] // 2, CONTROLS[1] // 2))
+    for draw in draw_backgrounds(rng, controls, game.players, antithetic=True):
+        mean.add(redundancy_gap(*_controls(surrogates, draw, i, j)).mean(axis=0)[None])
+    around_v, around_g = v - v.mean(axis=0), g - g.mean(axis=0)
+    across = (0, 1, 2)
+    beta = np.clip((around_v * around_g).sum(across) / np.maximum((around_g**2).sum(across), 1e-300), 0, 1)
+    left = Moments()
+    left.add(v - beta * g)
+    se = np.hypot(left.standard_error(unseen=UNSEEN * np.mean(off, axis=0)), beta * mean.standard_error())
+    return left.mean + beta * mean.mean, se
+
+
+def _controls(
+    surrogates: list[Surrogate], s: Bool[np.ndarray, "d n"], i: np.ndarray, j: np.ndarray
+) -> tuple[Float[np.ndarray, "d I J R"], ...]:
+    """The four values of every pair as the surrogate has them."""
+    signs = np.where(s, 1.0, -1.0)
+    values = np.stack([sum(surrogate.block(row, i, j) for surrogate in surrogates) for row in signs])
+    return arranged(values, s, i, j)

@@ -1,0 +1,158 @@
+"""SII and redundancy gaps from one budget; the estimator that is chosen; tests over backgrounds."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from interplay.errors import GameError
+from interplay.interactions import (
+    Game,
+    Term,
+    TermGame,
+    block_pairs,
+    choose,
+    estimate_pairs,
+    exact_pairs,
+    gap_p_values,
+    hybrid_pairs,
+    interval,
+    least_hybrid,
+    redundant_pairs,
+)
+from interplay.interactions.block import arranged, block_flips
+from interplay.interactions.kernel import Surrogate
+from interplay.interactions.strata import draw_strata
+
+I, J = [0, 3, 4], [1, 2, 5]  # noqa: E741 - the block, in METHOD's letters
+PAIRS = list(product(I, J))
+
+
+def smooth_game(n, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(n, 4)) / np.sqrt(n), rng.normal(size=4)
+    return lambda c: np.tanh(c @ a + 0.3) @ b
+
+
+@pytest.mark.parametrize("parity", ["even", "odd"])
+def test_answers_to_a_block_are_those_to_its_coalitions(parity):
+    rng = np.random.default_rng(0)
+    strata = draw_strata(rng, 7, 30)
+    x = np.where(strata.coalitions, 1.0, -1.0)
+    surrogate = Surrogate(x, rng.normal(size=(len(x), 2)), parity, rng)
+    s = rng.random(7) < 0.5
+    answers = surrogate.block(np.where(s, 1.0, -1.0), np.array(I), np.array(J))
+    coalitions = s ^ block_flips(7, np.array(I), np.array(J))
+    expected = surrogate(np.where(coalitions.reshape(-1, 7), 1.0, -1.0)).reshape(4, 4, 2)
+    np.testing.assert_allclose(answers, expected, atol=1e-7)
+
+
+def test_values_are_arranged_by_what_is_in():
+    s = np.array([[True, False, False, True, False, False]])
+    flips = block_flips(6, np.array([0]), np.array([1]))
+    names = (s[:, None, None] ^ flips)[..., :2] @ np.array([1.0, 2.0])  # 1: player 0 is in, 2: player 1
+    assert [int(v[0, 0, 0]) for v in arranged(names, s, np.array([0]), np.array([1]))] == [0, 1, 2, 3]
+
+
+def test_gaps_have_less_error_than_a_block_of_as_many_evaluations_and_intervals_that_hold():
+    n, value = 12, smooth_game(12, seed=3)
+    truth = exact_pairs(value, n, PAIRS)
+    ours, plain, held, z = [], [], [], []
+    for seed in range(12):
+        scores = hybrid_pairs(Game(value, n), I, J, budget=900, seed=seed)
+        ours.append(np.mean((scores.redundancy_gap - truth.redundancy_gap) ** 2))
+        block = block_pairs(Game(value, n), I, J, budget=900, seed=seed)
+        plain.append(np.mean((block.redundancy_gap - truth.redundancy_gap) ** 2))
+        bounds = interval(scores)
+        low, high = bounds.redundancy_gap_low, bounds.redundancy_gap_high
+        held.append((low <= truth.redundancy_gap) & (truth.redundancy_gap <= high))
+        z.append(np.sqrt(np.mean((scores.sii - truth.sii) ** 2)) / np.sqrt(np.mean(truth.sii**2)))
+    assert np.median(plain) > 1.5 * np.median(ours)
+    assert np.mean(held) >= 0.9
+    assert np.median(z) < 0.2
+
+
+def test_a_control_that_tells_nothing_does_no_harm():
+    """A value that looks random to the surrogate: gaps stay unbiased, as those of the block are."""
+    n, table = 10, np.random.default_rng(0).normal(size=2**10)
+
+    def value(c):
+        return table[c @ (1 << np.arange(10))]
+
+    truth = exact_pairs(value, n, PAIRS).redundancy_gap
+    runs = np.array([hybrid_pairs(Game(value, n), I, J, budget=500, seed=s).redundancy_gap for s in range(16)])
+    assert (np.abs(runs.mean(axis=0) - truth) < 4.5 * runs.std(axis=0, ddof=1) / 4).all()
+
+
+def test_several_values_and_a_budget_that_holds():
+    def value(c):
+        return np.stack([smooth_game(9)(c), smooth_game(9, 1)(c)], axis=1)[:, None]
+
+    game = Game(value, 9, budget=600)
+    scores = hybrid_pairs(game, I, J, budget=10_000)
+    assert scores.redundancy_gap.shape == scores.sii.shape == (9, 1, 2)
+    assert scores.evaluations == game.evaluations <= 600
+    with pytest.raises(GameError, match=f"at least {least_hybrid(9, 3, 3)}"):
+        hybrid_pairs(Game(value, 9), I, J, budget=100)
+
+
+@pytest.mark.parametrize(
+    "players, budget, gaps, expected",
+    [
+        (10, 1024, True, "exact"),
+        (30, 4000, True, "hybrid"),
+        (30, 4000, False, "paired"),
+        (30, 90, True, "block"),
+        (30, 90, False, "block"),
+    ],
+)
+def test_what_is_chosen_and_why(players, budget, gaps, expected):
+    scores = estimate_pairs(Game(smooth_game(players), players), I, J, budget=budget, gaps=gaps)
+    assert scores.choice.startswith(f"{expected}: ") and str(budget) in scores.choice
+    assert choose(players, 3, 3, budget, gaps=gaps)[0] == expected
+    assert scores.evaluations <= budget
+    assert np.isfinite(scores.sii).all() and (np.isfinite(scores.redundancy_gap).all() or not gaps)
+
+
+def test_a_budget_that_is_too_small_says_the_least_that_works():
+    with pytest.raises(GameError, match="too small for 3 x 3 pairs of 30 players; expected at least 64"):
+        estimate_pairs(Game(smooth_game(30), 30), I, J, budget=63)
+    assert estimate_pairs(Game(smooth_game(30), 30), I, J, budget=64).estimator == "block-antithetic"
+    with pytest.raises(GameError, match="no estimator 'best'"):
+        estimate_pairs(Game(smooth_game(30), 30), I, J, budget=1000, estimator="best")
+
+
+def test_named_estimators_are_taken():
+    for name in ("exact", "paired", "hybrid", "block", "naive"):
+        scores = estimate_pairs(Game(smooth_game(9), 9), I, J, budget=600, estimator=name)
+        assert scores.estimator.startswith(name) and not scores.choice
+
+
+def test_false_discoveries_stay_below_their_level():
+    """Additive but for two backups: of the pairs called redundant at 10%, at most 10% are not, over repetitions."""
+    terms = [Term("or", (0, 1), 1.0), Term("or", (3, 5), 0.7)]
+    noise = np.random.default_rng(0).normal(size=(10, 6)) * 0.2
+    truth = np.array([p in ((0, 1), (3, 5)) for p in PAIRS])
+
+    def value(c):
+        return TermGame(tuple(terms))(c) + np.sin(c @ noise).sum(axis=1)
+
+    null = exact_pairs(value, 10, PAIRS).redundancy_gap <= 1e-9
+    shares, power = [], []
+    for seed in range(40):
+        found = redundant_pairs(block_pairs(Game(value, 10), I, J, samples=32, seed=seed), level=0.1)
+        shares.append((found & null).sum() / max(1, found.sum()))
+        power.append(found[truth].mean())
+    assert np.mean(shares) <= 0.1 + 2 * np.std(shares) / np.sqrt(40)
+    assert np.mean(power) > 0.95
+
+
+def test_p_values_of_what_is_missing_or_certain():
+    certain = block_pairs(Game(TermGame((Term("or", (0, 1)),)), 6), I, J, samples=8)
+    p = gap_p_values(certain)
+    assert p[0] < 0.001 and (p[1:] == 1).all()  # its error counts a draw that was not seen
+    one = block_pairs(Game(smooth_game(6), 6), I, J, samples=2)
+    assert np.isnan(gap_p_values(one)).all() and not redundant_pairs(one).any()
+    assert redundant_pairs(certain, dependence="any").sum() == 1
+    with pytest.raises(GameError, match="the level is 2"):
+        redundant_pairs(certain, level=2.0)
