@@ -3,8 +3,9 @@
     python benchmarks/trained_games.py [--run RUN --data FOLDER] [--players 16] [--seeds 10] [--others 1] [--fast]
 
 Of a test scene that shows sarcasm and a storm, the words and the cells whose loss changes the answers most play; all
-others stay. All 2^n answers are asked once, and every value function (expert or mixture, logit or probability, two labels)
-is a game of its own whose SII is known. Without --run a model is trained first with the default settings (10 minutes).
+others stay. All 2^n answers are asked once, and every value function (expert or mixture, logit or probability, two
+labels) is a game of its own whose SII is known. Without --run a model is trained first with the default settings, which
+takes 10 minutes.
 """
 
 import argparse

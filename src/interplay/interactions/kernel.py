@@ -25,6 +25,7 @@ Parity = Literal["even", "odd"]
 SUBSET = 600  # coalitions whose likelihood chooses the kernel
 STEPS = 50
 FLOOR = 1e-9  # of the noise: keeps the factorization positive
+ROWS = 512
 LEVEL = 10.0  # prior variance of the mean, in variances of the values
 
 
@@ -53,11 +54,16 @@ class Kernel:
 
     def __call__(self, x: Float[np.ndarray, "m n"], y: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "m p"]:
         """Covariances of values on coalitions as ±1."""
-        z = (x * self.b) @ y.T
-        up, down = np.exp(z + self.log_norm), np.exp(self.log_norm - z)
-        if self.parity == "even":
-            return LEVEL + self.low / (self.b @ self.b) * z**2 + 0.5 * self.all * (up + down)
-        return self.low / np.sqrt(self.b @ self.b) * z + 0.5 * self.all * (up - down)
+        out = np.empty((len(x), len(y)))
+        for start in range(0, len(x), ROWS):  # what is held besides the result stays small
+            rows = slice(start, start + ROWS)
+            z = (x[rows] * self.b) @ y.T
+            up, down = np.exp(z + self.log_norm), np.exp(self.log_norm - z)
+            if self.parity == "even":
+                out[rows] = LEVEL + self.low / (self.b @ self.b) * z**2 + 0.5 * self.all * (up + down)
+            else:
+                out[rows] = self.low / np.sqrt(self.b @ self.b) * z + 0.5 * self.all * (up - down)
+        return out
 
 
 @final
@@ -82,7 +88,8 @@ class Surrogate:
         self.kernel = choose_kernel(x[some], y[some], parity)
         covariance = self.kernel(x, x)
         covariance[np.diag_indices(len(x))] += self.kernel.noise + FLOOR
-        self._factor = cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
+        # transposed, it is in the order that is factored in place
+        self._factor = cho_factor(covariance.T, lower=True, overwrite_a=True, check_finite=False)
         self.weights = cho_solve(self._factor, y, check_finite=False)
 
     def __call__(self, x: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "p R"]:
@@ -115,10 +122,12 @@ class Surrogate:
         return self.level + self.scale * out
 
     def left_out(self) -> Float[np.ndarray, "m R"]:
-        """What each coalition's value is off the fit to all others: weights over the diagonal of the inverse."""
-        inverse, info = lapack.dpotri(self._factor[0], lower=1, overwrite_c=0)
+        """What each coalition's value is off the fit to all others: weights over the diagonal of the inverse, which
+        is the sums of squares of the columns of the inverse factor."""
+        inverse, info = lapack.dtrtri(self._factor[0], lower=1, overwrite_c=0)
         assert info == 0
-        return self.scale * self.weights / np.diagonal(inverse)[:, None]
+        diagonal = np.array([inverse[k:, k] @ inverse[k:, k] for k in range(len(inverse))])
+        return self.scale * self.weights / diagonal[:, None]
 
     def sii(self, i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]) -> Float[np.ndarray, "I J R"]:
         """SII of pairs of I x J in closed form.
