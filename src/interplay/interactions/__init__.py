@@ -8,6 +8,8 @@
 ...     print(i, j, f"{sii:+.1f} {gap:+.1f}") if sii else None
 0 3 +1.0 -1.0
 1 4 -2.0 +2.0
+>>> estimate_pairs(game, [0, 1, 2], [3, 4, 5], budget=64).choice
+'exact: all 2^6 coalitions are within the budget of 64'
 >>> bounds = interval(scores, level=0.95)
 >>> bool(np.all(bounds.sii_low <= value.sii(scores.pairs)))
 True
