@@ -39,6 +39,7 @@ class PairScores:
         estimator: the name of the way they were estimated.
         seed: the seed of the backgrounds; None where nothing is drawn.
         sii_unbiased: (P, *V) SII before shrinkage, whose error `sii_se` is; None where `sii` itself is unbiased.
+        sii_draws: independent draws behind `sii_se`, where they are others than those of the redundancy gap.
         choice: why this estimator was taken, where it was chosen automatically.
     """
 
@@ -52,6 +53,7 @@ class PairScores:
     estimator: str
     seed: int | None
     sii_unbiased: Float[np.ndarray, "P *V"] | None = None
+    sii_draws: int | None = None
     choice: str = ""
 
     def output(self, index: int | tuple[int, ...]) -> "PairScores":

@@ -59,6 +59,11 @@ def estimate_pairs(
     elif estimator == "block":
         scores = block_pairs(game, i, j, budget=reach, seed=seed)
     elif estimator == "naive":
+        if reach < 4 * len(pairs):
+            raise GameError(
+                f"a budget of {reach} evaluations is too small for {len(pairs)} pairs one by one",
+                expected=f"at least {4 * len(pairs)}, or {8 * len(pairs)} to have standard errors",
+            )
         scores = naive_pairs(game, pairs, samples=reach // (4 * len(pairs)), seed=seed)
     else:
         raise GameError(f"no estimator {estimator!r}", expected="auto, exact, paired, hybrid, block or naive")

@@ -75,7 +75,7 @@ def hybrid_pairs(
         fit_part(strata, even.reshape(len(even), -1), "even", rng),
         fit_part(strata, odd.reshape(len(odd), -1), "odd", rng),
     ]
-    draws = (reach - (game.evaluations - before)) // cost
+    draws = (reach - 2 * len(even)) // cost  # not by what is new: a seed decides, whatever the game remembers
     backgrounds = draw_backgrounds(rng, draws, game.players, antithetic=True)
     gap, gap_se = _gaps(game, surrogates, backgrounds, i, j, rng)
     scores = score_strata(strata, even, i, j, rng, shrink, game.evaluations - before, seed, surrogates[0])
@@ -85,6 +85,7 @@ def hybrid_pairs(
         redundancy_gap_se=gap_se.reshape(scores.sii.shape),
         samples=np.full(len(scores), 2 * draws),
         estimator="hybrid",
+        sii_draws=len(even),  # the gap's draws are few, and say nothing of how well SII is known
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.stats import t as student
 
 from interplay.errors import GameError
 from interplay.results import PairScores
@@ -50,10 +51,11 @@ def interval(scores: PairScores, level: float = 0.95) -> Intervals:
     exact = scores.estimator in ("exact", "paired-exact")
     t = np.zeros(len(scores)) if exact else student_quantile(independent_draws(scores) - 1, level)
     t = t.reshape(-1, *[1] * (scores.sii.ndim - 1))
+    t_sii = t if scores.sii_draws is None else student_quantile(np.array([scores.sii_draws - 1]), level)
     centre = scores.sii if scores.sii_unbiased is None else scores.sii_unbiased
     return Intervals(
-        sii_low=np.minimum(scores.sii, centre - t * scores.sii_se),
-        sii_high=np.maximum(scores.sii, centre + t * scores.sii_se),
+        sii_low=np.minimum(scores.sii, centre - t_sii * scores.sii_se),
+        sii_high=np.maximum(scores.sii, centre + t_sii * scores.sii_se),
         redundancy_gap_low=scores.redundancy_gap - t * scores.redundancy_gap_se,
         redundancy_gap_high=scores.redundancy_gap + t * scores.redundancy_gap_se,
         level=level,
@@ -66,25 +68,5 @@ def student_quantile(freedom: Int[np.ndarray, " P"], level: float) -> Float[np.n
     >>> student_quantile(np.array([1, 15, 1000]), 0.95).round(3).tolist()
     [12.706, 2.131, 1.962]
     """
-    distinct, where = np.unique(freedom, return_inverse=True)
-    return np.array([_quantile(int(n), level) if n >= 1 else np.nan for n in distinct])[where]
-
-
-def _quantile(n: int, level: float) -> float:
-    """By bisection on the angle theta = arctan(x / sqrt n), in which the distribution rises from 0 to 1."""
-    low, high = 0.0, np.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, n) < level else (low, middle)
-    return float(np.sqrt(n) * np.tan((low + high) / 2))
-
-
-def _within(theta: float, n: int) -> float:
-    """P(|T| <= sqrt(n) tan theta) for n degrees of freedom: a finite sum (Abramowitz and Stegun 26.7.3, 26.7.4)."""
-    cos2, sin = np.cos(theta) ** 2, np.sin(theta)
-    k = np.arange(1, n // 2) if n % 2 == 0 else np.arange(1, (n - 1) // 2)
-    ratio = (2 * k - 1) / (2 * k) if n % 2 == 0 else 2 * k / (2 * k + 1)
-    series = 1 + np.cumprod(ratio * cos2).sum()
-    if n % 2 == 0:
-        return float(sin * series)
-    return float(2 / np.pi * (theta + (sin * np.cos(theta) * series if n > 1 else 0.0)))
+    quantile: np.ndarray = student.ppf((1 + level) / 2, np.maximum(freedom, 1))
+    return np.where(freedom >= 1, quantile, np.nan)

@@ -16,6 +16,8 @@ def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
 
     NaN where the gap or its error is missing; where all draws agreed to the last digit, 0 or 1 by the gap's sign.
     """
+    if scores.estimator == "exact":
+        return np.where(scores.redundancy_gap > 0, 0.0, 1.0)
     freedom = (independent_draws(scores) - 1).reshape(-1, *[1] * (scores.sii.ndim - 1))
     gap, se = scores.redundancy_gap, scores.redundancy_gap_se
     with np.errstate(divide="ignore", invalid="ignore"):
