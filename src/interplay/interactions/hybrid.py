@@ -23,7 +23,7 @@ from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Surrogate
-from interplay.interactions.paired import FITTED, fit_part, least_evaluations, parts, score_strata
+from interplay.interactions.paired import fit_part, least_evaluations, parts, score_strata
 from interplay.interactions.strata import draw_strata
 from interplay.results import PairScores
 
@@ -69,7 +69,7 @@ def hybrid_pairs(
         )
     rng, before = np.random.default_rng(seed), game.evaluations
     pairs = min(max(int(SHARE * reach), least_evaluations(game.players)), reach - LEAST_DRAWS * cost) // 2
-    strata = draw_strata(rng, game.players, min(pairs, FITTED))
+    strata = draw_strata(rng, game.players, pairs)
     even, odd = parts(game, strata)
     surrogates = [
         fit_part(strata, even.reshape(len(even), -1), "even", rng),

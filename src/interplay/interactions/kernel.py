@@ -68,16 +68,24 @@ class Kernel:
 
 @final
 class Surrogate:
-    """The fit of one parity of R values on m coalitions.
+    """The fit of one parity of R values on f of m coalitions.
 
     Attributes:
-        x: (m, n) the coalitions as ±1.
-        weights: (m, R) what the kernel sections of the coalitions are weighed by.
+        fitted: (f,) which of the coalitions were.
+        x: (f, n) those coalitions as ±1.
+        weights: (f, R) what the kernel sections of the coalitions are weighed by.
     """
 
     def __init__(
-        self, x: Float[np.ndarray, "m n"], values: Float[np.ndarray, "m R"], parity: Parity, rng: np.random.Generator
+        self,
+        x: Float[np.ndarray, "m n"],
+        values: Float[np.ndarray, "m R"],
+        parity: Parity,
+        rng: np.random.Generator,
+        fitted: Int[np.ndarray, " f"] | None = None,
     ) -> None:
+        self.fitted = np.arange(len(x)) if fitted is None else fitted
+        x, values = x[self.fitted], values[self.fitted]
         self.x, self.parity = x, parity
         self.level = values.mean(axis=0) if parity == "even" else np.zeros(values.shape[1])
         centred = values - self.level
@@ -121,8 +129,8 @@ class Surrogate:
             out = up - down + k.low / np.sqrt(k.b @ k.b) * low
         return self.level + self.scale * out
 
-    def left_out(self) -> Float[np.ndarray, "m R"]:
-        """What each coalition's value is off the fit to all others: weights over the diagonal of the inverse, which
+    def left_out(self) -> Float[np.ndarray, "f R"]:
+        """What each fitted coalition's value is off the fit to all others: weights over the diagonal of the inverse, which
         is the sums of squares of the columns of the inverse factor."""
         inverse, info = lapack.dtrtri(self._factor[0], lower=1, overwrite_c=0)
         assert info == 0

@@ -18,11 +18,11 @@ from interplay.errors import GameError
 from interplay.interactions.block import checked_block
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Parity, Surrogate
-from interplay.interactions.sparse import sum_of_parities
+from interplay.interactions.sparse import sums_of_parities
 from interplay.interactions.strata import Strata, contrast, draw_strata, least_pairs
 from interplay.results import PairScores
 
-FITTED = 8192  # coalitions in one factorization: 0.5 GB
+FITTED = 4096  # coalitions that are fitted, a factorization of some seconds; what the fit is off is told by all
 
 
 def least_evaluations(players: int) -> int:
@@ -70,7 +70,7 @@ def paired_pairs(
             fix="raise the budget, or take block_pairs on fewer candidates",
         )
     rng = np.random.default_rng(seed)
-    strata = draw_strata(rng, game.players, min(reach // 2, FITTED))
+    strata = draw_strata(rng, game.players, reach // 2)
     before = game.evaluations
     even, _ = parts(game, strata)
     return score_strata(strata, even, i, j, rng, shrink, game.evaluations - before, seed)
@@ -89,13 +89,13 @@ def score_strata(
 ) -> PairScores:
     """`paired_pairs` of values that are there already; with the surrogate of them, if that is."""
     flat = even.reshape(len(even), -1)
-    found = [sum_of_parities(strata, flat[:, r], i, j) for r in range(flat.shape[1])]
+    exact = sums_of_parities(strata, flat, i, j)
     shape = (len(i) * len(j), *even.shape[1:])
-    if all(f is not None for f in found):
-        exact = np.stack([f for f in found if f is not None], axis=-1)
+    if exact is not None:
         sii, unbiased, se = exact, exact, np.zeros_like(exact)
     else:
-        sii, unbiased, se = _fit(strata, flat, i, j, surrogate or fit_part(strata, flat, "even", rng), shrink)
+        surrogate = surrogate or fit_part(strata, flat, "even", rng)
+        sii, unbiased, se = _mend(strata, flat, i, j, surrogate, shrink)
     missing = np.full(shape, np.nan)
     return PairScores(
         pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),
@@ -119,24 +119,35 @@ def parts(game: Game, strata: Strata) -> tuple[Float[np.ndarray, "m *V"], Float[
 
 
 def fit_part(strata: Strata, values: Float[np.ndarray, "m R"], parity: Parity, rng: np.random.Generator) -> Surrogate:
-    """The surrogate of one part."""
-    return Surrogate(np.where(strata.coalitions, 1.0, -1.0), values, parity, rng)
+    """The surrogate of one part: of all coalitions, or of `FITTED` of them, small strata whole."""
+    return Surrogate(np.where(strata.coalitions, 1.0, -1.0), values, parity, rng, fitted_of(strata, rng))
 
 
-def _fit(
+def fitted_of(strata: Strata, rng: np.random.Generator) -> Int[np.ndarray, " f"]:
+    """Which coalitions are fitted: an equal number of each stratum as far as it has them."""
+    if len(strata.size) <= FITTED:
+        return np.arange(len(strata.size))
+    shuffled = rng.permutation(len(strata.size))
+    by_size = shuffled[np.argsort(strata.size[shuffled], kind="stable")]
+    starts = np.searchsorted(strata.size[by_size], strata.size[by_size])
+    turn = np.arange(len(by_size)) - starts  # the how manieth of its stratum
+    return np.sort(by_size[np.argsort(turn, kind="stable")[:FITTED]])
+
+
+def _mend(
     strata: Strata, values: Float[np.ndarray, "m R"], i: np.ndarray, j: np.ndarray, surrogate: Surrogate, shrink: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(scores, unbiased scores, standard errors), (I, J, R) each."""
     whole = strata.share[strata.size] >= 1
-    off = np.where(whole[:, None], values - surrogate(surrogate.x), surrogate.left_out())
+    off = values - surrogate(np.where(strata.coalitions, 1.0, -1.0))
+    judged = surrogate.fitted[~whole[surrogate.fitted]]
+    off[judged] = surrogate.left_out()[~whole[surrogate.fitted]]
     sii = surrogate.sii(i, j)
     unbiased, se = np.empty_like(sii), np.empty_like(sii)
     for r in range(values.shape[1]):
         known, drawn, variance = contrast(strata, off[:, r], i, j)
         signal = max(0.0, float(np.mean(drawn**2 - variance)))
-        kept = (
-            signal / (signal + variance) if shrink and signal + variance.min() > 0 else np.full_like(drawn, not shrink)
-        )
+        kept = signal / np.maximum(signal + variance, 1e-300) if shrink else 1.0
         unbiased[..., r] = sii[..., r] + known + drawn
         sii[..., r] += known + kept * drawn
         se[..., r] = np.sqrt(variance)

@@ -24,36 +24,41 @@ LARGEST = 10  # players in a clique: 512 even subsets
 CLIQUES = 400
 
 
-def sum_of_parities(
-    strata: Strata, values: Float[np.ndarray, " m"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
-) -> Float[np.ndarray, "I J"] | None:
-    """SII of I x J if these values of the even part are, to rounding, a sparse sum of parities; else None.
+def sums_of_parities(
+    strata: Strata, values: Float[np.ndarray, "m R"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
+) -> Float[np.ndarray, "I J R"] | None:
+    """SII of I x J if all these values of the even part are, to rounding, sparse sums of parities; else None.
 
     Orders 0 and 2 alone are tried first: they are all there is of a game of order up to 3.
     """
-    n, m = strata.players, len(values)
+    n, (m, R) = strata.players, values.shape
     x = np.where(strata.coalitions, 1.0, -1.0)
     pairs = [frozenset(p) for p in combinations(range(n), 2)]
-    terms = _solve(x, values, pairs) if m >= 1 + comb(n, 2) + SPARE else None
-    if terms is None and strata.share[: min(3, len(strata.share))].min() >= 1:
-        edges = _graph(strata, values)
-        cliques = _cliques(edges)
-        if cliques is not None:
-            subsets = _even_subsets(cliques)
-            if len(subsets) + 1 + SPARE <= m:
-                terms = _solve(x, values, sorted(subsets, key=sorted))
-    return None if terms is None else _sii(terms, i, j)
+    found = _solve(x, values, pairs) if m >= 1 + comb(n, 2) + SPARE else [None] * R
+    for r in range(R):
+        terms = found[r]
+        if terms is None and strata.share[: min(3, len(strata.share))].min() >= 1:
+            cliques = _cliques(_graph(strata, values[:, r]))
+            subsets = _even_subsets(cliques or [])
+            if cliques is not None and len(subsets) + 1 + SPARE <= m:
+                terms = _solve(x, values[:, [r]], sorted(subsets, key=sorted))[0]
+        if terms is None:
+            return None
+        found[r] = terms
+    return np.stack([_sii(terms, i, j) for terms in found if terms is not None], axis=-1)
 
 
 def _solve(
-    x: Float[np.ndarray, "m n"], values: Float[np.ndarray, " m"], subsets: list[frozenset[int]]
-) -> dict[frozenset[int], float] | None:
-    """Coefficients of the parities of these subsets, or None if they leave more than rounding."""
-    centre = values.mean()
+    x: Float[np.ndarray, "m n"], values: Float[np.ndarray, "m R"], subsets: list[frozenset[int]]
+) -> list[dict[frozenset[int], float] | None]:
+    """Coefficients of the parities of these subsets for each of R values; None of one they leave more than rounding."""
+    R = values.shape[1]
+    centre = values.mean(axis=0)
     y = values - centre
-    size = float(np.abs(y).max())
-    if size <= 1e-13 * max(1.0, abs(centre)):
-        return {}
+    size = np.abs(y).max(axis=0)
+    constant = size <= 1e-13 * np.maximum(1.0, np.abs(centre))
+    if constant.all():
+        return [{} for _ in range(R)]
     columns = np.ones((len(x), 1 + len(subsets)))
     for column, subset in enumerate(subsets, start=1):
         columns[:, column] = x[:, sorted(subset)].prod(axis=1)
@@ -61,15 +66,17 @@ def _solve(
     try:
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError:
-        return None
+        return [{} if flat else None for flat in constant]
     if np.diagonal(factor[0]).min() ** 2 < DEPENDENT * len(x):  # another sum of parities would fit as well
-        return None
-    coefficients = np.zeros(len(gram))
+        return [{} if flat else None for flat in constant]
+    coefficients = np.zeros((len(gram), R))
     for _ in range(4):  # refined: the product of columns has the square of their condition
         coefficients += cho_solve(factor, columns.T @ (y - columns @ coefficients), check_finite=False)
-    if np.abs(y - columns @ coefficients).max() > EXACT * size:
-        return None
-    return dict(zip(subsets, coefficients[1:].tolist(), strict=True))
+    fits = constant | (np.abs(y - columns @ coefficients).max(axis=0) <= EXACT * size)
+    return [
+        ({} if constant[r] else dict(zip(subsets, coefficients[1:, r].tolist(), strict=True))) if fits[r] else None
+        for r in range(R)
+    ]
 
 
 def _graph(strata: Strata, values: Float[np.ndarray, " m"]) -> Bool[np.ndarray, "n n"]:
