@@ -26,6 +26,7 @@ SECTIONS = {
     "interactions": "Pair scores at equal evaluations: games of terms",
     "trained_games": "Pair scores at equal evaluations: trained models",
     "unit_cost": "What one answer costs",
+    "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
 }
 READ = "<!-- read -->"

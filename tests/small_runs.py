@@ -17,7 +17,7 @@ from interplay.runs import Run
 SMALL = {
     "fusion": {"width": 32, "heads": 2},
     "training": {"epochs": 4, "batch_size": 64, "learning_rate": 3e-3, "device": "cpu"},
-    "explain": {"samples": 8, "candidates": 4, "ig_steps": 8},
+    "explain": {"budget": 400, "candidates": 4, "ig_steps": 8},
 }
 
 

@@ -170,8 +170,11 @@ def explain(
     on: Annotated[str | None, typer.Option(help="What is explained: logit or probability.")] = None,
     expert: Annotated[str | None, typer.Option(help="Whose answer is explained: mixture, or an expert's name.")] = None,
     fill: Annotated[str | None, typer.Option(help="What stands for removed features: attention, mean, zero.")] = None,
-    samples: Annotated[
-        int | None, typer.Option(help="Draws behind each pair score, even: more, narrower intervals.")
+    budget: Annotated[
+        int | None, typer.Option(help="Most evaluations of the model a sample: more, narrower intervals.")
+    ] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="auto, exact, paired, hybrid, block, or naive (pair by pair, as in the paper).")
     ] = None,
     set_: Set = None,
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
@@ -183,7 +186,8 @@ def explain(
     flags = {
         "explain.on": on,
         "explain.expert": expert,
-        "explain.samples": samples,
+        "explain.budget": budget,
+        "explain.estimator": estimator,
         "removal.fill": fill,
         "training.device": device,
     }
@@ -197,8 +201,17 @@ def explain(
         settings = pipeline.explain_config(opened, assignments)
         chosen = pipeline.choose_samples(opened, data, sample or [], input_ or [], split, count)
         pipeline.explanations_folder(opened, out)
-        explanations = pipeline.explain(opened, chosen, config=settings, target=target, report=bars)
-        page = pipeline.write_explanations(opened, explanations, chosen, out)
+        explanations, stopped = [], False
+        try:
+            for one in pipeline.explain_each(opened, chosen, config=settings, target=target, report=bars):
+                explanations.append(one)
+        except KeyboardInterrupt:
+            if not explanations:
+                raise
+            stopped = True  # what is ready is kept
+        page = pipeline.write_explanations(opened, explanations, chosen[: len(explanations)], out)
+    if stopped:
+        raise console.Interrupted(f"Interrupted. {len(explanations)} of {len(chosen)} samples are explained: {page}")
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
     return _print_findings([finding(e) for e in explanations], page)

@@ -15,6 +15,9 @@ Fill = Literal["mean", "zero", "attention"]
 FILLS: tuple[Fill, ...] = get_args(Fill)
 Role = Literal["unique", "synergy", "redundancy"]
 ROLES: tuple[Role, ...] = get_args(Role)
+Estimator = Literal["auto", "exact", "paired", "hybrid", "block", "naive"]
+Precision = Literal["fp32", "bf16"]
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 ModelKind = Literal["dense", "i2moe", "fl-i2moe"]
 MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 
@@ -121,7 +124,12 @@ class ExplainConfig(Section):
 
     on: Literal["logit", "probability"] = "logit"
     expert: str = "mixture"
-    samples: int = Field(64, ge=4, multiple_of=2, description="backgrounds S behind each pair score, in pairs")
+    budget: int = Field(16384, ge=1, description="most evaluations of the model for the pair scores of a sample")
+    estimator: Estimator = Field("auto", description="how pair scores are estimated; auto chooses by the budget")
+    width: float | None = Field(
+        None, gt=0, description="stop once the 95% interval of every SII is this wide at most; spend all if absent"
+    )
+    precision: Precision = Field("fp32", description="of the answers to sets of features")
     players: Literal["words", "features"] = Field("words", description="pieces of one word play together, or alone")
     grid: int | None = Field(None, ge=1, description="patches play in blocks of a grid x grid; by themselves if absent")
     candidates: int = Field(24, ge=1, description="players of each modality that may form pairs")

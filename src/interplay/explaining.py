@@ -13,11 +13,20 @@ from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder, Part
 from interplay.errors import BadInput
 from interplay.features.store import Features, encode_one, read_input
-from interplay.interactions import independent_draws, student_quantile
+from interplay.interactions import (
+    EXACT,
+    Game,
+    estimate_pairs,
+    independent_draws,
+    interval,
+    refine_until,
+    refined_pairs,
+    student_quantile,
+)
 from interplay.probing.candidates import candidate_players, ranking_experts
-from interplay.probing.game import Players, players_of, tokens_of
+from interplay.probing.game import ON, Players, players_of, tokens_of, value_names
 from interplay.probing.groups import group, whole
-from interplay.probing.pairs import Probe, probe_pairs
+from interplay.probing.pairs import Estimate, Probe, probe_pairs
 from interplay.removal import Tokens
 from interplay.results import (
     MIXTURE,
@@ -26,6 +35,7 @@ from interplay.results import (
     Input,
     Interval,
     Pair,
+    PairScores,
     PairTable,
     Provenance,
     ValueFunction,
@@ -108,18 +118,18 @@ def explain_sample(
     players = players_in(prepared, config)
     attributions = attribute(run, config, prepared.tokens, players, (label,))
     importance = ranking_experts(attributions[config.explain.rank_by].scores)
-    limit = config.explain.candidates
+    limit, most = config.explain.candidates, config.explain.budget
     probe = probe_pairs(
         run.model,
         run.card.task,
         prepared.tokens,
         [label],
         fill=config.removal.fill,
-        samples=config.explain.samples,
-        seed=config.seed,
+        estimate=_within_budget(run, config),
         players=players,
         candidates=lambda players, m: candidate_players(players, importance, m, limit),
-        progress=progress,
+        precision=config.explain.precision,
+        progress=(lambda done: progress(min(done, most), most)) if progress else None,
     )
     value = ValueFunction(on=config.explain.on, expert=config.explain.expert, fill=config.removal.fill)
     return Explanation(
@@ -143,9 +153,30 @@ def explain_sample(
             if (other := value.model_copy(update={"expert": name})) != value
         ],
         evaluations=probe.evaluations,
+        estimator=" and ".join(sorted({block.estimator for block in probe.blocks})),
         notes=_notes(run, config, prepared, players, probe, attributions),
         provenance=provenance_of(run, config),
     )
+
+
+def _within_budget(run: Run, config: Config) -> Estimate:
+    """Estimates by `explain.estimator`, the budget shared equally by the pairs of modalities; until the SII asked about
+    is known to `explain.width`, if that is set."""
+    explain, modalities = config.explain, len(run.card.modalities)
+    budget = explain.budget // max(1, modalities * (modalities - 1) // 2)
+
+    def narrow(scores: PairScores) -> bool:
+        at = (0, ON.index(explain.on), value_names(run.model).index(explain.expert))
+        bounds = interval(scores.output(at))
+        return explain.width is not None and bool((bounds.sii_high - bounds.sii_low <= explain.width).all())
+
+    def estimate(game: Game, rows: np.ndarray, columns: np.ndarray) -> PairScores:
+        seed, estimator = config.seed, explain.estimator
+        if explain.width is None:
+            return estimate_pairs(game, rows, columns, budget=budget, seed=seed, estimator=estimator)
+        return refine_until(refined_pairs(game, rows, columns, budget=budget, seed=seed, estimator=estimator), narrow)
+
+    return estimate
 
 
 def _refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
@@ -199,11 +230,20 @@ def _pairs(probe: Probe, value: ValueFunction) -> list[Pair]:
 
 
 def _interval(probe: Probe, level: float = 0.95) -> Interval:
-    """Student's t for the fewest independent draws behind a score."""
-    if not probe.blocks:
-        return Interval()
-    draws = min(int(independent_draws(block).min()) for block in probe.blocks)
-    return Interval(level=level, standard_errors=float(student_quantile(np.array([draws - 1]), level)[0]))
+    """Student's t for the fewest independent draws behind a score of each kind; 0 where all are exact."""
+    sii, gap = [0.0], [0.0]
+    for block in probe.blocks:
+        if block.estimator in EXACT:
+            continue
+        draws = int(independent_draws(block).min())
+        sii.append(_quantile(draws if block.sii_draws is None else block.sii_draws, level))
+        gap.append(_quantile(draws, level))
+    return Interval(level=level, sii=max(sii), redundancy_gap=max(gap)) if probe.blocks else Interval()
+
+
+def _quantile(draws: int, level: float) -> float:
+    """Of t; where one draw leaves no standard error, none is told either."""
+    return float(student_quantile(np.array([max(1, draws - 1)]), level)[0])
 
 
 def _notes(
@@ -225,6 +265,7 @@ def _notes(
             f"Pairs were formed among {len(playing)} of {len(players)} features, those most important to the experts "
             f"by {config.explain.rank_by}; pairs of others were not looked at, which is not a score of 0."
         )
+    notes += [f"Pair scores: {choice}." for choice in dict.fromkeys(b.choice for b in probe.blocks) if choice]
     notes += _level(run)
     notes += off_training(run, config)
     if config.removal.fill == "attention":
@@ -284,7 +325,10 @@ def provenance_of(run: Run, config: Config) -> Provenance:
         model=run.config.fusion.kind,
         encoders={m: run.config.encoder(m, kind).model for m, kind in run.card.modalities.items()},
         settings={
-            "samples": explain.samples,
+            "budget": explain.budget,
+            "estimator": explain.estimator,
+            "width": explain.width,
+            "precision": explain.precision,
             "players": explain.players,
             "grid": explain.grid,
             "candidates": explain.candidates,

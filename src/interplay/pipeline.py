@@ -1,7 +1,7 @@
 """The one way through: dataset -> features -> trained run -> metrics -> explanations -> page. One function a stage."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -173,16 +173,28 @@ def explain(
     report: Report | None = None,
 ) -> list[Explanation]:
     """Explain samples of a dataset, or new ones, with a trained run."""
+    return list(explain_each(run, samples, config=config, target=target, encoders=encoders, report=report))
+
+
+def explain_each(
+    run: Run,
+    samples: Sequence[Sample],
+    *,
+    config: Config | None = None,
+    target: str | None = None,
+    encoders: dict[str, Encoder] | None = None,
+    report: Report | None = None,
+) -> Iterator[Explanation]:
+    """`explain`, one by one as they are ready."""
     device = (config or run.config).training.device
     encoders = encoders or open_encoders(run, device)
     run.model.to(pick_device(device))
-    out = []
     for number, sample in enumerate(samples, start=1):
         progress = partial(report, f"Explain {sample.id} ({number} of {len(samples)})") if report else None
-        out.append(explain_sample(run, encoders, sample, config=config, target=target, progress=progress))
+        explanation = explain_sample(run, encoders, sample, config=config, target=target, progress=progress)
         if progress:
-            progress(out[-1].evaluations, out[-1].evaluations)  # it was told an upper bound before
-    return out
+            progress(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
+        yield explanation
 
 
 def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
-EXPLANATION_SCHEMA = "interplay/explanation/1"
+EXPLANATION_SCHEMA = "interplay/explanation/2"
 MIXTURE = "mixture"
 SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 """How sentences and tables call the pair scores."""
@@ -113,7 +113,10 @@ class ValueFunction(Frozen):
 
 
 class Pair(Frozen):
-    """One cross-modal pair of features `i`, `j` (indices into `features`) with its scores; None is missing."""
+    """One cross-modal pair of features `i`, `j` (indices into `features`) with its scores; None is missing.
+
+    `sii` is unbiased, `samples` the backgrounds behind the redundancy gap.
+    """
 
     i: int = Field(ge=0)
     j: int = Field(ge=0)
@@ -125,10 +128,12 @@ class Pair(Frozen):
 
 
 class Interval(Frozen):
-    """How wide the intervals of all pair scores are: score ± `standard_errors` times its standard error."""
+    """How wide the intervals of all pair scores are: score ± so many times its standard error (Student's t for the
+    independent draws behind it; 0 where the scores are exact)."""
 
     level: float = Field(default=0.95, gt=0, lt=1)
-    standard_errors: float = Field(default=1.96, gt=0, description="Student's t for the independent draws")
+    sii: float = Field(default=1.96, ge=0, description="standard errors of SII")
+    redundancy_gap: float = Field(default=1.96, ge=0, description="standard errors of the redundancy gap")
 
 
 class PairTable(Frozen):
@@ -162,6 +167,7 @@ class Explanation(Frozen):
         routing: expert -> weight, summing to 1.
         attributions: method -> expert (or 'mixture') -> one raw score per feature (METHOD 7).
         evaluations: distinct coalitions the model was asked about.
+        estimator: how the pair scores were estimated (METHOD 11).
         notes: sentences a reader of the numbers must know (what was cut, which players were candidates).
     """
 
@@ -180,6 +186,7 @@ class Explanation(Frozen):
     pairs: list[Pair]
     more_pairs: list[PairTable] = []
     evaluations: int = Field(ge=0)
+    estimator: str = ""
     notes: list[str] = []
     provenance: Provenance
 
@@ -195,12 +202,13 @@ class Explanation(Frozen):
 
 
 def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
-    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`."""
+    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`; SII is the unbiased one."""
 
     def known(x: float) -> float | None:
         return float(x) if np.isfinite(x) else None
 
-    columns = (scores.sii, scores.sii_se, scores.redundancy_gap, scores.redundancy_gap_se)
+    sii = scores.sii if scores.sii_unbiased is None else scores.sii_unbiased
+    columns = (sii, scores.sii_se, scores.redundancy_gap, scores.redundancy_gap_se)
     return [
         Pair(
             i=index[i],

@@ -189,7 +189,7 @@ def test_click_pins_and_shows_the_pair(page):
     expect(patch(page, BOLT)).to_have_class(re.compile(r"\bpos\b"))
     patch(page, SAD).hover()
     expect(page.locator(".readout")).to_contain_text("row 3, column 3")
-    expect(page.locator(".readout")).to_contain_text("64 background samples")
+    expect(page.locator(".readout")).to_contain_text("64 backgrounds")
     token(page, WONDERFUL).click()
     page.mouse.move(5, 5)
     expect(token(page, WONDERFUL)).to_have_attribute("aria-pressed", "false")

@@ -31,7 +31,7 @@ COMMANDS = [
     *("encode", "train", "evaluate", "explain", "validate", "study"),
 ]
 QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2"]
-BRIEF = ["--samples", "4", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]
+BRIEF = ["--budget", "200", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]
 
 
 @dataclass(frozen=True)
@@ -328,12 +328,13 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("explain --input text=a --input image={tiny}/none.png", "none.png: the picture is missing"),
         ("explain --input text=a --input image={tiny}/samples.csv", "samples.csv: it is not a picture"),
         ("explain --input text= --input image={picture}", "'text' of sample 'new' holds no feature"),
-        ("explain --samples 7", "explain.samples: .*multiple of 2.*7"),
-        ("explain --samples 2", "explain.samples: .*greater than or equal to 4"),
+        ("explain --budget 0", "explain.budget: .*greater than or equal to 1"),
+        ("explain --budget 20", "a budget of 20 evaluations is too small for .* pairs .*expected at least"),
+        ("explain --estimator magic", "explain.estimator: .*'auto'.*magic"),
         ("explain --target rain", "unknown target 'rain'; expected one of sarcasm, storm"),
         ("explain --expert synergie", "unknown expert 'synergie'; expected one of unique_text"),
         ("explain --on odds", "explain.on: .*odds"),
-        ("explain --set explain.sample=8", "unknown key explain.sample .*explain.samples"),
+        ("explain --set explain.budgets=8", "unknown key explain.budgets .*explain.budget"),
         ("explain --out {picture}", "scene-000000.png: a file is there; expected a folder"),
         ("explain --out {picture}/out", "scene-000000.png: a file is there; expected a folder"),
         ("explain --device mps", "there is no device 'mps' here"),
@@ -488,7 +489,7 @@ def test_a_command_line_into_a_pipe_that_closes(small_run):
 def test_the_demo(run_cli, tmp_path, monkeypatch):
     from interplay import demo
 
-    small = nested(SMALL, {"training.epochs": 1, "explain.samples": 4, "explain.candidates": 2})
+    small = nested(SMALL, {"training.epochs": 1, "explain.budget": 200, "explain.candidates": 2})
     monkeypatch.setattr(demo, "DEMO", make_config(small))
     command = ("demo", "--out", tmp_path / "demo", "--samples", 200)
     with monkeypatch.context() as patched:
@@ -565,6 +566,23 @@ def test_ctrl_c_at_the_start(run_cli, tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(cli.options, "config", interrupt)
     done = run_cli("train", tiny, "--out", tmp_path / "run")
     assert done.code == 130 and done.err == "Interrupted. Run the same command again.\n"
+
+
+def test_ctrl_c_keeps_the_explanations_that_are_ready(run_cli, tmp_path, small_run, monkeypatch):
+    whole, calls = pipeline.explain_sample, []
+
+    def second_one_interrupted(*given, **options):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return whole(*given, **options)
+
+    monkeypatch.setattr(pipeline, "explain_sample", second_one_interrupted)
+    data = ["--data", small_run.dataset.source]
+    done = run_cli("explain", small_run.run.folder, *data, *BRIEF, "--out", tmp_path / "out", "--count", 3)
+    page = tmp_path / "out" / "page.html"
+    assert done.code == 130 and done.err.endswith(f"Interrupted. 1 of 3 samples are explained: {page}\n")
+    assert page.exists() and len(list(page.parent.glob("*.json"))) == 1
 
 
 def test_an_unfinished_run_on_other_data_is_not_gone_on_with(run_cli, tmp_path, tiny, monkeypatch):

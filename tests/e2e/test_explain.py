@@ -40,7 +40,9 @@ def test_what_the_json_holds(explanation, small_run):
         assert set(scores) == experts and all(len(s) == len(words) + 16 for s in scores.values())
     assert set(data["attributions"]) == {"random", "attention_rollout", "grad_rollout", "integrated_gradients"}
     assert len(data["pairs"]) == 16 and {len(t["pairs"]) for t in data["more_pairs"]} == {16}
-    assert {p["samples"] for p in data["pairs"]} == {8} and data["evaluations"] <= 8 * 25
+    assert data["evaluations"] <= 400 and data["estimator"] == "hybrid"
+    assert any("Pair scores: hybrid: 400 evaluations reach" in note for note in data["notes"])
+    assert 1.9 < data["interval"]["sii"] < data["interval"]["redundancy_gap"]
     assert data["provenance"]["seed"] == 0 and data["provenance"]["versions"]["torch"]
     assert any("8 of" in note for note in data["notes"])
     assert Explanation.model_validate(data) == explanation

@@ -10,7 +10,7 @@ from interplay.interactions import Game, block_pairs, exact_pairs, interval
 from interplay.probing.candidates import candidate_players, ranking_experts
 from interplay.probing.game import model_value, players_of, value_names
 from interplay.probing.groups import cell_groups, group, whole, word_groups
-from interplay.probing.pairs import probe_pairs
+from interplay.probing.pairs import backgrounds, probe_pairs
 from interplay.removal import Tokens
 from interplay.task import Task
 
@@ -101,18 +101,18 @@ def test_nothing_left_has_a_value(make_model, one, kind):
 
 def test_probe_scores_every_cross_modal_pair(make_model, one):
     model = make_model()
-    probe = probe_pairs(model, TASK, one, [0], fill="mean", samples=8, seed=0)
+    probe = probe_pairs(model, TASK, one, [0], fill="mean", estimate=backgrounds(8, 0))
     (block,) = probe.scores("logit", "mixture")
     modality = probe.players.modality
     assert len(block) == 30 and (modality[block.pairs[:, 0]] == 0).all() and (modality[block.pairs[:, 1]] == 1).all()
     assert probe.evaluations <= 8 * 7 * 6
-    again = probe_pairs(model, TASK, one, [0], fill="mean", samples=8, seed=0)
+    again = probe_pairs(model, TASK, one, [0], fill="mean", estimate=backgrounds(8, 0))
     np.testing.assert_array_equal(block.sii, again.scores("logit", "mixture")[0].sii)
 
 
 def test_three_modalities_give_three_blocks(make_model, make_tokens):
     model = make_model(modalities=3)
-    probe = probe_pairs(model, TASK, make_tokens(B=1, lengths=(3, 2, 4)), [0], fill="zero", samples=8, seed=0)
+    probe = probe_pairs(model, TASK, make_tokens(B=1, lengths=(3, 2, 4)), [0], fill="zero", estimate=backgrounds(8, 0))
     assert sorted(len(block) for block in probe.blocks) == [6, 8, 12]
 
 

@@ -12,7 +12,7 @@ from tests.small_study import ASKED, SETTINGS, quiet
 
 from interplay import pipeline
 from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
-from interplay.probing.pairs import probe_pairs
+from interplay.probing.pairs import backgrounds, probe_pairs
 from interplay.study import running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
 from interplay.study.cost import STAGES, estimate_cost
@@ -109,8 +109,7 @@ def test_pair_scores_are_those_of_the_probe(small_study, store):
         one.tokens,
         [int(pairs["label"][1])],
         fill="attention",
-        samples=4,
-        seed=1,
+        estimate=backgrounds(4, 1),
         players=players_in(one, run.config),
         candidates=lambda _, m: chosen[m],
     )

@@ -17,7 +17,7 @@ from interplay.evaluation.ideal import carriers, ideal_pairs, ideal_value
 from interplay.interactions import interval
 from interplay.models.fusion import FusionModel
 from interplay.probing.game import ON, Players, model_value
-from interplay.probing.pairs import probe_pairs
+from interplay.probing.pairs import backgrounds, probe_pairs
 from interplay.removal import Tokens
 from interplay.results import PairScores
 from interplay.task import Task
@@ -107,7 +107,9 @@ def ask_pairs(
 ) -> Pairs:
     """Score every cross-modal pair for every story, from the same evaluations."""
     labels = [task.labels.index(name) for name in stories.named]
-    probe = probe_pairs(model, task, known.tokens, labels, fill=fill, samples=samples, seed=seed, players=known.players)
+    probe = probe_pairs(
+        model, task, known.tokens, labels, fill=fill, estimate=backgrounds(samples, seed), players=known.players
+    )
     pairs = np.concatenate([block.pairs for block in probe.blocks])
     scores = {name: np.concatenate([getattr(b, name) for b in probe.blocks]) for name in SCORES}
     outside = {name: np.concatenate([_outside(b, name) for b in probe.blocks]) for name in SCORES}

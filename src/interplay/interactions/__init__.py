@@ -15,21 +15,25 @@
 True
 """
 
+from interplay.config import Estimator
 from interplay.interactions.block import block_evaluations, block_pairs
-from interplay.interactions.choosing import Estimator, choose, estimate_pairs
+from interplay.interactions.choosing import choose, estimate_pairs, least_budget
 from interplay.interactions.exact import exact_pairs
 from interplay.interactions.formulas import delta, redundancy_gap, sii_weights
 from interplay.interactions.game import Game, Value
 from interplay.interactions.games import Term, TermGame
 from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
-from interplay.interactions.intervals import Intervals, independent_draws, interval, student_quantile
+from interplay.interactions.intervals import EXACT, Intervals, independent_draws, interval, student_quantile
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
+from interplay.interactions.refining import Interrupted, narrower, refine_until, refined_pairs, top_certain
 from interplay.interactions.testing import gap_p_values, redundant_pairs, step_up
 
 __all__ = [
+    "EXACT",
     "Estimator",
     "Game",
+    "Interrupted",
     "Intervals",
     "Term",
     "TermGame",
@@ -44,13 +48,18 @@ __all__ = [
     "hybrid_pairs",
     "independent_draws",
     "interval",
+    "least_budget",
     "least_evaluations",
     "least_hybrid",
     "naive_pairs",
+    "narrower",
     "paired_pairs",
     "redundancy_gap",
     "redundant_pairs",
+    "refine_until",
+    "refined_pairs",
     "sii_weights",
     "step_up",
     "student_quantile",
+    "top_certain",
 ]

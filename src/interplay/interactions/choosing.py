@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Literal
 
 import numpy as np
 
+from interplay.config import ESTIMATORS, Estimator
 from interplay.errors import GameError
 from interplay.interactions.block import block_evaluations, block_pairs, checked_block
 from interplay.interactions.exact import MOST_PLAYERS, exact_pairs
@@ -15,8 +15,6 @@ from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
 from interplay.results import PairScores
-
-Estimator = Literal["auto", "exact", "paired", "hybrid", "block", "naive"]
 
 
 def estimate_pairs(
@@ -66,7 +64,7 @@ def estimate_pairs(
             )
         scores = naive_pairs(game, pairs, samples=reach // (4 * len(pairs)), seed=seed)
     else:
-        raise GameError(f"no estimator {estimator!r}", expected="auto, exact, paired, hybrid, block or naive")
+        raise GameError(f"no estimator {estimator!r}", expected=f"one of {', '.join(ESTIMATORS)}")
     return replace(scores, choice=why)
 
 
@@ -89,3 +87,14 @@ def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) ->
         expected=f"at least {min(2 * draw, 2**players) if gaps else min(2 * draw, least_evaluations(players))}",
         fix="raise the budget or take fewer candidates",
     )
+
+
+def least_budget(estimator: str, players: int, rows: int, columns: int) -> int:
+    """The smallest budget with which an estimator has scores and their standard errors."""
+    return {
+        "exact": 2**players,
+        "paired": least_evaluations(players),
+        "hybrid": least_hybrid(players, rows, columns),
+        "block": 2 * block_evaluations(rows, columns, 2),
+        "naive": 8 * rows * columns,
+    }[estimator]

@@ -21,16 +21,27 @@ def draw_backgrounds(
     - antithetic: S comes with its complement, a set of level 1-t (copies = 2). What has odd order cancels in the
       Delta of the two (METHOD 11); they are one draw, not two. S takes the levels below 1/2 and its complement
       those above, so only the two together have the law.
-    - levels are spread evenly: one t in each of `draws` equal strata, in random order. The mean over draws then
-      varies no more than with independent t, while the spread between draws, from which a standard error is made,
-      is the same or larger: the standard error errs on the wide side.
+    - levels are spread evenly: van der Corput's sequence with a random shift, so that each is uniform and any number
+      of them, not only all, covers 0..1 evenly. The mean over draws then varies less than with independent t, while
+      the spread between draws, from which a standard error is made, is the same or larger: the standard error errs
+      on the wide side. The first draws are the same however many are made.
     """
-    strata = rng.permutation(draws)[:, None]
-    t = (strata + rng.random((draws, 1))) / draws
+    t = ((van_der_corput(draws) + rng.random()) % 1)[:, None]
     if antithetic:
         t = t / 2
     s = rng.random((draws, players)) < t
     return np.stack([s, ~s], axis=1) if antithetic else s[:, None]
+
+
+def van_der_corput(count: int) -> Float[np.ndarray, " count"]:
+    """0, 1/2, 1/4, 3/4, 1/8, 5/8, ...: the bits of 0, 1, 2, ... mirrored at the point.
+
+    >>> van_der_corput(6).tolist()
+    [0.0, 0.5, 0.25, 0.75, 0.125, 0.625]
+    """
+    bits = (np.arange(count)[:, None] >> np.arange(32)) & 1
+    mirrored: np.ndarray = bits @ 0.5 ** np.arange(1, 33)
+    return mirrored
 
 
 # Of a gap's standard error: the weight of one unseen draw with RG(S)^2 = mean Delta^2. Without it, intervals of gaps

@@ -68,6 +68,7 @@ def hybrid_pairs(
             fix="raise the budget, or take fewer candidates",
         )
     rng, before = np.random.default_rng(seed), game.evaluations
+    of_backgrounds = rng.spawn(1)[0]  # a stream of their own: the first are the same for a larger budget
     pairs = min(max(int(SHARE * reach), least_evaluations(game.players)), reach - LEAST_DRAWS * cost) // 2
     strata = draw_strata(rng, game.players, pairs)
     even, odd = parts(game, strata)
@@ -76,7 +77,7 @@ def hybrid_pairs(
         fit_part(strata, odd.reshape(len(odd), -1), "odd", rng),
     ]
     draws = (reach - 2 * len(even)) // cost  # not by what is new: a seed decides, whatever the game remembers
-    backgrounds = draw_backgrounds(rng, draws, game.players, antithetic=True)
+    backgrounds = draw_backgrounds(of_backgrounds, draws, game.players, antithetic=True)
     gap, gap_se = _gaps(game, surrogates, backgrounds, i, j, rng)
     scores = score_strata(strata, even, i, j, rng, shrink, game.evaluations - before, seed, surrogates[0])
     return replace(

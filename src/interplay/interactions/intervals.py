@@ -11,6 +11,8 @@ from interplay.results import PairScores
 
 SAMPLES_PER_DRAW = {"naive": 1, "block": 1, "block-antithetic": 2, "paired": 2, "hybrid": 2}
 
+EXACT = ("exact", "paired-exact")  # estimators whose scores have no error
+
 
 @dataclass(frozen=True)
 class Intervals:
@@ -48,7 +50,7 @@ def interval(scores: PairScores, level: float = 0.95) -> Intervals:
     """
     if not 0 < level < 1:
         raise GameError(f"the level is {level}", expected="a share between 0 and 1")
-    exact = scores.estimator in ("exact", "paired-exact")
+    exact = scores.estimator in EXACT
     t = np.zeros(len(scores)) if exact else student_quantile(independent_draws(scores) - 1, level)
     t = t.reshape(-1, *[1] * (scores.sii.ndim - 1))
     t_sii = t if scores.sii_draws is None else student_quantile(np.array([scores.sii_draws - 1]), level)

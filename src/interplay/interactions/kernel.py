@@ -22,8 +22,8 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 Parity = Literal["even", "odd"]
-SUBSET = 600  # coalitions whose likelihood chooses the kernel
-STEPS = 50
+SUBSET = 400  # coalitions whose likelihood chooses the kernel
+STEPS = 30
 FLOOR = 1e-9  # of the noise: keeps the factorization positive
 ROWS = 512
 LEVEL = 10.0  # prior variance of the mean, in variances of the values
@@ -130,8 +130,8 @@ class Surrogate:
         return self.level + self.scale * out
 
     def left_out(self) -> Float[np.ndarray, "f R"]:
-        """What each fitted coalition's value is off the fit to all others: weights over the diagonal of the inverse, which
-        is the sums of squares of the columns of the inverse factor."""
+        """What each fitted coalition's value is off the fit to all others: weights over the diagonal of the inverse,
+        which is the sums of squares of the columns of the inverse factor."""
         inverse, info = lapack.dtrtri(self._factor[0], lower=1, overwrite_c=0)
         assert info == 0
         diagonal = np.array([inverse[k:, k] @ inverse[k:, k] for k in range(len(inverse))])

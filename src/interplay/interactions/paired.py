@@ -18,7 +18,7 @@ from interplay.errors import GameError
 from interplay.interactions.block import checked_block
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Parity, Surrogate
-from interplay.interactions.sparse import sums_of_parities
+from interplay.interactions.sparse import graph, shows_graph, sums_of_parities
 from interplay.interactions.strata import Strata, contrast, draw_strata, least_pairs
 from interplay.results import PairScores
 
@@ -47,7 +47,8 @@ def paired_pairs(
         budget: most evaluations; pairs of coalitions are bought with it.
         seed: of the coalitions and of those that choose the kernel.
         shrink: weigh the correction by how much of it is signal: over the pairs, tau^2 / (tau^2 + se^2) with tau^2 the
-            mean of correction^2 - se^2, or 0 (empirical Bayes). The unbiased scores are in `sii_unbiased` always.
+            mean of correction^2 - se^2, or 0 (empirical Bayes); and a pair that does not interact at all around the
+            empty and the full set, where that was asked, scores 0. The unbiased scores are in `sii_unbiased` always.
 
     Returns:
         `sii_se` is the standard error of the unbiased score, and `interval` holds both; 0 where exact. `samples` are
@@ -96,6 +97,9 @@ def score_strata(
     else:
         surrogate = surrogate or fit_part(strata, flat, "even", rng)
         sii, unbiased, se = _mend(strata, flat, i, j, surrogate, shrink)
+        if shrink and shows_graph(strata):
+            for r in range(flat.shape[1]):
+                sii[~graph(strata, flat[:, r])[np.ix_(i, j)], r] = 0.0
     missing = np.full(shape, np.nan)
     return PairScores(
         pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),

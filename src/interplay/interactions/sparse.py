@@ -34,11 +34,13 @@ def sums_of_parities(
     n, (m, R) = strata.players, values.shape
     x = np.where(strata.coalitions, 1.0, -1.0)
     pairs = [frozenset(p) for p in combinations(range(n), 2)]
-    found = _solve(x, values, pairs) if m >= 1 + comb(n, 2) + SPARE else [None] * R
+    found: list[dict[frozenset[int], float] | None] = [None] * R
+    if m >= 1 + comb(n, 2) + SPARE:
+        found = _solve(x, values, pairs)
     for r in range(R):
         terms = found[r]
-        if terms is None and strata.share[: min(3, len(strata.share))].min() >= 1:
-            cliques = _cliques(_graph(strata, values[:, r]))
+        if terms is None and shows_graph(strata):
+            cliques = _cliques(graph(strata, values[:, r]))
             subsets = _even_subsets(cliques or [])
             if cliques is not None and len(subsets) + 1 + SPARE <= m:
                 terms = _solve(x, values[:, [r]], sorted(subsets, key=sorted))[0]
@@ -79,7 +81,12 @@ def _solve(
     ]
 
 
-def _graph(strata: Strata, values: Float[np.ndarray, " m"]) -> Bool[np.ndarray, "n n"]:
+def shows_graph(strata: Strata) -> bool:
+    """Whether all sets of up to two are there."""
+    return bool(strata.share[:3].min() >= 1)
+
+
+def graph(strata: Strata, values: Float[np.ndarray, " m"]) -> Bool[np.ndarray, "n n"]:
     """Who interacts with whom around the empty set and the full one."""
     n = strata.players
     empty = values[strata.size == 0][0]

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 EACH = 4  # coalitions in a stratum at least: fewer do not show how much they differ
+LISTED = 2**14  # sets in a stratum that are listed and shuffled; of more, sets are drawn until enough are distinct
+TOGETHER = 256  # drawn at once
 
 
 @final
@@ -47,59 +49,44 @@ def draw_strata(rng: np.random.Generator, players: int, pairs: int) -> Strata:
     """Up to `pairs` paired coalitions: sizes 0 and 1 whole, the others in numbers that go as 1 / k.
 
     An unbiased estimate of SII weighs a set of k players that holds one or both of a pair by about n / k (see
-    `contrast`), so strata of small sets need the more draws (Neyman's allocation). What falls to a stratum that has
-    no more sets than that enumerates it, which leaves no sampling error there, and the rest goes to the others.
+    `contrast`), so strata of small sets need the more draws (Neyman's allocation): stratum k buys its t-th set at the
+    price t k, and the cheapest are bought. A stratum that is bought whole has no sampling error, and the rest goes to
+    the others. What a generator draws for few pairs, it draws for more pairs too.
     """
     n, K = players, players // 2 + 1
-    total = np.array([strata_size(n, k) for k in range(K)], dtype=float)
-    wanted = np.zeros(K)
-    wanted[:2] = total[:2]
-    open_ = np.arange(2, K)
-    floor = np.minimum(total, EACH)
-    while len(open_):
-        left = max(0.0, pairs - wanted[np.setdiff1d(np.arange(K), open_)].sum())
-        ask = np.maximum(floor[open_], left / open_ / (1 / open_).sum())
-        wanted[open_] = np.minimum(ask, total[open_])
-        full = open_[ask >= total[open_]]
-        if not len(full):
-            break
-        open_ = np.setdiff1d(open_, full)
-    counts = np.floor(wanted).astype(int)
-    while (
-        counts.sum() > pairs and (over := np.flatnonzero(counts[2:] > floor[2:])).size
-    ):  # what rounding up to EACH took
-        counts[2 + over[np.argmax(counts[2:][over])]] -= 1
-    while (
-        counts.sum() < pairs and (room := np.flatnonzero(counts < total)).size
-    ):  # and what rounding down left is dealt out
-        counts[room[: pairs - counts.sum()]] += 1
-    drawn = [_of_size(rng, n, k, int(count)) for k, count in enumerate(counts)]
+    prices = []
+    for k in range(K):
+        price = np.arange(1, min(strata_size(n, k), pairs) + 1, dtype=float) * k
+        price[: n if k == 1 else EACH] = 0
+        prices.append(price)
+    stratum = np.repeat(np.arange(K), [len(p) for p in prices])
+    bought = stratum[np.argsort(np.concatenate(prices), kind="stable")[:pairs]]
+    counts = np.bincount(bought, minlength=K)
+    drawn = [_of_size(stream, n, k, int(counts[k])) for k, stream in enumerate(rng.spawn(K))]
     return Strata(
         coalitions=np.concatenate(drawn),
-        size=np.repeat(np.arange(K), [len(d) for d in drawn]),
-        share=np.array([len(d) for d in drawn]) / total,
+        size=np.repeat(np.arange(K), counts),
+        share=counts / np.array([strata_size(n, k) for k in range(K)], dtype=float),
     )
 
 
 def _of_size(rng: np.random.Generator, n: int, k: int, count: int) -> Bool[np.ndarray, "count n"]:
-    """Distinct sets of k of n players; all of them where so many are asked for. Of a set of half the players and its
-    complement only one can come: the one without player n - 1."""
+    """Distinct sets of k of n players, the first of a sequence that the generator decides. Of a set of half the
+    players and its complement only one can come: the one without player n - 1."""
     pool = n - 1 if 2 * k == n else n
-    if count >= comb(pool, k) or comb(pool, k) <= 4 * count:
+    if comb(pool, k) <= LISTED:
         every = np.array(list(combinations(range(pool), k)), dtype=np.int64).reshape(comb(pool, k), k)
-        chosen = every[np.sort(rng.permutation(len(every))[:count])]
-        out = np.zeros((len(chosen), n), dtype=bool)
-        np.put_along_axis(out, chosen, True, axis=1)
+        out = np.zeros((count, n), dtype=bool)
+        np.put_along_axis(out, every[rng.permutation(len(every))[:count]], True, axis=1)
         return out
     seen: dict[bytes, np.ndarray] = {}
     while len(seen) < count:
-        rank = rng.random((count, pool)).argpartition(k - 1, axis=1)[:, :k]
-        out = np.zeros((count, n), dtype=bool)
+        rank = rng.random((TOGETHER, pool)).argpartition(k - 1, axis=1)[:, :k]
+        out = np.zeros((TOGETHER, n), dtype=bool)
         np.put_along_axis(out, rank, True, axis=1)
         for row in out:
-            if len(seen) < count:
-                seen.setdefault(row.tobytes(), row)
-    return np.array(list(seen.values()))
+            seen.setdefault(row.tobytes(), row)
+    return np.array(list(seen.values())[:count], dtype=bool).reshape(count, n)
 
 
 def contrast(

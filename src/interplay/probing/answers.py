@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from interplay.config import Fill
+from interplay.config import Fill, Precision
 from interplay.errors import GameError
 from interplay.models.fusion import FusionModel
 from interplay.models.trunk import Expert
@@ -18,7 +18,6 @@ from interplay.probing.coalitions import Features, batch_of, features_of
 from interplay.probing.experts import ExpertTable, OtherExpert, expert_table
 from interplay.removal import Tokens
 
-Precision = Literal["fp32", "bf16"]
 TYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # Numbers (rows x width) computed together. On a processor what a chunk reads and writes should stay in its cache; an
 # accelerator wants enough to be busy.

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from interplay.config import Fill
+from interplay.config import Fill, Precision
 from interplay.models.fusion import FusionModel
-from interplay.probing.answers import Precision, prepare
+from interplay.probing.answers import prepare
 from interplay.removal import Tokens
 from interplay.results import MIXTURE
 from interplay.task import Task

@@ -6,13 +6,15 @@ from itertools import combinations
 
 import numpy as np
 
-from interplay.config import Fill
-from interplay.interactions import Game, block_evaluations, block_pairs
+from interplay.config import Fill, Precision
+from interplay.interactions import Game, block_pairs
 from interplay.models.fusion import FusionModel
 from interplay.probing.game import ON, Players, model_value, players_of, value_names
 from interplay.removal import Tokens
 from interplay.results import PairScores
 from interplay.task import Task
+
+Estimate = Callable[[Game, np.ndarray, np.ndarray], PairScores]
 
 
 @dataclass(frozen=True)
@@ -46,33 +48,34 @@ def probe_pairs(
     labels: Sequence[int],
     *,
     fill: Fill,
-    samples: int,
-    seed: int,
+    estimate: Estimate,
     players: Players | None = None,
     candidates: Callable[[Players, int], np.ndarray] | None = None,
+    precision: Precision = "fp32",
     batch_size: int = 512,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Probe:
-    """Score every cross-modal pair of candidate players by shared block designs.
+    """Score every cross-modal pair of candidate players.
 
     Args:
         tokens: one sample, a batch of 1.
         labels: what to score the pairs for, all from the same evaluations.
+        estimate: (game, rows, columns) -> their scores, for each pair of modalities; by `backgrounds`, say.
+            What one pair of modalities has asked costs the next nothing.
         players: what plays; every feature by itself if None.
         candidates: (players, modality index) -> the players of it that may form pairs; all if None.
-        samples: backgrounds S behind each score.
-        progress: called with evaluations done and an upper bound of them.
+        precision: as `model_logits`.
+        progress: called with the evaluations done.
     """
     players = players or players_of(tokens)
     choose = candidates or Players.of
     chosen = [choose(players, m) for m in range(len(tokens.values))]
-    blocks = [(a, b) for a, b in combinations(chosen, 2) if len(a) and len(b)]
-    most = sum(block_evaluations(len(a), len(b), samples) for a, b in blocks)
-    game = Game(
-        model_value(model, task, tokens, labels, fill, players),
-        len(players),
-        batch_size=batch_size,
-        progress=(lambda done: progress(done, most)) if progress else None,
-    )
-    scores = tuple(block_pairs(game, a, b, samples=samples, seed=seed) for a, b in blocks)
+    value = model_value(model, task, tokens, labels, fill, players, precision=precision)
+    game = Game(value, len(players), batch_size=batch_size, progress=progress)
+    scores = tuple(estimate(game, a, b) for a, b in combinations(chosen, 2) if len(a) and len(b))
     return Probe(players, scores, tuple(labels), tuple(value_names(model)), game.evaluations)
+
+
+def backgrounds(samples: int, seed: int) -> Estimate:
+    """Block designs of as many backgrounds for every pair."""
+    return lambda game, rows, columns: block_pairs(game, rows, columns, samples=samples, seed=seed)

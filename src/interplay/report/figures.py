@@ -41,7 +41,7 @@ def plot_pairs(
         have = ", ".join([explanation.value.expert, *(t.value.expert for t in explanation.more_pairs)])
         raise BadInput(f"there are no pairs of {expert!r}", expected=f"an expert with pairs, of {have}")
     rows, columns = sorted({p.i for p in pairs}), sorted({p.j for p in pairs})
-    values, sure = _matrices(pairs, score, rows, columns, explanation.interval.standard_errors)
+    values, sure = _matrices(pairs, score, rows, columns, getattr(explanation.interval, score))
 
     ax = _axes(ax)
     most = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0

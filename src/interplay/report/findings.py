@@ -11,7 +11,7 @@ def finding(explanation: Explanation) -> str:
     for score, word in (("sii", "act together"), ("redundancy_gap", "back each other up")):
         if best := strongest(explanation, score):
             pair, value, se = best
-            half = explanation.interval.standard_errors * se
+            half = getattr(explanation.interval, score) * se
             digits = min(6, max(1, 1 - math.floor(math.log10(half)))) if half > 0 else 2  # two digits of the interval
             pairs.append(f"{describe(explanation, pair)} {word} ({value:+.{digits}f} ± {half:.{digits}f})")
     said = "; ".join(pairs) or "no pair of features stands out from the noise"
@@ -23,9 +23,8 @@ def finding(explanation: Explanation) -> str:
 def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:
     """The pair with the largest positive score among those whose interval lies above 0; None if there is none."""
     found = [(pair, getattr(pair, score), getattr(pair, f"{score}_se")) for pair in explanation.pairs]
-    clear = [
-        f for f in found if f[1] is not None and f[2] is not None and f[1] > explanation.interval.standard_errors * f[2]
-    ]
+    width = getattr(explanation.interval, score)
+    clear = [f for f in found if f[1] is not None and f[2] is not None and f[1] > width * f[2]]
     return max(clear, key=lambda f: f[1], default=None)
 
 

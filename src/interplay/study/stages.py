@@ -23,7 +23,7 @@ from interplay.explaining import Prepared, attribute, players_in, prepare
 from interplay.features.store import Features
 from interplay.probing.candidates import candidate_players, ranking_experts
 from interplay.probing.game import ON, Players, model_logits, value_names
-from interplay.probing.pairs import probe_pairs
+from interplay.probing.pairs import backgrounds, probe_pairs
 from interplay.runs import Run
 from interplay.study.arrays import Arrays
 from interplay.study_config import StudyConfig
@@ -159,8 +159,7 @@ def score_pairs(bench: Bench, attributions: Arrays) -> Arrays:
             one.tokens,
             [label],
             fill=bench.config.removal.fill,
-            samples=options.backgrounds,
-            seed=number,
+            estimate=backgrounds(options.backgrounds, number),
             players=players,
             candidates=candidates,
         )

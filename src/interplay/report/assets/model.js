@@ -13,7 +13,7 @@ function openExplanation(block) {
   };
   readModalities(opened, block);
   const tables = [{ value: raw.value, pairs: raw.pairs }, ...raw.more_pairs];
-  opened.tables = tables.map((table) => new PairTable(table, opened.features, raw.interval.standard_errors));
+  opened.tables = tables.map((table) => new PairTable(table, opened.features, raw.interval));
   return opened;
 }
 
@@ -86,17 +86,17 @@ function score(value, se, width) {
 }
 
 class PairTable {
-  constructor(table, features, width) {
+  constructor(table, features, interval) {
     const columns = table.pairs;
     this.value = table.value;
     this.features = features;
-    this.width = width;
+    this.width = { sii: interval.sii, gap: interval.redundancy_gap }; // in standard errors
     this.pairs = columns.i.map((i, n) => ({
       n,
       i,
       j: columns.j[n],
-      sii: score(columns.sii[n], columns.sii_se[n], width),
-      gap: score(columns.redundancy_gap[n], columns.redundancy_gap_se[n], width),
+      sii: score(columns.sii[n], columns.sii_se[n], this.width.sii),
+      gap: score(columns.redundancy_gap[n], columns.redundancy_gap_se[n], this.width.gap),
       samples: columns.samples[n],
     }));
     this.max = { sii: this.largest("sii"), gap: this.largest("gap") };

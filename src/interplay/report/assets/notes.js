@@ -28,7 +28,7 @@ function summary(opened, table) {
 function chance(table) {
   const [found] = [...table.strongest("synergy", 1, true), ...table.strongest("redundancy", 1, true)];
   if (!found || found.score.half === 0) return null;
-  const z = (table.width * Math.abs(found.score.value)) / found.score.half;
+  const z = (table.width[KINDS[found.kind].score] * Math.abs(found.score.value)) / found.score.half;
   const expected = ((table.pairs.length * Math.sqrt(2 / Math.PI)) / z) * Math.exp((-z * z) / 2);
   return expected < 0.05 ? null : el("b", { class: "doubt" }, `Among ${plural(table.pairs.length, "pair")} an interval this clear can arise by chance. `);
 }
@@ -102,6 +102,8 @@ const LEVELS = {
   input: "Words and pixels are removed before the encoders: this explains the whole model",
 };
 
+const widths = ({ sii, gap }) => (sii === gap ? sii.toFixed(2) : `${sii.toFixed(2)} (SII) or ${gap.toFixed(2)} (gap)`);
+
 function fillReading(root, opened, table) {
   const { value, pairs } = table;
   const chance = Math.round(pairs.length * 0.05);
@@ -111,7 +113,7 @@ function fillReading(root, opened, table) {
     el("div", { class: "tips" },
       card("Acting together: SII", `The Shapley interaction index asks how much more two features move the ${value.on} together than each does alone, averaged over backgrounds of the other features. Above 0 they need each other; below 0 they do less together than apart, or act together against the label.`),
       card("Backing each other up: redundancy gap", "Above 0 where each feature alone moves the value the same way, the joint effect is less than the sum, and removing both hurts: each is a spare for the other. Below 0 the pair works only together. A pair with a negative SII and a positive gap is drawn as redundancy only."),
-      card("The interval", `± is ${opened.raw.interval.standard_errors.toFixed(2)} standard errors: a ${100 * opened.raw.interval.level}% interval for one pair taken alone.${chance ? ` Of ${count(pairs.length)} pairs about ${count(chance)} would exclude 0 by chance, so trust wide margins more than narrow ones.` : ""} n/a is missing, never 0. ± 0 means that all samples agreed, or that the score is exact.`),
+      card("The interval", `± is ${widths(table.width)} standard errors: a ${100 * opened.raw.interval.level}% interval for one pair taken alone.${chance ? ` Of ${count(pairs.length)} pairs about ${count(chance)} would exclude 0 by chance, so trust wide margins more than narrow ones.` : ""} n/a is missing, never 0. ± 0 means that all samples agreed, or that the score is exact.`),
       card("What the model was asked", `The ${value.on} of ${quoted(shorten(visible(opened.raw.target), 60))} from the ${table.value.expert === "mixture" ? "mixture of experts" : `${apart(shorten(value.expert, 60))} expert`}. ${FILLS[value.fill]}. ${LEVELS[value.level]}.`)));
 }
 
@@ -127,6 +129,7 @@ function fillProvenance(root, opened, table, details) {
     ["Sample", raw.sample_id],
     ["Value", `${value.on} of ${value.expert}, fill ${value.fill}, ${value.level} level`],
     ["Evaluations", count(raw.evaluations)],
+    ["Estimator", raw.estimator],
     ["Seed", String(from.seed)],
     ["Run", from.run],
     ["Data", from.data],

@@ -19,7 +19,7 @@ function pairReadout(opened, table, pair) {
   return [
     el("p", { class: "who" }, one.phrase, el("span", { class: "times" }, " × "), other.phrase),
     el("dl", { class: "scores" }, line("sii"), line("gap")),
-    el("p", { class: "aside" }, pair.samples ? plural(pair.samples, "background sample") : "not sampled"),
+    el("p", { class: "aside" }, pair.samples ? `${plural(pair.samples, "background")}${opened.raw.estimator === "hybrid" ? " behind the gap" : ""}` : "not sampled"),
   ];
 }
 

@@ -27,7 +27,7 @@ class PairList {
       { key: "j", name: side("j"), of: (pair) => pair.j },
       { key: "sii", name: "SII", of: (pair) => pair.sii.value, size: true, score: true },
       { key: "gap", name: "Redundancy gap", of: (pair) => pair.gap.value, score: true },
-      { key: "samples", name: "Samples", of: (pair) => pair.samples, number: true },
+      { key: "samples", name: "Backgrounds", of: (pair) => pair.samples, number: true },
     ];
   }
 
