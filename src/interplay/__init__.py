@@ -9,6 +9,8 @@ load PyTorch.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from interplay.errors import needs
+
 if TYPE_CHECKING:
     from interplay.config import Config, make_config, read_config
     from interplay.data.check import check_dataset
@@ -81,4 +83,9 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'interplay' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    try:
+        return getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        if (missing := needs(error)) is None:
+            raise
+        raise ModuleNotFoundError(missing, name=error.name) from error

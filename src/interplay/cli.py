@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from interplay import cli_data, cli_study, console, options
-from interplay.errors import BadInput, InterplayError
+from interplay.errors import BadInput, InterplayError, needs
 from interplay.options import DEFAULT_STORE, DataPath, Json, Set, Store, epilog
 from interplay.whole import NO_ROOM
 
@@ -302,6 +302,10 @@ def main() -> None:
         code = 1
     except OSError as error:
         code = _fail_system(error)
+    except ModuleNotFoundError as error:
+        if (missing := needs(error)) is None:
+            raise
+        code = _fail(missing, 1)
     except MemoryError:
         code = _fail("there is not enough memory", 1)
     else:

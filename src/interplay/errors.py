@@ -71,3 +71,27 @@ class GameError(BadInput):
 
 class DiskFullError(InterplayError):
     """The disk has no room for a result; nothing half-written is left behind."""
+
+
+EXTRAS = {
+    "report": ("jinja2", "markupsafe", "matplotlib", "PIL"),
+    "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn"),
+    "huggingface": ("datasets",),
+    "shapiq": ("shapiq",),
+    "train": (
+        *("captum", "efficientnet_lite_pytorch", "filelock", "fsspec", "huggingface_hub", "lightning", "onnx"),
+        *("safetensors", "tensorboard", "tokenizers", "torch", "torchmetrics", "transformers"),
+    ),
+}
+"""Extra of the package -> modules that come with it."""
+
+
+def needs(error: ModuleNotFoundError) -> str | None:
+    """What to install for a module that is missing; None if no extra has it.
+
+    >>> needs(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
+    "this needs torch, which is not installed; pip install 'interplay[train]'"
+    """
+    module = (error.name or "").split(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+    return extra and f"this needs {module}, which is not installed; pip install 'interplay[{extra}]'"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -132,7 +133,7 @@ def explain_sample(
         progress=(lambda done: progress(min(done, most), most)) if progress else None,
     )
     value = ValueFunction(on=config.explain.on, expert=config.explain.expert, fill=config.removal.fill)
-    return Explanation(
+    explanation = Explanation(
         sample_id=sample.id,
         inputs=_inputs(run, prepared),
         prediction=prediction,
@@ -157,6 +158,9 @@ def explain_sample(
         notes=_notes(run, config, prepared, players, probe, attributions),
         provenance=provenance_of(run, config),
     )
+    images = [m for m, kind in run.card.modalities.items() if kind == "image"]
+    explanation.seen.update({m: Path(sample.inputs[m]) for m in images})
+    return explanation
 
 
 def _within_budget(run: Run, config: Config) -> Estimate:

@@ -6,6 +6,8 @@ by `Explanation.model_json_schema()`. Missing is `None` in JSON and NaN in array
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -156,7 +158,7 @@ class Provenance(Frozen):
 
 
 class Explanation(Frozen):
-    """Everything known about one prediction.
+    """Everything known about one prediction. In a notebook it shows itself as the page (`interplay[report]`).
 
     Attributes:
         prediction: label -> probability, of the mixture on the whole sample.
@@ -193,6 +195,22 @@ class Explanation(Frozen):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
     )
+
+    @cached_property
+    def seen(self) -> dict[str, Path]:
+        """Modality -> the picture's file on this machine, for notebooks. Not part of the document, so empty where it
+        was read from JSON."""
+        return {}
+
+    def _repr_html_(self) -> str:
+        from interplay.report.notebook import as_html
+
+        return as_html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        from interplay.report.notebook import as_png
+
+        return as_png(self) if self.pairs else None
 
     def table(self, expert: str) -> Sequence[Pair]:
         """The pairs under the value function of one expert or of the mixture; empty if not computed."""
