@@ -77,6 +77,7 @@ def _complete(app: FastAPI, token: str | None) -> None:
                     operation["security"] = [{"token": []}]
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
+        document["components"]["schemas"]["Fault"] = Fault.model_json_schema()
         if token is not None:
             document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         app.openapi_schema = document

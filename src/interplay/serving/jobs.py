@@ -251,7 +251,9 @@ class Desk:
                 )
             if entry.job.state == "queued":
                 self._waiting.remove(job_id)
-                return self._end(job_id, "cancelled")
+                cancelled = self._end(job_id, "cancelled")
+                self._trim()
+                return cancelled
             entry.cancel = True
             entry.job = entry.job.model_copy(update={"cancelling": True})
             return entry.job

@@ -8,7 +8,7 @@ from interplay.runs import Run
 from interplay.serving.jobs import Desk
 from interplay.serving.meter import MEDIA_TYPE, Meter
 from interplay.serving.uploads import Accepted
-from interplay.serving.wording import ALWAYS, Declared, Fault, faults
+from interplay.serving.wording import ALWAYS, Declared, faults, in_json
 
 
 class Health(BaseModel):
@@ -38,7 +38,9 @@ class About(BaseModel):
 def state_routes(run: Run, accepted: Accepted, desk: Desk, meter: Meter) -> APIRouter:
     """/health, /metrics and /api/run."""
     routes = APIRouter(tags=["state"])
-    not_ready: Declared = {503: {"model": Health | Fault, "description": "not ready, or too many connections"}}
+    not_ready: Declared = {
+        503: {"description": "not ready, or too many connections", "content": in_json("Health", "Fault")}
+    }
 
     @routes.get(
         "/health",

@@ -111,9 +111,15 @@ ALWAYS = (400, 401, 500, 503)
 HTML: Declared = {200: {"description": "the page", "content": {"text/html": {"schema": {"type": "string"}}}}}
 
 
+def in_json(*models: str) -> dict[str, Any]:
+    """The content of an answer that is one of these models; JSON, also where the success is a page or a text."""
+    schemas = [{"$ref": f"#/components/schemas/{name}"} for name in models]
+    return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
+
+
 def faults(*statuses: int) -> Declared:
     """How OpenAPI declares these answers."""
-    out: Declared = {s: {"model": Fault, "description": MEANINGS[s]} for s in statuses}
+    out: Declared = {s: {"description": MEANINGS[s], "content": in_json("Fault")} for s in statuses}
     if 429 in out:
         out[429]["headers"] = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
     return out
