@@ -23,7 +23,7 @@ LEAKS = re.compile(r"Traceback|File \"|site-packages|/tmp/|/home/|/root/|/srv/|\
 
 
 def png(width: int, height: int, rows: int = 0) -> bytes:
-    """A PNG whose header promises so many pixels; so many rows of them, all black, are there and take next to nothing."""
+    """A PNG whose header promises so many pixels; so many of its rows, all black, are there and take nearly nothing."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

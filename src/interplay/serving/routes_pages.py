@@ -12,6 +12,7 @@ from interplay.serving.uploads import Accepted
 from interplay.serving.wording import ALWAYS, HTML, Declared, Refusal, faults
 
 FORM = "application/x-www-form-urlencoded"
+LONGEST_TOKEN = 1000
 
 
 def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
@@ -55,7 +56,12 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
 
 
 def _add_login(routes: APIRouter, token: str | None) -> None:
-    fields = {"type": "object", "properties": {"token": {"type": "string"}}, "required": ["token"]}
+    fields = {
+        "type": "object",
+        "properties": {"token": {"type": "string", "maxLength": LONGEST_TOKEN}},
+        "required": ["token"],
+        "additionalProperties": False,
+    }
     answers: Declared = {
         303: {
             "description": "let in: go to the start page",
@@ -89,10 +95,11 @@ async def _token_of(request: Request) -> str:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Refusal(415, "the body is of another type", expected=FORM, reason="type")
     try:
-        async with request.form(max_fields=2, max_part_size=4096) as form:
-            given = form.get("token")
+        async with request.form(max_fields=2, max_part_size=12 * LONGEST_TOKEN) as form:
+            given = form.multi_items()
     except HTTPException:
-        given = None
-    if not isinstance(given, str):
+        given = []
+    names, values = [name for name, _ in given], [value for _, value in given]
+    if names != ["token"] or not isinstance(values[0], str) or len(values[0]) > LONGEST_TOKEN:
         raise Refusal(400, "the form cannot be read", expected="one field, token", reason="form")
-    return given.strip()
+    return values[0].strip()

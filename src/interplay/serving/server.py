@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from interplay.errors import BadInput
@@ -106,12 +106,11 @@ class Protocol(H11Protocol):
             self.transport.close()
 
 
-def serve(app: FastAPI, address: Address, limits: Limits) -> None:
-    """Answer requests until Ctrl-C or SIGTERM; what is being answered then is finished."""
-    protocol = type("Timed", (Protocol,), {"seconds": limits.header_seconds})
+def server_of(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+    """uvicorn with our bounds, and silent about itself."""
     config = uvicorn.Config(
         app,
-        http=protocol,
+        http=type("Timed", (Protocol,), {"seconds": limits.header_seconds}),
         ws="none",
         lifespan="off",
         log_level="warning",
@@ -122,9 +121,13 @@ def serve(app: FastAPI, address: Address, limits: Limits) -> None:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
     )
-    server = uvicorn.Server(config)
+    return uvicorn.Server(config)
+
+
+def serve(app: ASGIApp, address: Address, limits: Limits) -> None:
+    """Answer requests until Ctrl-C or SIGTERM; what is being answered then is finished."""
     with _stopped_quietly():
-        server.run(sockets=[address.socket])
+        server_of(app, limits).run(sockets=[address.socket])
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class Accepted:
 
     def encoding(self) -> dict[str, Any]:
         """The content type of each file of the form."""
-        types = {"image": "image/*", "features": "application/octet-stream"}
+        types = {"image": "image/png, image/jpeg, image/webp", "features": "application/octet-stream"}
         return {m: {"contentType": types[kind]} for m, kind in self.modalities.items() if kind in types}
 
 
