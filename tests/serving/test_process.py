@@ -109,8 +109,10 @@ def test_bodies_that_come_slowly_or_never_end(serve):
     assert drip.startswith(b"HTTP/1.1 408 "), "a byte now and then is not enough"
     declared = service.raw(HEAD + b"Content-Length: 900000000\r\n\r\n")
     assert declared.startswith(b"HTTP/1.1 413 ")
+    part = PART.replace(b'"text"', b'"image"; filename="x.png"')
+    begins = b"%x\r\n" % len(part) + part + b"\r\n"
     chunk = b"8000\r\n" + bytes(0x8000) + b"\r\n"
-    endless = service.raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 40)
+    endless = service.raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + begins, *[chunk] * 40)
     assert endless.startswith(b"HTTP/1.1 413 ") and b"at most 200000 bytes" in endless
     for answer in (slow, drip, declared, endless):
         fault = json.loads(answer.partition(b"\r\n\r\n")[2])
@@ -170,6 +172,7 @@ def test_headers_that_never_end_and_connections_that_say_nothing():
         await send({"type": "http.response.body", "body": b"ok"})
 
     address = bind("127.0.0.1", 0)
+    address.socket.listen()
     server = server_of(app, Limits(header_seconds=0.3))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [address.socket]})
     thread.start()

@@ -31,7 +31,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-DRAIN_BYTES, DRAIN_SECONDS = 64_000_000, 3.0
+DRAIN_BYTES, DRAIN_SECONDS = 32_000_000, 3.0
 
 
 def cookie_of(token: str) -> str:
@@ -82,9 +82,10 @@ class Guard:
             await self._app(scope, body, secured)
         except Refusal as refusal:
             self._meter.refused(refusal.reason)
-            if refusal.reason == "bytes":
+            if refusal.reason != "slow" and "expect" not in Headers(scope=scope):
                 await body.drain()
-            await answer(refusal.fault, refusal.status, refusal.headers)(scope, receive, secured)
+            close = {} if body.whole else {"Connection": "close"}
+            await answer(refusal.fault, refusal.status, refusal.headers | close)(scope, receive, secured)
         except ClientDisconnect:
             pass  # nobody is there to be answered
         except Exception:
@@ -138,12 +139,12 @@ class Body:
 
     def __init__(self, receive: Receive, limits: Limits) -> None:
         self._receive, self._limits = receive, limits
-        self._read, self._whole = 0, False
+        self._read, self.whole = 0, False
         self._until = time.monotonic() + limits.upload_seconds
 
     async def __call__(self) -> Message:
         """The next message. Raises Refusal (408, 413)."""
-        if self._whole:
+        if self.whole:
             return await self._receive()
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, self._until - time.monotonic()))
@@ -154,24 +155,23 @@ class Body:
                 expected=f"all of it within {self._limits.upload_seconds:g} seconds",
                 fix="send it faster, or send less",
                 reason="slow",
-                headers={"Connection": "close"},
             ) from None
-        self._whole = not message.get("more_body", False)
+        self.whole = not message.get("more_body", False)
         self._read += len(message.get("body", b""))
         if self._read > self._limits.upload_bytes:
             raise _too_large(self._limits)
         return message
 
     async def drain(self) -> None:
-        """Read on a little and forget it: who is still sending when the connection closes may never see the answer."""
+        """Read on for a while and forget it: who is still sending when the connection closes may never see the answer."""
         until, read = time.monotonic() + DRAIN_SECONDS, 0
-        while not self._whole and read < DRAIN_BYTES and (left := until - time.monotonic()) > 0:
+        while not self.whole and read < DRAIN_BYTES and (left := until - time.monotonic()) > 0:
             try:
                 message = await asyncio.wait_for(self._receive(), left)
             except TimeoutError:
                 return
             read += len(message.get("body", b""))
-            self._whole = not message.get("more_body", False)
+            self.whole = not message.get("more_body", False)
 
 
 def _too_large(limits: Limits) -> Refusal:
@@ -181,7 +181,6 @@ def _too_large(limits: Limits) -> Refusal:
         expected=f"at most {limits.upload_bytes} bytes",
         fix="send a smaller picture or text",
         reason="bytes",
-        headers={"Connection": "close"},
     )
 
 
