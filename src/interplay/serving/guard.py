@@ -103,7 +103,8 @@ class Guard:
                 fix="call the service by one of these; to offer it to others, start it with --host",
                 reason="host",
             )
-        if scope["method"] not in SAFE and not _own_origin(headers):
+        # A browser's form says Origin: null under our Referrer-Policy, and who sends the token may send it from anywhere.
+        if scope["method"] not in SAFE and scope["path"] != "/login" and not _own_origin(headers):
             raise Refusal(
                 403, "the request comes from a page of another site", expected="a page of this service", reason="origin"
             )
@@ -163,7 +164,7 @@ class Body:
         return message
 
     async def drain(self) -> None:
-        """Read on for a while and forget it: who is still sending when the connection closes may never see the answer."""
+        """Read on for a while and forget it: who still sends when the connection closes may never see the answer."""
         until, read = time.monotonic() + DRAIN_SECONDS, 0
         while not self.whole and read < DRAIN_BYTES and (left := until - time.monotonic()) > 0:
             try:

@@ -76,7 +76,7 @@ def _add_login(routes: APIRouter, token: str | None) -> None:
         status_code=303,
         response_class=RedirectResponse,
         openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": fields}}}},
-        responses=faults(400, 403, 408, 413, 415, 500, 503) | answers,
+        responses=faults(400, 408, 413, 415, 500, 503) | answers,
     )
     async def login(request: Request) -> Response:
         given = await _token_of(request)
