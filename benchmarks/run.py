@@ -28,6 +28,7 @@ SECTIONS = {
     "unit_cost": "What one answer costs",
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
+    "service": "What the service stands",
 }
 READ = "<!-- read -->"
 INTRO = """# Results

@@ -28,7 +28,7 @@ from interplay.results import Explanation
 
 COMMANDS = [
     *("demo", "data make-scenes", "data import", "data check"),
-    *("encode", "train", "evaluate", "explain", "validate", "study"),
+    *("encode", "train", "evaluate", "explain", "validate", "study", "serve"),
 ]
 QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2"]
 BRIEF = ["--budget", "200", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]

@@ -1,0 +1,89 @@
+(() => {
+"use strict";
+const by = (id) => document.getElementById(id);
+const form = by("form"), list = by("jobs"), refused = by("refused");
+const LIVE = ["queued", "running"];
+let timer = 0;
+
+// What users sent is only ever written as text.
+function make(tag, text, attributes = {}) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+function sentence(fault) {
+  return [fault.error, fault.expected && `expected ${fault.expected}`, fault.fix].filter(Boolean).join("; ") + ".";
+}
+
+async function ask(address, options) {
+  const response = await fetch(address, options);
+  const body = await response.json();
+  if (!response.ok) throw new Error(sentence(body));
+  return body;
+}
+
+function say(message) {
+  refused.textContent = message;
+  refused.hidden = !message;
+}
+
+function row(job) {
+  const item = make("li");
+  item.append(make("span", Object.entries(job.inputs).map(([name, value]) => `${name}: ${value}`).join(" · ")));
+  const line = make("div", undefined, { class: "row" });
+  line.append(make("b", job.cancelling ? "stopping" : job.state));
+  if (job.target) line.append(make("span", `label: ${job.target}`));
+  if (job.state === "running") {
+    const name = `evaluations done of at most ${job.progress.most}`;
+    line.append(make("progress", undefined, { value: job.progress.done, max: Math.max(1, job.progress.most), "aria-label": name }));
+  }
+  if (LIVE.includes(job.state) && !job.cancelling) {
+    const button = make("button", "Cancel", { type: "button" });
+    button.addEventListener("click", () => act(() => ask(`/api/jobs/${job.id}`, { method: "DELETE" })));
+    line.append(button);
+  }
+  if (job.state === "done") {
+    line.append(make("a", "Open the page", { href: `/api/jobs/${job.id}/page` }));
+    line.append(make("a", "JSON", { href: `/api/jobs/${job.id}/result` }));
+  }
+  item.append(line);
+  if (job.fault) item.append(make("span", sentence(job.fault), { class: "soft" }));
+  return item;
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const jobs = await ask("/api/jobs");
+  by("none").hidden = jobs.length > 0;
+  const at = list.contains(document.activeElement) ? [...list.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
+  list.replaceChildren(...jobs.map(row));
+  if (at >= 0) list.querySelectorAll("a, button")[at]?.focus();
+  if (jobs.some((job) => LIVE.includes(job.state))) timer = setTimeout(() => act(), 1000);
+}
+
+async function act(step) {
+  try {
+    if (step) await step();
+    await refresh();
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  say("");
+  const data = new FormData(form);
+  for (const field of form.elements) {
+    if (field.name && !field.required && field.value === "") data.delete(field.name);
+  }
+  const button = form.querySelector("button");
+  button.disabled = true;
+  await act(() => ask("/api/jobs", { method: "POST", body: data }));
+  button.disabled = false;
+});
+
+act();
+})();

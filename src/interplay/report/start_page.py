@@ -1,0 +1,75 @@
+"""The first page of `interplay serve`: a form for a new sample, the jobs, and the pages of the run.
+
+As every page, it lies in one file and asks for nothing from elsewhere; its script writes what users sent with
+`textContent` alone.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+import jinja2
+from markupsafe import Markup
+
+
+def render_start(
+    run: str,
+    modalities: Mapping[str, str],
+    labels: Sequence[str],
+    options: Mapping[str, str],
+    *,
+    budget: int,
+    most_budget: int,
+    pages: Sequence[tuple[str, str]],
+) -> tuple[str, str]:
+    """The page and the Content-Security-Policy it needs.
+
+    Args:
+        modalities: modality -> kind; a field of the form each.
+        options: "target", "budget", "seed" -> the names of their fields.
+        budget: of a job that asks for no number.
+        pages: (name, address) of the pages that are there already.
+    """
+    return _rendered(
+        "start.html.j2",
+        _asset("start.js"),
+        run=run,
+        modalities=modalities,
+        labels=labels,
+        options=options,
+        budget=budget,
+        most_budget=most_budget,
+        pages=pages,
+    )
+
+
+def render_login(*, wrong: bool) -> tuple[str, str]:
+    """The page that asks for the token, and its policy.
+
+    Args:
+        wrong: whether another one was given.
+    """
+    return _rendered("login.html.j2", "", wrong=wrong)
+
+
+def _rendered(template: str, script: str, **context: object) -> tuple[str, str]:
+    style = _asset("start.css")
+    assert "</script" not in script and "<!--" not in script, "the script would end its own element"
+    loader = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = loader.from_string(_asset(template)).render(style=Markup(style), script=Markup(script), **context)
+    runs = f"script-src {_source(script)}; connect-src 'self'; " if script else ""
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_source(style)}; {runs}"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    return page, policy
+
+
+def _asset(name: str) -> str:
+    return files("interplay.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """The Content-Security-Policy source of exactly this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

@@ -1,0 +1,97 @@
+"""A trained run with its encoders, opened once: an order in, explanation and page out."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from interplay import pipeline
+from interplay.data.pictures import open_picture
+from interplay.data.sample import Sample
+from interplay.encoders.frozen import Encoder
+from interplay.explaining import explain_sample
+from interplay.report.page import render_page
+from interplay.results import Explanation
+from interplay.runs import Run, open_run
+from interplay.serving.jobs import Explained, Order
+
+FILE_NAMES = {"image": ".png", "features": ".npy"}
+"""Kind of modality -> how its file of a job ends."""
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Explains on the CPU. Called by one thread at a time."""
+
+    run: Run
+    encoders: dict[str, Encoder]
+
+    def __call__(self, order: Order, inputs: Path, tell: Callable[[int, int], None]) -> Explained:
+        """Explain an order whose files lie in `inputs`.
+
+        Raises BadInput for an input that cannot be used, and whatever `tell` raises.
+        """
+        return self._explain(order, inputs, tell, {"explain.budget": order.budget, "seed": order.seed})
+
+    def _explain(
+        self, order: Order, inputs: Path, tell: Callable[[int, int], None], settings: dict[str, int]
+    ) -> Explained:
+        tell(0, order.budget)
+        content = dict(order.texts) | {m: inputs / name for m, (name, _) in order.files.items()}
+        ordered = {m: content[m] for m in self.run.card.modalities}
+        sample = Sample(id="new", split="", inputs=ordered, labels=())
+        config = pipeline.explain_config(self.run, settings)
+        explained = explain_sample(self.run, self.encoders, sample, config=config, target=order.target, progress=tell)
+        tell(explained.evaluations, explained.evaluations)  # it was told an upper bound before
+        explanation = _without_paths(explained, order)
+        pictures = {m: open_picture(c) for m, c in ordered.items() if self.run.card.modalities[m] == "image"}
+        title = f"{self.run.origin.data}: why {self.run.config.fusion.kind} decided so"
+        page = render_page([explanation], {sample.id: pictures}, title=title)
+        return Explained(explanation.model_dump_json(indent=1) + "\n", page)
+
+    def warm_up(self) -> None:
+        """Explain something made up: what is loaded or compiled at the first call is there before the first job."""
+        card = self.run.card
+        files: dict[str, tuple[str, bytes]] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for modality, kind in card.modalities.items():
+                path = Path(folder) / f"{len(files)}{FILE_NAMES.get(kind, '')}"
+                if kind == "image":
+                    Image.new("RGB", (64, 64), "grey").save(path)
+                elif kind == "features":
+                    np.save(path, np.zeros((2, card.widths[modality]), np.float32))
+                else:
+                    continue
+                files[modality] = (path.name, b"")
+            texts = {m: "a word" for m, kind in card.modalities.items() if kind == "text"}
+            order = Order(texts, files, {}, None, 4096, 0)
+            few = {"explain.budget": order.budget, "explain.candidates": 1}
+            self._explain(order, Path(folder), lambda done, most: None, few)
+
+
+def open_explainer(folder: Path) -> Explainer:
+    """Open a run and its encoders, and warm up. Raises BadInput if they cannot be opened."""
+    run = open_run(folder)
+    explainer = Explainer(run, pipeline.open_encoders(run, "cpu"))
+    explainer.warm_up()
+    return explainer
+
+
+def _without_paths(explanation: Explanation, order: Order) -> Explanation:
+    """The files under the names the client gave them, encoders of this machine by their last name alone."""
+    inputs = {
+        m: one.model_copy(update={"path": order.names.get(m, m)}) if one.path is not None else one
+        for m, one in explanation.inputs.items()
+    }
+    known = explanation.provenance
+    provenance = known.model_copy(update={"encoders": {m: _public(e) for m, e in known.encoders.items()}})
+    return explanation.model_copy(update={"inputs": inputs, "provenance": provenance})
+
+
+def _public(encoder: str) -> str:
+    """A packaged name or a hub id as it is; of a folder only the last part."""
+    path = Path(encoder).expanduser()
+    return path.name if path.is_absolute() or encoder.startswith((".", "~")) or path.exists() else encoder

@@ -1,0 +1,399 @@
+"""Jobs: a bounded queue, one worker, and a folder for each job.
+
+<jobs>/
+  <id>/job.json          what is known about it; written last, so a job that says "done" is
+  <id>/explanation.json  the result
+  <id>/page.html         the page
+  <id>/inputs/           what was uploaded, until the job ends
+"""
+
+import math
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from interplay.errors import BadInput, DiskFullError
+from interplay.serving.limits import Limits
+from interplay.serving.meter import Meter
+from interplay.serving.wording import Fault, Refusal, fault_of, log, shown, unforeseen
+from interplay.whole import refuse_blocked, write_whole
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+ENDED = ("done", "failed", "cancelled")
+_ID = re.compile(r"[0-9a-f]{16}")
+JOB_SCHEMA = "interplay/job/1"
+
+
+class Progress(BaseModel):
+    """Evaluations of the model done, and the most there will be; 0 of 0 before the first."""
+
+    done: int = Field(0, ge=0)
+    most: int = Field(0, ge=0)
+
+
+class Job(BaseModel):
+    """One job as it is told and kept. Times are ISO 8601 in UTC."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    schema_: str = Field(default=JOB_SCHEMA, alias="schema")
+    id: str
+    state: State
+    inputs: dict[str, str] = Field(description="modality -> the beginning of the text, or the name of the file")
+    target: str | None = Field(None, description="the label explained; the most probable one if null")
+    budget: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    created: str
+    started: str | None = None
+    ended: str | None = None
+    progress: Progress = Progress()
+    cancelling: bool = Field(False, description="it was told to stop, and will at its next evaluation")
+    fault: Fault | None = Field(None, description="why it failed")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be explained.
+
+    Attributes:
+        texts: modality -> its text.
+        files: modality -> (file name under `inputs`, bytes), decoded and written anew by us.
+        names: modality -> what the client called its file.
+        target: None is the most probable label.
+    """
+
+    texts: Mapping[str, str]
+    files: Mapping[str, tuple[str, bytes]]
+    names: Mapping[str, str]
+    target: str | None
+    budget: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a job leaves."""
+
+    explanation: str
+    page: str
+
+
+Tell = Callable[[int, int], None]
+Explain = Callable[[Order, Path, Tell], Explained]
+"""(order, its folder of inputs, told (done, most) now and then and free to raise) -> what it leaves."""
+
+
+class _Stop(Exception):
+    """Raised inside a job by the callback it reports to."""
+
+
+class _Cancelled(_Stop):
+    pass
+
+
+class _TooLong(_Stop):
+    pass
+
+
+class _ShutDown(_Stop):
+    pass
+
+
+INTERRUPTED = Fault(error="interrupted by a restart", expected="", fix="send it again")
+STOPPED = Fault(error="interrupted: the service was stopped", expected="", fix="send it again once it is up")
+NO_ROOM = Fault(error="there is no room on the disk of this service", expected="", fix="tell whoever runs it")
+
+
+@dataclass
+class _Entry:
+    job: Job
+    order: Order | None = None
+    cancel: bool = False
+
+
+class Desk:
+    """Takes orders, has them explained one after another, keeps the results. Safe to be called by any thread.
+
+    Used as a context manager: entered, its worker runs; left, the running job is stopped and told to be interrupted.
+
+    Raises:
+        BadInput: the folder cannot be one, or another service keeps its jobs there.
+    """
+
+    def __init__(self, explain: Explain, folder: Path, limits: Limits, meter: Meter) -> None:
+        refuse_blocked(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._explain, self.folder, self.limits, self._meter = explain, folder, limits, meter
+        self._lock = FileLock(folder / ".lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise BadInput(
+                "another service keeps its jobs there", file=folder, fix="stop it, or give another folder with --jobs"
+            ) from None
+        self._changed = threading.Condition()
+        self._waiting: deque[str] = deque()
+        self._entries: dict[str, _Entry] = {}
+        self._stopping = False
+        self._typical = 5.0  # seconds a job, a running mean
+        self._worker = threading.Thread(target=self._work, name="explain", daemon=True)
+        self._open_folder()
+
+    def __enter__(self) -> "Desk":
+        self._worker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._stopping = True
+            for job_id in self._waiting:
+                self._end(job_id, "failed", STOPPED)
+            self._waiting.clear()
+            self._changed.notify_all()
+        self._worker.join(timeout=30)
+        self._lock.release()
+
+    @property
+    def ready(self) -> bool:
+        """Whether orders are worked on."""
+        return self._worker.is_alive() and not self._stopping
+
+    def counts(self) -> dict[str, int]:
+        """State -> jobs."""
+        with self._changed:
+            states = [entry.job.state for entry in self._entries.values()]
+        return {state: states.count(state) for state in STATES}
+
+    def jobs(self) -> list[Job]:
+        """All that are known, the newest first."""
+        with self._changed:
+            return [entry.job for entry in reversed(self._entries.values())]
+
+    def job(self, job_id: str) -> Job:
+        """One of them. Raises Refusal (404)."""
+        with self._changed:
+            return self._known(job_id).job
+
+    def refuse_full(self) -> None:
+        """Raise Refusal (429) if the queue has no place: to be asked before an upload is read, too."""
+        if len(self._waiting) >= self.limits.queue:
+            raise Refusal(
+                429,
+                f"{len(self._waiting)} jobs wait already",
+                expected=f"at most {self.limits.queue}",
+                fix="try again later",
+                reason="queue",
+                headers={"Retry-After": str(self._wait())},
+            )
+
+    def _wait(self) -> int:
+        """Seconds until a place is likely to be free."""
+        return max(1, min(600, math.ceil(self._typical)))
+
+    def submit(self, order: Order) -> Job:
+        """Take an order. Raises Refusal (429 if the queue is full, 503 without room on the disk)."""
+        inputs = {modality: text[:80] for modality, text in order.texts.items()} | dict(order.names)
+        job = Job(
+            id=secrets.token_hex(8),
+            state="queued",
+            inputs=inputs,
+            target=order.target,
+            budget=order.budget,
+            seed=order.seed,
+            created=_now(),
+        )
+        folder = self.folder / job.id
+        try:
+            (folder / "inputs").mkdir(parents=True)
+            for name, content in order.files.values():
+                write_whole(folder / "inputs" / name, content)
+            write_whole(folder / "job.json", job.model_dump_json(indent=1) + "\n")
+            with self._changed:
+                if self._stopping:
+                    raise Refusal(503, "the service is stopping", fix="try again later", reason="stopping")
+                self.refuse_full()
+                self._entries[job.id] = _Entry(job, order)
+                self._waiting.append(job.id)
+                self._changed.notify_all()
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError | DiskFullError):
+                log.exception("A job cannot be kept")
+                raise Refusal(503, NO_ROOM.error, fix=NO_ROOM.fix, reason="disk") from None
+            raise
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job: at once where it waits, at its next evaluation where it runs.
+
+        Raises Refusal (404, or 409 if it has ended).
+        """
+        with self._changed:
+            entry = self._known(job_id)
+            if entry.job.state in ENDED:
+                raise Refusal(
+                    409,
+                    f"the job has ended already: {entry.job.state}",
+                    expected="one that waits or runs",
+                    reason="state",
+                )
+            if entry.job.state == "queued":
+                self._waiting.remove(job_id)
+                cancelled = self._end(job_id, "cancelled")
+                self._trim()
+                return cancelled
+            entry.cancel = True
+            entry.job = entry.job.model_copy(update={"cancelling": True})
+            return entry.job
+
+    def result(self, job_id: str) -> bytes:
+        """The explanation of a job that is done, as JSON. Raises Refusal (404, 409)."""
+        return self._left(job_id, "explanation.json")
+
+    def page(self, job_id: str) -> bytes:
+        """The page of a job that is done. Raises Refusal (404, 409)."""
+        return self._left(job_id, "page.html")
+
+    def _left(self, job_id: str, name: str) -> bytes:
+        job = self.job(job_id)
+        if job.state != "done":
+            why = f": {job.fault.error}" if job.fault else ""
+            wait = "wait until it is done" if job.state not in ENDED else "send it again"
+            raise Refusal(409, f"the job is {job.state}{why}", expected="one that is done", fix=wait, reason="state")
+        try:
+            return (self.folder / job.id / name).read_bytes()
+        except FileNotFoundError:  # it was the oldest just now, or somebody tidied up
+            raise _unknown(job_id) from None
+
+    def _known(self, job_id: str) -> _Entry:
+        entry = self._entries.get(job_id)
+        if entry is None:
+            raise _unknown(job_id)
+        return entry
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._stopping:
+                    self._changed.wait()
+                if self._stopping:
+                    return
+                job_id = self._waiting.popleft()
+                entry = self._entries[job_id]
+                entry.job = entry.job.model_copy(update={"state": "running", "started": _now()})
+            self._save(entry.job)
+            self._run(entry)
+
+    def _run(self, entry: _Entry) -> None:
+        """One job from its start to its end, whatever happens in it."""
+        job_id, started = entry.job.id, time.monotonic()
+        folder = self.folder / job_id
+
+        def tell(done: int, most: int) -> None:
+            if self._stopping:
+                raise _ShutDown
+            if entry.cancel:
+                raise _Cancelled
+            if time.monotonic() - started > self.limits.job_seconds:
+                raise _TooLong
+            with self._changed:
+                entry.job = entry.job.model_copy(update={"progress": Progress(done=done, most=most)})
+
+        assert entry.order is not None
+        state, fault = "failed", None
+        try:
+            explained = self._explain(entry.order, folder / "inputs", tell)
+            tell(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
+            write_whole(folder / "explanation.json", explained.explanation)
+            write_whole(folder / "page.html", explained.page)
+            state = "done"
+        except _Cancelled:
+            state = "cancelled"
+        except _TooLong:
+            fault = Fault(
+                error=f"it ran longer than {self.limits.job_seconds:g} seconds",
+                fix="ask for a smaller budget, or try again",
+            )
+        except _ShutDown:
+            fault = STOPPED
+        except BadInput as error:
+            fault = fault_of(error)
+        except DiskFullError:
+            fault = NO_ROOM
+        except MemoryError:
+            fault = Fault(error="there was not enough memory for it", fix="send a smaller picture or text")
+        except Exception:
+            fault = unforeseen(f"Job {job_id}")
+        seconds = time.monotonic() - started
+        self._meter.ran(state, seconds)
+        with self._changed:
+            self._typical = 0.7 * self._typical + 0.3 * seconds
+            self._end(job_id, state, fault)
+            self._trim()
+
+    def _end(self, job_id: str, state: str, fault: Fault | None = None) -> Job:
+        """Note how a job ended, and drop what was uploaded for it. Called with the lock."""
+        entry = self._entries[job_id]
+        entry.order = None
+        entry.job = entry.job.model_copy(update={"state": state, "ended": _now(), "fault": fault, "cancelling": False})
+        shutil.rmtree(self.folder / job_id / "inputs", ignore_errors=True)
+        if state != "done":
+            for name in ("explanation.json", "page.html"):
+                (self.folder / job_id / name).unlink(missing_ok=True)
+        self._save(entry.job)
+        return entry.job
+
+    def _trim(self) -> None:
+        """Forget the oldest ended jobs beyond `keep`. Called with the lock."""
+        ended = sorted((e.job for e in self._entries.values() if e.job.state in ENDED), key=lambda job: job.ended or "")
+        for job in ended[: max(0, len(ended) - self.limits.keep)]:
+            del self._entries[job.id]
+            shutil.rmtree(self.folder / job.id, ignore_errors=True)
+
+    def _save(self, job: Job) -> None:
+        try:
+            write_whole(self.folder / job.id / "job.json", job.model_dump_json(indent=1) + "\n")
+        except (OSError, DiskFullError):
+            log.exception("The state of job %s cannot be kept", job.id)
+
+    def _open_folder(self) -> None:
+        """What earlier services left: ended jobs as they are; those that were not are told to be interrupted."""
+        found = []
+        for folder in self.folder.iterdir():
+            if not _ID.fullmatch(folder.name) or not folder.is_dir():
+                continue  # not ours
+            if not (folder / "job.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # it was never answered for
+                continue
+            try:
+                job = Job.model_validate_json((folder / "job.json").read_bytes())
+            except (OSError, ValidationError):
+                log.exception("A kept job cannot be read: %s", folder.name)
+                continue
+            if job.id == folder.name:
+                found.append(job)
+        for job in sorted(found, key=lambda job: (job.created, job.id)):
+            self._entries[job.id] = _Entry(job)
+            if job.state not in ENDED:
+                self._end(job.id, "failed", INTERRUPTED)
+        self._trim()
+
+
+def _unknown(job_id: str) -> Refusal:
+    return Refusal(404, f"no job {shown(job_id)}", expected="the id of a job that is kept", reason="unknown")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,105 @@
+"""Pages over HTTP: the start page, the one that asks for the token, and those of the run."""
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from interplay.report.start_page import render_login, render_start
+from interplay.runs import Run
+from interplay.serving.guard import COOKIE, cookie_of, same
+from interplay.serving.pages import Shown, html, read_page, run_pages
+from interplay.serving.uploads import Accepted
+from interplay.serving.wording import ALWAYS, HTML, Declared, Refusal, faults
+
+FORM = "application/x-www-form-urlencoded"
+LONGEST_TOKEN = 1000
+
+
+def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
+    """/, /login, /api/pages and what is under /pages."""
+    routes = APIRouter(tags=["pages"])
+    asks: Declared = {401: HTML[200] | {"description": "the page that asks for the token"}}
+
+    @routes.get(
+        "/", summary="The start page", response_class=HTMLResponse, responses=faults(400, 500, 503) | HTML | asks
+    )
+    def start(request: Request) -> Response:
+        if not request.state.let_in:
+            page, policy = render_login(wrong=False)
+            return html(page.encode(), 401, policy)
+        page, policy = render_start(
+            run.name,
+            accepted.modalities,
+            accepted.labels,
+            accepted.options,
+            budget=accepted.budget,
+            most_budget=accepted.limits.most_budget,
+            pages=[(f"{p.folder}/{p.name}", p.href) for p in run_pages(run.folder)],
+        )
+        return html(page.encode(), 200, policy)
+
+    @routes.get("/api/pages", summary="The pages of the run", responses=faults(*ALWAYS))
+    def pages() -> list[Shown]:
+        return run_pages(run.folder)
+
+    @routes.get(
+        "/pages/{folder}/{name}",
+        summary="A page of the run",
+        response_class=HTMLResponse,
+        responses=faults(*ALWAYS, 404) | HTML,
+    )
+    def page(folder: str, name: str) -> Response:
+        return html(read_page(run.folder, folder, name))
+
+    _add_login(routes, token)
+    return routes
+
+
+def _add_login(routes: APIRouter, token: str | None) -> None:
+    fields = {
+        "type": "object",
+        "properties": {"token": {"type": "string", "maxLength": LONGEST_TOKEN}},
+        "required": ["token"],
+        "additionalProperties": False,
+    }
+    answers: Declared = {
+        303: {
+            "description": "let in: go to the start page",
+            "headers": {"Location": {"description": "the start page", "schema": {"type": "string"}}},
+        },
+        401: HTML[200] | {"description": "another token; the page that asks for it"},
+    }
+
+    @routes.post(
+        "/login",
+        summary="Exchange the token for a cookie, for browsers",
+        status_code=303,
+        response_class=RedirectResponse,
+        openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": fields}}}},
+        responses=faults(400, 408, 413, 415, 500, 503) | answers,
+    )
+    async def login(request: Request) -> Response:
+        given = await _token_of(request)
+        if token is not None and not same(given, token):
+            page, policy = render_login(wrong=True)
+            return html(page.encode(), 401, policy)
+        response = RedirectResponse("/", 303)
+        if token is not None:
+            secure = request.url.scheme == "https"
+            response.set_cookie(COOKIE, cookie_of(token), httponly=True, samesite="strict", secure=secure)
+        return response
+
+
+async def _token_of(request: Request) -> str:
+    """What the form of the login holds. Raises Refusal (400, 415)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise Refusal(415, "the body is of another type", expected=FORM, reason="type")
+    try:
+        async with request.form(max_fields=2, max_part_size=12 * LONGEST_TOKEN) as form:
+            given = form.multi_items()
+    except HTTPException:
+        given = []
+    names, values = [name for name, _ in given], [value for _, value in given]
+    if names != ["token"] or not isinstance(values[0], str) or len(values[0]) > LONGEST_TOKEN:
+        raise Refusal(400, "the form cannot be read", expected="one field, token", reason="form")
+    return values[0].strip()

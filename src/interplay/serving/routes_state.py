@@ -1,0 +1,75 @@
+"""What the service is and how it does."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from interplay.runs import Run
+from interplay.serving.jobs import Desk
+from interplay.serving.meter import MEDIA_TYPE, Meter
+from interplay.serving.uploads import Accepted
+from interplay.serving.wording import ALWAYS, Declared, faults, in_json
+
+
+class Health(BaseModel):
+    """Whether the service lives, and whether it works on jobs."""
+
+    alive: bool
+    ready: bool
+    queued: int
+
+
+class About(BaseModel):
+    """What a form of a new sample must hold, and the bounds.
+
+    `fields` is what -> the name of its field: every modality, and the options target, budget and seed.
+    """
+
+    run: str
+    modalities: dict[str, str]
+    labels: list[str]
+    fields: dict[str, str]
+    characters: int
+    upload_bytes: int
+    budget: int
+    most_budget: int
+
+
+def state_routes(run: Run, accepted: Accepted, desk: Desk, meter: Meter) -> APIRouter:
+    """/health, /metrics and /api/run."""
+    routes = APIRouter(tags=["state"])
+    not_ready: Declared = {
+        503: {"description": "not ready, or too many connections", "content": in_json("Health", "Fault")}
+    }
+
+    @routes.get(
+        "/health",
+        summary="Whether it lives and works",
+        response_model=Health,
+        responses=faults(400, 500) | not_ready,
+    )
+    def health() -> Response:
+        told = Health(alive=True, ready=desk.ready, queued=desk.counts()["queued"])
+        return JSONResponse(told.model_dump(), 200 if told.ready else 503)
+
+    @routes.get(
+        "/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse, responses=faults(*ALWAYS)
+    )
+    def metrics() -> Response:
+        return Response(meter.text(desk.counts()), media_type=MEDIA_TYPE)
+
+    @routes.get("/api/run", summary="What a new sample must hold", responses=faults(*ALWAYS))
+    def about() -> About:
+        limits = accepted.limits
+        return About(
+            run=run.name,
+            modalities=dict(accepted.modalities),
+            labels=list(accepted.labels),
+            fields={m: m for m in accepted.modalities} | accepted.options,
+            characters=limits.characters,
+            upload_bytes=limits.upload_bytes,
+            budget=accepted.budget,
+            most_budget=limits.most_budget,
+        )
+
+    return routes

@@ -1,0 +1,145 @@
+"""The service as a process: its socket, its signals, uvicorn."""
+
+import asyncio
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from interplay.errors import BadInput
+from interplay.serving.limits import Limits
+
+SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True)
+class Address:
+    """A socket that is bound but not listened on yet."""
+
+    socket: socket.socket
+    loopback: bool
+    url: str
+
+
+def bind(host: str, port: int) -> Address:
+    """Take an address before anything long is done. Port 0 is any that is free. Raises BadInput if it cannot be had."""
+    try:
+        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise BadInput(f"--host {host}: {error.strerror}", expected="a name or an address of this machine") from None
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(where)
+    except OSError as error:
+        sock.close()
+        raise BadInput(
+            f"cannot listen on {host} port {port}: {error.strerror}",
+            fix="choose another --port, or 0 for any that is free",
+        ) from None
+    at, chosen = sock.getsockname()[:2]
+    name = f"[{at}]" if family == socket.AF_INET6 else at
+    return Address(sock, ip_address(at).is_loopback, f"http://{name}:{chosen}")
+
+
+def choose_token(given: str | None, loopback: bool) -> str | None:
+    """The token to ask for: the one given; without, a new one, or none where only this machine is listened to.
+
+    Raises BadInput for one that can be guessed.
+    """
+    if given is None:
+        return None if loopback else secrets.token_urlsafe(24)
+    if len(given) < SHORTEST_TOKEN or not given.isascii() or not given.isprintable() or " " in given:
+        raise BadInput(
+            f"the token has {len(given)} characters",
+            expected=f"at least {SHORTEST_TOKEN}: letters, digits and signs, no blanks",
+            fix="leave it out, and one is made",
+        )
+    return given
+
+
+class Protocol(H11Protocol):
+    """uvicorn's, which also closes connections whose request headers do not become whole in time."""
+
+    seconds = Limits.header_seconds
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._between_requests():
+            self._arm()
+        else:
+            self._disarm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _arm(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.seconds, self._late)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        if self._between_requests() and not self.transport.is_closing():
+            self.transport.close()
+
+
+def server_of(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+    """uvicorn with our bounds, and silent about itself."""
+    config = uvicorn.Config(
+        app,
+        http=type("Timed", (Protocol,), {"seconds": limits.header_seconds}),
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
+
+
+def serve(app: ASGIApp, address: Address, limits: Limits) -> None:
+    """Answer requests until Ctrl-C or SIGTERM; what is being answered then is finished."""
+    with _stopped_quietly():
+        server_of(app, limits).run(sockets=[address.socket])
+
+
+@contextmanager
+def _stopped_quietly() -> Iterator[None]:
+    """uvicorn raises the signal that stopped it once more at the end; by then there is nothing left to stop."""
+
+    def nothing(number: int, frame: FrameType | None) -> None:
+        pass
+
+    before = {number: signal.signal(number, nothing) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,125 @@
+"""Every refusal in one shape: what came, what was expected, what to do. Never a path, a host name or a stack trace."""
+
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from interplay.errors import BadInput
+
+log = logging.getLogger("interplay.serving")
+
+LONGEST = 300
+_PATH = re.compile(r"(?<![\w.<])(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\"<>:;,()]+){2,}[/\\]?")
+
+MEANINGS = {
+    400: "the request cannot be read, or names a host that is not this one",
+    401: "a token is needed, and none or another was given",
+    403: "the request comes from a page of another site",
+    404: "there is no such thing",
+    408: "the body took too long to arrive",
+    409: "the job is not in a state for that",
+    413: "the body, the text or the picture is too large",
+    415: "the body is of another type",
+    422: "the request is understood, but cannot be used as it is",
+    429: "too much at one time; try again after as many seconds as Retry-After says",
+    500: "something went wrong here",
+    503: "not ready, or too many connections",
+}
+
+
+class Fault(BaseModel):
+    """What went wrong; the body of every answer that is not a success."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    error: str = Field(description="what came")
+    expected: str = Field("", description="what would have been right")
+    fix: str = Field("", description="what can be done about it")
+
+
+class Refusal(Exception):
+    """A request that is answered with a fault.
+
+    Args:
+        status: of the answer.
+        problem: what came, in one clause.
+        reason: one word for the metrics.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        problem: str,
+        *,
+        expected: str = "",
+        fix: str = "",
+        reason: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.status, self.reason, self.headers = status, reason, dict(headers or {})
+        self.fault = Fault(error=plain(problem), expected=plain(expected), fix=plain(fix))
+
+
+def plain(text: str) -> str:
+    """A sentence fit to leave the service: on one line, not endless, no paths of this machine.
+
+    >>> plain("cannot read '/srv/data/runs/x.png'")
+    "cannot read 'a file'"
+    """
+    line = " ".join(_PATH.sub("a file", text[: 4 * LONGEST]).split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def shown(value: str) -> str:
+    """What a user sent, to be named in a message: short, and escaped as Python does."""
+    return repr(value if len(value) <= 40 else value[:39] + "…")
+
+
+def fault_of(error: BadInput) -> Fault:
+    """The same error without the file it names."""
+    return Fault(error=plain(error.problem), expected=plain(error.expected), fix=plain(error.fix))
+
+
+def unforeseen(what: str) -> Fault:
+    """Log the error that is being handled under a new id, and tell the id alone."""
+    key = secrets.token_hex(4)
+    log.exception("%s failed (%s)", what, key)
+    return Fault(
+        error=f"something went wrong here ({key})",
+        fix="try again; if it stays, tell whoever runs this service the number in brackets",
+    )
+
+
+def answer(fault: Fault, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A fault as a response."""
+    return JSONResponse(fault.model_dump(), status, headers=dict(headers or {}))
+
+
+Declared = dict[int | str, dict[str, Any]]
+"""Status -> how OpenAPI tells of it."""
+
+ALWAYS = (400, 401, 500, 503)
+"""Faults that any answer can be."""
+
+HTML: Declared = {200: {"description": "the page", "content": {"text/html": {"schema": {"type": "string"}}}}}
+
+
+def in_json(*models: str) -> dict[str, Any]:
+    """The content of an answer that is one of these models; JSON, also where the success is a page or a text."""
+    schemas = [{"$ref": f"#/components/schemas/{name}"} for name in models]
+    return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
+
+
+def faults(*statuses: int) -> Declared:
+    """How OpenAPI declares these answers."""
+    out: Declared = {s: {"description": MEANINGS[s], "content": in_json("Fault")} for s in statuses}
+    if 429 in out:
+        out[429]["headers"] = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
+    return out
