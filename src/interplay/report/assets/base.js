@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
+const index = JSON.parse(byId("index").textContent); // what the page holds: samples, details, columns, blur
 
 // The only way elements are made. Strings become text nodes, so no text of the data can become markup; the
 // names of tags and attributes never come from the data.
@@ -56,9 +57,11 @@ function scoreText(score) {
   return `${signed(score.value, digits)} ± ${fixed(score.half, digits)}`;
 }
 
+// Never 0% or 100% of what is not quite.
 const percent = (share) => {
-  const text = (100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0);
-  return `${share > 0 && Number(text) === 0 ? "<0.1" : text}%`;
+  const text = (100 * share).toFixed(share > 0 && share < 1 && (share < 0.01 || share > 0.99) ? 1 : 0);
+  if (share > 0 && Number(text) === 0) return "<0.1%";
+  return `${share < 1 && Number(text) === 100 ? ">99.9" : text}%`;
 };
 const count = (number) => number.toLocaleString("en-US");
 const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
