@@ -292,9 +292,7 @@ def write_explanations(
     out = explanations_folder(run, out)
     out.mkdir(parents=True, exist_ok=True)
     for number, explanation in enumerate(explanations, start=1):
-        safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}")[:80]
-        text = explanation.model_dump_json(indent=1) + "\n"
-        write_whole(out / f"{number:02d}-{safe}.json", text)
+        write_whole(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
     images = [m for m, kind in run.card.modalities.items() if kind == "image"]
     pictures = {sample.id: {m: open_picture(sample.inputs[m]) for m in images} for sample in samples}
     kind = run.config.fusion.kind
@@ -306,6 +304,12 @@ def write_explanations(
         title=title,
         blur=is_hate_speech(run.card.labels) if blur is None else blur,
     )
+
+
+def json_name(number: int, explanation: Explanation) -> str:
+    """The file of one explanation: its sample and target as far as every file system takes them."""
+    safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}", flags=re.ASCII)[:80]
+    return f"{number:02d}-{safe}.json"
 
 
 def explanations_folder(run: Run, out: Path | None = None) -> Path:

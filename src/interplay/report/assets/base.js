@@ -94,6 +94,9 @@ function shorten(text, limit) {
   return `${head.slice(0, Math.ceil(limit * 0.7)).join("")}…${tail.slice(-Math.floor(limit * 0.2)).join("")}`;
 }
 
+// A name of the data (of a modality, an expert, a method), as far as it is shown.
+const named = (text) => shorten(visible(text), 60);
+
 // Marks that tokenizers put on pieces of words.
 function unmarked(piece) {
   const bare = piece.replace(/^##/u, "").replace(/^[ĠĊ▁]+/u, "").replace(/<\/w>$/u, "");

@@ -57,7 +57,7 @@ function drawColumn(own, n, drawn) {
   const [x, width] = n === 0 ? [SHEET.margin, SHEET.left] : [SHEET.width - SHEET.margin - SHEET.right, SHEET.right];
   let y = 100;
   for (const modality of own) {
-    drawn.nodes.push(write(x, y, shorten(visible(modality.name), 40), 13, { weight: 600 }));
+    drawn.nodes.push(write(x, y, shorten(modality.title, 40), 13, { weight: 600 }));
     y = modality.listed ? drawText(modality, x, y + 18, width, drawn) : drawPicture(modality, x, y + 12, width, drawn);
     for (const f of modality.features) drawn.column.set(f.at, n);
     y += 40;

@@ -33,7 +33,7 @@ function readModalities(opened, block) {
     const veiled = opened.veiled && kind !== "features";
     const characters = input && input.text !== null ? Array.from(input.text) : null; // spans count code points, as Python does
     const text = characters && veiled ? characters.map((c) => (c.trim() ? "x" : c)) : characters;
-    const modality = { name, kind, veiled, listed: kind !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
+    const modality = { name, title: named(name), kind, veiled, listed: kind !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
     byModality.set(name, { ...modality, features: [] });
   }
   opened.modalities = [...byModality.values()];
@@ -43,7 +43,7 @@ function readModalities(opened, block) {
     const place = block.places[at] || null;
     const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length };
     Object.assign(f, NAMING[modality.kind](f));
-    if (!alone(modality.kind) && modality.kind !== "features") f.phrase += ` in ${apart(shorten(modality.name, 40))}`;
+    if (!alone(modality.kind) && modality.kind !== "features") f.phrase += ` in ${apart(shorten(modality.title, 40))}`;
     modality.features.push(f);
     opened.features.push(f);
   });
@@ -110,7 +110,7 @@ class PairTable {
   }
 
   get name() {
-    const who = this.value.expert === "mixture" ? "mixture" : `${this.value.expert} expert`;
+    const who = this.value.expert === "mixture" ? "mixture" : `${named(this.value.expert)} expert`;
     return `${who}, ${this.value.on}`;
   }
 

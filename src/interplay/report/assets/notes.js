@@ -17,7 +17,7 @@ function summary(opened, table) {
   const say = (found, verb, name) => [
     `${upper(opened.features[found.pair.i].phrase)} and ${opened.features[found.pair.j].phrase} ${verb}: `,
     el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
-    ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${table.value.expert} expert`}.`,
+    ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${named(table.value.expert)} expert`}.`,
   ];
   if (link) return say(link, link.against ? "act together against it" : "act together", "SII");
   return say(backup, "back each other up", "redundancy gap");

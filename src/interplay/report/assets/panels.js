@@ -55,7 +55,7 @@ function picturePanel(modality, live) {
   const ratio = picture ? picture.width / picture.height : 1;
   const frame = el("div", { class: `frame${picture ? "" : " blank"}${modality.veiled ? " veiled" : ""}`, vars: { "--ratio": ratio } });
   if (picture && picture.uri.startsWith("data:image/")) {
-    const alt = live ? `The picture of ${modality.name}${modality.veiled ? `, ${VEILED}` : ""}` : "";
+    const alt = live ? `The picture of ${modality.title}${modality.veiled ? `, ${VEILED}` : ""}` : "";
     frame.append(el("img", { src: picture.uri, alt, width: picture.width, height: picture.height, draggable: "false" }));
   }
   const nodes = new Map();

@@ -62,8 +62,8 @@ class Stage {
     const cut = modality.truncated ? `, ${plural(modality.truncated, `more ${one}`)} not read by the encoder` : "";
     const blank = modality.kind === "image" && !modality.picture ? ", picture not supplied" : "";
     const hidden = modality.veiled ? `, ${VEILED}` : "";
-    const head = el("h3", {}, el("bdi", {}, shorten(modality.name, 60)), el("small", {}, `${what}${cut}${blank}${hidden}`), this.takeOutAll(modality));
-    const label = `${modality.name}: arrow keys move, Enter pins, Escape lets go`;
+    const head = el("h3", {}, el("bdi", {}, modality.title), el("small", {}, `${what}${cut}${blank}${hidden}`), this.takeOutAll(modality));
+    const label = `${modality.title}: arrow keys move, Enter pins, Escape lets go`;
     const box = el("div", { class: `panel of-${modality.kind}`, role: "group", "aria-label": label, vars: { "--ratio": panel.ratio || 1 } }, head, panel.node);
     this.panels.set(modality.name, { box: panel.node, node: panel.node, column });
     return box;

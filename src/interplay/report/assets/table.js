@@ -107,7 +107,7 @@ class PairList {
     const { raw } = this.opened;
     const [, type, content] = DOWNLOADS[kind];
     const address = URL.createObjectURL(new Blob([await content(this)], { type }));
-    const name = raw.sample_id.replace(/[^\w.-]+/gu, "_").replace(/^[._]+/u, "").slice(0, 80) || "sample";
+    const name = raw.sample_id.replace(/[^\w.-]+/gu, "_").replace(/^[._-]+/u, "").slice(0, 80) || "sample";
     el("a", { href: address, download: `${name}.${kind}` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   }
