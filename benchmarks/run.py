@@ -28,6 +28,7 @@ SECTIONS = {
     "unit_cost": "What one answer costs",
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
+    "sample_page_paint": "First paint of the page of one explanation",
 }
 READ = "<!-- read -->"
 INTRO = """# Results

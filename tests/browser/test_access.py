@@ -43,9 +43,7 @@ def test_no_serious_fault_in_other_shapes(open_page, examples, kind, scheme):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_where_content_is_hidden(open_page, examples, scheme):
-    page = open_page(
-        examples.planted(), {"scene-0042": {"image": examples.picture()}}, blur=True, color_scheme=scheme
-    )
+    page = open_page(examples.planted(), {"scene-0042": {"image": examples.picture()}}, blur=True, color_scheme=scheme)
     assert not faults(page)
 
 

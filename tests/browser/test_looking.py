@@ -43,7 +43,10 @@ def test_a_pinned_word_shows_both_heat_maps(page):
     expect(maps.first).to_have_attribute("aria-label", re.compile("SII of .*wonderful"))
     expect(maps.last).to_have_attribute("aria-label", re.compile("redundancy gap of .*wonderful"))
     heats = [
-        [float(cell.evaluate("node => node.style.getPropertyValue('--heat') || 0")) for cell in m.locator(".patch").all()]
+        [
+            float(cell.evaluate("node => node.style.getPropertyValue('--heat') || 0"))
+            for cell in m.locator(".patch").all()
+        ]
         for m in maps.all()
     ]
     assert len(heats[0]) == len(heats[1]) == 16
@@ -130,7 +133,8 @@ def test_a_missing_pair_can_be_linked_to(open_page, examples):
 
 
 @pytest.mark.parametrize(
-    "rest", ["&pair=9999-0", "&pin=-1", "&pin=x", "&value=nobody", "&value=~99", "&off=a-b", "&pair=0-1", "&&=&", "&pair=0"]
+    "rest",
+    ["&pair=9999-0", "&pin=-1", "&pin=x", "&value=nobody", "&value=~99", "&off=a-b", "&pair=0-1", "&&=&", "&pair=0"],
 )
 def test_a_broken_link_opens_the_page(open_page, examples, rest):
     page = open_page(examples.with_whatif(), fragment=f"#scene-0042{rest}")
@@ -257,7 +261,11 @@ def test_without_stored_answers_nothing_is_offered(open_page, examples):
         ("single", {"a": 0.9996, "b": 0.0004}, "Says “a” (>99.9%)."),
         ("single", {"a": 0.71, "b": 0.29}, "Leans to “a” (71%)."),
         ("single", {"a": 0.45, "b": 0.4, "c": 0.15}, "Undecided: “a” (45%) before “b” (40%)."),
-        ("multi", {"a": 0.95, "b": 0.7, "c": 0.5, "d": 0.1}, "Says “a” (95%); leans to “b” (70%); undecided on “c” (50%)."),
+        (
+            "multi",
+            {"a": 0.95, "b": 0.7, "c": 0.5, "d": 0.1},
+            "Says “a” (95%); leans to “b” (70%); undecided on “c” (50%).",
+        ),
         ("multi", {"a": 0.04, "b": 0.03}, "Says that no label holds; the likeliest is “a” (4%)."),
         ("multi", {"a": 0.3, "b": 0.03}, "Leans to no label; the likeliest is “a” (30%)."),
     ],
@@ -283,7 +291,8 @@ def test_hidden_content_is_in_nothing_that_is_seen_or_read_out(open_page, exampl
         everything = page.evaluate(
             """() => [document.title, ...Array.from(document.querySelectorAll('body *:not(script)'), (node) =>
                 [...Array.from(node.attributes, (a) => a.value.startsWith('data:') ? '' : a.value),
-                 ...Array.from(node.childNodes).filter((n) => n.nodeType === 3).map((n) => n.data)].join(' '))].join(' ')"""
+                 ...Array.from(node.childNodes).filter((n) => n.nodeType === 3).map((n) => n.data)].join(' ')
+              )].join(' ')"""
         )
         assert not [word for word in secrets if word in everything]
         expect(token(page, 2)).to_have_attribute("aria-label", re.compile("word 3.*, hidden until asked for"))
@@ -353,7 +362,9 @@ def test_the_png_is_the_svg_drawn(page):
     assert colours is not None
     found = {colour: n for n, colour in colours}
     assert found[(217, 88, 13)] > 500 and found[(11, 122, 114)] > 300, "links are drawn"
-    assert sum(n for colour, n in found.items() if math.dist(colour, (0xF6, 0xD8, 0xC6)) < 3) > 10_000, "so is the picture"
+    assert sum(n for colour, n in found.items() if math.dist(colour, (0xF6, 0xD8, 0xC6)) < 3) > 10_000, (
+        "so is the picture"
+    )
 
 
 def test_the_picture_of_what_is_hidden_hides_it(open_page, examples):
@@ -363,7 +374,9 @@ def test_the_picture_of_what_is_hidden_hides_it(open_page, examples):
     assert "SII" in text
 
 
-@pytest.mark.parametrize("kind", ["three_modalities", "two_images", "two_texts", "with_features", "dense", "without_pairs"])
+@pytest.mark.parametrize(
+    "kind", ["three_modalities", "two_images", "two_texts", "with_features", "dense", "without_pairs"]
+)
 def test_every_shape_can_be_drawn(open_page, examples, kind):
     page = open_page(getattr(examples, kind)())
     page.locator("#sure").uncheck()

@@ -45,7 +45,7 @@ TEXTS = (
     "__proto__",
     "constructor",
     "toString",
-    "=HYPERLINK(\"//example.invalid\")",
+    '=HYPERLINK("//example.invalid")',
     "../../../../etc/passwd",
     "..\\..\\CON.txt\x00.png",
     # what cannot be seen, or turns its neighbours around
@@ -63,7 +63,10 @@ TEXTS = (
 
 def hostile_everywhere(text: str) -> Explanation:
     """The text as word, sentence, name of a feature, id, label, expert, method, modality, file, note, run and data."""
-    words = [Feature(index=0, modality="text", text=text, span=(0, len(text))), Feature(index=1, modality="text", text="b")]
+    words = [
+        Feature(index=0, modality="text", text=text, span=(0, len(text))),
+        Feature(index=1, modality="text", text="b"),
+    ]
     patches = [Feature(index=2 + n, modality="image", text=text, box=(n / 2, 0, n / 2 + 0.5, 1)) for n in range(2)]
     named = [Feature(index=4, modality=text, text=text)]
     pairs = [

@@ -100,7 +100,9 @@ def test_fifty_hostile_texts_add_no_element(examples, hostile, number):
     pictures = {text: {"image": examples.picture(32), text: examples.picture(32)}}
     page = render_page([explanation], pictures, title=text[:1000], details={text[:1000]: text[:1000]})
     elements = Elements(page)
-    assert [tag for tag, _ in elements.found] == [tag for tag, _ in Elements(render_page([examples.planted()], {})).found]
+    assert [tag for tag, _ in elements.found] == [
+        tag for tag, _ in Elements(render_page([examples.planted()], {})).found
+    ]
     assert Explanation.model_validate(original(elements.blocks()["data-0"])) == explanation
 
 

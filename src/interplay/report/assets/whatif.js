@@ -61,7 +61,8 @@ function fillWhatIf(node, opened, off, asking, restore) {
       el("span", { class: "track", "aria-hidden": "true" }, p === null ? null : el("span", { vars: { "--share": p } })),
       el("b", {}, p === null ? "not stored" : `${kind === "about" ? "about " : ""}${percent(p)}`));
   const names = [...off].sort((a, b) => a - b).map((at) => opened.features[at].phrase);
-  const shown = names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${count(names.length - 3)} more` : names.join(", ");
+  const most = names.length > 4 ? [...names.slice(0, 3), `${count(names.length - 3)} more`] : names;
+  const shown = most.length > 1 ? `${most.slice(0, -1).join(", ")} and ${most[most.length - 1]}` : most.join("");
   const kind = found.p === undefined ? "unknown" : found.exact ? "exact" : "about";
   const how = {
     exact: "An exact answer of the model, stored with this page.",
