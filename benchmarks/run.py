@@ -29,6 +29,7 @@ SECTIONS = {
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
     "service": "What the service stands",
+    "sample_page_paint": "First paint of the page of one explanation",
 }
 READ = "<!-- read -->"
 INTRO = """# Results

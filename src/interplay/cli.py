@@ -179,6 +179,10 @@ def explain(
     set_: Set = None,
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; RUN/explanations if absent.")] = None,
+    blur: Annotated[
+        bool | None,
+        typer.Option("--blur/--no-blur", help="Hide pictures and text until asked for; data of hate speech does."),
+    ] = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
@@ -209,7 +213,7 @@ def explain(
             if not explanations:
                 raise
             stopped = True  # what is ready is kept
-        page = pipeline.write_explanations(opened, explanations, chosen[: len(explanations)], out)
+        page = pipeline.write_explanations(opened, explanations, chosen[: len(explanations)], out, blur=blur)
     if stopped:
         raise console.Interrupted(f"Interrupted. {len(explanations)} of {len(chosen)} samples are explained: {page}")
     if json:

@@ -28,6 +28,7 @@ from interplay.probing.candidates import candidate_players, ranking_experts
 from interplay.probing.game import ON, Players, players_of, tokens_of, value_names
 from interplay.probing.groups import group, whole
 from interplay.probing.pairs import Estimate, Probe, probe_pairs
+from interplay.probing.whatif import what_if
 from interplay.removal import Tokens
 from interplay.results import (
     MIXTURE,
@@ -133,6 +134,7 @@ def explain_sample(
         progress=(lambda done: progress(min(done, most), most)) if progress else None,
     )
     value = ValueFunction(on=config.explain.on, expert=config.explain.expert, fill=config.removal.fill)
+    pairs = _pairs(probe, value)
     explanation = Explanation(
         sample_id=sample.id,
         inputs=_inputs(run, prepared),
@@ -147,7 +149,7 @@ def explain_sample(
             name: {expert: scores.tolist() for expert, scores in a.scores.items()} for name, a in attributions.items()
         },
         interval=_interval(probe),
-        pairs=_pairs(probe, value),
+        pairs=pairs,
         more_pairs=[
             PairTable(value=other, pairs=_pairs(probe, other))
             for name in probe.names
@@ -157,6 +159,16 @@ def explain_sample(
         estimator=" and ".join(sorted({block.estimator for block in probe.blocks})),
         notes=_notes(run, config, prepared, players, probe, attributions),
         provenance=provenance_of(run, config),
+        whatif=what_if(
+            run.model,
+            run.card.task,
+            prepared.tokens,
+            label,
+            fill=config.removal.fill,
+            players=players,
+            pairs=pairs,
+            modalities=list(run.card.modalities),
+        ),
     )
     images = [m for m, kind in run.card.modalities.items() if kind == "image"]
     explanation.seen.update({m: Path(sample.inputs[m]) for m in images})

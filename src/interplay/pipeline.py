@@ -10,6 +10,7 @@ import torch
 
 from interplay.config import Config, make_config, nested
 from interplay.data.feature_files import feature_shapes
+from interplay.data.mmhs150k import is_hate_speech
 from interplay.data.pictures import open_picture
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
@@ -276,19 +277,39 @@ def _modality_value(text: str) -> tuple[str, str]:
 
 
 def write_explanations(
-    run: Run, explanations: Sequence[Explanation], samples: Sequence[Sample], out: Path | None = None
+    run: Run,
+    explanations: Sequence[Explanation],
+    samples: Sequence[Sample],
+    out: Path | None = None,
+    *,
+    blur: bool | None = None,
 ) -> Path:
-    """Write page.html and one JSON file per explanation; returns the page's path."""
+    """Write page.html and one JSON file per explanation; returns the page's path.
+
+    Args:
+        blur: hide pictures and texts on the page until they are asked for; where the labels are of hate speech if None.
+    """
     out = explanations_folder(run, out)
     out.mkdir(parents=True, exist_ok=True)
     for number, explanation in enumerate(explanations, start=1):
-        safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}")[:80]
-        text = explanation.model_dump_json(indent=1) + "\n"
-        write_whole(out / f"{number:02d}-{safe}.json", text)
+        write_whole(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
     images = [m for m, kind in run.card.modalities.items() if kind == "image"]
     pictures = {sample.id: {m: open_picture(sample.inputs[m]) for m in images} for sample in samples}
     kind = run.config.fusion.kind
-    return write_page(explanations, pictures, out / "page.html", title=f"{run.origin.data}: why {kind} decided so")
+    title = f"{run.origin.data}: why {kind} decided so"
+    return write_page(
+        explanations,
+        pictures,
+        out / "page.html",
+        title=title,
+        blur=is_hate_speech(run.card.labels) if blur is None else blur,
+    )
+
+
+def json_name(number: int, explanation: Explanation) -> str:
+    """The file of one explanation: its sample and target as far as every file system takes them."""
+    safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}", flags=re.ASCII)[:80]
+    return f"{number:02d}-{safe}.json"
 
 
 def explanations_folder(run: Run, out: Path | None = None) -> Path:

@@ -145,6 +145,27 @@ class PairTable(Frozen):
     pairs: list[Pair]
 
 
+class WhatIf(Frozen):
+    """Probabilities of the target by the mixture with features removed: exact answers, with the fill of `value`.
+
+    Attributes:
+        whole, nothing: with nothing and with everything removed.
+        without_modality: modality -> probability without all of it.
+        without: one per feature, without it alone; None where it was not asked.
+        without_both: one per pair `i`, `j` (indices into `features`, of two modalities or of one), without both.
+        evaluations: what was asked for this, beside the `evaluations` of the pair scores.
+    """
+
+    whole: Unit
+    nothing: Unit
+    without_modality: dict[str, Unit]
+    without: list[Unit | None]
+    i: list[int]
+    j: list[int]
+    without_both: list[Unit]
+    evaluations: int = Field(ge=0)
+
+
 class Provenance(Frozen):
     """Where the numbers come from: enough to make them again."""
 
@@ -171,6 +192,7 @@ class Explanation(Frozen):
         evaluations: distinct coalitions the model was asked about.
         estimator: how the pair scores were estimated (METHOD 11).
         notes: sentences a reader of the numbers must know (what was cut, which players were candidates).
+        whatif: what the model answers with features removed; None where it was not asked.
     """
 
     schema_: str = Field(default=EXPLANATION_SCHEMA, alias="schema")
@@ -191,6 +213,7 @@ class Explanation(Frozen):
     estimator: str = ""
     notes: list[str] = []
     provenance: Provenance
+    whatif: WhatIf | None = None
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True

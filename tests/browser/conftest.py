@@ -20,14 +20,24 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
-def examples() -> ModuleType:
-    file = Path(__file__).parent.parent / "report" / "examples.py"
-    spec = importlib.util.spec_from_file_location("report_examples", file)
+def load(name: str) -> ModuleType:
+    """A module of made-up explanations beside the tests of the report."""
+    file = Path(__file__).parent.parent / "report" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"report_{name}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def examples() -> ModuleType:
+    return load("examples")
+
+
+@pytest.fixture(scope="session")
+def hostile() -> ModuleType:
+    return load("hostile")
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +94,11 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
         pictures: Mapping[str, Mapping[str, Image.Image]] | None = None,
         *,
         fragment: str = "",
+        blur: bool = False,
         **options: Any,
     ) -> Page:
         several = [explanations] if isinstance(explanations, Explanation) else explanations
-        path = write_page(several, pictures or {}, tmp_path / "page.html")
+        path = write_page(several, pictures or {}, tmp_path / "page.html", blur=blur)
         options.setdefault("viewport", {"width": 1280, "height": 1000})
         context = browser.new_context(reduced_motion="reduce", **options)
         contexts.append(context)

@@ -22,6 +22,7 @@ KINDS = (
     "two_images",
     "two_texts",
     "with_features",
+    "with_whatif",
     "hostile",
 )
 WONDERFUL, BOLT, SAD = 2, 18 + 6, 18 + 10  # features of the planted example

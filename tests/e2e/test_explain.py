@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,3 +174,25 @@ def test_a_checkpoint_of_another_shape_is_refused(small_run, tmp_path):
     save_file(state, path)
     with pytest.raises(CheckpointError, match=r"projections\.1\.weight does not fit: the file has \(3, 3\)"):
         open_run(tmp_path / "run")
+
+
+def test_what_if_is_stored_with_the_prediction(explanation, small_run):
+    whatif = explanation.whatif
+    assert whatif.whole == pytest.approx(explanation.prediction[explanation.target], abs=1e-6)
+    assert set(whatif.without_modality) == {"text", "image"}
+    assert len(whatif.without) == len(explanation.features) and None not in whatif.without
+    assert {(p.i, p.j) for p in explanation.pairs} <= set(zip(whatif.i, whatif.j, strict=True))
+    assert whatif.evaluations <= 700
+
+
+def test_pages_of_hate_speech_hide_their_content(explanation, small_run, tmp_path):
+    sample = small_run.dataset.split("test")[0]
+    offensive = replace(small_run.run, card=replace(small_run.run.card, labels=["not_hate", "hate"]))
+    for run, blur, hidden in (
+        (small_run.run, None, False),
+        (small_run.run, True, True),
+        (offensive, None, True),
+        (offensive, False, False),
+    ):
+        page = pipeline.write_explanations(run, [explanation], [sample], tmp_path, blur=blur)
+        assert f'"blur":{str(hidden).lower()}' in page.read_text()

@@ -1,5 +1,6 @@
 """Made-up explanations and pictures for the tests of the report: planted pairs over noise, every shape of input."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from interplay.results import Box, Explanation, Feature, Input, Pair, PairTable, Provenance, ValueFunction
+from interplay.results import Box, Explanation, Feature, Input, Pair, PairTable, Provenance, ValueFunction, WhatIf
 
 CAPTION = "What a wonderful morning for a picnic, said the cat as the storm rolled slowly over the town."
 GLYPHS = "★☂✈♫☀⚑⚡☕♥☁☹✿☎♞☃⚓"
@@ -168,6 +169,45 @@ def planted(side: int = 4, sample_id: str = "scene-0042", text: str = CAPTION) -
         notes=["All 18 words and all patches were players; pairs of “a” were scored for a third of the patches only."],
         provenance=provenance(),
     )
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def with_whatif() -> Explanation:
+    """The planted example and what its model answers with features out: on the logit, a sum of terms of one feature
+    and of two. The fourth word was not asked about alone, the fifth not with the
+    last patch, and no two words together."""
+    full = planted()
+    n = len(full.features)
+    features = [f.model_copy(update={"index": at}) for at, f in enumerate(full.features)]
+    words, patches = [f.index for f in features if f.text], [f.index for f in features if f.box]
+    twos = [(i, j) for i in words for j in patches] + [(i, j) for i in patches for j in patches if i < j]
+    twos.remove((4, patches[-1]))
+    without: list[float | None] = [sigmoid(whatif_logit([at])) for at in range(n)]
+    without[3] = None
+    return full.model_copy(
+        update={
+            "features": features,
+            "whatif": WhatIf(
+                whole=sigmoid(whatif_logit([])),
+                nothing=0.07,
+                without_modality={"caption": 0.21, "image": 0.32},
+                without=without,
+                i=[i for i, _ in twos],
+                j=[j for _, j in twos],
+                without_both=[sigmoid(whatif_logit([i, j])) for i, j in twos],
+                evaluations=4 + n - 1 + len(twos),
+            ),
+        }
+    )
+
+
+def whatif_logit(gone: Sequence[int]) -> float:
+    """The logit of `with_whatif` without some features, by terms of one and of two."""
+    pairs = [(i, j) for i in gone for j in gone if i < j]
+    return 1.9 - sum(0.1 * (at % 7) for at in gone) + sum(0.05 * ((i * j) % 5 - 2) for i, j in pairs)
 
 
 def without_pairs() -> Explanation:

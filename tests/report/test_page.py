@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from interplay.errors import BadInput, DiskFullError
+from interplay.pipeline import json_name
 from interplay.report import render_page, write_page
 from interplay.report.page import PICTURE_SIDE, SCRIPTS, _picture, embed
 from interplay.results import Explanation
@@ -30,6 +31,7 @@ KINDS = (
         "two_images",
         "two_texts",
         "with_features",
+        "with_whatif",
         "hostile",
     ),
     "large",
@@ -88,6 +90,39 @@ def test_data_adds_no_element(examples, kind):
     plain = Elements(render_page([examples.planted()], {})).found
     page = render_page([getattr(examples, kind)()], {}, details={"<b>": "</script><img src=x onerror=alert(1)>"})
     assert [tag for tag, _ in Elements(page).found] == [tag for tag, _ in plain]
+
+
+@pytest.mark.parametrize("number", range(50))
+def test_fifty_hostile_texts_add_no_element(examples, hostile, number):
+    """As text, id, label, feature, expert, method, modality, file, note, title and detail: they stay what they are."""
+    text = hostile.TEXTS[number]
+    explanation = hostile.hostile_everywhere(text)
+    pictures = {text: {"image": examples.picture(32), text: examples.picture(32)}}
+    page = render_page([explanation], pictures, title=text[:1000], details={text[:1000]: text[:1000]})
+    elements = Elements(page)
+    assert [tag for tag, _ in elements.found] == [
+        tag for tag, _ in Elements(render_page([examples.planted()], {})).found
+    ]
+    assert Explanation.model_validate(original(elements.blocks()["data-0"])) == explanation
+
+
+def test_hostile_texts_are_fifty_different_ones(hostile):
+    assert len(set(hostile.TEXTS)) == 50
+    assert max(map(len, hostile.TEXTS)) == 1_000_000
+
+
+@pytest.mark.parametrize("number", range(50))
+def test_hostile_ids_stay_in_the_folder(hostile, tmp_path, number):
+    name = json_name(1, hostile.hostile_everywhere(hostile.TEXTS[number]))
+    assert re.fullmatch(r"01-[A-Za-z0-9_-]+\.json", name)
+    assert (tmp_path / name).resolve().parent == tmp_path.resolve()
+    (tmp_path / name).write_text("it can be written")
+
+
+def test_blur_is_told_to_the_page(examples):
+    for blur in (False, True):
+        page = render_page([examples.planted()], {}, blur=blur)
+        assert json.loads(Elements(page).blocks()["index"])["blur"] is blur
 
 
 def test_policy_allows_exactly_what_is_there(examples):

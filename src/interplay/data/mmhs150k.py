@@ -44,6 +44,11 @@ PUBLISHED = {
 }
 
 
+def is_hate_speech(labels: Sequence[str]) -> bool:
+    """Whether labels are those of this benchmark, wherever the data lie: its pictures and texts offend."""
+    return set(labels) in (set(BINARY), set(VOTES))
+
+
 class MmhsOptions(ReaderOptions):
     """`image_text`: what is done with the text in a picture: nothing, put under the tweet's, or a modality `ocr`.
     `labels`: hate or not, or the six that people voted on."""

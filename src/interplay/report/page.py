@@ -31,11 +31,16 @@ SCRIPTS = (
     "model.js",
     "panels.js",
     "wires.js",
+    "marks.js",
     "stage.js",
+    "lens.js",
+    "whatif.js",
     "readout.js",
     "experts.js",
+    "export.js",
     "table.js",
     "notes.js",
+    "address.js",
     "main.js",
 )
 PICTURE_SIDE = 768
@@ -49,6 +54,7 @@ def render_page(
     *,
     title: str = "Interplay",
     details: Mapping[str, str] | None = None,
+    blur: bool = False,
 ) -> str:
     """The page as text.
 
@@ -57,6 +63,7 @@ def render_page(
         pictures: sample id -> modality -> the picture its boxes refer to; one that is missing is drawn blank.
         title: the page's title.
         details: lines about the whole page, name -> text, shown beside the provenance.
+        blur: hide pictures and texts until they are asked for, also from screen readers.
 
     Raises:
         BadInput: there is nothing to show.
@@ -72,6 +79,7 @@ def render_page(
         "samples": [{"id": e.sample_id, "target": e.target} for e in explanations],
         "details": dict(details or {}),
         "columns": CSV_COLUMNS,
+        "blur": blur,
     }
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         _asset("template.html.j2")
@@ -93,6 +101,7 @@ def write_page(
     *,
     title: str = "Interplay",
     details: Mapping[str, str] | None = None,
+    blur: bool = False,
 ) -> Path:
     """Writes `render_page` to a file: the whole page or nothing. Returns the path.
 
@@ -101,7 +110,7 @@ def write_page(
         DiskFullError: the disk has no room; the file is as it was before.
     """
     path = Path(path)
-    page = render_page(explanations, pictures, title=title, details=details)
+    page = render_page(explanations, pictures, title=title, details=details, blur=blur)
     return write_whole(path, page)  # the browser hashes the script with \n line ends, which it keeps
 
 

@@ -103,7 +103,7 @@ class Guard:
                 fix="call the service by one of these; to offer it to others, start it with --host",
                 reason="host",
             )
-        # A browser's form says Origin: null under our Referrer-Policy, and who sends the token may send it from anywhere.
+        # A form says Origin: null under our Referrer-Policy, and who sends the token may send it from anywhere.
         if scope["method"] not in SAFE and scope["path"] != "/login" and not _own_origin(headers):
             raise Refusal(
                 403, "the request comes from a page of another site", expected="a page of this service", reason="origin"

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from interplay import pipeline
+from interplay.data.mmhs150k import is_hate_speech
 from interplay.data.pictures import open_picture
 from interplay.explaining import off_training
 from interplay.probing.game import ON
@@ -213,5 +214,9 @@ def _example(results: Results, out: Path) -> Path | None:
         explanations.insert(0, found.model_copy(update={"sample_id": called}))
         pictures[called] = opened
     return write_page(
-        explanations, pictures, out / "example.html", title=f"{dataset.name}: {sample.id}, {' beside '.join(chosen)}"
+        explanations,
+        pictures,
+        out / "example.html",
+        title=f"{dataset.name}: {sample.id}, {' beside '.join(chosen)}",
+        blur=is_hate_speech(dataset.labels),
     )

@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
+const index = JSON.parse(byId("index").textContent); // what the page holds: samples, details, columns, blur
 
 // The only way elements are made. Strings become text nodes, so no text of the data can become markup; the
 // names of tags and attributes never come from the data.
@@ -56,9 +57,11 @@ function scoreText(score) {
   return `${signed(score.value, digits)} ± ${fixed(score.half, digits)}`;
 }
 
+// Never 0% or 100% of what is not quite.
 const percent = (share) => {
-  const text = (100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0);
-  return `${share > 0 && Number(text) === 0 ? "<0.1" : text}%`;
+  const text = (100 * share).toFixed(share > 0 && share < 1 && (share < 0.01 || share > 0.99) ? 1 : 0);
+  if (share > 0 && Number(text) === 0) return "<0.1%";
+  return `${share < 1 && Number(text) === 100 ? ">99.9" : text}%`;
 };
 const count = (number) => number.toLocaleString("en-US");
 const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
@@ -90,6 +93,9 @@ function shorten(text, limit) {
   const tail = Array.from(text.slice(-2 * limit));
   return `${head.slice(0, Math.ceil(limit * 0.7)).join("")}…${tail.slice(-Math.floor(limit * 0.2)).join("")}`;
 }
+
+// A name of the data (of a modality, an expert, a method), as far as it is shown.
+const named = (text) => shorten(visible(text), 60);
 
 // Marks that tokenizers put on pieces of words.
 function unmarked(piece) {

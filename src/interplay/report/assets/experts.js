@@ -7,7 +7,7 @@ const METHODS = {
   random: "Random (control)",
 };
 
-const methodName = (method) => (Object.hasOwn(METHODS, method) ? METHODS[method] : method.replaceAll("_", " "));
+const methodName = (method) => (Object.hasOwn(METHODS, method) ? METHODS[method] : named(method.slice(0, 200).replaceAll("_", " ")));
 
 function roleOf(expert) {
   if (expert === "mixture") return ["Mixture", "All experts added up by their routing weights: the model's own answer"];
@@ -89,7 +89,7 @@ class Experts {
       note.replaceChildren(...(f ? [el("span", { class: "best" }, f.phrase, " ", el("b", {}, plain(scores[f.at]))), " raw score"] : rest));
     };
     const on = { pointerover: point, pointerleave: () => note.replaceChildren(...rest) };
-    return el("figure", { class: `look of-${modality.kind}`, "aria-label": `${modality.name}: attribution`, on }, panel.node, note);
+    return el("figure", { class: `look of-${modality.kind}`, "aria-label": `${modality.title}: attribution`, on }, panel.node, note);
   }
 }
 

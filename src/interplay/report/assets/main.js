@@ -1,30 +1,15 @@
 // Opens an explanation, keeps the address in step with it, and minds the theme and the printer.
 
-const index = JSON.parse(byId("index").textContent);
 const options = { table: 0, kind: "both", links: 4, sureOnly: true, method: null };
 let current = null; // the explanation on show
 let stage = null;
 let shown = -1;
-
-// The part of the address after #: the sample id; a second explanation of the same sample adds ~2.
-const addresses = (() => {
-  const seen = new Map();
-  return index.samples.map(({ id }) => {
-    const times = (seen.get(id) || 0) + 1;
-    seen.set(id, times);
-    return encodeURIComponent(shortId(id)) + (times > 1 ? `~${times}` : "");
-  });
-})();
-
-// Long ids are cut; halves of characters, which an address cannot hold, are left out.
-function shortId(id) {
-  return Array.from(id.slice(0, 200)).filter((c) => !/^[\ud800-\udfff]$/.test(c)).join("");
-}
+let veiled = index.blur; // until asked for; the page forgets it when it is closed
 
 function open(n) {
   if (n === shown) return;
   shown = n;
-  const opened = openExplanation(JSON.parse(byId(`data-${n}`).textContent));
+  const opened = openExplanation(JSON.parse(byId(`data-${n}`).textContent), veiled);
   if (stage) stage.close();
   options.table = 0;
   if (window.innerWidth < 640) options.links = Math.min(options.links, 3);
@@ -35,6 +20,19 @@ function open(n) {
   onTable();
   drawPicker();
 }
+
+// Opens what the address names, and looks at it as it says.
+function go() {
+  const [n, texts] = fromAddress();
+  open(n);
+  const look = readLook(current, texts);
+  if (stage.lookAt(look) && (look.pinned || look.off.size)) byId("evidence").scrollIntoView({ block: "nearest" });
+}
+
+// What a person chose goes into the address, one step back for each choice.
+byId("evidence").addEventListener("look", () => {
+  location.hash = addresses[shown] + writeLook(current, { table: options.table, pinned: stage.pinned, off: stage.off });
+});
 
 // What depends on the chosen value: the headline, the table and the notes.
 function onTable() {
@@ -60,18 +58,6 @@ function drawPicker() {
   const held = nav.contains(document.activeElement) ? document.activeElement.id : null;
   nav.replaceChildren(step(shown - 1, "previous", ["‹", el("span", { class: "word" }, " Previous")]), pick, el("span", { class: "of" }, `${shown + 1} of ${addresses.length}`), step(shown + 1, "next", [el("span", { class: "word" }, "Next "), "›"]));
   if (held && byId(held)) byId(held).focus();
-}
-
-function fromAddress() {
-  const wanted = location.hash.slice(1);
-  const decode = (text) => {
-    try {
-      return decodeURIComponent(text);
-    } catch {
-      return text;
-    }
-  };
-  return Math.max(0, addresses.findIndex((address) => address === wanted || decode(address) === decode(wanted)));
 }
 
 // ---- theme ----
@@ -105,6 +91,23 @@ document.querySelector("[data-skip]").addEventListener("click", (event) => {
   byId("evidence").scrollIntoView();
 });
 
-window.addEventListener("hashchange", () => open(fromAddress()));
+// ---- what may offend ----
+
+function drawVeil() {
+  const aside = byId("veil");
+  aside.hidden = !index.blur;
+  const told = veiled ? "Pictures and text of this data may offend. They are hidden until asked for." : "Pictures and text of this data are shown, and may offend.";
+  const toggle = () => {
+    veiled = !veiled;
+    shown = -1;
+    drawVeil();
+    go();
+    byId("unveil").focus();
+  };
+  aside.replaceChildren(el("p", {}, told), el("button", { type: "button", id: "unveil", on: { click: toggle } }, `${veiled ? "Show" : "Hide"} pictures and text`));
+}
+
+window.addEventListener("hashchange", go);
 setTheme(0);
-open(fromAddress());
+drawVeil();
+go();

@@ -1,9 +1,11 @@
 // One explanation, opened: features by modality with names and places, pair tables with intervals, links.
 
-function openExplanation(block) {
+// Veiled, no text of the sample gets into what is drawn or read out: words are numbered, and their letters replaced.
+function openExplanation(block, veiled) {
   const raw = block.explanation;
   const opened = {
     raw,
+    veiled,
     value: raw.value,
     prediction: Object.entries(raw.prediction).sort((a, b) => b[1] - a[1]),
     routing: new Map(Object.entries(raw.routing)),
@@ -14,6 +16,7 @@ function openExplanation(block) {
   readModalities(opened, block);
   const tables = [{ value: raw.value, pairs: raw.pairs }, ...raw.more_pairs];
   opened.tables = tables.map((table) => new PairTable(table, opened.features, raw.interval));
+  opened.whatif = raw.whatif && raw.whatif.without.length === raw.features.length ? new WhatIf(raw.whatif, opened.features) : null;
   return opened;
 }
 
@@ -27,8 +30,10 @@ function readModalities(opened, block) {
     const own = raw.features.filter((f) => f.modality === name);
     const input = inputs.get(name);
     const kind = input ? input.kind : own.some((f) => f.box) ? "image" : "text";
-    const text = input && input.text !== null ? Array.from(input.text) : null; // spans count code points, as Python does
-    const modality = { name, kind, listed: kind !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
+    const veiled = opened.veiled && kind !== "features";
+    const characters = input && input.text !== null ? Array.from(input.text) : null; // spans count code points, as Python does
+    const text = characters && veiled ? characters.map((c) => (c.trim() ? "x" : c)) : characters;
+    const modality = { name, title: named(name), kind, veiled, listed: kind !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
     byModality.set(name, { ...modality, features: [] });
   }
   opened.modalities = [...byModality.values()];
@@ -38,13 +43,14 @@ function readModalities(opened, block) {
     const place = block.places[at] || null;
     const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length };
     Object.assign(f, NAMING[modality.kind](f));
-    if (!alone(modality.kind) && modality.kind !== "features") f.phrase += ` in ${apart(shorten(modality.name, 40))}`;
+    if (!alone(modality.kind) && modality.kind !== "features") f.phrase += ` in ${apart(shorten(modality.title, 40))}`;
     modality.features.push(f);
     opened.features.push(f);
   });
 }
 
 function nameToken(f) {
+  if (f.modality.veiled) return { label: `word ${f.order + 1}`, phrase: `word ${f.order + 1}` };
   const text = f.modality.text;
   const [start, end] = f.span || [0, 0];
   const cut = text && f.span && start >= 0 && end > start ? text.slice(start, end).join("") : "";
@@ -73,8 +79,8 @@ function namePatch(f) {
     const where = `row ${f.place[0]}, column ${f.place[1]}`;
     return { label: where, phrase: `the patch in ${where}` };
   }
-  const name = f.raw === null ? `patch ${f.order + 1}` : shorten(visible(f.raw), 40);
-  return { label: name, phrase: f.raw === null ? name : `the patch ${quoted(name)}` };
+  const name = f.raw === null || f.modality.veiled ? `patch ${f.order + 1}` : shorten(visible(f.raw), 40);
+  return { label: name, phrase: f.raw === null || f.modality.veiled ? name : `the patch ${quoted(name)}` };
 }
 
 const NAMING = { text: nameToken, image: namePatch, features: nameFeature };
@@ -104,7 +110,7 @@ class PairTable {
   }
 
   get name() {
-    const who = this.value.expert === "mixture" ? "mixture" : `${this.value.expert} expert`;
+    const who = this.value.expert === "mixture" ? "mixture" : `${named(this.value.expert)} expert`;
     return `${who}, ${this.value.on}`;
   }
 
@@ -126,8 +132,9 @@ class PairTable {
   }
 
   // The strongest pairs of one kind. A negative SII with a positive gap is a backup, so it is told as redundancy
-  // only; a negative SII without one is two features acting together against the value.
-  strongest(kind, limit, sureOnly) {
+  // only; a negative SII without one is two features acting together against the value. Those of one feature if `at`
+  // is given.
+  strongest(kind, limit, sureOnly, at = null) {
     const which = kind === "synergy" ? "sii" : "gap";
     const told = (pair) => {
       const { value, sure } = pair[which];
@@ -135,13 +142,16 @@ class PairTable {
       if (kind === "redundancy") return value > 0;
       return value > 0 || (value < 0 && !(pair.gap.value > 0));
     };
-    return this.pairs
+    const among = at === null ? this.pairs : [...this.partnersOf(at).values()];
+    return among
       .filter(told)
       .sort((a, b) => Math.abs(b[which].value) - Math.abs(a[which].value))
       .slice(0, limit)
-      .map((pair) => ({ kind, pair, score: pair[which], against: kind === "synergy" && pair.sii.value < 0 }));
+      .map((pair) => linkOf(kind, pair));
   }
 }
+
+const linkOf = (kind, pair) => ({ kind, pair, score: pair[KINDS[kind].score], against: kind === "synergy" && pair.sii.value < 0 });
 
 const KINDS = {
   synergy: { score: "sii", short: "SII", long: "Shapley interaction index" },

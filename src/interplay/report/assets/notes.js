@@ -17,7 +17,7 @@ function summary(opened, table) {
   const say = (found, verb, name) => [
     `${upper(opened.features[found.pair.i].phrase)} and ${opened.features[found.pair.j].phrase} ${verb}: `,
     el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
-    ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${table.value.expert} expert`}.`,
+    ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${named(table.value.expert)} expert`}.`,
   ];
   if (link) return say(link, link.against ? "act together against it" : "act together", "SII");
   return say(backup, "back each other up", "redundancy gap");
@@ -31,6 +31,11 @@ function chance(table) {
   const z = (table.width[KINDS[found.kind].score] * Math.abs(found.score.value)) / found.score.half;
   const expected = ((table.pairs.length * Math.sqrt(2 / Math.PI)) / z) * Math.exp((-z * z) / 2);
   return expected < 0.05 ? null : el("b", { class: "doubt" }, `Among ${plural(table.pairs.length, "pair")} an interval this clear can arise by chance. `);
+}
+
+function spent(raw) {
+  const { budget } = raw.provenance.settings;
+  return `${plural(raw.evaluations, "evaluation")}${Number.isInteger(budget) && budget >= raw.evaluations ? ` of ${count(budget)}` : ""} spent`;
 }
 
 const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -53,6 +58,27 @@ function verdictOf(prediction, truth, kind) {
   return { mark: "partly", word: "Partly right", text: `the truth is ${list(truth)}` };
 }
 
+// How sure a sentence may sound: never surer than the number beside it.
+const SAYS = 0.9; // "says" at this probability or more, and says no at 1 - SAYS or less
+const LEANS = 0.6; // "leans to" from here to SAYS; between 1 - LEANS and LEANS a label of several is undecided
+
+function claimOf(prediction, kind) {
+  const named = ([label, p]) => `${quoted(shorten(visible(label), 40))} (${percent(p)})`;
+  const list = (found) => found.slice(0, 3).map(named).join(", ") + (found.length > 3 ? ` and ${count(found.length - 3)} more` : "");
+  if (!prediction.length) return "";
+  const [best, second] = prediction;
+  if (kind === "single") {
+    if (best[1] >= SAYS) return `Says ${named(best)}.`;
+    if (best[1] >= LEANS || !second) return `Leans to ${named(best)}.`;
+    return `Undecided: ${named(best)} before ${named(second)}.`;
+  }
+  const between = (low, high) => list(prediction.filter(([, p]) => p >= low && p < high));
+  const parts = [["says", between(SAYS, Infinity)], ["leans to", between(LEANS, SAYS)], ["undecided on", between(1 - LEANS, LEANS)]];
+  const told = parts.filter(([, text]) => text).map(([verb, text]) => `${verb} ${text}`);
+  if (told.length) return `${upper(told.join("; "))}.`;
+  return `${best[1] <= 1 - SAYS ? "Says that no label holds" : "Leans to no label"}; the likeliest is ${named(best)}.`;
+}
+
 function predictionBox(opened) {
   const { raw, prediction } = opened;
   const said = predictedLabels(prediction, raw.label_kind);
@@ -70,6 +96,7 @@ function predictionBox(opened) {
   const rest = rows.slice(5);
   return el("div", { class: "prediction" },
     el("h2", {}, "Prediction"),
+    el("p", { class: "claim" }, claimOf(prediction, raw.label_kind)),
     el("ul", { class: "labels" }, few),
     rest.length ? el("details", {}, el("summary", {}, `${count(rest.length)} more labels`), el("ul", { class: "labels" }, rest)) : null,
     el("p", { class: `verdict ${verdict.mark}` }, el("b", {}, verdict.word), verdict.text ? `: ${verdict.text}` : ""));
@@ -81,7 +108,7 @@ function fillHero(root, opened, table) {
     el("div", { class: "headline" },
       el("p", { class: "eyebrow" }, el("span", {}, "Sample "), el("bdi", {}, shorten(visible(raw.sample_id), 80))),
       el("h1", { id: "summary" }, summary(opened, table)),
-      el("p", { class: "basis" }, chance(table), `${upper(table.name)} · ${plural(table.pairs.length, "pair")} scored · ${plural(raw.evaluations, "evaluation")} spent`)),
+      el("p", { class: "basis" }, chance(table), `${upper(table.name)} · ${plural(table.pairs.length, "pair")} scored · ${spent(raw)}`)),
     predictionBox(opened));
 }
 

@@ -2,6 +2,7 @@
 // list of named features.
 // The evidence stage uses them large and live; the experts' rows use them small and still.
 
+const VEILED = "hidden until asked for";
 const FAINT = 0.12; // below this share of the scale a negative score is not marked as one, or noise would be all dots
 
 // A list of parts: strings between tokens, and {feature, text} for tokens. Every feature appears exactly once.
@@ -34,25 +35,27 @@ function textPanel(modality, live) {
   const [, size] = steps.find(([most]) => modality.features.length <= most);
   const nodes = new Map();
   const children = parts.map((part) => {
-    if (typeof part === "string") return part;
+    if (typeof part === "string") return modality.veiled ? el("span", { "aria-hidden": "true" }, part) : part;
     const attributes = { class: part.chip ? "token chip" : "token", "data-at": part.feature.at };
     if (live) Object.assign(attributes, { role: "button", tabindex: -1, "aria-pressed": "false" });
     if (part.text === "▫") attributes["aria-label"] = `piece of ${part.feature.phrase}`;
+    if (modality.veiled && live) attributes["aria-label"] = `${part.feature.phrase}, ${VEILED}`;
     const node = el("span", attributes, part.text);
     nodes.set(part.feature.at, node);
     return node;
   });
-  if (rest.trim()) children.push(el("span", { class: modality.truncated ? "rest cut" : "rest" }, rest));
-  const body = el("p", { class: `text ${live ? size : modality.features.length > 48 ? "mini long" : "mini"}`, dir: "auto" }, children);
-  return { node: body, nodes };
+  const name = modality.truncated ? "rest cut" : "rest";
+  if (rest.trim()) children.push(el("span", { class: name, "aria-hidden": modality.veiled ? "true" : null }, rest));
+  const look = `text ${live ? size : modality.features.length > 48 ? "mini long" : "mini"}${modality.veiled ? " veiled" : ""}`;
+  return { node: el("p", { class: look, dir: "auto", "aria-hidden": modality.veiled && !live ? "true" : null }, children), nodes };
 }
 
 function picturePanel(modality, live) {
   const { picture, features } = modality;
   const ratio = picture ? picture.width / picture.height : 1;
-  const frame = el("div", { class: picture ? "frame" : "frame blank", vars: { "--ratio": ratio } });
+  const frame = el("div", { class: `frame${picture ? "" : " blank"}${modality.veiled ? " veiled" : ""}`, vars: { "--ratio": ratio } });
   if (picture && picture.uri.startsWith("data:image/")) {
-    const alt = live ? `The picture of ${modality.name}` : "";
+    const alt = live ? `The picture of ${modality.title}${modality.veiled ? `, ${VEILED}` : ""}` : "";
     frame.append(el("img", { src: picture.uri, alt, width: picture.width, height: picture.height, draggable: "false" }));
   }
   const nodes = new Map();

@@ -7,6 +7,8 @@ class Stage {
     this.options = options; // {table, kind, links, sureOnly}; kept from one explanation to the next
     this.pinned = null; // {at} or {pair}
     this.hovered = null;
+    this.off = new Set(); // features taken out
+    this.asking = false; // whether a click takes out instead of pinning
     this.links = [];
     this.build();
     this.resize = new ResizeObserver(() => this.layOut());
@@ -37,12 +39,16 @@ class Stage {
     const alone = !columns[1].length ? " alone" : texts.length && images.length ? "" : " even";
     this.board = el("div", { class: `board${alone}`, on: this.listeners() }, left, this.gutter, right, this.svg, this.pills, this.tooltip);
     this.readout = el("div", { class: "readout", role: "status", "aria-live": "polite" });
+    this.lens = el("div", { class: "lenses", hidden: true });
+    this.whatif = el("div", { class: "whatif", role: "status", "aria-live": "polite", hidden: true });
     this.empty = el("p", { class: "empty", hidden: true });
     this.root.replaceChildren(
       el("div", { class: "bar" }, el("h2", { id: "evidence-title" }, "Evidence"), this.toolbar()),
       el("div", { class: "boardbox" }, this.board),
       this.empty,
+      this.whatif,
       this.readout,
+      this.lens,
       legend(),
     );
   }
@@ -55,11 +61,22 @@ class Stage {
     const what = plural(modality.features.length, one, many);
     const cut = modality.truncated ? `, ${plural(modality.truncated, `more ${one}`)} not read by the encoder` : "";
     const blank = modality.kind === "image" && !modality.picture ? ", picture not supplied" : "";
-    const head = el("h3", {}, el("bdi", {}, shorten(modality.name, 60)), el("small", {}, `${what}${cut}${blank}`));
-    const label = `${modality.name}: arrow keys move, Enter pins, Escape lets go`;
+    const hidden = modality.veiled ? `, ${VEILED}` : "";
+    const head = el("h3", {}, el("bdi", {}, modality.title), el("small", {}, `${what}${cut}${blank}${hidden}`), this.takeOutAll(modality));
+    const label = `${modality.title}: arrow keys move, Enter pins, Escape lets go`;
     const box = el("div", { class: `panel of-${modality.kind}`, role: "group", "aria-label": label, vars: { "--ratio": panel.ratio || 1 } }, head, panel.node);
     this.panels.set(modality.name, { box: panel.node, node: panel.node, column });
     return box;
+  }
+
+  takeOutAll(modality) {
+    if (!this.opened.whatif) return null;
+    const out = (event) => {
+      for (const f of modality.features) this.off[event.target.checked ? "add" : "delete"](f.at);
+      this.changed();
+    };
+    const box = el("input", { type: "checkbox", "data-all": modality.name, on: { change: out } });
+    return el("label", { class: "all" }, box, el("span", {}, "Take out all"));
   }
 
   toolbar() {
@@ -85,7 +102,17 @@ class Stage {
         el("input", { id: "sure", type: "checkbox", checked: options.sureOnly, on: { change: (event) => this.set({ sureOnly: event.target.checked }) } }),
         "Only intervals that exclude 0"),
       el("label", { class: "field" }, "Value", pick),
+      this.opened.whatif ? this.askButton() : null,
     );
+  }
+
+  askButton() {
+    const ask = (event) => {
+      this.asking = !this.asking;
+      event.currentTarget.setAttribute("aria-pressed", String(this.asking));
+      this.paint();
+    };
+    return el("button", { type: "button", id: "ask", "aria-pressed": "false", on: { click: ask } }, "What if: take out");
   }
 
   set(change) {
@@ -93,8 +120,27 @@ class Stage {
     if ("table" in change) {
       this.pinned = this.hovered = null;
       this.root.dispatchEvent(new CustomEvent("table", { bubbles: true }));
+      this.changed();
     }
     this.redraw();
+  }
+
+  // Tells that what is looked at is another: the address follows.
+  changed() {
+    this.paint();
+    this.root.dispatchEvent(new CustomEvent("look", { bubbles: true }));
+  }
+
+  // From the address. Tells whether anything is new.
+  lookAt({ table, pinned, off }) {
+    const moved = table !== this.options.table;
+    if (!moved && same(pinned, this.pinned) && String([...off].sort()) === String([...this.off].sort())) return false;
+    Object.assign(this, { pinned, off, hovered: null });
+    this.options.table = table;
+    byId("table").value = String(table);
+    if (moved) this.root.dispatchEvent(new CustomEvent("table", { bubbles: true }));
+    this.redraw();
+    return true;
   }
 
   // ---- links ----
@@ -102,7 +148,9 @@ class Stage {
   redraw() {
     const { kind, links, sureOnly } = this.options;
     const kinds = kind === "both" ? ["synergy", "redundancy"] : [kind];
-    this.links = kinds.flatMap((k) => this.table.strongest(k, links, sureOnly));
+    const { at = null, pair = null } = this.pinned || {};
+    this.links = kinds.flatMap((k) => this.table.strongest(k, links, sureOnly, at));
+    if (pair && !this.links.some((link) => link.pair === pair)) this.links.push(...loneLink(pair, kinds));
     for (const link of this.links) {
       link.ends = [link.pair.i, link.pair.j].map((at) => {
         const { modality } = this.opened.features[at];
@@ -118,7 +166,7 @@ class Stage {
     this.pills.replaceChildren(...this.links.map((link) => link.item));
     this.pills.hidden = !this.links.length; // an empty list has no items to announce
     this.empty.hidden = this.links.length > 0;
-    this.empty.textContent = this.links.length ? "" : nothingToDraw(this.table, this.options);
+    this.empty.textContent = this.links.length ? "" : nothingToDraw(this.table, this.options, at !== null);
     this.layOut();
     this.paint();
   }
@@ -173,9 +221,27 @@ class Stage {
     this.paint();
   }
 
+  // Pins, or lets go of what is pinned; where one asks "what if", takes a feature out or puts it back.
   pin(what) {
-    this.pinned = same(what, this.pinned) ? null : what;
-    this.paint();
+    if (this.asking && what && "at" in what) {
+      this.off[this.off.has(what.at) ? "delete" : "add"](what.at);
+      return this.changed();
+    }
+    const before = this.pinned;
+    this.pinned = same(what, before) ? null : what;
+    if (same(this.pinned, before)) return undefined;
+    this.relink();
+    return this.changed();
+  }
+
+  // A pinned feature shows its own links, and a pinned pair is drawn even where it is not among the strongest.
+  relink() {
+    const { pinned } = this;
+    if (pinned && pinned.pair && this.links.some((link) => link.pair === pinned.pair)) return;
+    const held = this.links.find((link) => link.pill === document.activeElement);
+    this.redraw();
+    const again = held && this.links.find((link) => link.pair === held.pair && link.kind === held.kind);
+    if (again) again.pill.focus();
   }
 
   // What is looked at: a feature, a pair, or a pinned feature together with the one pointed at.
@@ -197,7 +263,9 @@ class Stage {
       const node = this.nodes.get(f.at);
       const on = f.at === look.at || ends.has(f.at);
       node.classList.toggle("on", on);
-      if (node.hasAttribute("aria-pressed")) node.setAttribute("aria-pressed", String(f.at === pinnedAt));
+      const off = this.off.has(f.at);
+      node.classList.toggle("off", off);
+      if (node.hasAttribute("aria-pressed")) node.setAttribute("aria-pressed", String(this.asking ? off : f.at === pinnedAt));
       const others = pairs && f.at !== look.at && (pairs.has(f.at) || f.modality !== this.opened.features[look.at].modality);
       warm(node, others ? pairs.get(f.at) || null : undefined, this.table, this.options);
     }
@@ -210,7 +278,29 @@ class Stage {
       if (look.at === undefined && !look.pair) for (const end of link.ends) end.node.classList.add("linked");
     }
     fillReadout(this.readout, this.opened, this.table, this.options, look);
+    this.paintBelow(pinnedAt);
     this.showTooltip(look);
+  }
+
+  // The lens and the what-if: only where they changed, for every move of the mouse comes by here.
+  paintBelow(pinnedAt) {
+    const { kind, sureOnly } = this.options;
+    const lens = [pinnedAt, this.options.table, kind, sureOnly].join();
+    if (lens !== this.lensOf) fillLens(this.lens, this.opened, this.table, this.options, pinnedAt < 0 ? null : pinnedAt);
+    this.lensOf = lens;
+    const gone = [this.asking, ...this.off].join();
+    if (gone === this.goneOf) return;
+    this.goneOf = gone;
+    this.board.classList.toggle("asking", this.asking);
+    for (const input of this.board.querySelectorAll("[data-all]")) {
+      const { features } = this.opened.modalities.find((m) => m.name === input.dataset.all);
+      input.checked = features.length > 0 && features.every((f) => this.off.has(f.at));
+    }
+    fillWhatIf(this.whatif, this.opened, this.off, this.asking, () => {
+      this.off.clear();
+      this.changed();
+      byId("ask").focus();
+    });
   }
 
   // Beside what is pointed at, above it where there is room, and never outside the stage.
@@ -234,7 +324,8 @@ class Stage {
   show(pair) {
     this.pinned = { pair };
     this.hovered = null;
-    this.paint();
+    this.relink();
+    this.changed();
     this.board.scrollIntoView({ block: "nearest" });
   }
 
@@ -244,35 +335,3 @@ class Stage {
 }
 
 const same = (a, b) => a === b || Boolean(a && b && a.at === b.at && a.pair === b.pair);
-
-// A short stretch of the kind's line: solid for synergy, dashed for redundancy.
-function sample(kind) {
-  return el("svg:svg", { class: `sample ${kind}`, viewBox: "0 0 22 8", "aria-hidden": "true" }, el("svg:path", { d: "M1 4H21" }));
-}
-
-// Heat of one feature: undefined takes it away, null marks a pair that is missing.
-function warm(node, pair, table, options) {
-  node.classList.remove("pos", "neg", "missing", "weak", "faint", "backup", "by-gap", "linked");
-  delete node.dataset.value;
-  if (pair === undefined) return;
-  const which = options.kind === "redundancy" ? "gap" : "sii";
-  const s = pair === null ? null : pair[which];
-  if (s === null || s.value === null) {
-    node.classList.add("missing");
-    return;
-  }
-  const heat = Math.abs(s.value) / (table.max[which] || 1);
-  node.classList.add(s.value < 0 ? "neg" : "pos");
-  node.classList.toggle("by-gap", which === "gap");
-  node.classList.toggle("faint", heat < FAINT);
-  node.style.setProperty("--heat", heat.toFixed(3));
-  if (options.sureOnly && !s.sure) node.classList.add("weak");
-  else node.dataset.value = signed(s.value, decimalsFor(s.value, s.half || 0));
-  if (options.kind === "both" && pair.gap.sure && pair.gap.value > 0) node.classList.add("backup");
-}
-
-function nothingToDraw(table, { kind, sureOnly }) {
-  if (!table.pairs.length) return "No pairs were scored under this value.";
-  const what = kind === "both" ? "pair" : `${kind} pair`;
-  return sureOnly ? `No ${what} has an interval that excludes 0 under this value.` : `No ${what} to draw under this value.`;
-}

@@ -1,4 +1,4 @@
-// Every pair as a sortable table, and the two downloads. Rows are written a page at a time: 320 words by 196 patches
+// Every pair as a sortable table, and the downloads. Rows are written a page at a time: 320 words by 196 patches
 // are 62,720 rows, and no browser should lay them all out.
 
 const FIRST_ROWS = 12;
@@ -42,7 +42,7 @@ class PairList {
       el("table", {}, el("caption", { class: "hush" }, "Pairs with their scores; the buttons in the header sort"), el("thead", {}, this.head), this.body));
     this.root.replaceChildren(
       el("div", { class: "bar" }, el("h2", { id: "pairs-title" }, "All pairs"),
-        el("div", { class: "toolbar" }, get("json", "Download JSON"), get("csv", "Download CSV"))),
+        el("div", { class: "toolbar" }, Object.entries(DOWNLOADS).map(([kind, [name]]) => get(kind, name)))),
       total ? grid : el("p", { class: "empty" }, "No pairs were scored for this prediction."),
       total ? el("div", { class: "under-table" }, this.told, this.more) : "",
     );
@@ -103,16 +103,26 @@ class PairList {
     return el("tr", {}, cell(one, show), cell(other, el("bdi", {}, other.label)), scored("sii"), scored("gap"), el("td", { class: "number" }, count(pair.samples)));
   }
 
-  download(kind) {
+  async download(kind) {
     const { raw } = this.opened;
-    const text = kind === "json" ? originalJson(raw) : pairsCsv(this.opened, this.index.columns);
-    const type = kind === "json" ? "application/json" : "text/csv;charset=utf-8";
-    const address = URL.createObjectURL(new Blob([text], { type }));
-    const name = raw.sample_id.replace(/[^\w.-]+/gu, "_").replace(/^[._]+/u, "").slice(0, 80) || "sample";
+    const [, type, content] = DOWNLOADS[kind];
+    const address = URL.createObjectURL(new Blob([await content(this)], { type }));
+    const name = raw.sample_id.replace(/[^\w.-]+/gu, "_").replace(/^[._-]+/u, "").slice(0, 80) || "sample";
     el("a", { href: address, download: `${name}.${kind}` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   }
+
+  picture() {
+    return evidenceSvg(this.opened, this.table, this.stage.links);
+  }
 }
+
+const DOWNLOADS = {
+  json: ["Download JSON", "application/json", (list) => originalJson(list.opened.raw)],
+  csv: ["Download CSV", "text/csv;charset=utf-8", (list) => pairsCsv(list.opened, list.index.columns)],
+  svg: ["Evidence as SVG", "image/svg+xml", (list) => svgText(list.picture())],
+  png: ["Evidence as PNG", "image/png", (list) => pngOf(list.picture())],
+};
 
 // Text that a spreadsheet would take for a formula gets an apostrophe; numbers are our own and stay numbers.
 function csvCell(value) {

@@ -1,0 +1,80 @@
+// What if a word or a patch were not there: the model's stored answers, and estimates where it was not asked.
+
+const EDGE = 1e-12; // an answer that is 0 or 1 to the last digit still gets a logit
+const logit = (p) => {
+  const inside = Math.min(1 - EDGE, Math.max(EDGE, p));
+  return Math.log(inside / (1 - inside));
+};
+const pairKey = (i, j) => (i < j ? `${i} ${j}` : `${j} ${i}`);
+
+class WhatIf {
+  constructor(raw, features) {
+    this.raw = raw;
+    this.features = features;
+    this.both = new Map(raw.i.map((i, n) => [pairKey(i, raw.j[n]), raw.without_both[n]]));
+    this.byModality = new Map(Object.entries(raw.without_modality));
+  }
+
+  // What the target's probability is without the features of `off`: {p, exact} or {missing}, how many needed answers
+  // are not stored.
+  without(off) {
+    const gone = [...off].sort((a, b) => a - b);
+    const { raw, features } = this;
+    if (!gone.length) return { p: raw.whole, exact: true };
+    if (gone.length === features.length) return { p: raw.nothing, exact: true };
+    const [{ modality }] = gone.map((at) => features[at]);
+    const whole = gone.length === modality.features.length && gone.every((at) => features[at].modality === modality);
+    if (whole && this.byModality.has(modality.name)) return { p: this.byModality.get(modality.name), exact: true };
+    if (gone.length === 1) return exactly(raw.without[gone[0]]);
+    if (gone.length === 2) return exactly(this.both.get(pairKey(...gone)));
+    return this.estimate(gone);
+  }
+
+  // First- and second-order terms (Möbius) on the logit of the probability: exact for a model without higher ones.
+  estimate(gone) {
+    const { raw } = this;
+    const start = logit(raw.whole);
+    const alone = gone.map((at) => raw.without[at]);
+    let missing = alone.filter((p) => p === null).length;
+    let sum = start + alone.reduce((total, p) => total + (p === null ? 0 : logit(p) - start), 0);
+    gone.forEach((i, n) => gone.slice(n + 1).forEach((j, m) => {
+      const p = this.both.get(pairKey(i, j));
+      const [one, other] = [alone[n], alone[n + 1 + m]];
+      if (p === undefined || one === null || other === null) missing += p === undefined ? 1 : 0;
+      else sum += logit(p) - logit(one) - logit(other) + start;
+    }));
+    return missing ? { missing } : { p: 1 / (1 + Math.exp(-sum)), exact: false };
+  }
+}
+
+const exactly = (p) => (p === undefined || p === null ? { missing: 1 } : { p, exact: true });
+
+// The panel under the stage; empty while everything is there and nobody asks.
+function fillWhatIf(node, opened, off, asking, restore) {
+  node.hidden = !opened.whatif || (!asking && !off.size);
+  if (node.hidden) return node.replaceChildren();
+  const { raw } = opened;
+  const found = opened.whatif.without(off);
+  const label = quoted(shorten(visible(raw.target), 60));
+  const bar = (name, p, kind) =>
+    el("div", { class: `outcome ${kind}` }, el("span", {}, name),
+      el("span", { class: "track", "aria-hidden": "true" }, p === null ? null : el("span", { vars: { "--share": p } })),
+      el("b", {}, p === null ? "not stored" : `${kind === "about" ? "about " : ""}${percent(p)}`));
+  const names = [...off].sort((a, b) => a - b).map((at) => opened.features[at].phrase);
+  const most = names.length > 4 ? [...names.slice(0, 3), `${count(names.length - 3)} more`] : names;
+  const shown = most.length > 1 ? `${most.slice(0, -1).join(", ")} and ${most[most.length - 1]}` : most.join("");
+  const kind = found.p === undefined ? "unknown" : found.exact ? "exact" : "about";
+  const how = {
+    exact: "An exact answer of the model, stored with this page.",
+    about: "An estimate from what single features and pairs change, on the logit; the model was not asked, and effects of three and more are left out.",
+    unknown: `Not stored: ${plural(found.missing || 0, "answer")} of the model that this needs ${found.missing === 1 ? "is" : "are"} not in this page.`,
+  };
+  return node.replaceChildren(
+    el("h3", {}, `What if? ${label}`),
+    el("div", { class: "outcomes" },
+      bar("With everything", opened.whatif.raw.whole, "exact"),
+      off.size ? bar(`Without ${shown}`, found.p === undefined ? null : found.p, kind) : null),
+    el("p", { class: "aside" }, off.size ? how[kind] : "Choose words and patches to take out; choose again to put them back."),
+    off.size ? el("button", { type: "button", id: "restore", on: { click: restore } }, "Put everything back") : "",
+  );
+}

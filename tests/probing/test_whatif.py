@@ -1,0 +1,72 @@
+"""What if features were gone: the stored answers are the model's own, and their number is bounded."""
+
+import pytest
+import torch
+
+from interplay.config import FILLS
+from interplay.probing.game import players_of
+from interplay.probing.whatif import what_if
+from interplay.removal import remove
+from interplay.results import Pair
+from interplay.task import Task
+
+
+def pair(i: int, j: int, sii: float | None, gap: float | None = None) -> Pair:
+    return Pair(i=i, j=j, sii=sii, sii_se=None, redundancy_gap=gap, redundancy_gap_se=None, samples=1)
+
+
+def ask(model, tokens, pairs, *, kind="multi", fill="attention", **options):
+    task = Task(("a", "b", "c"), kind)
+    players = players_of(tokens)
+    found = what_if(
+        model, task, tokens, 1, fill=fill, players=players, pairs=pairs, modalities=["text", "image"], **options
+    )
+
+    @torch.no_grad()
+    def answer(gone):
+        keep = [torch.ones(1, T, dtype=torch.bool) for T in tokens.lengths]
+        for player in gone:
+            keep[players.modality[player]][0, players.positions[player]] = False
+        fused = model.fuse(remove(tokens, tuple(keep), fill, model.projected_means()))
+        return task.probabilities(fused.logits)[0, 1].item()
+
+    return found, answer
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_answers_are_those_of_the_model(make_model, make_tokens, fill, kind):
+    pairs = [pair(i, j, 0.1 * i - j) for i in (0, 2, 3) for j in (7, 10)]
+    found, answer = ask(make_model(), make_tokens(B=1), pairs, fill=fill, kind=kind)
+    assert found.whole == pytest.approx(answer([]), abs=1e-6)
+    assert found.nothing == pytest.approx(answer(range(12)), abs=1e-6)
+    assert found.without_modality == pytest.approx({"text": answer(range(7)), "image": answer(range(7, 12))}, abs=1e-6)
+    assert found.without == pytest.approx([answer([at]) for at in range(12)], abs=1e-6)
+    twos = list(zip(found.i, found.j, strict=True))
+    assert set(twos) == {(p.i, p.j) for p in pairs} | {(0, 2), (0, 3), (2, 3), (7, 10)}
+    assert found.without_both == pytest.approx([answer(two) for two in twos], abs=1e-6)
+    assert len(set(found.without)) > 6, "answers that are all alike would test nothing"
+    assert found.evaluations == 4 + 12 + 10
+
+
+@pytest.mark.parametrize("most", [4, 9, 20, 23, 700])
+def test_no_more_is_asked_than_said_and_the_strongest_come_first(make_model, make_tokens, most):
+    scores = {(0, 7): (0.1, 0.0), (0, 8): (-3.0, 0.2), (5, 7): (None, 9.0), (5, 8): (None, None), (1, 9): (1.0, 0.0)}
+    found, _ = ask(make_model(), make_tokens(B=1), [pair(*at, *s) for at, s in scores.items()], most=most)
+    assert found.evaluations <= most
+    assert found.evaluations == 4 + sum(p is not None for p in found.without) + len(found.i)
+    asked = [at for at, p in enumerate(found.without) if p is not None]
+    if most == 9:
+        assert asked == [0, 1, 5, 7, 8] and not found.i, "candidates come before the others"
+    if most == 20:
+        assert list(zip(found.i, found.j, strict=True)) == [(5, 7), (0, 8), (1, 9), (0, 7)]
+
+
+def test_answers_near_certainty_keep_their_logit(make_model, make_tokens):
+    model = make_model("dense")
+    for parameter in (p for p in model.experts.parameters() if p.shape == (3,)):  # the classes' biases
+        parameter.data += 20
+    found, _ = ask(model, make_tokens(B=1), [])
+    answers = [found.whole, found.nothing, *found.without_modality.values(), *found.without]
+    assert all(1 - 1e-7 < p < 1 for p in answers), "single precision would call these 1"
+    assert len(set(answers)) > 6
