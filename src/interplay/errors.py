@@ -75,7 +75,7 @@ class DiskFullError(InterplayError):
 
 EXTRAS = {
     "report": ("jinja2", "markupsafe", "matplotlib", "PIL"),
-    "serve": ("fastapi", "multipart", "prometheus_client", "starlette", "uvicorn"),
+    "serve": ("fastapi", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
     "huggingface": ("datasets",),
     "shapiq": ("shapiq",),
     "train": (

@@ -91,7 +91,7 @@ def test_every_extra_is_what_its_errors_name():
                 and r.marker.evaluate({"extra": extra})}
         for extra in EXTRAS
     }  # fmt: skip
-    packages = {"PIL": "pillow", "multipart": "python-multipart", "prometheus_client": "prometheus-client"}
+    packages = {"PIL": "pillow", "python_multipart": "python-multipart", "prometheus_client": "prometheus-client"}
     packages |= {"efficientnet_lite_pytorch": "efficientnet-lite-pytorch"}
     brought = {
         "fsspec": "huggingface_hub",
