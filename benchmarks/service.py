@@ -213,6 +213,7 @@ def bombs(service: Service) -> list[Row]:
         assert set(statuses) <= {202, 413, 422, 429}, (name, statuses)
         answers = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
         rows.append((name, answers, f"{time.perf_counter() - started:.1f} s, peak {service.peak() / 1e9:.2f} GB"))
+        print(rows[-1], file=sys.stderr, flush=True)
         service.quiet()
     return rows
 
@@ -236,6 +237,7 @@ def main() -> None:
             rows += made_up(service, given.cases)
             service.quiet()
             rows += load(service, given.jobs)
+            print(*rows, sep="\n", file=sys.stderr, flush=True)
             rows += bombs(service)
             peak = service.peak()
             assert peak < MOST_MEMORY, f"{peak / 1e9:.2f} GB"

@@ -31,7 +31,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-DRAIN_BYTES, DRAIN_SECONDS = 32_000_000, 3.0
+DRAIN_BYTES, DRAIN_SECONDS = 128_000_000, 5.0
 
 
 def cookie_of(token: str) -> str:
@@ -74,7 +74,7 @@ class Guard:
                 message = {**message, "headers": headers.raw}
             await send(message)
 
-        body = Body(receive, self._limits)
+        body = Body(receive, self._limits, Headers(scope=scope))
         try:
             headers = Headers(scope=scope)
             scope.setdefault("state", {})["let_in"] = self._let_in(headers)
@@ -82,10 +82,10 @@ class Guard:
             await self._app(scope, body, secured)
         except Refusal as refusal:
             self._meter.refused(refusal.reason)
-            if refusal.reason != "slow" and "expect" not in Headers(scope=scope):
-                await body.drain()
-            close = {} if body.whole else {"Connection": "close"}
-            await answer(refusal.fault, refusal.status, refusal.headers | close)(scope, receive, secured)
+            if body.whole:
+                await answer(refusal.fault, refusal.status, refusal.headers)(scope, receive, secured)
+            else:
+                await _answer_early(refusal, body, secured)
         except ClientDisconnect:
             pass  # nobody is there to be answered
         except Exception:
@@ -103,7 +103,7 @@ class Guard:
                 fix="call the service by one of these; to offer it to others, start it with --host",
                 reason="host",
             )
-        # A form says Origin: null under our Referrer-Policy, and who sends the token may send it from anywhere.
+        # Under our Referrer-Policy a form says Origin: null; and who has the token may send it from anywhere.
         if scope["method"] not in SAFE and scope["path"] != "/login" and not _own_origin(headers):
             raise Refusal(
                 403, "the request comes from a page of another site", expected="a page of this service", reason="origin"
@@ -138,9 +138,10 @@ class Guard:
 class Body:
     """The body of a request as it comes in, refused once it is too large or takes too long."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
-        self._receive, self._limits = receive, limits
-        self._read, self.whole = 0, False
+    def __init__(self, receive: Receive, limits: Limits, headers: Headers) -> None:
+        self._receive, self._limits, self._read = receive, limits, 0
+        self._waits = "expect" in headers  # for our word before it is sent
+        self.whole = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
         self._until = time.monotonic() + limits.upload_seconds
 
     async def __call__(self) -> Message:
@@ -166,13 +167,23 @@ class Body:
     async def drain(self) -> None:
         """Read on for a while and forget it: who still sends when the connection closes may never see the answer."""
         until, read = time.monotonic() + DRAIN_SECONDS, 0
-        while not self.whole and read < DRAIN_BYTES and (left := until - time.monotonic()) > 0:
+        while not (self.whole or self._waits) and read < DRAIN_BYTES and (left := until - time.monotonic()) > 0:
             try:
                 message = await asyncio.wait_for(self._receive(), left)
             except TimeoutError:
                 return
             read += len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
+
+
+async def _answer_early(refusal: Refusal, body: Body, send: Send) -> None:
+    """Answer while the body still comes in, then close the connection: not before the answer could be read."""
+    response = answer(refusal.fault, refusal.status, refusal.headers | {"Connection": "close"})
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    if refusal.reason != "slow":
+        await body.drain()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _too_large(limits: Limits) -> Refusal:
