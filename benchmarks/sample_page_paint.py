@@ -21,8 +21,9 @@ from interplay.report import write_page
 
 EXAMPLES = Path(__file__).parent.parent / "tests" / "report" / "examples.py"
 PAINTED = """() => new Promise((done) => {
-  const told = (list) => list.filter((entry) => entry.name === "first-contentful-paint").forEach((e) => done(e.startTime));
-  new PerformanceObserver((list) => told(list.getEntries())).observe({type: "paint", buffered: true});
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntriesByName("first-contentful-paint")) done(entry.startTime);
+  }).observe({type: "paint", buffered: true});
 })"""
 
 
