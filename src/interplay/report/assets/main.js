@@ -1,4 +1,4 @@
-// Opens an explanation, keeps the address in step with it, and minds the theme and the printer.
+// Opens an explanation, keeps the address in step with it, and minds the printer.
 
 const index = JSON.parse(byId("index").textContent);
 const options = { table: 0, kind: "both", links: 4, sureOnly: true, method: null };
@@ -63,7 +63,7 @@ function drawPicker() {
 }
 
 function fromAddress() {
-  const wanted = location.hash.slice(1);
+  const wanted = location.hash.slice(1).split("&")[0];
   const decode = (text) => {
     try {
       return decodeURIComponent(text);
@@ -72,20 +72,6 @@ function fromAddress() {
     }
   };
   return Math.max(0, addresses.findIndex((address) => address === wanted || decode(address) === decode(wanted)));
-}
-
-// ---- theme ----
-
-const THEMES = [["", "◐ Auto"], ["light", "☼ Light"], ["dark", "☾ Dark"]];
-
-function setTheme(n) {
-  const [theme, name] = THEMES[n];
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-  const button = byId("theme");
-  button.textContent = name;
-  button.setAttribute("aria-label", `Colour theme: ${theme || "automatic"}`);
-  button.onclick = () => setTheme((n + 1) % THEMES.length);
 }
 
 // ---- printing: the stage is laid out anew for the width of paper, or its links would miss their words ----
@@ -105,6 +91,14 @@ document.querySelector("[data-skip]").addEventListener("click", (event) => {
   byId("evidence").scrollIntoView();
 });
 
-window.addEventListener("hashchange", () => open(fromAddress()));
+// #SAMPLE opens a sample, #SAMPLE&pair=3-21 pins a pair of its features as well.
+function follow() {
+  open(fromAddress());
+  const [, i, j] = /&pair=(\d+)-(\d+)$/u.exec(location.hash) || [];
+  const pair = stage.table.pairs.find((p) => p.i === Number(i) && p.j === Number(j));
+  if (pair) stage.show(pair);
+}
+
+window.addEventListener("hashchange", follow);
 setTheme(0);
-open(fromAddress());
+follow();

@@ -106,20 +106,8 @@ class PairList {
   download(kind) {
     const { raw } = this.opened;
     const text = kind === "json" ? originalJson(raw) : pairsCsv(this.opened, this.index.columns);
-    const type = kind === "json" ? "application/json" : "text/csv;charset=utf-8";
-    const address = URL.createObjectURL(new Blob([text], { type }));
-    const name = raw.sample_id.replace(/[^\w.-]+/gu, "_").replace(/^[._]+/u, "").slice(0, 80) || "sample";
-    el("a", { href: address, download: `${name}.${kind}` }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 10000);
+    offer(text, raw.sample_id, kind);
   }
-}
-
-// Text that a spreadsheet would take for a formula gets an apostrophe; numbers are our own and stay numbers.
-function csvCell(value) {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "number") return String(value);
-  const safe = /^ *[=+\-@\t\r\n＝＋－＠]/u.test(value) ? `'${value}` : value;
-  return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 // The same columns as interplay.report.tables.pairs_csv writes.
