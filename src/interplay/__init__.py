@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         write_explanations,
     )
     from interplay.report.findings import finding
+    from interplay.reporting import report_run
     from interplay.results import Explanation, PairScores, Validity
     from interplay.runs import Run, open_run
     from interplay.study.running import run_study

@@ -108,6 +108,8 @@ def charts_of(logs: Path) -> list[Chart]:
         EventAccumulator,
     )
 
+    if not logs.is_dir():
+        return []
     events = EventAccumulator(str(logs), size_guidance={"scalars": 0}).Reload()
     there = events.Tags()["scalars"]
     if "epoch" not in there:

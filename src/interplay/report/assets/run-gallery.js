@@ -14,11 +14,9 @@ class Gallery {
     new ResizeObserver(() => this.layOut()).observe(root);
   }
 
-  // `keep` stays at the sample that was reached, if it is still among them.
   show(rows) {
-    const before = this.rows[this.at];
     this.rows = rows;
-    this.at = Math.max(0, rows.indexOf(before));
+    this.at = 0;
     this.layOut();
   }
 

@@ -11,12 +11,12 @@ const opened = new Opened(byId("sample"), {
     const to = found[found.indexOf(opened.n) + by];
     if (found.includes(opened.n) && to !== undefined) openSample(to, "", false);
   },
-  close: () => {
+  close: (n) => {
+    if (found.includes(n)) gallery.go(found.indexOf(n));
     if (!state.sample) return;
     state.sample = "";
     state.pair = "";
     keepAddress(true);
-    gallery.focus();
   },
   blurred: (n) => {
     toggleBlur(n);

@@ -6,8 +6,9 @@ class Opened {
   constructor(root, { step, close, blurred }) {
     Object.assign(this, { root, step, blurred, n: null });
     root.addEventListener("close", () => {
+      const { n } = this;
       this.n = null;
-      close();
+      close(n);
     });
     root.addEventListener("click", (event) => event.target === root && root.close()); // beside it
     root.addEventListener("keydown", (event) => {
