@@ -28,6 +28,7 @@ SECTIONS = {
     "unit_cost": "What one answer costs",
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
+    "pages": "How soon pages are seen",
 }
 READ = "<!-- read -->"
 INTRO = """# Results
