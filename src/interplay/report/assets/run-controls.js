@@ -54,7 +54,7 @@ function fillControls(root) {
   }
   byId("by-down").setAttribute("aria-pressed", state.filter.down ? "true" : "false");
   const strengthBox = byId("by-strength");
-  if (strengthBox) strengthBox.disabled = !["sii", "gap"].includes(state.filter.pairs);
+  if (strengthBox) strengthBox.parentElement.hidden = !["sii", "gap"].includes(state.filter.pairs);
 }
 
 // ---- downloads: every row that is found, with all that is known of it ----

@@ -19,8 +19,8 @@ class Opened {
 
   async show(n, place, of, pair) {
     this.n = n;
-    this.fill(n, place, of, pair);
     if (!this.root.open) this.root.showModal();
+    this.fill(n, place, of, pair);
     const link = this.root.querySelector("a[aria-current]");
     if (link) link.focus();
     if (detailsOf(n)) return;
@@ -29,7 +29,7 @@ class Opened {
   }
 
   fill(n, place, of, pair) {
-    const held = this.root.contains(document.activeElement) ? document.activeElement.id : "";
+    const held = this.root.contains(document.activeElement) && document.activeElement !== this.root ? document.activeElement.id : "";
     const right = isRight(n);
     const button = (id, text, go, disabled) => el("button", { type: "button", id, disabled, on: { click: go } }, text);
     const pictures = index.pictures.modalities.map((name, m) => thumbOf(n, m) && el("figure", {}, picture(n, m, OPENED_SIDE), el("figcaption", {}, el("bdi", {}, shorten(visible(name), 40)))));
