@@ -30,6 +30,7 @@ SECTIONS = {
     "study": "The paper's experiments",
     "service": "What the service stands",
     "sample_page_paint": "First paint of the page of one explanation",
+    "pages": "How soon pages are seen",
 }
 READ = "<!-- read -->"
 INTRO = """# Results

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         write_explanations,
     )
     from interplay.report.findings import finding
+    from interplay.reporting import report_run
     from interplay.results import Explanation, PairScores, Validity
     from interplay.runs import Run, open_run
     from interplay.study.running import run_study
@@ -42,6 +43,7 @@ _HOMES = {
         *("encode", "evaluate", "explain", "find_sample", "new_sample", "train", "write_explanations"),
     ),
     "interplay.report.findings": ("finding",),
+    "interplay.reporting": ("report_run",),
     "interplay.results": ("Explanation", "PairScores", "Validity"),
     "interplay.validating": ("plant_and_train", "validate_run"),
     "interplay.runs": ("Run", "open_run"),
@@ -68,6 +70,7 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "explain",
     "finding",
     "write_explanations",
+    "report_run",
     "validate_run",
     "plant_and_train",
     "read_study",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from interplay import cli_data, cli_serve, cli_study, console, options
+from interplay import cli_data, cli_report, cli_serve, cli_study, console, options
 from interplay.errors import BadInput, InterplayError, needs
 from interplay.options import DEFAULT_STORE, DataPath, Json, Set, Store, epilog
 from interplay.whole import NO_ROOM
@@ -273,6 +273,7 @@ def validate(
 
 app.command(**epilog("interplay study configs/scenes.toml --data scenes --dry-run"))(cli_study.study)
 app.command(**epilog("interplay serve runs/first --port 8000"))(cli_serve.serve)
+app.command(**epilog("interplay report runs/first --split test"))(cli_report.report)
 
 
 def _print_findings(findings: list[str], page: Path) -> None:

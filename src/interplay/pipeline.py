@@ -157,7 +157,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Task metrics of a run on one split of a dataset with the run's labels and modalities."""
     refuse_other_data(run, dataset)
-    samples = _split(dataset, split)
+    samples = samples_of(dataset, split)
     encoders = open_encoders(run, device or run.config.training.device)
     stores = encode(dataset, run.config, store=store, encoders=encoders, report=report)
     data = FeatureData({split: FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
@@ -233,7 +233,7 @@ def choose_samples(
     refuse_other_data(run, dataset)
     if ids:
         return [find_sample(dataset, sample_id) for sample_id in ids]
-    return _split(dataset, split)[:count]
+    return samples_of(dataset, split)[:count]
 
 
 def data_of(run: Run, data: Path | None = None) -> Dataset:
@@ -251,7 +251,8 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
     return open_dataset(path, {} if layout_of(path) == "table" else run.config.data)
 
 
-def _split(dataset: Dataset, split: str) -> list[Sample]:
+def samples_of(dataset: Dataset, split: str) -> list[Sample]:
+    """The samples of one split. Raises BadInput for an unknown one, DataError for one that has none."""
     if split not in SPLITS:
         raise BadInput(f"unknown split {split!r}", expected=f"one of {', '.join(SPLITS)}")
     if not (samples := dataset.split(split)):

@@ -42,6 +42,7 @@ def test_what_is_read(folder: Path) -> None:
     }
     assert (dataset.name, dataset.notes, dict(dataset.published)) == ("tweets", (), {})
     assert dataset.options == {"image_text": "none", "labels": "binary"}
+    assert dataset.offensive, "pages blur it until asked"
 
 
 @given(votes=st.lists(st.integers(0, 5), min_size=3, max_size=3))

@@ -28,6 +28,8 @@ Pictures = Mapping[str, Mapping[str, Image.Image]]
 # The script is these files in this order, inside one function.
 SCRIPTS = (
     "base.js",
+    "downloads.js",
+    "theme.js",
     "model.js",
     "panels.js",
     "wires.js",
@@ -70,9 +72,9 @@ def render_page(
     """
     if not explanations:
         raise BadInput("there is no explanation to show", expected="at least one", fix="explain a sample first")
-    style, script = _asset("page.css"), _script()
+    style, script = asset("page.css"), script_of(SCRIPTS)
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_source(style)}; script-src {_source(script)}; "
+        f"default-src 'none'; img-src data:; style-src {source_of(style)}; script-src {source_of(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
     index = {
@@ -82,7 +84,7 @@ def render_page(
         "blur": blur,
     }
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        _asset("template.html.j2")
+        asset("template.html.j2")
     )
     return template.render(
         title=title,
@@ -165,17 +167,19 @@ def _picture(picture: Image.Image) -> dict[str, str | int]:
     return {"uri": f"data:image/{kind};base64,{data}", "width": width, "height": height}
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """One file of the folder `assets`."""
     return files("interplay.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
-def _script() -> str:
-    parts = "\n".join(_asset(name) for name in SCRIPTS)
+def script_of(names: Sequence[str]) -> str:
+    """The files as one script, inside one function."""
+    parts = "\n".join(asset(name) for name in names)
     script = f'(() => {{\n"use strict";\n{parts}\n}})();\n'
     assert "</script" not in script and "<!--" not in script, "the script would end its own element"
     return script
 
 
-def _source(text: str) -> str:
+def source_of(text: str) -> str:
     """The Content-Security-Policy source of exactly this text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

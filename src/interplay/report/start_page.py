@@ -4,13 +4,12 @@ As every page, it lies in one file and asks for nothing from elsewhere; its scri
 `textContent` alone.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 import jinja2
 from markupsafe import Markup
+
+from interplay.report.page import asset, source_of
 
 
 def render_start(
@@ -33,7 +32,7 @@ def render_start(
     """
     return _rendered(
         "start.html.j2",
-        _asset("start.js"),
+        asset("start.js"),
         run=run,
         modalities=modalities,
         labels=labels,
@@ -54,22 +53,13 @@ def render_login(*, wrong: bool) -> tuple[str, str]:
 
 
 def _rendered(template: str, script: str, **context: object) -> tuple[str, str]:
-    style = _asset("start.css")
+    style = asset("start.css")
     assert "</script" not in script and "<!--" not in script, "the script would end its own element"
     loader = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = loader.from_string(_asset(template)).render(style=Markup(style), script=Markup(script), **context)
-    runs = f"script-src {_source(script)}; connect-src 'self'; " if script else ""
+    page = loader.from_string(asset(template)).render(style=Markup(style), script=Markup(script), **context)
+    runs = f"script-src {source_of(script)}; connect-src 'self'; " if script else ""
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_source(style)}; {runs}"
+        f"default-src 'none'; img-src data:; style-src {source_of(style)}; {runs}"
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     return page, policy
-
-
-def _asset(name: str) -> str:
-    return files("interplay.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _source(text: str) -> str:
-    """The Content-Security-Policy source of exactly this text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

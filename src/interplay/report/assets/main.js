@@ -1,4 +1,4 @@
-// Opens an explanation, keeps the address in step with it, and minds the theme and the printer.
+// Opens an explanation, keeps the address in step with it, and minds the printer.
 
 const options = { table: 0, kind: "both", links: 4, sureOnly: true, method: null };
 let current = null; // the explanation on show
@@ -58,20 +58,6 @@ function drawPicker() {
   const held = nav.contains(document.activeElement) ? document.activeElement.id : null;
   nav.replaceChildren(step(shown - 1, "previous", ["‹", el("span", { class: "word" }, " Previous")]), pick, el("span", { class: "of" }, `${shown + 1} of ${addresses.length}`), step(shown + 1, "next", [el("span", { class: "word" }, "Next "), "›"]));
   if (held && byId(held)) byId(held).focus();
-}
-
-// ---- theme ----
-
-const THEMES = [["", "◐ Auto"], ["light", "☼ Light"], ["dark", "☾ Dark"]];
-
-function setTheme(n) {
-  const [theme, name] = THEMES[n];
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-  const button = byId("theme");
-  button.textContent = name;
-  button.setAttribute("aria-label", `Colour theme: ${theme || "automatic"}`);
-  button.onclick = () => setTheme((n + 1) % THEMES.length);
 }
 
 // ---- printing: the stage is laid out anew for the width of paper, or its links would miss their words ----

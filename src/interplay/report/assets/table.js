@@ -124,14 +124,6 @@ const DOWNLOADS = {
   png: ["Evidence as PNG", "image/png", (list) => pngOf(list.picture())],
 };
 
-// Text that a spreadsheet would take for a formula gets an apostrophe; numbers are our own and stay numbers.
-function csvCell(value) {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "number") return String(value);
-  const safe = /^ *[=+\-@\t\r\n＝＋－＠]/u.test(value) ? `'${value}` : value;
-  return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
 // The same columns as interplay.report.tables.pairs_csv writes.
 function pairsCsv(opened, columns) {
   const { raw } = opened;

@@ -1,0 +1,54 @@
+// One sample in the gallery, and what of it is blurred until asked for.
+
+const blur = { all: index.blur, shown: new Set() };
+const isBlurred = (n) => blur.all && !blur.shown.has(n);
+
+function toggleBlur(n) {
+  if (!blur.all) {
+    blur.all = true;
+    for (let other = 0; other < total; other += 1) blur.shown.add(other);
+    blur.shown.delete(n);
+  } else if (blur.shown.has(n)) blur.shown.delete(n);
+  else blur.shown.add(n);
+}
+
+// A blurred text is not in the page at all: neither search, selection nor a screen reader comes upon it.
+const hiddenLetters = (text) => Array.from(text.slice(0, 400), (c) => (c.trim() === "" ? " " : "x")).join("");
+
+function passage(n, text, attributes, limit) {
+  if (!isBlurred(n)) return el("p", { dir: "auto", ...attributes }, shorten(limit ? visible(text) : running(text), limit || 1_000_000));
+  return [el("p", { ...attributes, "aria-hidden": "true" }, hiddenLetters(shorten(text, limit || 400))), el("span", { class: "hush" }, "Text blurred")];
+}
+
+function picture(n, modality, size) {
+  const src = thumbOf(n, modality);
+  return src === null ? null : el("img", { src, alt: "", width: size, height: size, draggable: "false", decoding: "async" });
+}
+
+const percentOf = (n) => percent(columns.confidence[n]);
+
+function cardName(n) {
+  const right = isRight(n) ? "right" : "wrong";
+  return `${shorten(visible(columns.id[n]), 60)}, ${right}: predicted ${shorten(visible(named(columns.said[n])), 100)} at ${percentOf(n)}, true ${shorten(visible(named(columns.truth[n])), 100)}${isBlurred(n) ? ", blurred" : ""}`;
+}
+
+// A cell of the grid; texts come later if they are not there yet.
+function card(n, attributes) {
+  const right = isRight(n);
+  const cell = el("div", { role: "gridcell", class: `one ${right ? "right" : "wrong"}${isBlurred(n) ? " blurred" : ""}`, "data-n": n, "aria-label": cardName(n), ...attributes });
+  const pictures = index.pictures.modalities.map((_, m) => picture(n, m, index.pictures.side)).filter(Boolean);
+  const told = (word, places) => el("p", { class: "says" }, el("span", { class: "word" }, word), el("bdi", {}, shorten(visible(named(places)), 60)));
+  cell.append(
+    ...(pictures.length ? [el("div", { class: "thumbs" }, pictures)] : []),
+    el("div", { class: `excerpt${pictures.length ? "" : " tall"}` }, excerpt(n)),
+    el("p", { class: "outcome" }, el("b", {}, right ? "✓" : "✗"), el("bdi", { class: "sure" }, shorten(visible(named(columns.said[n])), 40)), el("span", { class: "much" }, percentOf(n))),
+    right ? el("p", { class: "says" }, el("bdi", {}, shorten(visible(columns.id[n]), 40))) : told("true ", columns.truth[n]),
+    explained.has(n) ? el("span", { class: "mark-explained", title: "Explained" }, "◆") : "");
+  return cell;
+}
+
+function excerpt(n) {
+  const details = detailsOf(n);
+  if (!details) return el("p", { class: "text waits" }, index.texts.length ? "…" : "");
+  return [...details.texts.values()].filter((text) => text !== "").slice(0, 2).map((text) => passage(n, text, { class: "text" }, 160));
+}

@@ -1,0 +1,1 @@
+parent.postMessage(JSON.parse(document.getElementById("data").textContent), location.protocol === "file:" ? "*" : location.origin);

@@ -1,0 +1,89 @@
+// What is asked of the gallery: filters, order, the opened sample. The part of the address after # holds all of it.
+
+const NONE = "!none"; // no label
+const EMPTY = { split: "", true: "", said: "", error: "", pairs: "", strength: "", min: "", max: "", text: "", sort: "order", down: "" };
+const state = { filter: { ...EMPTY }, sample: "", pair: "" };
+
+const SORTS = {
+  order: ["file order", (n) => n],
+  id: ["id", (n) => columns.id[n]],
+  true: ["true label", (n) => named(columns.truth[n])],
+  said: ["predicted label", (n) => named(columns.said[n])],
+  confidence: ["confidence", (n) => columns.confidence[n]],
+  mistake: ["how wrong", (n) => columns.mistake[n]],
+  sii: ["strongest SII", (n) => strength(n, "sii")],
+  gap: ["strongest redundancy gap", (n) => strength(n, "redundancy_gap")],
+};
+
+const placeOf = (name) => (name === NONE ? -1 : labels.indexOf(name));
+
+// A test of rows for every filter that is set; a text filter needs the texts to be there.
+function tests(filter) {
+  const out = [];
+  const labelled = (places, name) => (places.length === 0 ? name === NONE : places.includes(placeOf(name)));
+  if (filter.split) out.push((n) => splitOf(n) === filter.split);
+  if (filter.true) out.push((n) => labelled(columns.truth[n], filter.true));
+  if (filter.said) out.push((n) => labelled(columns.said[n], filter.said));
+  if (filter.error === "right") out.push(isRight);
+  if (filter.error === "wrong") out.push((n) => !isRight(n));
+  const [, kind, name] = /^(fp|fn):(.*)$/su.exec(filter.error) || [];
+  if (kind === "fp") out.push((n) => says(n, placeOf(name)) && !holds(n, placeOf(name)));
+  if (kind === "fn") out.push((n) => holds(n, placeOf(name)) && !says(n, placeOf(name)));
+  if (filter.pairs) out.push((n) => explained.has(n));
+  if (filter.pairs === "sii" || filter.pairs === "gap") {
+    const score = filter.pairs === "sii" ? "sii" : "redundancy_gap";
+    const least = Number(filter.strength) || 0;
+    out.push((n) => strength(n, score) !== null && strength(n, score) >= least);
+  }
+  if (filter.min !== "") out.push((n) => 100 * columns.confidence[n] >= Number(filter.min));
+  if (filter.max !== "") out.push((n) => 100 * columns.confidence[n] <= Number(filter.max));
+  if (filter.text) {
+    const wanted = filter.text.toLowerCase();
+    const within = (text) => text.toLowerCase().includes(wanted);
+    out.push((n) => within(columns.id[n]) || [...detailsOf(n).texts.values()].some(within));
+  }
+  return out;
+}
+
+// The numbers of the rows that pass, in order. What is missing comes last whichever way one sorts.
+function findRows(filter) {
+  const all = tests(filter);
+  const rows = [];
+  for (let n = 0; n < total; n += 1) if (all.every((test) => test(n))) rows.push(n);
+  const key = (SORTS[filter.sort] || SORTS.order)[1];
+  const keys = new Map(rows.map((n) => [n, key(n)]));
+  const sign = filter.down ? -1 : 1;
+  return rows.sort((a, b) => {
+    const [x, y] = [keys.get(a), keys.get(b)];
+    if (x === null || y === null) return (x === null) - (y === null) || a - b;
+    return sign * (typeof x === "string" ? x.localeCompare(y, "en") : x - y) || a - b;
+  });
+}
+
+// ---- the address ----
+
+function toAddress() {
+  const out = new URLSearchParams();
+  for (const [name, value] of Object.entries(state.filter)) if (value !== EMPTY[name]) out.set(name, value);
+  if (state.sample) out.set("sample", state.sample);
+  if (state.sample && state.pair) out.set("pair", state.pair);
+  return `#${out}`;
+}
+
+function fromAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  for (const name of Object.keys(EMPTY)) state.filter[name] = given.get(name) ?? EMPTY[name];
+  const { filter } = state;
+  for (const name of ["min", "max", "strength"]) if (!Number.isFinite(Number(filter[name]))) filter[name] = "";
+  if (!Object.hasOwn(SORTS, filter.sort)) filter.sort = EMPTY.sort;
+  state.sample = given.get("sample") || "";
+  state.pair = given.get("pair") || "";
+}
+
+// A step that Back undoes, or not.
+function keepAddress(step) {
+  const address = toAddress();
+  if (address === location.hash || (address === "#" && !location.hash)) return;
+  if (step) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
+}

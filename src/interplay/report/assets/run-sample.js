@@ -1,0 +1,94 @@
+// The opened sample: its whole text, its pictures, what the model says of every label, and where it is explained.
+
+const OPENED_SIDE = 192;
+
+class Opened {
+  constructor(root, { step, close, blurred }) {
+    Object.assign(this, { root, step, blurred, n: null });
+    root.addEventListener("close", () => {
+      const { n } = this;
+      this.n = null;
+      close(n);
+    });
+    root.addEventListener("click", (event) => event.target === root && root.close()); // beside it
+    root.addEventListener("keydown", (event) => {
+      if (event.target.closest("a, input, select") || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.step(event.key === "ArrowLeft" ? -1 : 1);
+    });
+  }
+
+  async show(n, place, of, pair) {
+    this.n = n;
+    if (!this.root.open) this.root.showModal();
+    this.fill(n, place, of, pair);
+    const link = this.root.querySelector("a[aria-current]");
+    if (link) link.focus();
+    if (detailsOf(n)) return;
+    await askFor(chunkOf(n)).catch(() => {});
+    if (this.n === n) this.fill(n, place, of, pair);
+  }
+
+  fill(n, place, of, pair) {
+    const held = this.root.contains(document.activeElement) && document.activeElement !== this.root ? document.activeElement.id : "";
+    const right = isRight(n);
+    const button = (id, text, go, disabled) => el("button", { type: "button", id, disabled, on: { click: go } }, text);
+    const pictures = index.pictures.modalities.map((name, m) => thumbOf(n, m) && el("figure", {}, picture(n, m, OPENED_SIDE), el("figcaption", {}, el("bdi", {}, shorten(visible(name), 40)))));
+    this.root.classList.toggle("blurred", isBlurred(n));
+    this.root.replaceChildren(
+      el("div", { class: "bar" },
+        el("h2", { id: "sample-title" }, el("bdi", {}, shorten(visible(columns.id[n]), 120))),
+        el("div", { class: "toolbar" },
+          button("sample-blur", isBlurred(n) ? "Show this sample" : "Blur this sample", () => this.blurred(n)),
+          button("sample-before", "‹ Previous", () => this.step(-1), place <= 0),
+          el("span", { class: "hint" }, place < 0 ? "not among those found" : `${count(place + 1)} of ${count(of)}`),
+          button("sample-after", "Next ›", () => this.step(1), place < 0 || place >= of - 1),
+          button("sample-close", "Close", () => this.root.close()))),
+      el("p", { class: `verdict ${right ? "right" : "wrong"}` }, el("b", {}, right ? "Right" : "Wrong"), ` · split ${splitOf(n)} · confidence ${percentOf(n)}`),
+      el("div", { class: "figures" }, pictures),
+      el("div", { class: "passages" }, this.texts(n)),
+      this.answers(n),
+      ...this.explanations(n, pair));
+    const again = held && byId(held);
+    (again && !again.disabled ? again : byId("sample-close")).focus();
+  }
+
+  texts(n) {
+    const details = detailsOf(n);
+    if (!details) return index.texts.length ? el("p", { class: "hint" }, "…") : null;
+    return [...details.texts].map(([name, text]) => el("section", {}, el("h3", {}, el("bdi", {}, shorten(visible(name), 40))), passage(n, text, { class: "text" })));
+  }
+
+  answers(n) {
+    const details = detailsOf(n);
+    const order = labels.map((_, c) => c);
+    if (details) order.sort((a, b) => details.probabilities[b] - details.probabilities[a]);
+    const shown = order.filter((c, k) => k < 12 || holds(n, c) || says(n, c));
+    const line = (c) => {
+      const p = details ? details.probabilities[c] : null;
+      return el("li", { class: says(n, c) ? "said" : null },
+        el("span", { class: "name" }, el("bdi", {}, shorten(visible(labels[c]), 60)), holds(n, c) ? el("span", { class: "tag true" }, "true") : "", says(n, c) ? el("span", { class: "tag" }, "predicted") : ""),
+        el("span", { class: "track", vars: { "--share": p || 0 } }, el("span")), el("b", {}, p === null ? "…" : percent(p)));
+    };
+    return el("section", { class: "prediction" }, el("h3", {}, "What the model says"), el("ul", { class: "labels" }, shown.map(line)),
+      shown.length < labels.length ? el("p", { class: "hint" }, `${count(labels.length - shown.length)} less probable labels are left out`) : "");
+  }
+
+  // Explanations with their strong pairs; each leads to its place in explanations.html.
+  explanations(n, wanted) {
+    return (explained.get(n) || []).map((told) => {
+      const to = (more) => (told.address === null ? null : `explanations.html#${told.address}${more}`);
+      const line = (pair) => {
+        const address = `${pair.i}-${pair.j}`;
+        const gap = pair.score === "redundancy_gap";
+        const words = `${running(pair.words)} ${gap ? "back each other up" : pair.value > 0 ? "act together" : "act against each other, or the label"}`;
+        const score = `${gap ? "gap" : "SII"} ${scoreText(pair)}`;
+        const href = to(`&pair=${address}`);
+        return el("li", {}, href ? el("a", { href, "data-pair": address, "aria-current": wanted === address ? "true" : null }, words) : words, el("span", { class: "hint" }, ` ${score}`));
+      };
+      return el("section", { class: "explained" },
+        el("h3", {}, "Why ", el("bdi", {}, shorten(visible(told.target), 60)), el("small", {}, ` ${told.value}`)),
+        told.pairs.length ? el("ul", {}, told.pairs.map(line)) : el("p", { class: "hint" }, "No pair stands out from the noise."),
+        to("") ? el("p", {}, el("a", { href: to("") }, "The whole explanation")) : "");
+    });
+  }
+}

@@ -1,0 +1,13 @@
+// Light, dark, or as the system has it.
+
+const THEMES = [["", "◐ Auto"], ["light", "☼ Light"], ["dark", "☾ Dark"]];
+
+function setTheme(n) {
+  const [theme, name] = THEMES[n];
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  const button = byId("theme");
+  button.textContent = name;
+  button.setAttribute("aria-label", `Colour theme: ${theme || "automatic"}`);
+  button.onclick = () => setTheme((n + 1) % THEMES.length);
+}

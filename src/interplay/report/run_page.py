@@ -1,0 +1,234 @@
+"""The page of a run: what it is, how well it does, and a gallery of its samples. A folder that opens from disk.
+
+    index.html          the page; what filters and sorting need of every sample
+    data/000.html       texts and probabilities of 500 samples, fetched when they come into view
+    pictures/000/...    a small copy of each picture, likewise
+    explanations.html, validity.html    copies of what the run folder holds of them
+
+`fetch` is blocked from disk. What was measured in Chromium, from disk and over HTTP: a script file with its hash in the
+Content-Security-Policy is blocked from disk (integrity needs CORS, which file: has not); `script-src 'self'` works, but
+lets any script file in, and over HTTP lets any site read the data with a script tag. So data comes as documents in
+sandboxed frames, which post it to the page and to no other origin; only the page's own script may run in the page, by
+its hash. A frame takes 70 ms, so each holds many samples.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from interplay.errors import BadInput
+from interplay.report.page import asset, embed, script_of, source_of
+from interplay.report.run_rows import LabelKind, Row, confidence, mistake, per_label, rounded, said, strong_pairs
+from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
+from interplay.results import Explanation
+from interplay.whole import refuse_blocked, write_whole
+
+SCRIPTS = (
+    *("base.js", "downloads.js", "theme.js", "run-data.js", "run-filter.js", "run-card.js", "run-gallery.js"),
+    *("run-sample.js", "run-controls.js", "run-summary.js", "run-main.js"),
+)
+IN_A_CHUNK = 500
+MARK = '<meta name="generator" content="interplay report">'
+PAGE = "index.html"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One panel of training curves: name -> (epoch, value) points."""
+
+    title: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table from elsewhere; `link` is a file beside the page, or where the whole report is."""
+
+    title: str
+    about: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What the page shows.
+
+    Attributes:
+        labels: all label names, in the order of the rows' probabilities.
+        facts: name -> what the run is.
+        metrics: split -> metric -> value; those of one label are named `metric/label`.
+        best_epoch: the epoch of the weights, counted as the charts count.
+        explanations: explanations of samples, with the part after # of their place in explanations.html, or None.
+        copies: name beside the page -> the file to be copied there.
+        blur: blur pictures and texts until asked to show them.
+    """
+
+    title: str
+    labels: Sequence[str]
+    label_kind: LabelKind
+    rows: Sequence[Row]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    charts: Sequence[Chart] = ()
+    best_epoch: int | None = None
+    tables: Sequence[Table] = ()
+    explanations: Sequence[tuple[Explanation, str | None]] = ()
+    copies: Mapping[str, Path] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    blur: bool = False
+
+
+def write_run_page(report: RunReport, out: Path, progress: Progress | None = None) -> Path:
+    """Write the page and all that lies beside it; an earlier one is replaced. Returns the path of index.html.
+
+    Raises:
+        BadInput: there are no samples, or something else than such a page is in the folder.
+        DataError: a picture cannot be read.
+        DiskFullError: the disk has no room.
+    """
+    if not report.rows:
+        raise BadInput("there is no sample to show", expected="at least one")
+    refuse_other(out)
+    out.mkdir(parents=True, exist_ok=True)
+    for part in ("data", "pictures"):
+        shutil.rmtree(out / part, ignore_errors=True)
+    numbers: dict[Path, int] = {}
+    for row in report.rows:
+        for file in row.pictures.values():
+            numbers.setdefault(file, len(numbers))
+    told = (lambda done, all_: progress("Thumbnails", done, all_)) if progress else None
+    write_thumbnails(list(numbers), out / "pictures", told)
+    (out / "data").mkdir()
+    for number, start in enumerate(range(0, len(report.rows), IN_A_CHUNK)):
+        write_whole(out / "data" / f"{number:03d}.html", _chunk(number, report.rows[start : start + IN_A_CHUNK]))
+    for name, file in report.copies.items():
+        write_whole(out / name, file.read_bytes())
+    return write_whole(out / PAGE, render_index(report, numbers))  # last: a page that is there is whole
+
+
+def refuse_other(out: Path) -> None:
+    """Raise BadInput if a page of a run cannot be written there: to be asked before the work."""
+    refuse_blocked(out)
+    if not out.exists() or not any(out.iterdir()):
+        return
+    page = out / PAGE
+    if not page.is_file() or MARK not in page.read_text(encoding="utf-8", errors="replace")[:2000]:
+        raise BadInput(
+            "something else than a page of a run is there",
+            file=out,
+            expected="an empty folder, or an earlier report",
+            fix="choose another --out",
+        )
+
+
+def render_index(report: RunReport, numbers: Mapping[Path, int]) -> str:
+    """The page's HTML; `numbers` are those of the thumbnails."""
+    style, script = asset("page.css") + asset("run.css"), script_of(SCRIPTS)
+    policy = (
+        f"default-src 'none'; img-src 'self' data:; style-src {source_of(style)}; script-src {source_of(script)}; "
+        "frame-src 'self'; base-uri 'none'; form-action 'none'"
+    )
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(asset("run.html.j2"))
+    return template.render(
+        title=report.title,
+        mark=Markup(MARK),
+        policy=policy,
+        style=Markup(style),
+        script=Markup(script),
+        summary=embed(_summary(report)),
+        index=embed(_index(report, numbers)),
+    )
+
+
+def _chunk(number: int, rows: Sequence[Row]) -> str:
+    """A document that posts its samples to the page around it."""
+    script = asset("run-chunk.js").strip()
+    policy = f"default-src 'none'; script-src {source_of(script)}"
+    data = embed({"chunk": number, "rows": [[dict(r.texts), [rounded(p) for p in r.probabilities]] for r in rows]})
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>Samples</title></head><body>'
+        f'<script type="application/json" id="data">{data}</script><script>{script}</script></body></html>\n'
+    )
+
+
+def _index(report: RunReport, numbers: Mapping[Path, int]) -> dict[str, Any]:
+    """Of every sample what filters and sorting need, as columns; labels and splits by their place."""
+    kind, rows = report.label_kind, report.rows
+    splits = list(dict.fromkeys(row.split for row in rows))
+    places = {label: c for c, label in enumerate(report.labels)}
+    truth = [[places[name] for name in row.truth] for row in rows]
+    seen = list(dict.fromkeys(modality for row in rows for modality in row.pictures))
+    return {
+        "labels": list(report.labels),
+        "kind": kind,
+        "splits": splits,
+        "blur": report.blur,
+        "chunk": IN_A_CHUNK,
+        "texts": list(dict.fromkeys(modality for row in rows for modality in row.texts)),
+        "pictures": {"modalities": seen, "folder": IN_A_FOLDER, "kind": KIND, "side": SIDE},
+        "columns": {
+            "id": [row.id for row in rows],
+            "split": [splits.index(row.split) for row in rows],
+            "truth": truth,
+            "said": [said(row.probabilities, kind) for row in rows],
+            "confidence": [rounded(confidence(row.probabilities, kind)) for row in rows],
+            "mistake": [rounded(mistake(r.probabilities, t, kind)) for r, t in zip(rows, truth, strict=True)],
+            "thumbs": [[numbers[row.pictures[m]] if m in row.pictures else None for m in seen] for row in rows],
+        },
+        "explained": _explained(report),
+    }
+
+
+def _explained(report: RunReport) -> dict[str, list[dict[str, Any]]]:
+    """Row number -> its explanations."""
+    rows = {row.id: str(number) for number, row in enumerate(report.rows)}
+    out: dict[str, list[dict[str, Any]]] = {}
+    for explanation, address in report.explanations:
+        if explanation.sample_id in rows:
+            pairs = [asdict(pair) for pair in strong_pairs(explanation)]
+            on = f"{explanation.value.expert}, {explanation.value.on}"
+            told = {"target": explanation.target, "value": on, "address": address, "pairs": pairs}
+            out.setdefault(rows[explanation.sample_id], []).append(told)
+    return out
+
+
+def _summary(report: RunReport) -> dict[str, Any]:
+    return {
+        "facts": list(report.facts.items()),
+        "metrics": {s: {name: rounded(v) for name, v in m.items()} for s, m in report.metrics.items()},
+        "perLabel": per_label(report.rows, report.labels, report.label_kind),
+        "charts": [
+            {"title": c.title, "series": [{"name": n, "points": list(p)} for n, p in c.series.items()]}
+            for c in report.charts
+        ],
+        "bestEpoch": report.best_epoch,
+        "tables": [asdict(table) for table in report.tables],
+        "notes": list(report.notes),
+        "version": version("interplay"),
+    }
+
+
+def page_addresses(page: Path) -> dict[tuple[str, str], str]:
+    """(sample id, target) -> the part after # at which an explanations page shows it (as assets/main.js reads it)."""
+    _, _, rest = page.read_text(encoding="utf-8").partition('<script type="application/json" id="index">')
+    index = json.loads(rest.partition("</script>")[0])
+    times: dict[str, int] = {}
+    out: dict[tuple[str, str], str] = {}
+    for shown in index["samples"]:
+        times[shown["id"]] = times.get(shown["id"], 0) + 1
+        short = shown["id"].encode("utf-16-le", "surrogatepass")[:400].decode("utf-16-le", "ignore")
+        again = f"~{times[shown['id']]}" if times[shown["id"]] > 1 else ""
+        out[shown["id"], shown["target"]] = quote(short, safe="!~*'()") + again
+    return out

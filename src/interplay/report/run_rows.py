@@ -1,0 +1,115 @@
+"""The samples of a run as plain rows: what is true, what the model said, how sure it was, which pairs stand out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from interplay.report.findings import describe
+from interplay.results import Explanation, Pair
+
+LabelKind = Literal["single", "multi"]
+PAIRS_TOLD = 3
+"""Strongest pairs of each score that a sample shows."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample as a run answered it.
+
+    Attributes:
+        truth: names of the labels that hold.
+        probabilities: (C,) in the order of the run's labels.
+        texts: modality -> text.
+        pictures: modality -> file.
+    """
+
+    id: str
+    split: str
+    truth: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+
+
+def said(probabilities: Sequence[float], kind: LabelKind) -> list[int]:
+    """Places of the labels the model gives: the most probable one, or all that are more probable than not."""
+    if kind == "single":
+        return [max(range(len(probabilities)), key=probabilities.__getitem__)]
+    return [c for c, p in enumerate(probabilities) if p > 0.5]
+
+
+def confidence(probabilities: Sequence[float], kind: LabelKind) -> float:
+    """The probability of the label given; of several labels, how sure the model is of the one it is least sure of.
+
+    >>> confidence([0.25, 0.75], "single"), confidence([0.25, 0.9], "multi")
+    (0.75, 0.75)
+    """
+    return max(probabilities) if kind == "single" else min(max(p, 1 - p) for p in probabilities)
+
+
+def mistake(probabilities: Sequence[float], truth: Sequence[int], kind: LabelKind) -> float:
+    """The probability given to what is not so: of several labels, of the one that is most wrong.
+
+    >>> mistake([0.25, 0.75], [0], "single"), mistake([0.25, 0.75], [1], "multi")
+    (0.75, 0.25)
+    """
+    if kind == "single":
+        return 1 - probabilities[truth[0]] if truth else 1.0
+    return max(1 - p if c in truth else p for c, p in enumerate(probabilities))
+
+
+def per_label(rows: Sequence[Row], labels: Sequence[str], kind: LabelKind) -> list[list[str | int | float | None]]:
+    """For each split and label: split, label, true, said, both, precision, recall, F1; None where there is none."""
+    out: list[list[str | int | float | None]] = []
+    for split in dict.fromkeys(row.split for row in rows):
+        answers = [
+            (row.truth, {labels[c] for c in said(row.probabilities, kind)}) for row in rows if row.split == split
+        ]
+        for label in labels:
+            true = sum(label in truth for truth, _ in answers)
+            given = sum(label in labels_said for _, labels_said in answers)
+            both = sum(label in truth and label in labels_said for truth, labels_said in answers)
+            f1 = _ratio(2 * both, true + given) if true else None
+            out.append([split, label, true, given, both, _ratio(both, given), _ratio(both, true), f1])
+    return out
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+@dataclass(frozen=True)
+class StrongPair:
+    """A pair of an explanation whose interval excludes 0; `half` is half of the interval."""
+
+    score: Literal["sii", "redundancy_gap"]
+    i: int
+    j: int
+    value: float
+    half: float
+    words: str
+
+
+def strong_pairs(explanation: Explanation) -> list[StrongPair]:
+    """The pairs with the largest SII of either sign, then those with the largest redundancy gap above 0."""
+
+    def clear(score: Literal["sii", "redundancy_gap"]) -> list[StrongPair]:
+        width = getattr(explanation.interval, score)
+        found: list[tuple[float, float, Pair]] = []
+        for pair in explanation.pairs:
+            value, error = getattr(pair, score), getattr(pair, f"{score}_se")
+            if value is None or error is None or not abs(value) > width * error:
+                continue
+            if score == "sii" or value > 0:
+                found.append((value, width * error, pair))
+        found.sort(key=lambda one: -abs(one[0]))
+        return [StrongPair(score, p.i, p.j, v, half, describe(explanation, p)) for v, half, p in found[:PAIRS_TOLD]]
+
+    return [*clear("sii"), *clear("redundancy_gap")]
+
+
+def rounded(value: float, digits: int = 4) -> float | None:
+    """For JSON: a few digits are enough to look at; None where it is not finite."""
+    return round(value, digits) if math.isfinite(value) else None

@@ -1,0 +1,33 @@
+"""Small copies of pictures beside a page. Nothing but pixels survives: no EXIF, no profile, no file name."""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PIL import features
+
+from interplay.data.pictures import open_picture
+from interplay.whole import write_whole
+
+SIDE = 96
+IN_A_FOLDER = 500
+KIND = "webp" if features.check("webp") else "png"
+
+
+def write_thumbnails(
+    pictures: Sequence[Path], folder: Path, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """One file of at most SIDE x SIDE pixels a picture: `folder`/003/01514.webp is that of pictures[1514].
+
+    Raises:
+        DataError: a picture cannot be read.
+        DiskFullError: the disk has no room.
+    """
+    for number, file in enumerate(pictures):
+        part = folder / f"{number // IN_A_FOLDER:03d}"
+        part.mkdir(parents=True, exist_ok=True)
+        small = io.BytesIO()
+        open_picture(file, max_side=SIDE).save(small, KIND, **({"quality": 80} if KIND == "webp" else {}))
+        write_whole(part / f"{number:05d}.{KIND}", small.getvalue())
+        if progress:
+            progress(number + 1, len(pictures))
