@@ -112,7 +112,7 @@ class Stage {
       event.currentTarget.setAttribute("aria-pressed", String(this.asking));
       this.paint();
     };
-    return el("button", { type: "button", id: "ask", "aria-pressed": "false", on: { click: ask } }, "What if: take out");
+    return el("button", { type: "button", id: "ask", "aria-pressed": "false", on: { click: ask } }, "What if…");
   }
 
   set(change) {
