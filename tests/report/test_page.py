@@ -172,7 +172,7 @@ def test_scripts_write_no_markup(examples):
     scripts = {p.name: p.read_text(encoding="utf-8") for p in here.iterdir() if p.name.endswith(".js")}
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch("):
         assert word not in page and not any(word in text for text in scripts.values())
-    assert sorted({*SCRIPTS, *run_page.SCRIPTS, "run-chunk.js"}) == sorted(scripts), "every script is on a page"
+    assert sorted({*SCRIPTS, *run_page.SCRIPTS, "run-chunk.js", "start.js"}) == sorted(scripts), "every script is on a page"
     assert len(set(SCRIPTS)) == len(SCRIPTS) and len(set(run_page.SCRIPTS)) == len(run_page.SCRIPTS)
 
 
