@@ -73,11 +73,11 @@ def bomb(width: int, height: int, mode: int = 2) -> bytes:
 class Service:
     """The process under test."""
 
-    def __init__(self, run: Path, jobs: Path) -> None:
+    def __init__(self, run: Path, jobs: Path, queue: int) -> None:
         command = [sys.executable, "-m", "interplay.cli", "serve", run, "--port", "0", "--json", "--jobs", jobs]
         environment = {**os.environ, "INTERPLAY_TOKEN": TOKEN}
         self.process = subprocess.Popen(
-            [*map(str, command), "--budget", "400", "--most-budget", "1000", "--queue", "16", "--keep", "300"],
+            [*map(str, command), "--budget", "400", "--most-budget", "1000", "--queue", str(queue), "--keep", "300"],
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
@@ -132,7 +132,7 @@ def made_up(service: Service, cases: int) -> list[Row]:
     while sum(statuses.values()) < cases and rounds < 20:
         rounds += 1
         for operation in operations:
-            weight = 4 if operation.label in ("POST /api/jobs", "POST /login") else 1
+            weight = 4 if operation.label == "POST /api/jobs" else 1
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 settings = hypothesis.settings(
                     max_examples=weight * max(10, cases // (4 * len(operations))),
@@ -231,20 +231,22 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = given.run or small_run(Path(folder))
-        service = Service(run, Path(folder) / "jobs")
+        service = Service(run, Path(folder) / "made-up", queue=5_000)  # a full queue would refuse most of them unread
         try:
-            rows: list[Row] = [("memory once warm", f"{service.peak() / 1e9:.2f} GB", "")]
-            rows += made_up(service, given.cases)
-            service.quiet()
-            rows += load(service, given.jobs)
-            print(*rows, sep="\n", file=sys.stderr, flush=True)
-            rows += bombs(service)
-            peak = service.peak()
-            assert peak < MOST_MEMORY, f"{peak / 1e9:.2f} GB"
-            rows.append(("most memory of all", f"{peak / 1e9:.2f} GB", f"bound {MOST_MEMORY / 1e9:.0f} GB"))
+            rows = [("memory once warm", f"{service.peak() / 1e9:.2f} GB", ""), *made_up(service, given.cases)]
+            peaks = [service.peak()]
         finally:
-            code = service.stop()
-        rows.append(("exit code at SIGTERM", str(code), ""))
+            codes = [service.stop()]
+        service = Service(run, Path(folder) / "jobs", queue=16)
+        try:
+            rows += load(service, given.jobs)
+            rows += bombs(service)
+            peaks.append(service.peak())
+        finally:
+            codes.append(service.stop())
+        assert max(peaks) < MOST_MEMORY, f"{max(peaks) / 1e9:.2f} GB"
+        rows.append(("most memory of all", f"{max(peaks) / 1e9:.2f} GB", f"bound {MOST_MEMORY / 1e9:.0f} GB"))
+        rows.append(("exit code at SIGTERM", " and ".join(map(str, codes)), ""))
     print(markdown(["what", "result", "how"], rows))
 
 
