@@ -10,9 +10,8 @@ import torch
 
 from interplay.config import Config, make_config, nested
 from interplay.data.feature_files import feature_shapes
-from interplay.data.mmhs150k import is_hate_speech
 from interplay.data.pictures import open_picture
-from interplay.data.registry import layout_of, open_dataset
+from interplay.data.registry import layout_of, offends, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
 from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder, load_encoder
@@ -303,7 +302,7 @@ def write_explanations(
         pictures,
         out / "page.html",
         title=title,
-        blur=is_hate_speech(run.card.labels) if blur is None else blur,
+        blur=offends(run.card.labels) if blur is None else blur,
     )
 
 

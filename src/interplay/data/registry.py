@@ -1,10 +1,10 @@
 """Which layouts can be read, and which one a path holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from interplay.data.enrico import read_enrico
-from interplay.data.mmhs150k import read_mmhs150k
+from interplay.data.mmhs150k import is_hate_speech, read_mmhs150k
 from interplay.data.mmimdb import read_mmimdb
 from interplay.data.sample import Dataset, Options
 from interplay.data.table import TABLES, read_table
@@ -38,6 +38,11 @@ def open_dataset(path: str | Path, options: Options | None = None) -> Dataset:
         ConfigError: the layout does not know an option.
     """
     return LAYOUTS[layout_of(path)](Path(path), options)
+
+
+def offends(labels: Sequence[str]) -> bool:
+    """Whether data with these labels is of hate speech, wherever it lies: pages hide it until it is asked for."""
+    return is_hate_speech(labels)
 
 
 def layout_of(path: str | Path) -> str:

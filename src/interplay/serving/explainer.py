@@ -10,6 +10,7 @@ from PIL import Image
 
 from interplay import pipeline
 from interplay.data.pictures import open_picture
+from interplay.data.registry import offends
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.explaining import explain_sample
@@ -49,7 +50,8 @@ class Explainer:
         explanation = _without_paths(explained, order)
         pictures = {m: open_picture(c) for m, c in ordered.items() if self.run.card.modalities[m] == "image"}
         title = f"{self.run.origin.data}: why {self.run.config.fusion.kind} decided so"
-        page = render_page([explanation], {sample.id: pictures}, title=title)
+        blur = offends(self.run.card.labels)
+        page = render_page([explanation], {sample.id: pictures}, title=title, blur=blur)
         return Explained(explanation.model_dump_json(indent=1) + "\n", page)
 
     def warm_up(self) -> None:

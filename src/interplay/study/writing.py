@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from interplay import pipeline
-from interplay.data.mmhs150k import is_hate_speech
 from interplay.data.pictures import open_picture
+from interplay.data.registry import offends
 from interplay.explaining import off_training
 from interplay.probing.game import ON
 from interplay.report import study_figures as figures
@@ -218,5 +218,5 @@ def _example(results: Results, out: Path) -> Path | None:
         pictures,
         out / "example.html",
         title=f"{dataset.name}: {sample.id}, {' beside '.join(chosen)}",
-        blur=is_hate_speech(dataset.labels),
+        blur=offends(dataset.labels),
     )
