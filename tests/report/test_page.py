@@ -247,3 +247,11 @@ def test_write_is_whole_or_nothing(examples, tmp_path, monkeypatch):
 def test_report_opens_without_torch():
     code = "import sys, interplay.report, interplay.report.figures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("names", [SCRIPTS, run_page.SCRIPTS], ids=["sample", "run"])
+def test_no_name_is_declared_twice_in_a_script(names):
+    here = files("interplay.report").joinpath("assets")
+    text = "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in names)
+    declared = re.findall(r"^(?:const|let|class|(?:async )?function) \*?(\w+)", text, flags=re.MULTILINE)
+    assert len(declared) > 50 and sorted(declared) == sorted(set(declared))

@@ -29,7 +29,7 @@ const percentOf = (n) => percent(columns.confidence[n]);
 
 function cardName(n) {
   const right = isRight(n) ? "right" : "wrong";
-  return `${shorten(visible(columns.id[n]), 60)}, ${right}: predicted ${shorten(visible(named(columns.said[n])), 100)} at ${percentOf(n)}, true ${shorten(visible(named(columns.truth[n])), 100)}${isBlurred(n) ? ", blurred" : ""}`;
+  return `${shorten(visible(columns.id[n]), 60)}, ${right}: predicted ${shorten(visible(labelled(columns.said[n])), 100)} at ${percentOf(n)}, true ${shorten(visible(labelled(columns.truth[n])), 100)}${isBlurred(n) ? ", blurred" : ""}`;
 }
 
 // A cell of the grid; texts come later if they are not there yet.
@@ -37,11 +37,11 @@ function card(n, attributes) {
   const right = isRight(n);
   const cell = el("div", { role: "gridcell", class: `one ${right ? "right" : "wrong"}${isBlurred(n) ? " blurred" : ""}`, "data-n": n, "aria-label": cardName(n), ...attributes });
   const pictures = index.pictures.modalities.map((_, m) => picture(n, m, index.pictures.side)).filter(Boolean);
-  const told = (word, places) => el("p", { class: "says" }, el("span", { class: "word" }, word), el("bdi", {}, shorten(visible(named(places)), 60)));
+  const told = (word, places) => el("p", { class: "says" }, el("span", { class: "word" }, word), el("bdi", {}, shorten(visible(labelled(places)), 60)));
   cell.append(
     ...(pictures.length ? [el("div", { class: "thumbs" }, pictures)] : []),
     el("div", { class: `excerpt${pictures.length ? "" : " tall"}` }, excerpt(n)),
-    el("p", { class: "outcome" }, el("b", {}, right ? "✓" : "✗"), el("bdi", { class: "sure" }, shorten(visible(named(columns.said[n])), 40)), el("span", { class: "much" }, percentOf(n))),
+    el("p", { class: "outcome" }, el("b", {}, right ? "✓" : "✗"), el("bdi", { class: "sure" }, shorten(visible(labelled(columns.said[n])), 40)), el("span", { class: "much" }, percentOf(n))),
     right ? el("p", { class: "says" }, el("bdi", {}, shorten(visible(columns.id[n]), 40))) : told("true ", columns.truth[n]),
     explained.has(n) ? el("span", { class: "mark-explained", title: "Explained" }, "◆") : "");
   return cell;

@@ -1,6 +1,5 @@
 // The samples: columns that lie in the page, and texts and probabilities that come in frames when they are needed.
 
-const index = JSON.parse(byId("index").textContent);
 const { columns, labels } = index;
 const total = columns.id.length;
 const AT_ONCE = 4;
@@ -56,7 +55,7 @@ const splitOf = (n) => index.splits[columns.split[n]];
 const holds = (n, label) => columns.truth[n].includes(label);
 const says = (n, label) => columns.said[n].includes(label);
 const isRight = (n) => columns.truth[n].length === columns.said[n].length && columns.truth[n].every((label) => says(n, label));
-const named = (places) => (places.length ? places.map((c) => labels[c]).join(", ") : "none");
+const labelled = (places) => (places.length ? places.map((c) => labels[c]).join(", ") : "none");
 
 const explained = new Map(Object.entries(index.explained).map(([n, told]) => [Number(n), told]));
 
