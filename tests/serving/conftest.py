@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 
 from interplay.serving.app import make_app
 from interplay.serving.explainer import Explainer
-from interplay.serving.jobs import ENDED, Desk, Explained, Order
+from interplay.serving.job import ENDED, Explained, Order
+from interplay.serving.jobs import Desk
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 
@@ -106,6 +107,8 @@ def start(explainer, tmp_path) -> Iterator[Starter]:
         def starter(explain=None, folder=None, limits: Limits = LIMITS, token: str | None = None, **more) -> Service:
             meter = Meter()
             desk = stack.enter_context(Desk(explain or explainer, folder or tmp_path / "jobs", limits, meter))
+            if isinstance(explain, Gate):
+                stack.callback(explain.go_on.release, 1_000)  # nothing is waited for at the end
             app = make_app(explainer.run, desk, meter, token=token, **more)
             client = TestClient(app, base_url="http://127.0.0.1:8000", follow_redirects=False)
             return Service(desk, stack.enter_context(client))

@@ -9,7 +9,8 @@ import pytest
 from tests.serving.conftest import Gate, wait_for
 
 from interplay.errors import BadInput, DiskFullError
-from interplay.serving.jobs import ENDED, Desk, Order
+from interplay.serving.job import ENDED, Order
+from interplay.serving.jobs import Desk
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 from interplay.serving.wording import Refusal

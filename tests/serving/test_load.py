@@ -6,7 +6,7 @@ import collections
 import httpx
 from tests.serving.conftest import LIMITS, Gate, form, wait_for
 
-from interplay.serving.jobs import ENDED
+from interplay.serving.job import ENDED
 from interplay.serving.limits import Limits
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from tests.serving.conftest import PICTURE, TOKEN, Gate, form, picture
 
-from interplay.serving.jobs import Explained, Order
+from interplay.serving.job import Explained, Order
 from interplay.serving.limits import Limits
 
 CASES = 12

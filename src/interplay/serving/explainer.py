@@ -17,7 +17,7 @@ from interplay.explaining import explain_sample
 from interplay.report.page import render_page
 from interplay.results import Explanation
 from interplay.runs import Run, open_run
-from interplay.serving.jobs import Explained, Order
+from interplay.serving.job import Explained, Order
 
 FILE_NAMES = {"image": ".png", "features": ".npy"}
 """Kind of modality -> how its file of a job ends."""

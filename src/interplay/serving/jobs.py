@@ -14,85 +14,21 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from interplay.errors import BadInput, DiskFullError
+from interplay.serving.job import ENDED, STATES, Explain, Job, Order, Progress, State, Tell
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 from interplay.serving.wording import Fault, Refusal, fault_of, log, shown, unforeseen
 from interplay.whole import refuse_blocked, write_whole
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-STATES: tuple[State, ...] = get_args(State)
-ENDED = ("done", "failed", "cancelled")
 _ID = re.compile(r"[0-9a-f]{16}")
-JOB_SCHEMA = "interplay/job/1"
-
-
-class Progress(BaseModel):
-    """Evaluations of the model done, and the most there will be; 0 of 0 before the first."""
-
-    done: int = Field(0, ge=0)
-    most: int = Field(0, ge=0)
-
-
-class Job(BaseModel):
-    """One job as it is told and kept. Times are ISO 8601 in UTC."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
-
-    schema_: str = Field(default=JOB_SCHEMA, alias="schema")
-    id: str
-    state: State
-    inputs: dict[str, str] = Field(description="modality -> the beginning of the text, or the name of the file")
-    target: str | None = Field(None, description="the label explained; the most probable one if null")
-    budget: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    created: str
-    started: str | None = None
-    ended: str | None = None
-    progress: Progress = Progress()
-    cancelling: bool = Field(False, description="it was told to stop, and will at its next evaluation")
-    fault: Fault | None = Field(None, description="why it failed")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be explained.
-
-    Attributes:
-        texts: modality -> its text.
-        files: modality -> (file name under `inputs`, bytes), decoded and written anew by us.
-        names: modality -> what the client called its file.
-        target: None is the most probable label.
-    """
-
-    texts: Mapping[str, str]
-    files: Mapping[str, tuple[str, bytes]]
-    names: Mapping[str, str]
-    target: str | None
-    budget: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Explained:
-    """What a job leaves."""
-
-    explanation: str
-    page: str
-
-
-Tell = Callable[[int, int], None]
-Explain = Callable[[Order, Path, Tell], Explained]
-"""(order, its folder of inputs, told (done, most) now and then and free to raise) -> what it leaves."""
 
 
 class _Stop(Exception):
@@ -299,7 +235,6 @@ class Desk:
     def _run(self, entry: _Entry) -> None:
         """One job from its start to its end, whatever happens in it."""
         job_id, started = entry.job.id, time.monotonic()
-        folder = self.folder / job_id
 
         def tell(done: int, most: int) -> None:
             if self._stopping:
@@ -311,31 +246,7 @@ class Desk:
             with self._changed:
                 entry.job = entry.job.model_copy(update={"progress": Progress(done=done, most=most)})
 
-        assert entry.order is not None
-        state, fault = "failed", None
-        try:
-            explained = self._explain(entry.order, folder / "inputs", tell)
-            tell(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
-            write_whole(folder / "explanation.json", explained.explanation)
-            write_whole(folder / "page.html", explained.page)
-            state = "done"
-        except _Cancelled:
-            state = "cancelled"
-        except _TooLong:
-            fault = Fault(
-                error=f"it ran longer than {self.limits.job_seconds:g} seconds",
-                fix="ask for a smaller budget, or try again",
-            )
-        except _ShutDown:
-            fault = STOPPED
-        except BadInput as error:
-            fault = fault_of(error)
-        except DiskFullError:
-            fault = NO_ROOM
-        except MemoryError:
-            fault = Fault(error="there was not enough memory for it", fix="send a smaller picture or text")
-        except Exception:
-            fault = unforeseen(f"Job {job_id}")
+        state, fault = self._attempt(entry, tell)
         seconds = time.monotonic() - started
         self._meter.ran(state, seconds)
         with self._changed:
@@ -343,7 +254,33 @@ class Desk:
             self._end(job_id, state, fault)
             self._trim()
 
-    def _end(self, job_id: str, state: str, fault: Fault | None = None) -> Job:
+    def _attempt(self, entry: _Entry, tell: Tell) -> tuple[State, Fault | None]:
+        """Explain and write what that leaves; how it ended, and why it failed."""
+        job_id, folder = entry.job.id, self.folder / entry.job.id
+        assert entry.order is not None
+        try:
+            explained = self._explain(entry.order, folder / "inputs", tell)
+            tell(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
+            write_whole(folder / "explanation.json", explained.explanation)
+            write_whole(folder / "page.html", explained.page)
+            return "done", None
+        except _Cancelled:
+            return "cancelled", None
+        except _TooLong:
+            seconds = f"it ran longer than {self.limits.job_seconds:g} seconds"
+            return "failed", Fault(error=seconds, fix="ask for a smaller budget, or try again")
+        except _ShutDown:
+            return "failed", STOPPED
+        except BadInput as error:
+            return "failed", fault_of(error)
+        except DiskFullError:
+            return "failed", NO_ROOM
+        except MemoryError:
+            return "failed", Fault(error="there was not enough memory for it", fix="send a smaller picture or text")
+        except Exception:
+            return "failed", unforeseen(f"Job {job_id}")
+
+    def _end(self, job_id: str, state: State, fault: Fault | None = None) -> Job:
         """Note how a job ended, and drop what was uploaded for it. Called with the lock."""
         entry = self._entries[job_id]
         entry.order = None

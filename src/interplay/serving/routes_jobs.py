@@ -5,7 +5,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from interplay.results import Explanation
-from interplay.serving.jobs import Desk, Job
+from interplay.serving.job import Job
+from interplay.serving.jobs import Desk
 from interplay.serving.pages import html
 from interplay.serving.uploads import Accepted, read_order
 from interplay.serving.wording import ALWAYS, HTML, Declared, Refusal, faults

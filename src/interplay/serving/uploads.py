@@ -22,7 +22,7 @@ from starlette.requests import Request
 from interplay.data.feature_files import read_features
 from interplay.data.pictures import FORMATS, open_picture
 from interplay.errors import BadInput
-from interplay.serving.jobs import Order
+from interplay.serving.job import Order
 from interplay.serving.limits import LEAST_BUDGET, Limits
 from interplay.serving.wording import Refusal, plain, shown
 

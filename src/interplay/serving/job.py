@@ -1,0 +1,74 @@
+"""One job: what is ordered, what is told of it, and what it leaves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from interplay.serving.wording import Fault
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+ENDED = ("done", "failed", "cancelled")
+JOB_SCHEMA = "interplay/job/1"
+
+
+class Progress(BaseModel):
+    """Evaluations of the model done, and the most there will be; 0 of 0 before the first."""
+
+    done: int = Field(0, ge=0)
+    most: int = Field(0, ge=0)
+
+
+class Job(BaseModel):
+    """One job as it is told and kept. Times are ISO 8601 in UTC."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    schema_: str = Field(default=JOB_SCHEMA, alias="schema")
+    id: str
+    state: State
+    inputs: dict[str, str] = Field(description="modality -> the beginning of the text, or the name of the file")
+    target: str | None = Field(None, description="the label explained; the most probable one if null")
+    budget: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    created: str
+    started: str | None = None
+    ended: str | None = None
+    progress: Progress = Progress()
+    cancelling: bool = Field(False, description="it was told to stop, and will at its next evaluation")
+    fault: Fault | None = Field(None, description="why it failed")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be explained.
+
+    Attributes:
+        texts: modality -> its text.
+        files: modality -> (file name under `inputs`, bytes), decoded and written anew by us.
+        names: modality -> what the client called its file.
+        target: None is the most probable label.
+    """
+
+    texts: Mapping[str, str]
+    files: Mapping[str, tuple[str, bytes]]
+    names: Mapping[str, str]
+    target: str | None
+    budget: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a job leaves."""
+
+    explanation: str
+    page: str
+
+
+Tell = Callable[[int, int], None]
+Explain = Callable[[Order, Path, Tell], Explained]
+"""(order, its folder of inputs, told (done, most) now and then and free to raise) -> what it leaves."""
