@@ -3,8 +3,11 @@
 import io
 import re
 import struct
+import sys
+import tempfile
 import zipfile
 import zlib
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -19,7 +22,14 @@ from interplay.serving import uploads
 from interplay.serving.limits import Limits
 from interplay.serving.uploads import Accepted, file_name
 
-LEAKS = re.compile(r"Traceback|File \"|site-packages|/tmp/|/home/|/root/|/srv/|\.py\b|Errno|0x[0-9a-f]{6}")
+PLACES = {str(Path(place)) for place in (tempfile.gettempdir(), Path.home(), Path.cwd(), sys.prefix)} - {"/"}
+"""Where this machine keeps what the service works with."""
+LEAKS = re.compile("|".join([r"Traceback|File \"|site-packages|\.py\b|Errno|0x[0-9a-f]{6}", *map(re.escape, PLACES)]))
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_a_path_of_this_machine_would_be_seen(place):
+    assert LEAKS.search(f'{{"error": "cannot read {place}/run/model"}}') and not LEAKS.search('{"error": "no page"}')
 
 
 def png(width: int, height: int, rows: int = 0) -> bytes:
