@@ -26,7 +26,7 @@ from interplay.study_config import make_study
 SETTINGS = {
     "fusion": {"width": 16, "heads": 2},
     "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-2, "device": "cpu"},
-    "explain": {"samples": 4, "candidates": 3, "ig_steps": 2},
+    "explain": {"budget": 1_000, "candidates": 3, "ig_steps": 2},
     "encoders": {"image": {"model": "efficientnet-lite0", "size": 64}},
 }
 KINDS = {"text": "text", "image": "image", "sound": "features", "pose": "features"}

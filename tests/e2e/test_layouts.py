@@ -72,7 +72,7 @@ def test_options_go_with_the_run(
 
 
 def brief(config: Config) -> Config:
-    less = {"samples": 4, "candidates": 2, "ig_steps": 2}
+    less = {"budget": 200, "candidates": 2, "ig_steps": 2}
     return make_config(config.model_dump(exclude_none=True) | {"explain": less})
 
 

@@ -4,21 +4,26 @@ import asyncio
 import collections
 
 import httpx
-from tests.serving.conftest import LIMITS, Gate, form, wait_for
+from tests.serving.conftest import LIMITS, Gate, Service, form, wait_for
 
 from interplay.serving.job import ENDED
 from interplay.serving.limits import Limits
 
 
-async def _all_at_once(app, count: int) -> list[httpx.Response]:
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=300) as client:
-        return await asyncio.gather(*(client.post("/api/jobs", **form(seed=n)) for n in range(count)))
+def _all_at_once(service: Service, count: int) -> list[httpx.Response]:
+    """The answers to so many samples sent together, on the loop the service itself runs on."""
+
+    async def send() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=service.client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=300) as client:
+            return await asyncio.gather(*(client.post("/api/jobs", **form(seed=n)) for n in range(count)))
+
+    return service.client.portal.call(send)
 
 
 def test_two_hundred_jobs_at_once(start):
     service = start(limits=Limits(budget=LIMITS.budget, most_budget=LIMITS.most_budget, queue=8))
-    answers = asyncio.run(_all_at_once(service.client.app, 200))
+    answers = _all_at_once(service, 200)
     states = collections.Counter(answer.status_code for answer in answers)
     assert set(states) <= {202, 429} and states[202] >= 8 and states.total() == 200
     assert all(int(a.headers["retry-after"]) >= 1 for a in answers if a.status_code == 429)
@@ -44,7 +49,7 @@ def test_uploads_at_one_time_are_bounded(start):
     for _ in range(100):
         gate.go_on.release()
     service = start(gate, limits=Limits(uploads=2, queue=100))
-    answers = asyncio.run(_all_at_once(service.client.app, 50))
+    answers = _all_at_once(service, 50)
     refused = [a for a in answers if a.status_code == 429]
     assert refused and all("uploads come in" in a.json()["error"] for a in refused)
     wait_for(lambda: all(job.state in ENDED for job in service.desk.jobs()))
