@@ -177,6 +177,10 @@ def explain(
         str | None, typer.Option(help="auto, exact, paired, hybrid, block, or naive (pair by pair, as in the paper).")
     ] = None,
     set_: Set = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="Another run, to see the same samples side by side. Repeatable."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; RUN/explanations if absent.")] = None,
     blur: Annotated[
@@ -203,19 +207,23 @@ def explain(
 
         opened = open_run(run)
         settings = pipeline.explain_config(opened, assignments)
+        others = [(other, pipeline.explain_config(other, assignments)) for other in map(open_run, beside or [])]
         chosen = pipeline.choose_samples(opened, data, sample or [], input_ or [], split, count)
         pipeline.explanations_folder(opened, out)
         explanations, stopped = [], False
         try:
-            for one in pipeline.explain_each(opened, chosen, config=settings, target=target, report=bars):
+            each = pipeline.explain_each(opened, chosen, config=settings, target=target, report=bars, beside=others)
+            for one in each:
                 explanations.append(one)
         except KeyboardInterrupt:
             if not explanations:
                 raise
             stopped = True  # what is ready is kept
-        page = pipeline.write_explanations(opened, explanations, chosen[: len(explanations)], out, blur=blur)
+        page = pipeline.write_explanations(opened, explanations, chosen, out, blur=blur)
     if stopped:
-        raise console.Interrupted(f"Interrupted. {len(explanations)} of {len(chosen)} samples are explained: {page}")
+        raise console.Interrupted(
+            f"Interrupted. {len(explanations)} of {len(chosen) * (1 + len(others))} explanations are there: {page}"
+        )
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
     return _print_findings([finding(e) for e in explanations], page)

@@ -12,6 +12,7 @@ from interplay.attribution.target import Target
 from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder, Part
+from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
 from interplay.features.store import Features, encode_one, read_input
 from interplay.interactions import (
@@ -331,7 +332,7 @@ def _level(run: Run) -> list[str]:
 
 
 def provenance_of(run: Run, config: Config) -> Provenance:
-    """Where the numbers of a run come from, with the settings that decide them."""
+    """Where the numbers of a run come from, with the settings that decide them; no paths."""
     explain = config.explain
     return Provenance(
         run=run.name,
@@ -339,7 +340,7 @@ def provenance_of(run: Run, config: Config) -> Provenance:
         versions=run.origin.versions,
         seed=config.seed,
         model=run.config.fusion.kind,
-        encoders={m: run.config.encoder(m, kind).model for m, kind in run.card.modalities.items()},
+        encoders={m: public_name(run.config.encoder(m, kind).model) for m, kind in run.card.modalities.items()},
         settings={
             "budget": explain.budget,
             "estimator": explain.estimator,

@@ -184,17 +184,30 @@ def explain_each(
     target: str | None = None,
     encoders: dict[str, Encoder] | None = None,
     report: Report | None = None,
+    beside: Sequence[tuple[Run, Config]] = (),
 ) -> Iterator[Explanation]:
-    """`explain`, one by one as they are ready."""
-    device = (config or run.config).training.device
-    encoders = encoders or open_encoders(run, device)
-    run.model.to(pick_device(device))
+    """`explain`, one by one as they are ready; after each come those of the same sample and target by the runs beside.
+
+    Raises:
+        BadInput: also where a run beside has other labels or modalities.
+    """
+    asked = []
+    for one, settings in [(run, config or run.config), *beside]:
+        refuse_other_run(run, one)
+        device = settings.training.device
+        given = encoders if one is run else None
+        asked.append((one, settings, given or open_encoders(one, device)))
+        one.model.to(pick_device(device))
     for number, sample in enumerate(samples, start=1):
-        progress = partial(report, f"Explain {sample.id} ({number} of {len(samples)})") if report else None
-        explanation = explain_sample(run, encoders, sample, config=config, target=target, progress=progress)
-        if progress:
-            progress(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
-        yield explanation
+        label = target
+        for one, settings, opened in asked:
+            who = f" by {one.name}" if beside else ""
+            progress = partial(report, f"Explain {sample.id} ({number} of {len(samples)}){who}") if report else None
+            explanation = explain_sample(one, opened, sample, config=settings, target=label, progress=progress)
+            if progress:
+                progress(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
+            label = explanation.target
+            yield explanation
 
 
 def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:
@@ -287,6 +300,7 @@ def write_explanations(
     """Write page.html and one JSON file per explanation; returns the page's path.
 
     Args:
+        samples: those explained; more do no harm.
         blur: hide pictures and texts on the page until they are asked for; where the labels are of hate speech if None.
     """
     out = explanations_folder(run, out)
@@ -294,9 +308,10 @@ def write_explanations(
     for number, explanation in enumerate(explanations, start=1):
         write_whole(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
     images = [m for m, kind in run.card.modalities.items() if kind == "image"]
-    pictures = {sample.id: {m: open_picture(sample.inputs[m]) for m in images} for sample in samples}
-    kind = run.config.fusion.kind
-    title = f"{run.origin.data}: why {kind} decided so"
+    explained = {explanation.sample_id for explanation in explanations}
+    pictures = {s.id: {m: open_picture(s.inputs[m]) for m in images} for s in samples if s.id in explained}
+    models = dict.fromkeys(explanation.provenance.model for explanation in explanations)
+    title = f"{run.origin.data}: why {' and '.join(models)} decided so"
     return write_page(
         explanations,
         pictures,
@@ -351,6 +366,16 @@ def refuse_other_data(run: Run, dataset: Dataset) -> None:
     ):
         if here != there:
             raise DataError(f"the {what} are {here}", file=dataset.source, expected=f"{there}, those of the run")
+
+
+def refuse_other_run(run: Run, other: Run) -> None:
+    """Raise BadInput if two runs do not answer the same question about the same samples."""
+    for what, here, there in (
+        ("labels", other.card.labels, run.card.labels),
+        ("modalities", dict(other.card.modalities), dict(run.card.modalities)),
+    ):
+        if here != there:
+            raise BadInput(f"the {what} of the run {other.name} are {here}", expected=f"{there}, those of {run.name}")
 
 
 def pick_device(name: str) -> str:

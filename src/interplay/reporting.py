@@ -7,7 +7,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from interplay import pipeline
+from interplay.data.registry import offends
 from interplay.data.sample import Dataset, Sample
+from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
 from interplay.features.store import Features
 from interplay.report.run_page import Chart, RunReport, Table, page_addresses, refuse_other, write_run_page
@@ -40,7 +42,7 @@ def report_run(
     Args:
         splits: whose samples are shown.
         out: the folder; RUN/report if None.
-        blur: blur pictures and texts until asked to show them; where the dataset says so if None.
+        blur: blur pictures and texts until asked to show them; where its labels are of hate speech if None.
         device: where samples not in the store are encoded; the run's own if None.
 
     Raises:
@@ -74,7 +76,7 @@ def report_run(
             explanations=explanations,
             copies=copies,
             notes=notes,
-            blur=dataset.offensive if blur is None else blur,
+            blur=offends(run.card.labels) if blur is None else blur,
         ),
         folder,
         report,
@@ -155,8 +157,7 @@ def _facts(run: Run, dataset: Dataset) -> dict[str, str]:
 
 
 def _encoder(run: Run, modality: str, kind: str) -> str:
-    model = run.config.encoder(modality, kind).model
-    return f"{modality}: {Path(model).name if Path(model).is_absolute() else model}"
+    return f"{modality}: {public_name(run.config.encoder(modality, kind).model)}"
 
 
 def _explanations(run: Path) -> tuple[list[tuple[Explanation, str | None]], dict[str, Path], list[str]]:
@@ -169,7 +170,7 @@ def _explanations(run: Path) -> tuple[list[tuple[Explanation, str | None]], dict
             addresses, copies = page_addresses(page), {"explanations.html": page}
         except (ValueError, KeyError, TypeError):
             notes.append("explanations/page.html is not a page of explanations, and is left out.")
-    found: list[tuple[Explanation, str | None]] = []
+    found: dict[tuple[str, str], tuple[Explanation, str | None]] = {}
     for file in sorted(folder.glob("*.json")):
         try:
             one = Explanation.model_validate_json(file.read_bytes())
@@ -177,8 +178,9 @@ def _explanations(run: Path) -> tuple[list[tuple[Explanation, str | None]], dict
             notes.append("One file of explanations/ is left out: it is of another version, or damaged.")
             continue
         if one.truth is not None:  # else an input of its own, no sample of the dataset
-            found.append((one, addresses.get((one.sample_id, one.target))))
-    return found, copies, notes
+            asked = one.sample_id, one.target
+            found.setdefault(asked, (one, addresses.get(asked)))  # the first is of this run, others beside it are not
+    return list(found.values()), copies, notes
 
 
 def _validity(file: Path, copies: Mapping[str, Path]) -> Iterator[Table]:

@@ -21,7 +21,7 @@ def faults(page: Page) -> list[str]:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_serious_fault(open_page, examples, scheme, width):
     page = open_page(
-        [examples.with_whatif(), examples.three_modalities()],
+        [examples.with_whatif(), examples.dense_beside(), examples.three_modalities()],
         {"scene-0042": {"image": examples.picture()}},
         color_scheme=scheme,
         viewport={"width": width, "height": 900},

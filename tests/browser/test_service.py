@@ -1,7 +1,9 @@
 """The start page of the service in Chromium: a sample sent by its form, its page, hostile texts, the token."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from tests.serving.hostile import TEXTS
 
+from interplay.reporting import report_run
+from interplay.runs import Run
 from interplay.serving.app import make_app
 from interplay.serving.explainer import Explainer
 from interplay.serving.jobs import Desk
@@ -26,13 +30,13 @@ def served(browser: Browser, small_run, tmp_path: Path) -> Iterator[Served]:
     problems: list[str] = []
     endings: list[Callable[[], object]] = []
 
-    def open_start(token: str | None = None, *, width: int = 1000) -> Page:
+    def open_start(token: str | None = None, *, width: int = 1000, run: Run = small_run.run) -> Page:
         limits, meter = Limits(budget=400, most_budget=2_000), Meter()
         desk = Desk(Explainer(small_run.run, small_run.encoders), tmp_path / "jobs", limits, meter)
         desk.__enter__()
         address = bind("127.0.0.1", 0)
         address.socket.listen()
-        server = server_of(make_app(small_run.run, desk, meter, token=token), limits)
+        server = server_of(make_app(run, desk, meter, token=token), limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [address.socket]})
         thread.start()
         context = browser.new_context(viewport={"width": width, "height": 900})
@@ -75,6 +79,17 @@ def test_a_sample_sent_by_the_form_leads_to_its_page(served, small_run):
     page.get_by_role("link", name="Open the page").click(timeout=120_000)
     page.get_by_role("heading").first.wait_for()
     assert "wonderful" in page.inner_text("main"), "the page's script ran under the policy it was sent with"
+
+
+def test_the_page_of_the_run_loads_what_lies_beside_it(served, small_run, tmp_path):
+    run = replace(small_run.run, folder=tmp_path / "run")
+    shutil.copytree(small_run.run.folder, run.folder)
+    report_run(run, small_run.dataset, splits=["val"], store=small_run.store)
+    page = served(run=run)
+    page.get_by_role("link", name="report/index.html").click()
+    first, sample = page.locator(".one").first, small_run.dataset.split("val")[0]
+    expect(first.locator(".text")).to_have_text(sample.inputs["text"])
+    expect(first.locator("img")).to_have_js_property("naturalWidth", 96)
 
 
 def test_a_refusal_is_said_where_it_is_seen(served, tmp_path):

@@ -329,7 +329,7 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("explain --input text=a --input image={tiny}/samples.csv", "samples.csv: it is not a picture"),
         ("explain --input text= --input image={picture}", "'text' of sample 'new' holds no feature"),
         ("explain --budget 0", "explain.budget: .*greater than or equal to 1"),
-        ("explain --budget 20", "a budget of 20 evaluations is too small for .* pairs .*expected at least"),
+        ("explain --budget 20", "a budget of 12 evaluations is too small for .* pairs .*expected at least"),
         ("explain --estimator magic", "explain.estimator: .*'auto'.*magic"),
         ("explain --target rain", "unknown target 'rain'; expected one of sarcasm, storm"),
         ("explain --expert synergie", "unknown expert 'synergie'; expected one of unique_text"),
@@ -465,6 +465,46 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     assert {p.suffix for p in (tmp_path / "new öut").iterdir()} == {".json", ".html"}
 
 
+def test_two_models_side_by_side(run_cli, tmp_path, small_run):
+    data, dense = ["--data", small_run.dataset.source], tmp_path / "dense"
+    source, store = small_run.dataset.source, small_run.store
+    done = run_cli("train", source, "--out", dense, "--store", store, *QUICK, "--set", "fusion.kind=dense")
+    assert done.code == 0, done.err
+    out = tmp_path / "out"
+    command = ("explain", small_run.run.folder, "--beside", dense, *data, *BRIEF, "--blur", "--out", out)
+    done = run_cli(*command, "--count", 2, "--json")
+    assert done.code == 0, done.err
+    assert [one["provenance"]["model"] for one in done.json] == ["fl-i2moe", "dense"] * 2
+    first, second = done.json[:2]
+    assert (first["sample_id"], first["target"]) == (second["sample_id"], second["target"])
+    assert first["prediction"] != second["prediction"] and first["features"] == second["features"]
+    page = (out / "page.html").read_text()
+    assert '"blur":true' in page and "why fl-i2moe and dense decided so" in page and len(list(out.glob("*.json"))) == 4
+    assert "by dense: " in done.err
+
+
+def test_a_run_of_other_labels_is_not_put_beside(run_cli, tmp_path, small_run):
+    other = tmp_path / "other"
+    shutil.copytree(small_run.run.folder, other)
+    card = other / "model" / "card.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"labels": ["a", *small_run.run.card.labels[1:]]}))
+    done = run_cli("explain", small_run.run.folder, "--beside", other, "--data", small_run.dataset.source)
+    assert done.code == 2 and "the labels of the run other are ['a', " in done.error()
+
+
+def test_an_estimator_and_a_width_that_were_asked_for(run_cli, tmp_path, small_run):
+    command = ("explain", small_run.run.folder, "--data", small_run.dataset.source, "--count", 1, "--json")
+    small = ("--set", "explain.candidates=2", "--set", "explain.ig_steps=2", "--out", tmp_path / "out")
+    naive = run_cli(*command, *small, "--budget", 400, "--estimator", "naive").json[0]
+    assert naive["estimator"] == "naive" and naive["evaluations"] <= 400
+    most = run_cli(*command, *small, "--budget", 4000, "--estimator", "hybrid").json[0]
+    wide = run_cli(*command, *small, "--budget", 4000, "--estimator", "hybrid", "--set", "explain.width=100").json[0]
+    assert wide["evaluations"] < most["evaluations"] / 4, "it stops as soon as the intervals are that narrow"
+    assert wide["provenance"]["settings"]["width"] == 100
+    done = run_cli(*command, *small, "--budget", 12, "--estimator", "naive")
+    assert done.code == 2 and "a budget of 12 evaluations is too small" in done.error()
+
+
 def test_a_dataset_that_was_moved(run_cli, tmp_path, small_run):
     shutil.copytree(small_run.run.folder, tmp_path / "run")
     file = tmp_path / "run" / "provenance.json"
@@ -581,7 +621,7 @@ def test_ctrl_c_keeps_the_explanations_that_are_ready(run_cli, tmp_path, small_r
     data = ["--data", small_run.dataset.source]
     done = run_cli("explain", small_run.run.folder, *data, *BRIEF, "--out", tmp_path / "out", "--count", 3)
     page = tmp_path / "out" / "page.html"
-    assert done.code == 130 and done.err.endswith(f"Interrupted. 1 of 3 samples are explained: {page}\n")
+    assert done.code == 130 and done.err.endswith(f"Interrupted. 1 of 3 explanations are there: {page}\n")
     assert page.exists() and len(list(page.parent.glob("*.json"))) == 1
 
 

@@ -234,6 +234,23 @@ def dense() -> Explanation:
     )
 
 
+def dense_beside() -> Explanation:
+    """The planted sample as a model of one fusion sees it: surer, by other features, and no pair stands out."""
+    full = planted()
+    features = full.features
+    noise = [p.model_copy(update={"sii": p.sii_se and p.sii_se / 3, "redundancy_gap": 0.0}) for p in full.pairs]
+    return full.model_copy(
+        update={
+            "prediction": {"sarcastic": 0.972, "sincere": 0.02, "neutral": 0.008},
+            "routing": {"fusion": 1.0},
+            "attributions": attributions(features, ["fusion"], {"fusion": {6: 0.8, 20: 0.5}}, seed=1),
+            "pairs": noise,
+            "more_pairs": [],
+            "provenance": full.provenance.model_copy(update={"run": "runs/scenes-dense-0", "model": "dense"}),
+        }
+    )
+
+
 def three_modalities() -> Explanation:
     """A title and two screens, multi-label, with pairs of every two of them."""
     title = text_features("title", "Sign in to see your saved recipes")

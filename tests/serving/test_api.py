@@ -2,24 +2,31 @@
 
 import io
 import re
+import shutil
 import struct
 import sys
 import tempfile
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 from tests.serving.conftest import LIMITS, PICTURE, TEXT, TOKEN, Gate, form, picture, wait_for
 from tests.serving.hostile import MEGABYTE_WORD
 
 from interplay import pipeline
+from interplay.report import write_page
+from interplay.reporting import report_run
 from interplay.results import Explanation
 from interplay.serving import uploads
+from interplay.serving.app import make_app
 from interplay.serving.limits import Limits
+from interplay.serving.meter import Meter
 from interplay.serving.uploads import Accepted, file_name
 
 PLACES = {str(Path(place)) for place in (tempfile.gettempdir(), Path.home(), Path.cwd(), sys.prefix)} - {"/"}
@@ -82,13 +89,6 @@ def test_it_says_what_the_command_line_says(start, small_run, tmp_path):
     job = service.ended(service.post(content=(tmp_path / "cat.jpg").read_bytes(), name="cat.jpg"))
     got = Explanation.model_validate_json(service.client.get(f"/api/jobs/{job['id']}/result").content)
     assert got == wanted
-
-
-def test_an_encoder_of_this_machine_is_named_without_its_folder():
-    from interplay.serving.explainer import _public
-
-    assert _public("/srv/models/roberta") == "roberta" and _public("./mine/x") == "x" and _public("~/x/y") == "y"
-    assert _public("minilm") == "minilm" and _public("openai/clip-vit-base-patch16") == "openai/clip-vit-base-patch16"
 
 
 BAD = [
@@ -397,10 +397,6 @@ def test_headers_of_every_answer(start, small_run):
 
 
 def test_pages_of_the_run(start, explainer, tmp_path):
-    from dataclasses import replace
-
-    from interplay.report import write_page
-
     service = start()
     job_id = service.ended(service.post())["id"]
     explanation = Explanation.model_validate_json(service.desk.result(job_id))
@@ -412,11 +408,6 @@ def test_pages_of_the_run(start, explainer, tmp_path):
     (folder / "validation").mkdir()
     (folder / "validation" / "old.html").write_text("<!doctype html><head><script>alert(1)</script></head>")
     other = replace(explainer, run=replace(explainer.run, folder=folder))
-    from starlette.testclient import TestClient
-
-    from interplay.serving.app import make_app
-    from interplay.serving.meter import Meter
-
     client = TestClient(make_app(other.run, service.desk, Meter(), token=None), base_url="http://localhost")
     pages = client.get("/api/pages").json()
     assert [p["href"] for p in pages] == ["/pages/explanations/page.html", "/pages/validation/old.html"]
@@ -427,6 +418,24 @@ def test_pages_of_the_run(start, explainer, tmp_path):
     old = client.get(pages[1]["href"])
     assert "script-src" not in old.headers["content-security-policy"], "what names no policy runs nothing"
     assert client.get("/pages/explanations/01-new.json").status_code == 404
+
+
+def test_the_page_of_the_run_and_what_it_loads(start, small_run, tmp_path):
+    run = replace(small_run.run, folder=tmp_path / "run")
+    shutil.copytree(small_run.run.folder, run.folder)
+    report_run(run, small_run.dataset, splits=["val"], store=small_run.store)
+    client = TestClient(make_app(run, start().desk, Meter(), token=None), base_url="http://localhost")
+    assert [p["href"] for p in client.get("/api/pages").json()] == ["/pages/report/index.html"]
+    policy = client.get("/pages/report/index.html").headers["content-security-policy"]
+    assert "frame-src 'self'" in policy and "frame-ancestors 'none'" in policy and "script-src 'sha256-" in policy
+    samples = client.get("/pages/report/data/000.html")
+    assert "frame-ancestors 'self'" in samples.headers["content-security-policy"]
+    assert samples.headers["x-frame-options"] == "SAMEORIGIN"
+    thumbnail = client.get("/pages/report/pictures/000/00000.webp")
+    assert (thumbnail.status_code, thumbnail.headers["content-type"]) == (200, "image/webp")
+    (run.folder / "report" / "data" / "secret.txt").write_text("secret")
+    for beside in ("data/secret.txt", "data/999.html", "data/..%2Findex.html", "pictures/000/secret.webp"):
+        assert client.get(f"/pages/report/{beside}").status_code == 404
 
 
 def test_openapi_says_which_answers_there_are(start):

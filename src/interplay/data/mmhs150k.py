@@ -8,7 +8,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,7 +118,7 @@ def read_mmhs150k(path: str | Path, options: Options | None = None) -> Dataset:
         kinds["ocr"] = "text"
     official = Official("MMHS150K", SIZES, PUBLISHED if chosen.labels == "binary" else {})
     labels = BINARY if chosen.labels == "binary" else VOTES
-    return replace(benchmark(official, folder, kinds, labels, "single", read, chosen.model_dump()), offensive=True)
+    return benchmark(official, folder, kinds, labels, "single", read, chosen.model_dump())
 
 
 def is_hate(votes: Sequence[int]) -> bool:

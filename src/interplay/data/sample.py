@@ -56,7 +56,6 @@ class Dataset:
         options: how it was read: every option of its layout.
         notes: sentences about what was left out or mended while it was read.
         published: model -> metric, named as in `Task.metrics` -> value in 0..1, where this is the whole benchmark.
-        offensive: whether it is of hate speech or the like: pages blur its samples until asked to show them.
     """
 
     name: str
@@ -68,7 +67,6 @@ class Dataset:
     options: Options = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    offensive: bool = False
 
     def split(self, name: str) -> list[Sample]:
         """The samples of one split, in file order."""

@@ -24,6 +24,16 @@ def local_folder(model: str) -> Path:
     return _cached(model) or _downloaded(model)
 
 
+def public_name(model: str) -> str:
+    """An encoder as a page that is handed on may name it: of a folder the last part alone.
+
+    >>> public_name("/srv/models/roberta"), public_name("openai/clip-vit-base-patch16")
+    ('roberta', 'openai/clip-vit-base-patch16')
+    """
+    path = Path(model)
+    return path.name if path.is_absolute() or model.startswith((".", "~")) or _exists(path) else model
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()

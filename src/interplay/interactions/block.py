@@ -134,7 +134,7 @@ def _draws(game: Game, cost: int, samples: int | None, budget: int | None, copie
         return samples // copies
     if samples is not None:
         raise GameError("both samples and budget are given", expected="one of the two")
-    reach = budget if game.left is None else min(budget, game.left)
+    reach = game.reach(budget)
     if reach < cost:
         raise GameError(
             f"a budget of {reach} evaluations does not reach for one draw of this block",

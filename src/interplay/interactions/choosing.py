@@ -41,7 +41,7 @@ def estimate_pairs(
     ('exact', 'exact: all 2^4 coalitions are within the budget of 100')
     """
     i, j = checked_block(game, rows, columns)
-    reach = budget if game.left is None else min(budget, game.left)
+    reach = game.reach(budget)
     why = ""
     if estimator == "auto":
         estimator, why = choose(game.players, len(i), len(j), reach, gaps=gaps)

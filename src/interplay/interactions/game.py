@@ -68,6 +68,10 @@ class Game:
         """Evaluations left of the budget; None where there is none."""
         return None if self.budget is None else self.budget - self.evaluations
 
+    def reach(self, budget: int) -> int:
+        """Of `budget` evaluations, those that the game's own budget still allows."""
+        return budget if self.left is None else min(budget, self.left)
+
     def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m *V"]:
         """Their values, float64; repeats and coalitions asked before cost nothing.
 

@@ -59,7 +59,7 @@ def hybrid_pairs(
         GameError: for a bad block, or a budget below `least_hybrid`.
     """
     i, j = checked_block(game, rows, columns)
-    reach = budget if game.left is None else min(budget, game.left)
+    reach = game.reach(budget)
     cost, least = block_evaluations(len(i), len(j), 2), least_hybrid(game.players, len(i), len(j))
     if reach < least:
         raise GameError(
@@ -79,13 +79,15 @@ def hybrid_pairs(
     draws = (reach - 2 * len(even)) // cost  # not by what is new: a seed decides, whatever the game remembers
     backgrounds = draw_backgrounds(of_backgrounds, draws, game.players, antithetic=True)
     gap, gap_se = _gaps(game, surrogates, backgrounds, i, j, rng)
-    scores = score_strata(strata, even, i, j, rng, shrink, game.evaluations - before, seed, surrogates[0])
+    scores = score_strata(strata, even, i, j, rng, shrink=shrink, surrogate=surrogates[0])
     return replace(
         scores,
         redundancy_gap=gap.reshape(scores.sii.shape),
         redundancy_gap_se=gap_se.reshape(scores.sii.shape),
         samples=np.full(len(scores), 2 * draws),
+        evaluations=game.evaluations - before,
         estimator="hybrid",
+        seed=seed,
         sii_draws=len(even),  # the gap's draws are few, and say nothing of how well SII is known
     )
 

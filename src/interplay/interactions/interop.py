@@ -153,7 +153,7 @@ def shapiq_pairs(
         asked += len(values)
         return values
 
-    reach = budget if game.left is None else min(budget, game.left)
+    reach = game.reach(budget)
     found = approximator.approximate(reach, ask).interactions
     sii = np.array([float(found.get(pair, np.nan)) for pair in map(tuple, np.sort(array, axis=1).tolist())])
     missing = np.full(len(array), np.nan)

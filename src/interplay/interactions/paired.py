@@ -10,6 +10,7 @@ Coalitions come with their complements, in strata of size (`strata`). Three step
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -63,7 +64,7 @@ def paired_pairs(
     ([2.0, 0.0, 0.0, 0.0], 'paired-exact')
     """
     i, j = checked_block(game, rows, columns)
-    reach = budget if game.left is None else min(budget, game.left)
+    reach = game.reach(budget)
     if reach < (least := least_evaluations(game.players)):
         raise GameError(
             f"a budget of {reach} evaluations is too small for paired coalitions of {game.players} players",
@@ -74,7 +75,8 @@ def paired_pairs(
     strata = draw_strata(rng, game.players, reach // 2)
     before = game.evaluations
     even, _ = parts(game, strata)
-    return score_strata(strata, even, i, j, rng, shrink, game.evaluations - before, seed)
+    scores = score_strata(strata, even, i, j, rng, shrink=shrink)
+    return replace(scores, evaluations=game.evaluations - before, seed=seed)
 
 
 def score_strata(
@@ -83,12 +85,14 @@ def score_strata(
     i: Int[np.ndarray, " I"],
     j: Int[np.ndarray, " J"],
     rng: np.random.Generator,
+    *,
     shrink: bool,
-    evaluations: int,
-    seed: int,
     surrogate: Surrogate | None = None,
 ) -> PairScores:
-    """`paired_pairs` of values that are there already; with the surrogate of them, if that is."""
+    """`paired_pairs` of values that are there already; with the surrogate of them, if that is.
+
+    What was spent, and the seed, the caller knows.
+    """
     flat = even.reshape(len(even), -1)
     exact = sums_of_parities(strata, flat, i, j)
     shape = (len(i) * len(j), *even.shape[1:])
@@ -108,9 +112,9 @@ def score_strata(
         redundancy_gap=missing,
         redundancy_gap_se=missing,
         samples=np.full(len(i) * len(j), 2 * len(even)),
-        evaluations=evaluations,
+        evaluations=0,
         estimator="paired-exact" if not se.any() else "paired",
-        seed=seed,
+        seed=None,
         sii_unbiased=unbiased.reshape(shape),
     )
 

@@ -47,7 +47,7 @@ def refined_pairs(
         GameError: as `estimate_pairs`, at once.
     """
     i, j = checked_block(game, rows, columns)
-    most, before = budget if game.left is None else min(budget, game.left), game.evaluations
+    most, before = game.reach(budget), game.evaluations
     why = ""
     if estimator == "auto":
         estimator, why = choose(game.players, len(i), len(j), most, gaps=gaps)

@@ -15,9 +15,18 @@ def finding(explanation: Explanation) -> str:
             digits = min(6, max(1, 1 - math.floor(math.log10(half)))) if half > 0 else 2  # two digits of the interval
             pairs.append(f"{describe(explanation, pair)} {word} ({value:+.{digits}f} ± {half:.{digits}f})")
     said = "; ".join(pairs) or "no pair of features stands out from the noise"
-    return (
-        f"{explanation.sample_id} is {explanation.target} at {explanation.prediction[explanation.target]:.0%}: {said}"
-    )
+    sure = percent(explanation.prediction[explanation.target])
+    return f"{explanation.sample_id} is {explanation.target} at {sure}: {said}"
+
+
+def percent(probability: float) -> str:
+    """A probability as a whole percent; one that rounds to certainty is not called certain.
+
+    >>> percent(0.9999), percent(0.42), percent(0.001)
+    ('over 99%', '42%', 'under 1%')
+    """
+    whole = round(100 * probability)
+    return "over 99%" if whole > 99 else "under 1%" if whole < 1 else f"{whole}%"
 
 
 def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:

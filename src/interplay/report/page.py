@@ -42,6 +42,7 @@ SCRIPTS = (
     "export.js",
     "table.js",
     "notes.js",
+    "beside.js",
     "address.js",
     "main.js",
 )
@@ -61,7 +62,8 @@ def render_page(
     """The page as text.
 
     Args:
-        explanations: what to show, in this order; the page opens on the first.
+        explanations: what to show, in this order; the page opens on the first. Those of one sample are also shown side
+            by side.
         pictures: sample id -> modality -> the picture its boxes refer to; one that is missing is drawn blank.
         title: the page's title.
         details: lines about the whole page, name -> text, shown beside the provenance.
@@ -78,7 +80,7 @@ def render_page(
         "base-uri 'none'; form-action 'none'"
     )
     index = {
-        "samples": [{"id": e.sample_id, "target": e.target} for e in explanations],
+        "samples": [{"id": e.sample_id, "target": e.target, "by": _by(e)} for e in explanations],
         "details": dict(details or {}),
         "columns": CSV_COLUMNS,
         "blur": blur,
@@ -126,6 +128,12 @@ def embed(value: object) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def _by(explanation: Explanation) -> str:
+    """Whose answer is explained."""
+    known = explanation.provenance
+    return f"{known.model} ({known.run})" if known.model else known.run
 
 
 def _block(explanation: Explanation, pictures: Mapping[str, Image.Image]) -> dict[str, Any]:

@@ -230,5 +230,5 @@ def page_addresses(page: Path) -> dict[tuple[str, str], str]:
         times[shown["id"]] = times.get(shown["id"], 0) + 1
         short = shown["id"].encode("utf-16-le", "surrogatepass")[:400].decode("utf-16-le", "ignore")
         again = f"~{times[shown['id']]}" if times[shown["id"]] > 1 else ""
-        out[shown["id"], shown["target"]] = quote(short, safe="!~*'()") + again
+        out.setdefault((shown["id"], shown["target"]), quote(short, safe="!~*'()") + again)
     return out

@@ -83,17 +83,9 @@ def open_explainer(folder: Path) -> Explainer:
 
 
 def _without_paths(explanation: Explanation, order: Order) -> Explanation:
-    """The files under the names the client gave them, encoders of this machine by their last name alone."""
+    """The files under the names the client gave them."""
     inputs = {
         m: one.model_copy(update={"path": order.names.get(m, m)}) if one.path is not None else one
         for m, one in explanation.inputs.items()
     }
-    known = explanation.provenance
-    provenance = known.model_copy(update={"encoders": {m: _public(e) for m, e in known.encoders.items()}})
-    return explanation.model_copy(update={"inputs": inputs, "provenance": provenance})
-
-
-def _public(encoder: str) -> str:
-    """A packaged name or a hub id as it is; of a folder only the last part."""
-    path = Path(encoder).expanduser()
-    return path.name if path.is_absolute() or encoder.startswith((".", "~")) or path.exists() else encoder
+    return explanation.model_copy(update={"inputs": inputs})

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from interplay.report.start_page import render_login, render_start
 from interplay.runs import Run
 from interplay.serving.guard import COOKIE, cookie_of, same
-from interplay.serving.pages import Shown, html, read_page, run_pages
+from interplay.serving.pages import PICTURES, Shown, frame, html, read_page, read_samples, read_thumbnail, run_pages
 from interplay.serving.uploads import Accepted
 from interplay.serving.wording import ALWAYS, HTML, Declared, Refusal, faults
 
@@ -51,8 +51,34 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
     def page(folder: str, name: str) -> Response:
         return html(read_page(run.folder, folder, name))
 
+    _add_beside(routes, run)
     _add_login(routes, token)
     return routes
+
+
+def _add_beside(routes: APIRouter, run: Run) -> None:
+    """What the page of the run loads."""
+
+    @routes.get(
+        "/pages/report/data/{name}",
+        summary="Samples of the page of the run, for its frames",
+        response_class=HTMLResponse,
+        responses=faults(*ALWAYS, 404) | HTML,
+    )
+    def samples(name: str) -> Response:
+        return frame(read_samples(run.folder, name))
+
+    pictures: Declared = {200: {"description": "the thumbnail", "content": {kind: {} for kind in PICTURES}}}
+
+    @routes.get(
+        "/pages/report/pictures/{part}/{name}",
+        summary="A thumbnail of the page of the run",
+        response_class=Response,
+        responses=faults(*ALWAYS, 404) | pictures,
+    )
+    def thumbnail(part: str, name: str) -> Response:
+        content, kind = read_thumbnail(run.folder, f"{part}/{name}")
+        return Response(content, media_type=kind)
 
 
 def _add_login(routes: APIRouter, token: str | None) -> None:

@@ -47,6 +47,7 @@ class Experts {
   choose(method) {
     this.options.method = method;
     this.draw();
+    this.root.dispatchEvent(new Event("method"));
   }
 
   draw() {
@@ -63,34 +64,35 @@ class Experts {
     const bar = weight === undefined ? null
       : el("div", { class: "weight" }, el("span", { class: "track", "aria-hidden": "true" }, el("span", { vars: { "--share": weight } })), el("b", {}, percent(weight)), el("small", {}, "routing weight"));
     const usable = scores && scores.length === this.opened.features.length;
-    const panels = usable ? this.opened.modalities.map((modality) => this.mini(modality, scores))
+    const panels = usable ? this.opened.modalities.map((modality) => miniOf(this.opened, modality, scores))
       : el("p", { class: "empty" }, this.methods.length ? `${methodName(this.options.method)} was not computed for this expert.` : "No attributions were computed.");
     return el("article", { class: "expert", "data-expert": expert },
       el("div", { class: "about" }, el("h3", {}, el("bdi", {}, name)), el("p", {}, role), bar),
       el("div", { class: "looks" }, panels));
   }
+}
 
-  mini(modality, scores) {
-    const panel = panelOf(modality, false);
-    const own = modality.features.map((f) => scores[f.at]);
-    const scale = scaleFor(own);
-    modality.features.forEach((f, n) => {
-      const node = panel.nodes.get(f.at);
-      node.classList.add(scale.signed ? (own[n] < 0 ? "neg" : "pos") : "seq");
-      node.classList.toggle("faint", scale.of(own[n]) < FAINT);
-      node.style.setProperty("--heat", scale.of(own[n]).toFixed(3));
-    });
-    const note = el("figcaption", {});
-    const rest = topFeatures(modality, own);
-    note.replaceChildren(...rest);
-    const point = (event) => {
-      const node = event.target.closest("[data-at]");
-      const f = node && this.opened.features[Number(node.dataset.at)];
-      note.replaceChildren(...(f ? [el("span", { class: "best" }, f.phrase, " ", el("b", {}, plain(scores[f.at]))), " raw score"] : rest));
-    };
-    const on = { pointerover: point, pointerleave: () => note.replaceChildren(...rest) };
-    return el("figure", { class: `look of-${modality.kind}`, "aria-label": `${modality.title}: attribution`, on }, panel.node, note);
-  }
+// A modality small and still, shaded by scores of all features.
+function miniOf(opened, modality, scores) {
+  const panel = panelOf(modality, false);
+  const own = modality.features.map((f) => scores[f.at]);
+  const scale = scaleFor(own);
+  modality.features.forEach((f, n) => {
+    const node = panel.nodes.get(f.at);
+    node.classList.add(scale.signed ? (own[n] < 0 ? "neg" : "pos") : "seq");
+    node.classList.toggle("faint", scale.of(own[n]) < FAINT);
+    node.style.setProperty("--heat", scale.of(own[n]).toFixed(3));
+  });
+  const note = el("figcaption", {});
+  const rest = topFeatures(modality, own);
+  note.replaceChildren(...rest);
+  const point = (event) => {
+    const node = event.target.closest("[data-at]");
+    const f = node && opened.features[Number(node.dataset.at)];
+    note.replaceChildren(...(f ? [el("span", { class: "best" }, f.phrase, " ", el("b", {}, plain(scores[f.at]))), " raw score"] : rest));
+  };
+  const on = { pointerover: point, pointerleave: () => note.replaceChildren(...rest) };
+  return el("figure", { class: `look of-${modality.kind}`, "aria-label": `${modality.title}: attribution`, on }, panel.node, note);
 }
 
 // For drawing only: 0 to 1 from lowest to highest, or the size against the largest where scores change sign.

@@ -3,6 +3,7 @@
 const options = { table: 0, kind: "both", links: 4, sureOnly: true, method: null };
 let current = null; // the explanation on show
 let stage = null;
+let beside = null;
 let shown = -1;
 let veiled = index.blur; // until asked for; the page forgets it when it is closed
 
@@ -17,6 +18,10 @@ function open(n) {
   new Experts(byId("experts"), opened, options);
   fillNotes(byId("notes"), opened.raw);
   current = opened;
+  const another = (other) => (other === n ? opened : openExplanation(JSON.parse(byId(`data-${other}`).textContent), veiled));
+  beside = new Beside(byId("beside"), n, options, another, (other) => {
+    location.hash = addresses[other];
+  });
   onTable();
   drawPicker();
 }
@@ -26,11 +31,13 @@ function go() {
   const [n, texts] = fromAddress();
   open(n);
   const look = readLook(current, texts);
+  beside.look(look.pinned && look.pinned.pair ? look.pinned.pair : null);
   if (stage.lookAt(look) && (look.pinned || look.off.size)) byId("evidence").scrollIntoView({ block: "nearest" });
 }
 
 // What a person chose goes into the address, one step back for each choice.
 byId("evidence").addEventListener("look", () => {
+  beside.look(stage.pinned && stage.pinned.pair ? stage.pinned.pair : null);
   location.hash = addresses[shown] + writeLook(current, { table: options.table, pinned: stage.pinned, off: stage.off });
 });
 
@@ -42,6 +49,7 @@ function onTable() {
   fillProvenance(byId("provenance"), current, stage.table, index.details);
 }
 byId("evidence").addEventListener("table", onTable);
+byId("experts").addEventListener("method", () => beside.draw());
 
 // ---- which explanation ----
 
@@ -53,7 +61,8 @@ function drawPicker() {
     location.hash = addresses[n];
   };
   const step = (n, name, text) => el("button", { type: "button", class: "quiet", id: name, "aria-label": `${name} explanation`, disabled: n < 0 || n >= addresses.length, on: { click: go(n) } }, text);
-  const choices = index.samples.map(({ id, target }, n) => el("option", { value: n, selected: n === shown }, `${shorten(visible(id), 50)} · ${shorten(visible(target), 30)}`));
+  const twice = (id) => index.samples.filter((other) => other.id === id).length > 1;
+  const choices = index.samples.map(({ id, target, by }, n) => el("option", { value: n, selected: n === shown }, [id, target, ...(twice(id) ? [by] : [])].map((text) => shorten(visible(text), 50)).join(" · ")));
   const pick = el("select", { id: "sample", "aria-label": "Sample", on: { change: (event) => go(Number(event.target.value))() } }, choices);
   const held = nav.contains(document.activeElement) ? document.activeElement.id : null;
   nav.replaceChildren(step(shown - 1, "previous", ["‹", el("span", { class: "word" }, " Previous")]), pick, el("span", { class: "of" }, `${shown + 1} of ${addresses.length}`), step(shown + 1, "next", [el("span", { class: "word" }, "Next "), "›"]));

@@ -1,0 +1,69 @@
+// The same sample as every explanation of it on this page sees it: what each model says, where it looks, which pairs
+// stand out, and what each makes of the pair that is looked at.
+
+// Explanations name a feature by its place in their own lists; the same one elsewhere has its modality, span and box.
+const keyOf = (f) => JSON.stringify([f.modality.name, f.span, f.box, f.box || f.span ? null : f.raw]);
+
+class Beside {
+  // shown: which explanation is open; open: gives the nth, opened; go: shows the nth.
+  constructor(root, shown, options, open, go) {
+    Object.assign(this, { root, options });
+    const { id } = index.samples[shown];
+    this.all = index.samples.map((one, n) => ({ ...one, n })).filter((one) => one.id === id);
+    root.hidden = this.all.length < 2;
+    if (root.hidden) return root.replaceChildren();
+    this.sides = this.all.map(({ n, by }) => {
+      const opened = open(n);
+      return { n, by, opened, at: new Map(opened.features.map((f) => [keyOf(f), f.at])), here: n === shown };
+    });
+    this.pair = null;
+    this.body = el("div", { class: "sides" });
+    root.replaceChildren(
+      el("h2", { id: "beside-title" }, "Side by side"),
+      el("p", { class: "lede" }, `The same sample, explained ${plural(this.sides.length, "time")}. Where models that are equally right look elsewhere, the evidence is not the data's alone.`),
+      this.body,
+      el("p", { class: "caption" }, "Shading as under Experts, each on its own scale. Logits of two models are not on one scale, so compare signs, order and intervals rather than sizes."));
+    this.go = go;
+    this.draw();
+  }
+
+  // Looks at a pair, by its features as the open explanation counts them; null lets go.
+  look(pair) {
+    if (this.root.hidden) return;
+    this.pair = pair;
+    this.draw();
+  }
+
+  draw() {
+    if (this.root.hidden) return;
+    this.body.replaceChildren(...this.sides.map((side) => this.side(side)));
+  }
+
+  side({ n, by, opened, at, here }) {
+    const { raw } = opened;
+    const attributions = opened.attributions.get(this.options.method) || new Map();
+    const scores = attributions.get("mixture") || [...attributions.values()][0];
+    const usable = scores && scores.length === opened.features.length;
+    const looks = opened.modalities.map((modality) => (usable ? miniOf(opened, modality, scores) : null));
+    const [table] = opened.tables;
+    const best = ["synergy", "redundancy"].map((kind) => [kind, table.strongest(kind, 1, true)[0]]);
+    const open = here ? el("span", { class: "tag" }, "on show") : el("button", { type: "button", class: "quiet", on: { click: () => this.go(n) } }, "Look at it");
+    return el("article", { class: "side", "aria-label": named(by) },
+      el("div", { class: "bar" }, el("h3", {}, el("bdi", {}, named(by)), el("small", {}, table.name)), open),
+      el("p", { class: "claim" }, claimOf(opened.prediction, raw.label_kind)),
+      el("div", { class: "looks" }, looks),
+      el("dl", { class: "found" },
+        best.map(([kind, link]) => [el("dt", {}, kind === "synergy" ? "Strongest together" : "Strongest backup"), el("dd", {}, link ? linkText(opened, link) : "none stands out")]),
+        this.pair ? this.pairLine(opened, at, table) : null));
+  }
+
+  pairLine(opened, at, table) {
+    const { opened: from } = this.sides.find((side) => side.here);
+    const [i, j] = [this.pair.i, this.pair.j].map((feature) => at.get(keyOf(from.features[feature])));
+    const pair = i === undefined || j === undefined ? undefined : table.partnersOf(i).get(j);
+    const told = pair ? [`SII ${scoreText(pair.sii)}`, el("br"), `gap ${scoreText(pair.gap)}`] : "not scored here: missing, not zero";
+    return [el("dt", {}, "The pair looked at"), el("dd", { class: "looked" }, told)];
+  }
+}
+
+const linkText = ({ features }, link) => [`${features[link.pair.i].phrase} × ${features[link.pair.j].phrase}: `, el("b", {}, `${KINDS[link.kind].short} ${scoreText(link.score)}`)];

@@ -1,0 +1,78 @@
+"""One sample by two models: side by side, one click apart, and the pair looked at in both."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+WONDERFUL, BOLT = 2, 18 + 6  # features of the planted example
+
+
+@pytest.fixture
+def page(open_page, examples) -> Page:
+    pictures = {"scene-0042": {"image": examples.picture()}}
+    return open_page([examples.planted(), examples.dense_beside(), examples.three_modalities()], pictures)
+
+
+def test_both_models_are_shown_and_told_apart(page, examples):
+    sides = page.locator("#beside .side")
+    expect(sides).to_have_count(2)
+    expect(sides.first).to_contain_text("fl-i2moe (runs/scenes-fli2moe-0)")
+    expect(sides.last).to_contain_text("dense (runs/scenes-dense-0)")
+    claims = sides.locator(".claim").all_inner_texts()
+    assert len(set(claims)) == 2, "each its own prediction"
+    expect(sides.last.locator(".found")).to_contain_text("none stands out")
+    heats = [
+        side.locator(".patch").evaluate_all("nodes => nodes.map(n => n.style.getPropertyValue('--heat'))")
+        for side in sides.all()
+    ]
+    assert len(heats[0]) == len(heats[1]) == 16 and heats[0] != heats[1]
+    options = page.locator("#sample option").all_inner_texts()
+    assert [bool(re.search("i2moe|dense", text)) for text in options] == [True, True, False]
+
+
+def test_the_other_is_one_click_away(page):
+    page.locator("#beside").get_by_role("button", name="Look at it").click()
+    assert page.evaluate("location.hash") == "#scene-0042~2"
+    expect(page.locator("#provenance")).to_contain_text("runs/scenes-dense-0")
+    expect(page.locator("#beside .side").last).to_contain_text("on show")
+    page.go_back()
+    expect(page.locator("#beside .side").first).to_contain_text("on show")
+
+
+def test_the_pair_looked_at_is_told_for_both(page, examples):
+    expect(page.locator("#beside .looked")).to_have_count(0)
+    page.evaluate(f"location.hash = '#scene-0042&pair={WONDERFUL}-{BOLT}'")
+    looked = page.locator("#beside .looked")
+    expect(looked).to_have_count(2)
+    ours, theirs = looked.all_inner_texts()
+    assert ours != theirs and all(re.match(r"SII [+−].* ± .*\ngap ", text) for text in (ours, theirs))
+    page.keyboard.press("Escape")
+    page.locator("#evidence .token").first.click()
+    expect(looked).to_have_count(0)
+
+
+def test_a_pair_the_other_did_not_score_is_missing(open_page, examples):
+    other = examples.dense_beside()
+    other = other.model_copy(update={"pairs": [p for p in other.pairs if p.i != WONDERFUL]})
+    page = open_page([examples.planted(), other], fragment=f"#scene-0042&pair={WONDERFUL}-{BOLT}")
+    expect(page.locator("#beside .looked").last).to_have_text("not scored here: missing, not zero")
+
+
+def test_the_method_chosen_shades_both(page):
+    first = page.locator("#beside .side").first.locator(".patch").first
+    before = first.get_attribute("style")
+    page.get_by_label("Random (control)").check()
+    assert first.get_attribute("style") != before
+
+
+def test_a_sample_explained_once_has_no_such_section(page):
+    page.locator("#sample").select_option("2")
+    expect(page.locator("#beside")).to_be_hidden()
+    assert page.locator("#beside").inner_text() == ""
+
+
+def test_it_fits_a_phone(open_page, examples):
+    page = open_page([examples.planted(), examples.dense_beside()], viewport={"width": 360, "height": 800})
+    expect(page.locator("#beside .side")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
