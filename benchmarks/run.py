@@ -29,7 +29,6 @@ SECTIONS = {
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
     "service": "What the service stands",
-    "sample_page_paint": "First paint of the page of one explanation",
     "pages": "How soon pages are seen",
 }
 READ = "<!-- read -->"
