@@ -169,6 +169,7 @@ def explain_sample(
             players=players,
             pairs=pairs,
             modalities=list(run.card.modalities),
+            seed=config.seed,
         ),
     )
     images = [m for m, kind in run.card.modalities.items() if kind == "image"]

@@ -1,5 +1,8 @@
 """What if features were gone: the stored answers are the model's own, and their number is bounded."""
 
+import math
+from itertools import combinations
+
 import pytest
 import torch
 
@@ -46,7 +49,37 @@ def test_answers_are_those_of_the_model(make_model, make_tokens, fill, kind):
     assert set(twos) == {(p.i, p.j) for p in pairs} | {(0, 2), (0, 3), (2, 3), (7, 10)}
     assert found.without_both == pytest.approx([answer(two) for two in twos], abs=1e-6)
     assert len(set(found.without)) > 6, "answers that are all alike would test nothing"
-    assert found.evaluations == 4 + 12 + 10
+    assert set(found.off) == {3, 4}, "five candidates, and few sets of them whose pairs were all asked about"
+    assert found.evaluations == 4 + 12 + 10 + 10 + 5, "every set of three and of four"
+
+
+def test_how_far_estimates_are_off_is_what_the_model_says(make_model, make_tokens):
+    pairs = [pair(i, j, 1.0) for i in (0, 2, 3) for j in (7, 10)]
+    found, answer = ask(make_model(), make_tokens(B=1), pairs)
+    both = dict(zip(zip(found.i, found.j, strict=True), found.without_both, strict=True))
+
+    def logit(p):
+        return math.log(p / (1 - p))
+
+    squares = []
+    for gone in combinations((0, 2, 3, 7, 10), 3):
+        v = {
+            (): found.whole,
+            **{(at,): found.without[at] for at in gone},
+            **{k: both[k] for k in combinations(gone, 2)},
+        }
+        mobius = sum((-1) ** len(k) * logit(p) for k, p in v.items())
+        squares.append((mobius - logit(answer(gone))) ** 2)
+    assert found.off[3] == pytest.approx(math.sqrt(sum(squares) / 10), rel=1e-3)
+
+
+def test_larger_sets_are_checked_where_their_pairs_are_known(make_model, make_tokens):
+    pairs = [pair(i, j, 1.0) for i in range(7) for j in range(7, 12)]
+    found, _ = ask(make_model(), make_tokens(B=1), pairs)
+    assert set(found.off) == {3, 4, 6, 8} and all(off > 0 for off in found.off.values())
+    assert found.evaluations == 4 + 12 + 66 + 4 * 12
+    few, _ = ask(make_model(), make_tokens(B=1), pairs, most=100)
+    assert not few.off, "what room there is goes to pairs"
 
 
 @pytest.mark.parametrize("most", [4, 9, 20, 23, 700])
@@ -54,7 +87,8 @@ def test_no_more_is_asked_than_said_and_the_strongest_come_first(make_model, mak
     scores = {(0, 7): (0.1, 0.0), (0, 8): (-3.0, 0.2), (5, 7): (None, 9.0), (5, 8): (None, None), (1, 9): (1.0, 0.0)}
     found, _ = ask(make_model(), make_tokens(B=1), [pair(*at, *s) for at, s in scores.items()], most=most)
     assert found.evaluations <= most
-    assert found.evaluations == 4 + sum(p is not None for p in found.without) + len(found.i)
+    checked = found.evaluations - 4 - sum(p is not None for p in found.without) - len(found.i)
+    assert checked == (7 if most == 700 else 0)
     asked = [at for at, p in enumerate(found.without) if p is not None]
     if most == 9:
         assert asked == [0, 1, 5, 7, 8] and not found.i, "candidates come before the others"

@@ -198,7 +198,8 @@ def with_whatif() -> Explanation:
                 i=[i for i, _ in twos],
                 j=[j for _, j in twos],
                 without_both=[sigmoid(whatif_logit([i, j])) for i, j in twos],
-                evaluations=4 + n - 1 + len(twos),
+                off={3: 0.1, 4: 0.25},
+                evaluations=4 + n - 1 + len(twos) + 24,
             ),
         }
     )

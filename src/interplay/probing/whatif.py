@@ -1,6 +1,13 @@
-"""What the model answers when a person takes out single features, two of them, or a whole modality."""
+"""What the model answers when a person takes out single features, two of them, or a whole modality.
 
-from collections.abc import Sequence
+What it answers without more of them is estimated from these (terms of one and of two on the logit, as a second-order
+Möbius expansion around the whole); how good that is, is measured on sets drawn at random.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, islice
+from math import log, sqrt
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -14,6 +21,10 @@ from interplay.results import Pair, WhatIf
 from interplay.task import Task
 
 MOST = 700  # answers: a few percent of what the pair scores ask for
+CHECKED = (3, 4, 6, 8)  # how many features are taken out where the estimate is checked
+SETS = 12  # of each size
+TRIES = 20  # for one set all pairs of which were asked about
+EDGE = 1e-12
 
 
 def what_if(
@@ -27,6 +38,7 @@ def what_if(
     pairs: Sequence[Pair],
     modalities: Sequence[str],
     most: int = MOST,
+    seed: int = 0,
 ) -> WhatIf:
     """The mixture's probability of a label without single players, without two, and without whole modalities.
 
@@ -38,32 +50,82 @@ def what_if(
         pairs: the scored pairs of the players.
         modalities: their names, in the model's order.
         most: answers asked for, at most; whole, nothing and modalities are always among them.
+        seed: of the sets that the estimate is checked on.
     """
     candidates = sorted({at for pair in pairs for at in (pair.i, pair.j)})
     singles = [*candidates, *(at for at in range(len(players)) if at not in set(candidates))]
     singles = singles[: max(0, most - 2 - len(modalities))]
     within = [(a, b) for a in candidates for b in candidates if a < b and players.modality[a] == players.modality[b]]
     strongest = sorted(pairs, key=lambda p: -max(abs(p.sii or 0.0), abs(p.redundancy_gap or 0.0)))
-    twos = [*((p.i, p.j) for p in strongest), *within][: max(0, most - 2 - len(modalities) - len(singles))]
+    room = most - 2 - len(modalities) - len(singles)
+    sets = SETS if room > 2 * SETS * len(CHECKED) else 0
+    twos = [*((min(p.i, p.j), max(p.i, p.j)) for p in strongest), *within][: max(0, room - sets * len(CHECKED))]
+    more = _sets(candidates, twos, sets, np.random.default_rng(seed))
 
     everyone = np.arange(len(players))
-    gone = [[], everyone, *(players.of(m) for m in range(len(modalities))), *([at] for at in singles), *map(list, twos)]
+    single = [[at] for at in singles]
+    gone = [[], everyone, *(players.of(m) for m in range(len(modalities))), *single, *map(list, twos), *more]
     left = np.ones((len(gone), len(players)), dtype=bool)
     for row, out in zip(left, gone, strict=True):
         row[np.asarray(out, dtype=np.intp)] = False
-    found = _probabilities(model, task, tokens, label, fill, players, left).tolist()
-    start = 2 + len(modalities)
-    one = dict(zip(singles, found[start : start + len(singles)], strict=True))
+    found = iter(_probabilities(model, task, tokens, label, fill, players, left).tolist())
+    whole, nothing = next(found), next(found)
+    without_modality = dict(zip(modalities, islice(found, len(modalities)), strict=True))
+    one = dict(zip(singles, islice(found, len(singles)), strict=True))
+    both = dict(zip(twos, islice(found, len(twos)), strict=True))
     return WhatIf(
-        whole=found[0],
-        nothing=found[1],
-        without_modality=dict(zip(modalities, found[2:start], strict=True)),
+        whole=whole,
+        nothing=nothing,
+        without_modality=without_modality,
         without=[one.get(at) for at in range(len(players))],
-        i=[i for i, _ in twos],
-        j=[j for _, j in twos],
-        without_both=found[start + len(singles) :],
+        i=[i for i, _ in both],
+        j=[j for _, j in both],
+        without_both=list(both.values()),
+        off=_off(more, list(found), whole, one, both),
         evaluations=len(gone),
     )
+
+
+def _sets(
+    candidates: Sequence[int], twos: Sequence[tuple[int, int]], sets: int, rng: np.random.Generator
+) -> list[list[int]]:
+    """Sets of each size in CHECKED, at random among those all pairs of which are in `twos`."""
+    known, out = set(twos), []
+    for size in CHECKED:
+        found = set()
+        for _ in range(sets * TRIES):
+            chosen: list[int] = []
+            for at in rng.permutation(candidates).tolist():
+                if all((min(at, other), max(at, other)) in known for other in chosen):
+                    chosen.append(at)
+                if len(chosen) == size:
+                    found.add(tuple(sorted(chosen)))
+                    break
+            if len(found) == sets:
+                break
+        out += [list(one) for one in sorted(found)]
+    return out
+
+
+def _off(
+    sets: Sequence[Sequence[int]],
+    answers: Sequence[float],
+    whole: float,
+    one: Mapping[int, float],
+    both: Mapping[tuple[int, int], float],
+) -> dict[int, float]:
+    """Size -> root mean square of estimate less answer, on the logit (assets/whatif.js makes the same estimate)."""
+    start, squares = _logit(whole), dict[int, list[float]]()
+    for gone, answer in zip(sets, answers, strict=True):
+        alone = {at: _logit(one[at]) - start for at in gone}
+        pairs = sum(_logit(both[i, j]) - start - alone[i] - alone[j] for i, j in combinations(gone, 2))
+        squares.setdefault(len(gone), []).append((start + sum(alone.values()) + pairs - _logit(answer)) ** 2)
+    return {size: sqrt(fmean(found)) for size, found in squares.items()}
+
+
+def _logit(p: float) -> float:
+    inside = min(1 - EDGE, max(EDGE, p))
+    return log(inside / (1 - inside))
 
 
 def _probabilities(

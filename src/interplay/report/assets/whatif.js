@@ -5,6 +5,7 @@ const logit = (p) => {
   const inside = Math.min(1 - EDGE, Math.max(EDGE, p));
   return Math.log(inside / (1 - inside));
 };
+const probability = (x) => 1 / (1 + Math.exp(-x));
 const pairKey = (i, j) => (i < j ? `${i} ${j}` : `${j} ${i}`);
 
 class WhatIf {
@@ -43,7 +44,16 @@ class WhatIf {
       if (p === undefined || one === null || other === null) missing += p === undefined ? 1 : 0;
       else sum += logit(p) - logit(one) - logit(other) + start;
     }));
-    return missing ? { missing } : { p: 1 / (1 + Math.exp(-sum)), exact: false };
+    return missing ? { missing } : { p: probability(sum), exact: false, between: this.between(sum, gone.length) };
+  }
+
+  // About where 95 of 100 answers lie, from how far estimates for sets of so many features were off; null where none
+  // as large was checked.
+  between(sum, size) {
+    const checked = Object.keys(this.raw.off || {}).map(Number).filter((n) => n >= size);
+    if (!checked.length) return null;
+    const half = 1.96 * this.raw.off[Math.min(...checked)];
+    return [sum - half, sum + half].map(probability);
   }
 }
 
@@ -66,7 +76,7 @@ function fillWhatIf(node, opened, off, asking, restore) {
   const kind = found.p === undefined ? "unknown" : found.exact ? "exact" : "about";
   const how = {
     exact: "An exact answer of the model, stored with this page.",
-    about: "An estimate from what single features and pairs change, on the logit; the model was not asked, and effects of three and more are left out.",
+    about: `An estimate from what single features and pairs change, on the logit; the model was not asked, and effects of three and more are left out. ${found.between ? `By how far such estimates were off where they were checked, about 95 of 100 answers would lie between ${found.between.map(percent).join(" and ")}.` : "How far such estimates are off was not checked for so many."}`,
     unknown: `Not stored: ${plural(found.missing || 0, "answer")} of the model that this needs ${found.missing === 1 ? "is" : "are"} not in this page.`,
   };
   return node.replaceChildren(
