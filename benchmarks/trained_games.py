@@ -1,6 +1,6 @@
 """Pair scores of trained models against full enumeration: ours, block, naive and shapiq at equal evaluations.
 
-    python benchmarks/trained_games.py [--run RUN --data FOLDER] [--players 16] [--seeds 10] [--others 1] [--fast]
+    python benchmarks/trained_games.py [--run RUN [--data FOLDER]] [--players 16] [--seeds 10] [--others 1] [--fast]
 
 Of a test scene that shows sarcasm and a storm, the words and the cells whose loss changes the answers most play; all
 others stay. All 2^n answers are asked once, and every value function (expert or mixture, logit or probability, two
@@ -18,7 +18,6 @@ from interaction_tables import report
 from interactions import measure
 from interplay import pipeline
 from interplay.config import Config
-from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.explaining import players_in, prepare
@@ -53,7 +52,7 @@ def table(run: Run, dataset: Dataset, number: int, players: int) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Pair scores of trained models against full enumeration.")
     parser.add_argument("--run", type=Path, help="a finished run on scenes")
-    parser.add_argument("--data", type=Path, help="the scenes it was trained on")
+    parser.add_argument("--data", type=Path, help="the scenes it was trained on, where they have moved")
     parser.add_argument("--players", type=int, default=16)
     parser.add_argument("--scenes", type=int, default=2, help="scenes that are enumerated")
     parser.add_argument("--seeds", type=int, default=10, help="repetitions of ours, block and naive")
@@ -66,7 +65,8 @@ def main() -> None:
             dataset = make_scenes(Path(name) / "scenes")
             run = pipeline.train(dataset, Config(), Path(name) / "run", store=Path(name) / "store")
         else:
-            run, dataset = open_run(asked.run), open_dataset(asked.data)
+            run = open_run(asked.run)
+            dataset = pipeline.data_of(run, asked.data)
         found, n = [], asked.players
         rows, columns = list(range(n // 2)), list(range(n // 2, n))
         for number in range(asked.scenes):
