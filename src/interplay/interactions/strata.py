@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 EACH = 4  # coalitions in a stratum at least: fewer do not show how much they differ
+PAIRS = 0.65  # of all sets, at most this share is of two players
 LISTED = 2**14  # sets in a stratum that are listed and shuffled; of more, sets are drawn until enough are distinct
 TOGETHER = 256  # drawn at once
 
@@ -52,11 +53,17 @@ def draw_strata(rng: np.random.Generator, players: int, pairs: int) -> Strata:
     `contrast`), so strata of small sets need the more draws (Neyman's allocation): stratum k buys its t-th set at the
     price t k, and the cheapest are bought. A stratum that is bought whole has no sampling error, and the rest goes to
     the others. What a generator draws for few pairs, it draws for more pairs too.
+
+    All sets of two show who interacts with whom (`sparse`) and leave the largest weights no error, so the last of them
+    come cheaper: they are whole as soon as that leaves 1 - `PAIRS` of the sets to the others [ours, by measuring: at
+    1,000 evaluations of 24 players and 4,000 of 48 half the error, and ranks as those of the block design].
     """
     n, K = players, players // 2 + 1
     prices = []
     for k in range(K):
         price = np.arange(1, min(strata_size(n, k), pairs) + 1, dtype=float) * k
+        if k == 2 and K > 3:  # at a price p the strata from 3 on have sum p / k sets
+            price = np.minimum(price, strata_size(n, 2) * (1 / PAIRS - 1) / sum(1 / larger for larger in range(3, K)))
         price[: n if k == 1 else EACH] = 0
         prices.append(price)
     stratum = np.repeat(np.arange(K), [len(p) for p in prices])
