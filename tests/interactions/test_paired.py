@@ -73,6 +73,14 @@ def test_strata_hold_distinct_pairs_and_no_more_than_asked(n, extra, seed):
         assert (strata.share == 1).all()
 
 
+@pytest.mark.parametrize("n, pairs", [(18, 350), (24, 500), (48, 2000), (81, 6000)])
+def test_all_sets_of_two_are_there_as_soon_as_the_others_are_left_enough(n, pairs):
+    strata = draw_strata(np.random.default_rng(0), n, pairs)
+    assert strata.share[:3].tolist() == [1, 1, 1]
+    assert (strata.size == 2).sum() < 0.7 * pairs
+    assert draw_strata(np.random.default_rng(0), n, pairs // 2).share[2] < 1
+
+
 def test_the_contrast_of_all_coalitions_is_sii():
     for n in (6, 7):
         value = table_game(n)
