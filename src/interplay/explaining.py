@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder, Part
 from interplay.encoders.sources import public_name
-from interplay.errors import BadInput
+from interplay.errors import BadInput, GameError
 from interplay.features.store import Features, encode_one, read_input
 from interplay.interactions import (
     EXACT,
@@ -181,7 +182,8 @@ def _within_budget(run: Run, config: Config) -> Estimate:
     """Estimates by `explain.estimator`, the budget shared equally by the pairs of modalities; until the SII asked about
     is known to `explain.width`, if that is set."""
     explain, modalities = config.explain, len(run.card.modalities)
-    budget = explain.budget // max(1, modalities * (modalities - 1) // 2)
+    blocks = max(1, modalities * (modalities - 1) // 2)
+    budget = explain.budget // blocks
 
     def narrow(scores: PairScores) -> bool:
         at = (0, ON.index(explain.on), value_names(run.model).index(explain.expert))
@@ -189,10 +191,16 @@ def _within_budget(run: Run, config: Config) -> Estimate:
         return explain.width is not None and bool((bounds.sii_high - bounds.sii_low <= explain.width).all())
 
     def estimate(game: Game, rows: np.ndarray, columns: np.ndarray) -> PairScores:
-        seed, estimator = config.seed, explain.estimator
-        if explain.width is None:
-            return estimate_pairs(game, rows, columns, budget=budget, seed=seed, estimator=estimator)
-        return refine_until(refined_pairs(game, rows, columns, budget=budget, seed=seed, estimator=estimator), narrow)
+        asked: dict[str, Any] = {"budget": budget, "seed": config.seed, "estimator": explain.estimator}
+        try:
+            if explain.width is None:
+                return estimate_pairs(game, rows, columns, **asked)
+            return refine_until(refined_pairs(game, rows, columns, **asked), narrow)
+        except GameError as error:
+            if blocks == 1:
+                raise
+            shared = f"explain.budget, {explain.budget}, is shared by {blocks} pairs of modalities, and {error.problem}"
+            raise GameError(shared, expected=f"{error.expected} for each", fix=error.fix) from error
 
     return estimate
 

@@ -13,7 +13,7 @@ from interplay import pipeline
 from interplay.config import Config, make_config
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
-from interplay.errors import DataError, EncoderError
+from interplay.errors import DataError, EncoderError, GameError
 from interplay.features.store import open_features
 from interplay.report.findings import describe
 from interplay.results import Explanation
@@ -167,6 +167,9 @@ def test_features_play_by_themselves_where_words_and_cells_are_grouped(tmp_path:
     (explanation,) = pipeline.explain(run, dataset.split("test")[1:2], config=grouped)
     names = [f.modality for f in explanation.features]
     assert names.count("image") == 1 and names.count("text") == 4 and names.count("sound") == 5
+    small = pipeline.explain_config(run, {"explain.budget": 60})
+    with pytest.raises(GameError, match="explain.budget, 60, is shared by 3 pairs .* a budget of 20 .* for each"):
+        pipeline.explain(run, dataset.split("test")[1:2], config=small)
 
 
 @pytest.mark.parametrize("names", [("text", "sound", "pose"), ("sound",)])
