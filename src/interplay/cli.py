@@ -226,7 +226,8 @@ def explain(
         )
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
-    return _print_findings([finding(e) for e in explanations], page)
+    who = [f"{e.provenance.model} ({e.provenance.run}): " if others else "" for e in explanations]
+    return _print_findings([one + finding(e) for one, e in zip(who, explanations, strict=True)], page)
 
 
 @app.command(**epilog("interplay validate runs/first --samples 50"))

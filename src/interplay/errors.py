@@ -69,6 +69,10 @@ class GameError(BadInput):
     something the game does not have."""
 
 
+class BudgetError(GameError):
+    """A budget of evaluations is too small for what was asked."""
+
+
 class DiskFullError(InterplayError):
     """The disk has no room for a result; nothing half-written is left behind."""
 

@@ -14,7 +14,7 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder, Part
 from interplay.encoders.sources import public_name
-from interplay.errors import BadInput, GameError
+from interplay.errors import BadInput, BudgetError
 from interplay.features.store import Features, encode_one, read_input
 from interplay.interactions import (
     EXACT,
@@ -115,7 +115,7 @@ def explain_sample(
     prediction = dict(zip(run.card.labels, probabilities, strict=True))
     target = target or max(prediction, key=lambda label: prediction[label])
     _refuse_unknown("target", target, run.card.labels)
-    _refuse_unknown("expert", config.explain.expert, [*run.model.experts_named, MIXTURE])
+    refuse_unknown_expert(run, config)
     _refuse_unknown("rank_by", config.explain.rank_by, list(METHODS))
     label = run.card.labels.index(target)
 
@@ -196,13 +196,20 @@ def _within_budget(run: Run, config: Config) -> Estimate:
             if explain.width is None:
                 return estimate_pairs(game, rows, columns, **asked)
             return refine_until(refined_pairs(game, rows, columns, **asked), narrow)
-        except GameError as error:
+        except BudgetError as error:
             if blocks == 1:
                 raise
             shared = f"explain.budget, {explain.budget}, is shared by {blocks} pairs of modalities, and {error.problem}"
-            raise GameError(shared, expected=f"{error.expected} for each", fix=error.fix) from error
+            raise BudgetError(shared, expected=f"{error.expected} for each", fix=error.fix) from error
 
     return estimate
+
+
+def refuse_unknown_expert(run: Run, config: Config) -> None:
+    """Raise BadInput if a run has not the expert that is asked about."""
+    known = [*run.model.experts_named, MIXTURE]
+    if config.explain.expert not in known:
+        raise BadInput(f"unknown expert {config.explain.expert!r} of {run.name}", expected=f"one of {', '.join(known)}")
 
 
 def _refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:

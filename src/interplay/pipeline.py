@@ -17,7 +17,7 @@ from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder, load_encoder
 from interplay.encoders.precomputed import PrecomputedEncoder
 from interplay.errors import BadInput, DataError
-from interplay.explaining import explain_sample
+from interplay.explaining import explain_sample, refuse_unknown_expert
 from interplay.features.store import Features, open_features, store_features
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel, Shape
@@ -189,11 +189,14 @@ def explain_each(
     """`explain`, one by one as they are ready; after each come those of the same sample and target by the runs beside.
 
     Raises:
-        BadInput: also where a run beside has other labels or modalities.
+        BadInput: also where a run beside has other labels, modalities, or not the expert asked about.
     """
-    asked = []
-    for one, settings in [(run, config or run.config), *beside]:
+    everyone = [(run, config or run.config), *beside]
+    for one, settings in everyone:  # before the work: what is explained already would be lost
         refuse_other_run(run, one)
+        refuse_unknown_expert(one, settings)
+    asked = []
+    for one, settings in everyone:
         device = settings.training.device
         given = encoders if one is run else None
         asked.append((one, settings, given or open_encoders(one, device)))

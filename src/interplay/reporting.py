@@ -58,7 +58,7 @@ def report_run(
     encoders = pipeline.open_encoders(run, device or run.config.training.device)
     stores = pipeline.encode(dataset, run.config, store=store, encoders=encoders, report=report)
     rows, metrics = _answers(run, samples, stores)
-    explanations, copies, notes = _explanations(run.folder)
+    explanations, copies, notes = _explanations(run)
     validity = run.folder / "validation" / "validity.json"
     if (page := validity.with_suffix(".html")).is_file():
         copies["validity.html"] = page
@@ -160,9 +160,9 @@ def _encoder(run: Run, modality: str, kind: str) -> str:
     return f"{modality}: {public_name(run.config.encoder(modality, kind).model)}"
 
 
-def _explanations(run: Path) -> tuple[list[tuple[Explanation, str | None]], dict[str, Path], list[str]]:
+def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[str, Path], list[str]]:
     """What `interplay explain` left, with its place in its page; files to copy; what could not be read."""
-    folder = run / "explanations"
+    folder = run.folder / "explanations"
     page = folder / "page.html"
     addresses, copies, notes = {}, {}, []
     if page.is_file():
@@ -171,15 +171,16 @@ def _explanations(run: Path) -> tuple[list[tuple[Explanation, str | None]], dict
         except (ValueError, KeyError, TypeError):
             notes.append("explanations/page.html is not a page of explanations, and is left out.")
     found: dict[tuple[str, str], tuple[Explanation, str | None]] = {}
-    for file in sorted(folder.glob("*.json")):
+    for file in sorted(folder.glob("*.json"), key=lambda file: (len(file.name.partition("-")[0]), file.name)):
         try:
             one = Explanation.model_validate_json(file.read_bytes())
         except (ValidationError, OSError):
             notes.append("One file of explanations/ is left out: it is of another version, or damaged.")
             continue
-        if one.truth is not None:  # else an input of its own, no sample of the dataset
+        ours = one.provenance.model in ("", run.config.fusion.kind)  # not of a model that was put beside
+        if ours and one.truth is not None:  # else an input of its own, no sample of the dataset
             asked = one.sample_id, one.target
-            found.setdefault(asked, (one, addresses.get(asked)))  # the first is of this run, others beside it are not
+            found.setdefault(asked, (one, addresses.get(asked)))  # and the first where that model was of the same kind
     return list(found.values()), copies, notes
 
 

@@ -153,8 +153,8 @@ class WhatIf(Frozen):
         without_modality: modality -> probability without all of it.
         without: one per feature, without it alone; None where it was not asked.
         without_both: one per pair `i`, `j` (indices into `features`, of two modalities or of one), without both.
-        off: number of features taken out together -> how far an estimate from the answers above is off there, on the
-            logit: root mean square over sets drawn at random, which the model was asked about.
+        off: number of features taken out together -> how far about 95 of 100 estimates from the answers above are off
+            at most there, on the logit: from sets drawn at random, which the model was asked about.
         evaluations: what was asked for this, beside the `evaluations` of the pair scores.
     """
 

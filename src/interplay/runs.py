@@ -61,8 +61,9 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What reports call it."""
-        return self.folder.name
+        """What reports call it: its folder, or of a run of a study (MODEL/seedN/run) the model and the seed."""
+        of_study = self.folder.name == "run" and self.folder.parent.name.startswith("seed")
+        return "/".join(self.folder.parts[-3:-1]) if of_study else self.folder.name
 
     @property
     def metrics(self) -> Metrics:

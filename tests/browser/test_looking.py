@@ -206,7 +206,7 @@ def test_more_than_two_are_an_estimate_that_says_so(page, examples):
     expect(page.locator(".outcome.about")).to_have_count(1)
     expect(page.locator(".whatif")).to_contain_text("An estimate")
     at = examples.whatif_logit([WONDERFUL, 18, BOLT, SAD])
-    low, high = (percent(examples.sigmoid(at + sign * 1.96 * 0.25)) for sign in (-1, 1))
+    low, high = (percent(examples.sigmoid(at + sign * 0.25)) for sign in (-1, 1))
     expect(page.locator(".whatif")).to_contain_text(f"95 of 100 answers would lie between {low} and {high}.")
     patch(page, 19).click()
     expect(page.locator(".whatif")).to_contain_text("was not checked for so many")

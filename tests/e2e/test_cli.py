@@ -329,7 +329,7 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("explain --input text=a --input image={tiny}/samples.csv", "samples.csv: it is not a picture"),
         ("explain --input text= --input image={picture}", "'text' of sample 'new' holds no feature"),
         ("explain --budget 0", "explain.budget: .*greater than or equal to 1"),
-        ("explain --budget 20", "a budget of 12 evaluations is too small for .* pairs .*expected at least"),
+        ("explain --budget 20", "a budget of 20 evaluations is too small for .* pairs .*expected at least"),
         ("explain --estimator magic", "explain.estimator: .*'auto'.*magic"),
         ("explain --target rain", "unknown target 'rain'; expected one of sarcasm, storm"),
         ("explain --expert synergie", "unknown expert 'synergie'; expected one of unique_text"),
@@ -481,6 +481,11 @@ def test_two_models_side_by_side(run_cli, tmp_path, small_run):
     page = (out / "page.html").read_text()
     assert '"blur":true' in page and "why fl-i2moe and dense decided so" in page and len(list(out.glob("*.json"))) == 4
     assert "by dense: " in done.err
+    told = run_cli(*command, "--count", 1).out
+    assert "fl-i2moe (small): " in told and "dense (dense): " in told
+    done = run_cli(*command, "--expert", "synergy")
+    assert done.code == 2 and "unknown expert 'synergy' of dense; expected one of fusion" in done.err
+    assert not re.search(r"Explain .*: \d", done.err), "nothing was explained in vain"
 
 
 def test_a_run_of_other_labels_is_not_put_beside(run_cli, tmp_path, small_run):

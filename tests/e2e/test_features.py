@@ -168,7 +168,7 @@ def test_features_play_by_themselves_where_words_and_cells_are_grouped(tmp_path:
     names = [f.modality for f in explanation.features]
     assert names.count("image") == 1 and names.count("text") == 4 and names.count("sound") == 5
     small = pipeline.explain_config(run, {"explain.budget": 60})
-    with pytest.raises(GameError, match="explain.budget, 60, is shared by 3 pairs .* a budget of 20 .* for each"):
+    with pytest.raises(GameError, match=r"explain.budget, 60, is shared by 3 pairs .* a budget of 20 .* for each"):
         pipeline.explain(run, dataset.split("test")[1:2], config=small)
 
 

@@ -3,17 +3,18 @@
 import json
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.small_runs import SmallRun
 
-from interplay import cli, pipeline
+from interplay import cli, pipeline, reporting
 from interplay.data.sample import Dataset
 from interplay.errors import BadInput, DataError
 from interplay.report.findings import strongest
+from interplay.report.run_rows import strong_pairs
 from interplay.reporting import charts_of, report_run
 from interplay.runs import open_run
 
@@ -110,12 +111,24 @@ def test_explanations_come_along(call, run_folder, small_run: SmallRun, tmp_path
     assert (page.parent / "explanations.html").read_bytes() == (run_folder / "explanations" / "page.html").read_bytes()
 
 
-def test_a_dataset_that_may_offend_is_blurred(run_folder, small_run: SmallRun, tmp_path):
-    run = open_run(run_folder)
-    names = dict(zip(run.card.labels, ("not_hate", "hate"), strict=True))
-    run = replace(run, card=replace(run.card, labels=list(names.values())))
-    samples = [replace(s, labels=tuple(names[label] for label in s.labels)) for s in small_run.dataset.samples]
-    rude = replace(small_run.dataset, labels=tuple(run.card.labels), samples=samples)
+def test_explanations_of_models_put_beside_are_not_taken_for_the_runs_own(run_folder, small_run: SmallRun, tmp_path):
+    run = replace(small_run.run, folder=tmp_path / "run")
+    shutil.copytree(run_folder, run.folder)
+    (file,) = (run.folder / "explanations").glob("01-*.json")
+    own = json.loads(file.read_text())
+    name = file.name.removeprefix("01-")
+    for number, change in (("00", {"model": "dense"}), ("099", {}), ("100", {"run": "another seed"})):
+        other = own | {"provenance": own["provenance"] | change, "pairs": own["pairs"] if number == "099" else []}
+        (file.parent / f"{number}-{name}").write_text(json.dumps(other))
+    file.unlink()
+    page = report_run(run, small_run.dataset, splits=["test"], store=small_run.store)
+    ((told,),) = block(page, "index")["explained"].values()
+    assert told["pairs"] == [asdict(pair) for pair in strong_pairs(pipeline.Explanation.model_validate(own))]
+
+
+def test_a_dataset_that_may_offend_is_blurred(run_folder, small_run: SmallRun, tmp_path, monkeypatch):
+    run, rude = open_run(run_folder), small_run.dataset
+    monkeypatch.setattr(reporting, "offends", lambda labels: labels == run.card.labels)
     page = report_run(run, rude, splits=["val"], out=tmp_path / "a", store=small_run.store)
     assert block(page, "index")["blur"]
     page = report_run(run, rude, splits=["val"], out=tmp_path / "a", store=small_run.store, blur=False)
@@ -129,6 +142,7 @@ def test_what_is_beside_it_is_linked(run_folder, small_run: SmallRun, tmp_path):
     (run / "validation").mkdir()
     (run / "validation" / "validity.html").write_text("<p>valid")
     (run / "validation" / "validity.json").write_text("{}")
+    assert open_run(run).name == "fl-i2moe/seed0"
     page = report_run(open_run(run), small_run.dataset, splits=["val"], store=small_run.store)
     tables = block(page, "summary")["tables"]
     assert [(page.parent / table["link"]).resolve() for table in tables] == [(run.parents[2] / "study.html").resolve()]

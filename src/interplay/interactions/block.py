@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from interplay.errors import GameError
+from interplay.errors import BudgetError, GameError
 from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game
@@ -136,7 +136,7 @@ def _draws(game: Game, cost: int, samples: int | None, budget: int | None, copie
         raise GameError("both samples and budget are given", expected="one of the two")
     reach = game.reach(budget)
     if reach < cost:
-        raise GameError(
+        raise BudgetError(
             f"a budget of {reach} evaluations does not reach for one draw of this block",
             expected=f"at least {cost}, or {2 * cost} to have standard errors",
             fix="raise the budget or take fewer candidates",

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from interplay.config import ESTIMATORS, Estimator
-from interplay.errors import GameError
+from interplay.errors import BudgetError, GameError
 from interplay.interactions.block import block_evaluations, block_pairs, checked_block
 from interplay.interactions.exact import MOST_PLAYERS, exact_pairs
 from interplay.interactions.game import Game
@@ -48,7 +48,11 @@ def estimate_pairs(
     pairs = list(product(i.tolist(), j.tolist()))
     if estimator == "exact":
         if 2**game.players > reach:
-            raise GameError(f"2^{game.players} evaluations are more than {reach}", fix="take another estimator")
+            raise BudgetError(
+                f"2^{game.players} evaluations are more than {reach}",
+                expected=f"a budget of {2**game.players}",
+                fix="raise it, or take another estimator",
+            )
         scores = exact_pairs(game, game.players, pairs)
     elif estimator == "paired":
         scores = paired_pairs(game, i, j, budget=reach, seed=seed)
@@ -58,7 +62,7 @@ def estimate_pairs(
         scores = block_pairs(game, i, j, budget=reach, seed=seed)
     elif estimator == "naive":
         if reach < 4 * len(pairs):
-            raise GameError(
+            raise BudgetError(
                 f"a budget of {reach} evaluations is too small for {len(pairs)} pairs one by one",
                 expected=f"at least {4 * len(pairs)}, or {8 * len(pairs)} to have standard errors",
             )
@@ -82,7 +86,7 @@ def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) ->
         return "paired", f"paired: SII alone, and {budget} evaluations reach for a surrogate of {players} players"
     if budget >= 2 * draw:
         return "block", f"block: {budget} evaluations do not reach for a surrogate, but for 2 draws of {draw}"
-    raise GameError(
+    raise BudgetError(
         f"a budget of {budget} evaluations is too small for {rows} x {columns} pairs of {players} players",
         expected=f"at least {min(2 * draw, 2**players) if gaps else min(2 * draw, least_evaluations(players))}",
         fix="raise the budget or take fewer candidates",

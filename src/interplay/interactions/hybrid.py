@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from interplay.errors import GameError
+from interplay.errors import BudgetError
 from interplay.interactions.block import arranged, block_evaluations, block_flips, checked_block, four_values
 from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
 from interplay.interactions.formulas import delta, redundancy_gap
@@ -62,7 +62,7 @@ def hybrid_pairs(
     reach = game.reach(budget)
     cost, least = block_evaluations(len(i), len(j), 2), least_hybrid(game.players, len(i), len(j))
     if reach < least:
-        raise GameError(
+        raise BudgetError(
             f"a budget of {reach} evaluations is too small for SII and gaps of this block",
             expected=f"at least {least}",
             fix="raise the budget, or take fewer candidates",

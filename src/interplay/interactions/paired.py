@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from interplay.errors import GameError
+from interplay.errors import BudgetError
 from interplay.interactions.block import checked_block
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Parity, Surrogate
@@ -66,7 +66,7 @@ def paired_pairs(
     i, j = checked_block(game, rows, columns)
     reach = game.reach(budget)
     if reach < (least := least_evaluations(game.players)):
-        raise GameError(
+        raise BudgetError(
             f"a budget of {reach} evaluations is too small for paired coalitions of {game.players} players",
             expected=f"at least {least}",
             fix="raise the budget, or take block_pairs on fewer candidates",

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from interplay.config import Fill
+from interplay.interactions.intervals import student_quantile
 from interplay.models.fusion import FusionModel
 from interplay.probing.game import Players, model_logits
 from interplay.removal import Tokens
@@ -22,8 +23,9 @@ from interplay.task import Task
 
 MOST = 700  # answers: a few percent of what the pair scores ask for
 CHECKED = (3, 4, 6, 8)  # how many features are taken out where the estimate is checked
-SETS = 12  # of each size
-TRIES = 20  # for one set all pairs of which were asked about
+SETS, FEWEST = 12, 6  # of each size; of fewer nothing is told
+CORE = 10  # features of the strongest pairs, of which all pairs are asked about before the weakest of the others
+TRIES = 5  # for one set all pairs of which were asked about
 EDGE = 1e-12
 
 
@@ -42,8 +44,8 @@ def what_if(
 ) -> WhatIf:
     """The mixture's probability of a label without single players, without two, and without whole modalities.
 
-    Players that form pairs come before others, and pairs by the size of their larger score, strongest first; two
-    candidates of one modality, which have no score, take what room is left.
+    Players that form pairs come before others, and pairs by the size of their larger score, strongest first, but for
+    those within the `CORE` strongest features; two candidates of one modality, which have no score, take what is left.
 
     Args:
         tokens: one sample, a batch of 1.
@@ -59,7 +61,7 @@ def what_if(
     strongest = sorted(pairs, key=lambda p: -max(abs(p.sii or 0.0), abs(p.redundancy_gap or 0.0)))
     room = most - 2 - len(modalities) - len(singles)
     sets = SETS if room > 2 * SETS * len(CHECKED) else 0
-    twos = [*((min(p.i, p.j), max(p.i, p.j)) for p in strongest), *within][: max(0, room - sets * len(CHECKED))]
+    twos = _twos([(min(p.i, p.j), max(p.i, p.j)) for p in strongest], within, room - sets * len(CHECKED), bool(sets))
     more = _sets(candidates, twos, sets, np.random.default_rng(seed))
 
     everyone = np.arange(len(players))
@@ -86,6 +88,16 @@ def what_if(
     )
 
 
+def _twos(
+    strongest: Sequence[tuple[int, int]], within: Sequence[tuple[int, int]], most: int, core: bool
+) -> list[tuple[int, int]]:
+    """Which two are taken out together: without some of one modality no set of three could be estimated."""
+    first = set(list(dict.fromkeys(at for two in strongest for at in two))[:CORE]) if core else set()
+    close = [two for two in (*strongest, *within) if first.issuperset(two)]
+    kept = dict.fromkeys([*strongest[: max(0, most - len(close))], *close, *strongest, *within])
+    return list(kept)[: max(0, most)]
+
+
 def _sets(
     candidates: Sequence[int], twos: Sequence[tuple[int, int]], sets: int, rng: np.random.Generator
 ) -> list[list[int]]:
@@ -103,7 +115,7 @@ def _sets(
                     break
             if len(found) == sets:
                 break
-        out += [list(one) for one in sorted(found)]
+        out += [list(one) for one in sorted(found)] if len(found) >= FEWEST else []
     return out
 
 
@@ -114,13 +126,19 @@ def _off(
     one: Mapping[int, float],
     both: Mapping[tuple[int, int], float],
 ) -> dict[int, float]:
-    """Size -> root mean square of estimate less answer, on the logit (assets/whatif.js makes the same estimate)."""
+    """Size -> how far about 95 of 100 estimates are off at most, on the logit (assets/whatif.js makes the estimate).
+
+    The root mean square of estimate less answer, times Student's t of as many sets.
+    """
     start, squares = _logit(whole), dict[int, list[float]]()
     for gone, answer in zip(sets, answers, strict=True):
         alone = {at: _logit(one[at]) - start for at in gone}
         pairs = sum(_logit(both[i, j]) - start - alone[i] - alone[j] for i, j in combinations(gone, 2))
         squares.setdefault(len(gone), []).append((start + sum(alone.values()) + pairs - _logit(answer)) ** 2)
-    return {size: sqrt(fmean(found)) for size, found in squares.items()}
+    return {
+        size: float(student_quantile(np.array([len(found)]), 0.95)[0]) * sqrt(fmean(found))
+        for size, found in squares.items()
+    }
 
 
 def _logit(p: float) -> float:

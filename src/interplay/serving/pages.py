@@ -11,10 +11,10 @@ from interplay.serving.wording import Refusal, shown
 FOLDERS = ("report", "explanations", "validation")
 """Folders of a run whose HTML files are shown; of anything else in it only what the page of the run loads."""
 
-DATA = re.compile(r"\d{3}\.html", re.ASCII)
+DATA = re.compile(r"\d{3,}\.html", re.ASCII)
 PICTURES = {
-    "image/webp": re.compile(r"\d{3}/\d{5}\.webp", re.ASCII),
-    "image/png": re.compile(r"\d{3}/\d{5}\.png", re.ASCII),
+    "image/webp": re.compile(r"\d{3,}/\d{5,}\.webp", re.ASCII),
+    "image/png": re.compile(r"\d{3,}/\d{5,}\.png", re.ASCII),
 }
 """What lies beside the page of a run (report/run_page.py): samples, in frames, and their thumbnails by media type."""
 

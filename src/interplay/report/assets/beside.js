@@ -8,11 +8,11 @@ class Beside {
   // shown: which explanation is open; open: gives the nth, opened; go: shows the nth.
   constructor(root, shown, options, open, go) {
     Object.assign(this, { root, options });
-    const { id } = index.samples[shown];
-    this.all = index.samples.map((one, n) => ({ ...one, n })).filter((one) => one.id === id);
-    root.hidden = this.all.length < 2;
+    const { id, target } = index.samples[shown];
+    const all = index.samples.map((one, n) => ({ ...one, n })).filter((one) => one.id === id && one.target === target);
+    root.hidden = new Set(all.map(({ by }) => by)).size < 2;
     if (root.hidden) return root.replaceChildren();
-    this.sides = this.all.map(({ n, by }) => {
+    this.sides = all.map(({ n, by }) => {
       const opened = open(n);
       return { n, by, opened, at: new Map(opened.features.map((f) => [keyOf(f), f.at])), here: n === shown };
     });
@@ -20,17 +20,18 @@ class Beside {
     this.body = el("div", { class: "sides" });
     root.replaceChildren(
       el("h2", { id: "beside-title" }, "Side by side"),
-      el("p", { class: "lede" }, `The same sample, explained ${plural(this.sides.length, "time")}. Where models that are equally right look elsewhere, the evidence is not the data's alone.`),
+      el("p", { class: "lede" }, `The same sample and label, explained ${plural(this.sides.length, "time")}. Where models that are equally right look elsewhere, the evidence is not the data's alone.`),
       this.body,
       el("p", { class: "caption" }, "Shading as under Experts, each on its own scale. Logits of two models are not on one scale, so compare signs, order and intervals rather than sizes."));
     this.go = go;
     this.draw();
   }
 
-  // Looks at a pair, by its features as the open explanation counts them; null lets go.
-  look(pair) {
+  // Looks at a pair, by its features as the open explanation counts them, and at a value; null lets go of the pair.
+  look(pair, value) {
     if (this.root.hidden) return;
     this.pair = pair;
+    this.value = value;
     this.draw();
   }
 
@@ -45,7 +46,7 @@ class Beside {
     const scores = attributions.get("mixture") || [...attributions.values()][0];
     const usable = scores && scores.length === opened.features.length;
     const looks = opened.modalities.map((modality) => (usable ? miniOf(opened, modality, scores) : null));
-    const [table] = opened.tables;
+    const table = opened.tables.find((one) => this.value && one.value.expert === this.value.expert && one.value.on === this.value.on) || opened.tables[0];
     const best = ["synergy", "redundancy"].map((kind) => [kind, table.strongest(kind, 1, true)[0]]);
     const open = here ? el("span", { class: "tag" }, "on show") : el("button", { type: "button", class: "quiet", on: { click: () => this.go(n) } }, "Look at it");
     return el("article", { class: "side", "aria-label": named(by) },

@@ -21,6 +21,7 @@ function open(n) {
   const another = (other) => (other === n ? opened : openExplanation(JSON.parse(byId(`data-${other}`).textContent), veiled));
   beside = new Beside(byId("beside"), n, options, another, (other) => {
     location.hash = addresses[other];
+    byId("evidence").focus(); // the button goes; what it opened is looked at
   });
   onTable();
   drawPicker();
@@ -31,13 +32,17 @@ function go() {
   const [n, texts] = fromAddress();
   open(n);
   const look = readLook(current, texts);
-  beside.look(look.pinned && look.pinned.pair ? look.pinned.pair : null);
   if (stage.lookAt(look) && (look.pinned || look.off.size)) byId("evidence").scrollIntoView({ block: "nearest" });
+  lookBeside();
+}
+
+function lookBeside() {
+  beside.look(stage.pinned && stage.pinned.pair ? stage.pinned.pair : null, stage.table.value);
 }
 
 // What a person chose goes into the address, one step back for each choice.
 byId("evidence").addEventListener("look", () => {
-  beside.look(stage.pinned && stage.pinned.pair ? stage.pinned.pair : null);
+  lookBeside();
   location.hash = addresses[shown] + writeLook(current, { table: options.table, pinned: stage.pinned, off: stage.off });
 });
 
@@ -49,6 +54,7 @@ function onTable() {
   fillProvenance(byId("provenance"), current, stage.table, index.details);
 }
 byId("evidence").addEventListener("table", onTable);
+byId("evidence").addEventListener("table", lookBeside);
 byId("experts").addEventListener("method", () => beside.draw());
 
 // ---- which explanation ----

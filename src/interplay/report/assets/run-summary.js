@@ -85,10 +85,12 @@ function fillTraining({ charts, bestEpoch }) {
     el("details", {}, el("summary", {}, "The same as numbers"), plainTable("Training by epoch", ["epoch", ...all.map((s) => s.name)], rows, 0)));
 }
 
+const atHand = location.protocol === "file:"; // served, what lies outside the report's folder is not there
+
 function fillTables({ tables }) {
   byId("tables").append(...tables.map((table, k) => el("section", { "aria-labelledby": `table-${k}` },
     el("h2", { id: `table-${k}` }, table.title),
     table.about ? el("p", { class: "caption" }, shorten(running(table.about), 4000)) : "",
     table.rows.length ? plainTable(table.title, table.header, table.rows, 2) : "",
-    table.link ? el("p", {}, el("a", { href: table.link }, `Open ${table.link.split("/").at(-1)}`)) : "")));
+    table.link && (atHand || !table.link.includes("../")) ? el("p", {}, el("a", { href: table.link }, `Open ${table.link.split("/").at(-1)}`)) : "")));
 }

@@ -52,7 +52,7 @@ class WhatIf {
   between(sum, size) {
     const checked = Object.keys(this.raw.off || {}).map(Number).filter((n) => n >= size);
     if (!checked.length) return null;
-    const half = 1.96 * this.raw.off[Math.min(...checked)];
+    const half = this.raw.off[Math.min(...checked)];
     return [sum - half, sum + half].map(probability);
   }
 }
