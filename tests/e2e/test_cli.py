@@ -332,7 +332,7 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("explain --budget 20", "a budget of 20 evaluations is too small for .* pairs .*expected at least"),
         ("explain --estimator magic", "explain.estimator: .*'auto'.*magic"),
         ("explain --target rain", "unknown target 'rain'; expected one of sarcasm, storm"),
-        ("explain --expert synergie", "unknown expert 'synergie'; expected one of unique_text"),
+        ("explain --expert synergie", "unknown expert 'synergie' of small; expected one of unique_text"),
         ("explain --on odds", "explain.on: .*odds"),
         ("explain --set explain.budgets=8", "unknown key explain.budgets .*explain.budget"),
         ("explain --out {picture}", "scene-000000.png: a file is there; expected a folder"),
