@@ -70,7 +70,7 @@ def hybrid_pairs(
     rng, before = np.random.default_rng(seed), game.evaluations
     of_backgrounds = rng.spawn(1)[0]  # a stream of their own: the first are the same for a larger budget
     pairs = min(max(int(SHARE * reach), least_evaluations(game.players)), reach - LEAST_DRAWS * cost) // 2
-    strata = draw_strata(rng, game.players, pairs)
+    strata = draw_strata(rng, game.players, pairs, graph=False)
     even, odd = parts(game, strata)
     surrogates = [
         fit_part(strata, even.reshape(len(even), -1), "even", rng),

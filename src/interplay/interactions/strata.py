@@ -46,7 +46,7 @@ def strata_size(players: int, k: int) -> int:
     return comb(players, k) // (2 if 2 * k == players else 1)
 
 
-def draw_strata(rng: np.random.Generator, players: int, pairs: int) -> Strata:
+def draw_strata(rng: np.random.Generator, players: int, pairs: int, graph: bool = True) -> Strata:
     """Up to `pairs` paired coalitions: sizes 0 and 1 whole, the others in numbers that go as 1 / k.
 
     An unbiased estimate of SII weighs a set of k players that holds one or both of a pair by about n / k (see
@@ -54,15 +54,17 @@ def draw_strata(rng: np.random.Generator, players: int, pairs: int) -> Strata:
     price t k, and the cheapest are bought. A stratum that is bought whole has no sampling error, and the rest goes to
     the others. What a generator draws for few pairs, it draws for more pairs too.
 
-    All sets of two show who interacts with whom (`sparse`) and leave the largest weights no error, so the last of them
-    come cheaper: they are whole as soon as that leaves 1 - `PAIRS` of the sets to the others [ours, by measuring: at
-    1,000 evaluations of 24 players and 4,000 of 48 half the error, and ranks as those of the block design].
+    All sets of two show who interacts with whom (`sparse`) and leave the largest weights no error. With `graph` the
+    last of them come cheaper: they are whole as soon as that leaves 1 - `PAIRS` of the sets to the others [ours, by
+    measuring: at 1,000 evaluations of 24 players and 4,000 of 48 half the error, and ranks as those of the block
+    design]. Where they are almost but not all bought, the others miss what they cost: intervals of a network with 81
+    players were twice as wide at 24,000 evaluations, which is why `hybrid` goes without.
     """
     n, K = players, players // 2 + 1
     prices = []
     for k in range(K):
         price = np.arange(1, min(strata_size(n, k), pairs) + 1, dtype=float) * k
-        if k == 2 and K > 3:  # at a price p the strata from 3 on have sum p / k sets
+        if graph and k == 2 and K > 3:  # at a price p the strata from 3 on have sum p / k sets
             price = np.minimum(price, strata_size(n, 2) * (1 / PAIRS - 1) / sum(1 / larger for larger in range(3, K)))
         price[: n if k == 1 else EACH] = 0
         prices.append(price)
