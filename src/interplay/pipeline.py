@@ -192,6 +192,9 @@ def explain_each(
         BadInput: also where a run beside has other labels, modalities, or not the expert asked about.
     """
     everyone = [(run, config or run.config), *beside]
+    folders = [one.folder.resolve() for one, _ in everyone]
+    if twice := [folder for folder in folders if folders.count(folder) > 1]:
+        raise BadInput(f"the run {twice[0].name} is put beside itself", expected="other runs, each once")
     for one, settings in everyone:  # before the work: what is explained already would be lost
         refuse_other_run(run, one)
         refuse_unknown_expert(one, settings)

@@ -72,6 +72,12 @@ def test_a_sample_explained_once_has_no_such_section(page):
     assert page.locator("#beside").inner_text() == ""
 
 
+def test_runs_of_one_name_are_told_apart(open_page, examples):
+    page = open_page([examples.planted(), examples.planted()])
+    names = page.locator("#beside h3 bdi").all_inner_texts()
+    assert names == ["fl-i2moe (runs/scenes-fli2moe-0)", "fl-i2moe (runs/scenes-fli2moe-0), 2"]
+
+
 def test_it_fits_a_phone(open_page, examples):
     page = open_page([examples.planted(), examples.dense_beside()], viewport={"width": 360, "height": 800})
     expect(page.locator("#beside .side")).to_have_count(2)

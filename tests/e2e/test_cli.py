@@ -488,6 +488,14 @@ def test_two_models_side_by_side(run_cli, tmp_path, small_run):
     assert not re.search(r"Explain .*: \d", done.err), "nothing was explained in vain"
 
 
+def test_runs_that_cannot_be_put_beside(run_cli, tmp_path, small_run):
+    command = ("explain", small_run.run.folder, "--data", small_run.dataset.source, "--beside")
+    done = run_cli(*command, small_run.run.folder)
+    assert done.code == 2 and "the run small is put beside itself; expected other runs" in done.error()
+    done = run_cli(*command, tmp_path / "none")
+    assert done.code == 2 and str(tmp_path / "none") in done.error()
+
+
 def test_a_run_of_other_labels_is_not_put_beside(run_cli, tmp_path, small_run):
     other = tmp_path / "other"
     shutil.copytree(small_run.run.folder, other)

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -80,7 +81,10 @@ def render_page(
         "base-uri 'none'; form-action 'none'"
     )
     index = {
-        "samples": [{"id": e.sample_id, "target": e.target, "by": _by(e)} for e in explanations],
+        "samples": [
+            {"id": e.sample_id, "target": e.target, "by": by}
+            for e, by in zip(explanations, _by(explanations), strict=True)
+        ],
         "details": dict(details or {}),
         "columns": CSV_COLUMNS,
         "blur": blur,
@@ -130,10 +134,17 @@ def embed(value: object) -> Markup:
     return Markup(text)
 
 
-def _by(explanation: Explanation) -> str:
-    """Whose answer is explained."""
-    known = explanation.provenance
-    return f"{known.model} ({known.run})" if known.model else known.run
+def _by(explanations: Sequence[Explanation]) -> list[str]:
+    """Whose answer each is; runs of one name that explain the same are numbered, so that they can be told apart."""
+    out: list[str] = []
+    times: Counter[tuple[str, str, str]] = Counter()
+    for one in explanations:
+        known = one.provenance
+        by = f"{known.model} ({known.run})" if known.model else known.run
+        same = one.sample_id, one.target, by
+        times[same] += 1
+        out.append(by if times[same] == 1 else f"{by}, {times[same]}")
+    return out
 
 
 def _block(explanation: Explanation, pictures: Mapping[str, Image.Image]) -> dict[str, Any]:
