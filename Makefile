@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 .PHONY: demo test lint bench clean help
 
 help:
-	@echo "make demo    scenes made, a model trained, a page to look at (under 10 minutes on 2 cores)"
+	@echo "make demo    scenes made, a model trained, a page to look at (about 11 minutes on 2 cores)"
 	@echo "make test    every check: format, lint, types, tests"
 	@echo "make bench   the slow measurements; results go to benchmarks/RESULTS.md"
 
