@@ -43,7 +43,8 @@ def sections() -> dict[str, str]:
     """Name -> text of the sections that are there."""
     if not RESULTS.exists():
         return {}
-    parts = re.split(r"^<!-- (\w+) -->$", RESULTS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    heads = rf"^<!-- ({'|'.join(SECTIONS)}) -->$"  # not READ, which is part of a section
+    parts = re.split(heads, RESULTS.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
