@@ -4,9 +4,9 @@ Coalitions come with their complements, in strata of size (`strata`). Three step
 
 1. Values that are a sparse sum of parities to rounding are solved for, and the scores are exact (`sparse`).
 2. Else a Gaussian process with all orders of parities is fitted, and its SII read off in closed form (`kernel`).
-3. What it leaves is estimated without bias: on strata that are whole from the residuals, with no sampling error; on the
-   others from what each value is off the fit to all others (left one out, so that no value judges a fit it was part
-   of), by stratified sampling without replacement. Its spread gives the standard error.
+3. What it leaves is estimated without bias: of the coalitions that were asked it is known; of the others in their
+   strata it is that of each asked one off the fit to all others (left one out, so that no value judges a fit it was
+   part of), by stratified sampling without replacement. Its spread gives the standard error.
 """
 
 from collections.abc import Sequence
@@ -146,14 +146,13 @@ def _mend(
     strata: Strata, values: Float[np.ndarray, "m R"], i: np.ndarray, j: np.ndarray, surrogate: Surrogate, shrink: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(scores, unbiased scores, standard errors), (I, J, R) each."""
-    whole = strata.share[strata.size] >= 1
     off = values - surrogate(np.where(strata.coalitions, 1.0, -1.0))
-    judged = surrogate.fitted[~whole[surrogate.fitted]]
-    off[judged] = surrogate.left_out()[~whole[surrogate.fitted]]
+    elsewhere = off.copy()
+    elsewhere[surrogate.fitted] = surrogate.left_out()
     sii = surrogate.sii(i, j)
     unbiased, se = np.empty_like(sii), np.empty_like(sii)
     for r in range(values.shape[1]):
-        known, drawn, variance = contrast(strata, off[:, r], i, j)
+        known, drawn, variance = contrast(strata, off[:, r], i, j, elsewhere[:, r])
         signal = max(0.0, float(np.mean(drawn**2 - variance)))
         kept = signal / np.maximum(signal + variance, 1e-300) if shrink else 1.0
         unbiased[..., r] = sii[..., r] + known + drawn
