@@ -6,14 +6,15 @@ from interplay.results import Explanation, Pair
 
 
 def finding(explanation: Explanation) -> str:
-    """One line: the prediction, and the strongest pairs whose intervals lie above 0, with their 95% intervals."""
+    """One line: the prediction, and the strongest pairs whose intervals leave out 0, with their 95% intervals."""
     pairs = []
     for score, word in (("sii", "act together"), ("redundancy_gap", "back each other up")):
         if best := strongest(explanation, score):
             pair, value, se = best
             half = getattr(explanation.interval, score) * se
             digits = min(6, max(1, 1 - math.floor(math.log10(half)))) if half > 0 else 2  # two digits of the interval
-            pairs.append(f"{describe(explanation, pair)} {word} ({value:+.{digits}f} ± {half:.{digits}f})")
+            how = word if value > 0 else f"{word} against it"
+            pairs.append(f"{describe(explanation, pair)} {how} ({value:+.{digits}f} ± {half:.{digits}f})")
     said = "; ".join(pairs) or "no pair of features stands out from the noise"
     sure = percent(explanation.prediction[explanation.target])
     return f"{explanation.sample_id} is {explanation.target} at {sure}: {said}"
@@ -30,11 +31,15 @@ def percent(probability: float) -> str:
 
 
 def strongest(explanation: Explanation, score: str) -> tuple[Pair, float, float] | None:
-    """The pair with the largest positive score among those whose interval lies above 0; None if there is none."""
+    """The pair with the largest score among those whose interval leaves out 0; None if there is none.
+
+    An SII below 0 counts by its size, a redundancy gap below 0 does not: it is no backup.
+    """
     found = [(pair, getattr(pair, score), getattr(pair, f"{score}_se")) for pair in explanation.pairs]
     width = getattr(explanation.interval, score)
-    clear = [f for f in found if f[1] is not None and f[2] is not None and f[1] > width * f[2]]
-    return max(clear, key=lambda f: f[1], default=None)
+    size = abs if score == "sii" else float
+    clear = [f for f in found if f[1] is not None and f[2] is not None and size(f[1]) > width * f[2]]
+    return max(clear, key=lambda f: size(f[1]), default=None)
 
 
 def describe(explanation: Explanation, pair: Pair) -> str:

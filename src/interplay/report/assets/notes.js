@@ -19,7 +19,9 @@ function summary(opened, table) {
     el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
     ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${named(table.value.expert)} expert`}.`,
   ];
-  if (link) return say(link, link.against ? "act together against it" : "act together", "SII");
+  // Where both are clear, the one that is further from 0 in its own uncertainty.
+  const clear = (found) => Math.abs(found.score.value) / found.score.half;
+  if (link && !(backup && clear(backup) > clear(link))) return say(link, link.against ? "act together against it" : "act together", "SII");
   return say(backup, "back each other up", "redundancy gap");
 }
 
@@ -125,7 +127,7 @@ const FILLS = {
   attention: "A removed feature is dropped from attention and pooling",
 };
 const LEVELS = {
-  feature: "Features are removed behind the frozen encoders: this explains the fusion, and each token still carries something of its neighbours",
+  feature: "Features are removed behind the frozen encoders: this explains the fusion. A token that was encoded with its neighbours still carries something of them",
   input: "Words and pixels are removed before the encoders: this explains the whole model",
 };
 
