@@ -120,6 +120,15 @@ def test_unknown_intervals_are_never_significant(open_page, examples):
     expect(page.locator(".expert h3")).to_have_text("Fusion")
 
 
+def test_a_score_is_not_rounded_to_its_interval(open_page, examples):
+    planted = examples.planted()
+    best = max(planted.pairs, key=lambda pair: pair.sii or 0)
+    change = {"sii": 0.42, "sii_se": 0.36 / planted.interval.sii, "sii_unbiased": None}
+    pair = best.model_copy(update={key: value for key, value in change.items() if key in type(best).model_fields})
+    page = open_page(planted.model_copy(update={"pairs": [pair]}))
+    expect(page.locator("h1")).to_contain_text("SII +0.42 ± 0.36")
+
+
 def test_missing_pairs_say_so_and_sort_last(page):
     token(page, 1).hover()
     expect(patch(page, 18)).not_to_have_class(re.compile("missing"))

@@ -53,7 +53,9 @@ function plain(value) {
 function scoreText(score) {
   if (score.value === null) return "n/a";
   if (score.half === null) return `${signed(score.value, decimalsFor(score.value, 0))} ± n/a`;
-  const digits = decimalsFor(score.value, score.half);
+  let digits = decimalsFor(score.value, score.half);
+  const size = Math.abs(score.value); // "+0.4 ± 0.4" would not tell whether 0 is within
+  if (size !== score.half && fixed(size, digits) === fixed(score.half, digits)) digits += 1;
   return `${signed(score.value, digits)} ± ${fixed(score.half, digits)}`;
 }
 
