@@ -129,6 +129,14 @@ def test_a_score_is_not_rounded_to_its_interval(open_page, examples):
     expect(page.locator("h1")).to_contain_text("SII +0.42 ± 0.36")
 
 
+def test_the_clearer_of_two_pairs_leads(open_page, examples):
+    planted = examples.planted()
+    pair = planted.pairs[0].model_copy(
+        update={"sii": 0.9, "sii_se": 0.2, "redundancy_gap": 0.5, "redundancy_gap_se": 0.02, "samples": 64}
+    )
+    expect(open_page(planted.model_copy(update={"pairs": [pair]})).locator("h1")).to_contain_text("back each other up")
+
+
 def test_missing_pairs_say_so_and_sort_last(page):
     token(page, 1).hover()
     expect(patch(page, 18)).not_to_have_class(re.compile("missing"))

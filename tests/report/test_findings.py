@@ -1,0 +1,37 @@
+"""One sentence about an explanation: which pairs it names, and how."""
+
+import pytest
+
+from interplay.report.findings import finding, strongest
+
+
+def only(planted, **scores):
+    """`planted` with one pair that has these scores."""
+    pair = planted.pairs[0].model_copy(update={"sii": 0.0, "sii_se": 1.0, **scores})
+    return planted.model_copy(update={"pairs": [pair], "more_pairs": []})
+
+
+@pytest.mark.parametrize(
+    "scores, said",
+    [
+        ({"sii": 0.8, "sii_se": 0.1}, "act together (+0.8"),
+        ({"sii": -0.8, "sii_se": 0.1}, "act together against it (-0.8"),
+        ({"redundancy_gap": 0.8, "redundancy_gap_se": 0.1}, "back each other up (+0.8"),
+        ({"redundancy_gap": -0.8, "redundancy_gap_se": 0.1}, "no pair of features stands out"),
+        ({"sii": -0.1, "sii_se": 0.1}, "no pair of features stands out"),
+        ({"sii": -0.8, "sii_se": None}, "no pair of features stands out"),
+    ],
+)
+def test_what_is_named_is_clear_of_zero(examples, scores, said):
+    none = {"redundancy_gap": 0.0, "redundancy_gap_se": 1.0}
+    assert said in finding(only(examples.planted(), **none | scores))
+
+
+def test_a_pair_against_it_leads_where_it_is_larger(examples):
+    planted = examples.planted()
+    first, second = (
+        pair.model_copy(update={"sii": sii, "sii_se": 0.01})
+        for pair, sii in zip(planted.pairs, (0.3, -0.7), strict=False)
+    )
+    pair, value, _ = strongest(planted.model_copy(update={"pairs": [first, second]}), "sii")
+    assert (pair.i, pair.j, value) == (second.i, second.j, -0.7)
