@@ -134,7 +134,12 @@ def test_the_clearer_of_two_pairs_leads(open_page, examples):
     pair = planted.pairs[0].model_copy(
         update={"sii": 0.9, "sii_se": 0.2, "redundancy_gap": 0.5, "redundancy_gap_se": 0.02, "samples": 64}
     )
-    expect(open_page(planted.model_copy(update={"pairs": [pair]})).locator("h1")).to_contain_text("back each other up")
+    page = open_page(planted.model_copy(update={"pairs": [pair]}))
+    expect(page.locator("h1")).to_contain_text("back each other up")
+    weak = {"sii": 0.9, "sii_se": 0.9 / planted.interval.sii / 1.01}  # the doubt is of the pair that leads, not of this
+    page = open_page(planted.model_copy(update={"pairs": [pair.model_copy(update=weak)]}))
+    expect(page.locator("h1")).to_contain_text("back each other up")
+    expect(page.locator(".doubt")).to_have_count(0)
 
 
 def test_missing_pairs_say_so_and_sort_last(page):

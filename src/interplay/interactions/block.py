@@ -139,7 +139,7 @@ def _draws(game: Game, cost: int, samples: int | None, budget: int | None, copie
         raise BudgetError(
             f"a budget of {reach} evaluations does not reach for one draw of this block",
             expected=f"at least {cost}, or {2 * cost} to have standard errors",
-            fix="raise the budget, or take fewer candidates (`--set explain.candidates=N`)",
+            fix="raise the budget, or take fewer candidates",
         )
     return reach // cost
 

@@ -85,14 +85,11 @@ def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) ->
     if not gaps and budget >= least_evaluations(players):
         return "paired", f"paired: SII alone, and {budget} evaluations reach for a surrogate of {players} players"
     if budget >= 2 * draw:
-        return (
-            "block",
-            f"block: {budget} evaluations are too few for a surrogate; draws of {draw} evaluations are made instead",
-        )
+        return "block", f"block: {budget} evaluations are too few for a surrogate; draws of {draw} are made instead"
     raise BudgetError(
         f"a budget of {budget} evaluations is too small for {rows} x {columns} pairs of {players} players",
         expected=f"at least {min(2 * draw, 2**players) if gaps else min(2 * draw, least_evaluations(players))}",
-        fix="raise the budget, or take fewer candidates (`--set explain.candidates=N`)",
+        fix="raise the budget, or take fewer candidates",
     )
 
 

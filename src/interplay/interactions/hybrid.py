@@ -65,7 +65,7 @@ def hybrid_pairs(
         raise BudgetError(
             f"a budget of {reach} evaluations is too small for SII and gaps of this block",
             expected=f"at least {least}",
-            fix="raise the budget, or take fewer candidates (`--set explain.candidates=N`)",
+            fix="raise the budget, or take fewer candidates",
         )
     rng, before = np.random.default_rng(seed), game.evaluations
     of_backgrounds = rng.spawn(1)[0]  # a stream of their own: the first are the same for a larger budget

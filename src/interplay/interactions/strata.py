@@ -13,7 +13,7 @@ EACH = 4  # coalitions in a stratum at least: fewer do not show how much they di
 PAIRS = 0.65  # of all sets, at most this share is of two players
 LISTED = 2**14  # sets in a stratum that are listed and shuffled; of more, sets are drawn until enough are distinct
 ALIKE = 3  # sets of the whole stratum's mean square that a case of it starts from
-# What strata leave is off one fit: between neighbouring ones it correlated by .01 to .1, and the variance of their sum
+# What strata leave is off one fit: between neighbouring ones it correlated by -.03 to .1, and the variance of their sum
 # was .98 to 1.17 of the sum of theirs (games of a trained network with 16 players, by full enumeration).
 LINKED = 1.1
 TOGETHER = 256  # drawn at once
@@ -141,7 +141,6 @@ def contrast(
             -twice * n / (k * (n - k)) if 0 < k < n else 0.0,
         ]
         inside_i, inside_j = strata.coalitions[at][:, i], strata.coalitions[at][:, j]
-
         if share >= 1:
             known += _weighed(weights, _cases(inside_i, inside_j, values[at] / m))
             continue

@@ -6,29 +6,34 @@
 function summary(opened, table) {
   const { pairs } = table;
   if (!pairs.length) return ["No pairs were scored for this prediction."];
-  const [link] = table.strongest("synergy", 1, true);
-  const [backup] = table.strongest("redundancy", 1, true);
-  if (!link && !backup) {
+  const found = leading(table);
+  if (!found) {
     const told = pairs.some((pair) => pair.sii.half !== null || pair.gap.half !== null);
     const why = told ? "every 95% interval includes 0 or is missing" : "no pair has an interval";
     return [`No pair stands out at this budget of ${plural(opened.raw.evaluations, "evaluation")}: ${why}.`];
   }
   const value = `on the ${table.value.on} of ${quoted(shorten(visible(opened.raw.target), 60))}`;
-  const say = (found, verb, name) => [
+  const say = (verb, name) => [
     `${upper(opened.features[found.pair.i].phrase)} and ${opened.features[found.pair.j].phrase} ${verb}: `,
     el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
     ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${named(table.value.expert)} expert`}.`,
   ];
-  // Where both are clear, the one that is further from 0 in its own uncertainty.
+  if (found.kind === "redundancy") return say("back each other up", "redundancy gap");
+  return say(found.against ? "act together against it" : "act together", "SII");
+}
+
+// Of the strongest synergy and the strongest backup that are clear of 0, the one further from it in its own uncertainty.
+function leading(table) {
+  const [link] = table.strongest("synergy", 1, true);
+  const [backup] = table.strongest("redundancy", 1, true);
   const clear = (found) => Math.abs(found.score.value) / found.score.half;
-  if (link && !(backup && clear(backup) > clear(link))) return say(link, link.against ? "act together against it" : "act together", "SII");
-  return say(backup, "back each other up", "redundancy gap");
+  return link && !(backup && clear(backup) > clear(link)) ? link : backup;
 }
 
 // Among very many pairs one that excludes 0 is no surprise: says so unless the strongest one would still be there
 // after Bonferroni's correction. The tail of the normal law is at most sqrt(2 / pi) / z exp(-z^2 / 2) on both sides.
 function chance(table) {
-  const [found] = [...table.strongest("synergy", 1, true), ...table.strongest("redundancy", 1, true)];
+  const found = leading(table);
   if (!found || found.score.half === 0) return null;
   const z = (table.width[KINDS[found.kind].score] * Math.abs(found.score.value)) / found.score.half;
   const expected = ((table.pairs.length * Math.sqrt(2 / Math.PI)) / z) * Math.exp((-z * z) / 2);
