@@ -16,18 +16,20 @@ import numpy as np
 import torch
 from markdown import markdown, plus_minus
 
-from interplay import pipeline
 from interplay.config import FILLS, MODEL_KINDS, Fill, make_config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
-from interplay.explaining import prepare
+from interplay.explanation.explaining import prepare
+from interplay.explanation.game import model_value, players_of
 from interplay.interactions import Game, block_pairs, exact_pairs, interval
-from interplay.probing.game import model_value, players_of
-from interplay.removal import Tokens
+from interplay.models.run import Run
+from interplay.models.tokens import Tokens
+from interplay.pipeline.encode import encode, open_encoders
+from interplay.pipeline.explain import explain, explain_config
+from interplay.pipeline.train import train
+from interplay.pipeline.validate import validate_run
 from interplay.results import MIXTURE
-from interplay.runs import Run
-from interplay.validating import validate_run
 
 SHOWN = ("accuracy", "macro_f1", "micro_f1", "auroc", "map", "exact_match", "loss")
 
@@ -38,7 +40,7 @@ def train_all(dataset: Dataset, folder: Path, seed: int) -> tuple[dict[str, Run]
     for kind in MODEL_KINDS:
         start = time.perf_counter()
         config = make_config({"seed": seed, "fusion": {"kind": kind}})
-        runs[kind] = pipeline.train(dataset, config, folder / kind, store=folder / "store")
+        runs[kind] = train(dataset, config, folder / kind, store=folder / "store")
         columns.append((kind, time.perf_counter() - start))
         print(f"trained {kind} in {columns[-1][1]:.0f} s", flush=True)
     names = [*(f"accuracy/{label}" for label in dataset.labels), *SHOWN]
@@ -53,7 +55,7 @@ def train_fills(dataset: Dataset, folder: Path, seed: int, first: Run) -> dict[F
     for fill in FILLS:
         if fill not in runs:
             config = make_config({"seed": seed, "removal": {"fill": fill}})
-            runs[fill] = pipeline.train(dataset, config, folder / fill, store=folder / "store")
+            runs[fill] = train(dataset, config, folder / fill, store=folder / "store")
             print(f"trained fl-i2moe with fill {fill}", flush=True)
     return runs
 
@@ -68,7 +70,7 @@ def planted_tables(
         for trained, fill in product(runs, FILLS):
             if (trained == fill) != same or not (same or trained == "attention"):
                 continue
-            config = pipeline.explain_config(runs[trained], {"removal.fill": fill})
+            config = explain_config(runs[trained], {"removal.fill": fill})
             found = validate_run(
                 runs[trained], dataset, encoders=encoders, config=config, samples=most, backgrounds=samples
             )
@@ -115,7 +117,7 @@ def invariance_table(runs: dict[str, Run], dataset: Dataset, folder: Path) -> st
     """Largest change of a probability when 32 test samples are fused together, or padded by 50 positions."""
     rows = []
     for kind, run in runs.items():
-        stores = pipeline.encode(dataset, run.config, store=folder / "store")
+        stores = encode(dataset, run.config, store=folder / "store")
         samples = dataset.split("test")[:32]
         pieces = [[store[s.id] for s in samples] for store in stores.values()]
         with torch.no_grad():
@@ -140,9 +142,9 @@ def _answer(run: Run, pieces: list[list[tuple[torch.Tensor, torch.Tensor]]], ext
 def repeat_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, folder: Path) -> str:
     """One seed twice: metrics of a short training, and the explanation of one sample."""
     short = make_config({"training": {"epochs": 2}})
-    twice = [pipeline.train(dataset, short, folder / f"twice{k}", store=folder / "store").metrics for k in range(2)]
+    twice = [train(dataset, short, folder / f"twice{k}", store=folder / "store").metrics for k in range(2)]
     sample = dataset.split("test")[:1]
-    first, second = (pipeline.explain(run, sample, encoders=encoders)[0] for _ in range(2))
+    first, second = (explain(run, sample, encoders=encoders)[0] for _ in range(2))
     return markdown(["one seed twice", "equal"], [["metrics", twice[0] == twice[1]], ["explanation", first == second]])
 
 
@@ -154,7 +156,7 @@ def measure(scenes: int, planted: int, samples: int, seed: int) -> None:
         runs, trained = train_all(dataset, folder, seed)
         show("Models", trained)
         run = runs["fl-i2moe"]
-        encoders = pipeline.open_encoders(run)
+        encoders = open_encoders(run)
         show("Predictions depend on the sample alone", invariance_table(runs, dataset, folder))
         show("One seed, twice", repeat_table(run, encoders, dataset, folder))
         show("95% intervals against exact enumeration, trained model", coverage_table(run, encoders, dataset))

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from markdown import markdown, plus_minus
 
-from interplay import pipeline
 from interplay.config import make_config
 from interplay.data.pictures import open_picture
 from interplay.data.scenes import make_scenes
-from interplay.probing.game import ON
+from interplay.explanation.game import ON
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.train import train
+from interplay.pipeline.validate import validate_run
 from interplay.results import MIXTURE
-from interplay.validating import validate_run
 
 WHOLE = {"isolate": False, "size": 112, "pool": 2}
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -53,8 +54,8 @@ def measure(scenes: int, planted: int, epochs: int, seed: int) -> str:
                     "training": {"epochs": epochs},
                 }
             )
-            run = pipeline.train(dataset, config, Path(folder) / f"run{len(rows)}", store=Path(folder) / "store")
-            encoders = pipeline.open_encoders(run)
+            run = train(dataset, config, Path(folder) / f"run{len(rows)}", store=Path(folder) / "store")
+            encoders = open_encoders(run)
             start = time.perf_counter()
             encoders["image"].encode(pictures)
             speed = (time.perf_counter() - start) / len(pictures) * 1000

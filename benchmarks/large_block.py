@@ -19,17 +19,18 @@ import numpy as np
 from markdown import markdown
 from unit_cost import coalitions, make
 
-from interplay import pipeline
 from interplay.config import make_config
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
-from interplay.explaining import explain_sample, players_in, prepare
+from interplay.explanation.explaining import explain_sample, players_in, prepare
+from interplay.explanation.game import model_value, players_of
 from interplay.interactions import Game, estimate_pairs
-from interplay.probing.game import model_value, players_of
+from interplay.models.run import Run, open_run
+from interplay.models.task import Task
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.train import train
 from interplay.results import Explanation
-from interplay.runs import Run, open_run
-from interplay.task import Task
 
 TAIL = " We heard about it from the people who live near here and told us everything else."
 SETTINGS = {
@@ -77,7 +78,7 @@ def explained(run: Run, dataset: Dataset, scenes: int, budget: int) -> list[dict
     """One row a scene that shows the story."""
     config = run.config
     config = config.model_copy(update={"explain": config.explain.model_copy(update={"budget": budget})})
-    encoders = pipeline.open_encoders(run)
+    encoders = open_encoders(run)
     rows = []
     for scene in [s for s in dataset.split("test") if STORY in s.labels][:scenes]:
         start = time.perf_counter()
@@ -103,7 +104,7 @@ def explained(run: Run, dataset: Dataset, scenes: int, budget: int) -> list[dict
 def overhead(run: Run, dataset: Dataset, budget: int, gaps: bool) -> dict[str, float]:
     """Seconds in all, in answers of the model, and in the estimator; values of both labels and all experts."""
     scene = next(s for s in dataset.split("test") if STORY in s.labels)
-    prepared = prepare(run, pipeline.open_encoders(run), scene)
+    prepared = prepare(run, open_encoders(run), scene)
     who = players_in(prepared, run.config)
     label = run.card.labels.index(STORY)
     answer = model_value(run.model, run.card.task, prepared.tokens, [label], run.config.removal.fill, who)
@@ -148,7 +149,7 @@ def main() -> None:
         if asked.run is None:
             place = asked.keep or Path(name)
             dataset = lengthened(place / "scenes")
-            run = pipeline.train(dataset, make_config(SETTINGS), place / "run", store=place / "store")
+            run = train(dataset, make_config(SETTINGS), place / "run", store=place / "store")
         else:
             run, dataset = open_run(asked.run), open_dataset(asked.data)
         rows = explained(run, dataset, asked.scenes, asked.budget)

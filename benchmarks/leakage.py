@@ -22,8 +22,8 @@ from interplay.data.scenes import make_scenes
 from interplay.data.truth import GRID, Truth, read_truth
 from interplay.encoders.frozen import Encoder, Part, load_encoder
 from interplay.evaluation.ideal import lies_in, overlaps
+from interplay.explanation.groups import word_groups
 from interplay.features.store import read_input
-from interplay.probing.groups import word_groups
 
 TEXT = [EncoderConfig(model="minilm", layer=layer, isolate=alone) for alone in (True, False) for layer in (1, 2, 6)]
 IMAGE = [

@@ -44,12 +44,12 @@ Row = tuple[str, str, str]
 
 def small_run(folder: Path) -> Path:
     """A run that knows little, but answers."""
-    from interplay import pipeline
     from interplay.config import make_config
     from interplay.data.scenes import make_scenes
+    from interplay.pipeline.train import train
 
     scenes = make_scenes(folder / "scenes", samples=240)
-    return pipeline.train(scenes, make_config(SMALL), folder / "run", store=folder / "store").folder
+    return train(scenes, make_config(SMALL), folder / "run", store=folder / "store").folder
 
 
 def picture(size: int = 96) -> bytes:
@@ -74,7 +74,7 @@ class Service:
     """The process under test."""
 
     def __init__(self, run: Path, jobs: Path, queue: int) -> None:
-        command = [sys.executable, "-m", "interplay.cli", "serve", run, "--port", "0", "--json", "--jobs", jobs]
+        command = [sys.executable, "-m", "interplay", "serve", run, "--port", "0", "--json", "--jobs", jobs]
         environment = {**os.environ, "INTERPLAY_TOKEN": TOKEN}
         self.process = subprocess.Popen(
             [*map(str, command), "--budget", "400", "--most-budget", "1000", "--queue", str(queue), "--keep", "300"],

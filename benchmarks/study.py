@@ -17,10 +17,10 @@ from markdown import markdown
 from interplay.data.registry import open_dataset
 from interplay.data.scenes import make_scenes
 from interplay.report.study_page import pivot
+from interplay.study.config import read_study
 from interplay.study.running import run_study, write_provenance
 from interplay.study.tables import concentration_table, story_table, task_table
 from interplay.study.writing import HEADLINE, write_study
-from interplay.study_config import read_study
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SCENES = 3000

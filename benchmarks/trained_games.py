@@ -16,14 +16,16 @@ import numpy as np
 from interaction_tables import report
 
 from interactions import measure
-from interplay import pipeline
 from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
-from interplay.explaining import players_in, prepare
+from interplay.explanation.explaining import players_in, prepare
+from interplay.explanation.game import ON, model_value, value_names
 from interplay.interactions import Game, exact_pairs
-from interplay.probing.game import ON, model_value, value_names
-from interplay.runs import Run, open_run
+from interplay.models.run import Run, open_run
+from interplay.pipeline.datasets import data_of
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.train import train
 
 LABELS = ("sarcasm", "storm")
 VALUES = (("mixture", "logit"), ("mixture", "probability"), ("synergy", "logit"), ("redundancy", "logit"))
@@ -32,7 +34,7 @@ VALUES = (("mixture", "logit"), ("mixture", "probability"), ("synergy", "logit")
 def table(run: Run, dataset: Dataset, number: int, players: int) -> np.ndarray:
     """(2^n, L, 2, E + 1) answers to all coalitions of the most telling words and cells of one scene."""
     scene = [s for s in dataset.split("test") if set(LABELS) <= set(s.labels)][number]
-    prepared = prepare(run, pipeline.open_encoders(run), scene)
+    prepared = prepare(run, open_encoders(run), scene)
     who = players_in(prepared, run.config)
     labels = [run.card.labels.index(label) for label in LABELS]
     value = model_value(run.model, run.card.task, prepared.tokens, labels, run.config.removal.fill, who)
@@ -63,10 +65,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         if asked.run is None:
             dataset = make_scenes(Path(name) / "scenes")
-            run = pipeline.train(dataset, Config(), Path(name) / "run", store=Path(name) / "store")
+            run = train(dataset, Config(), Path(name) / "run", store=Path(name) / "store")
         else:
             run = open_run(asked.run)
-            dataset = pipeline.data_of(run, asked.data)
+            dataset = data_of(run, asked.data)
         found, n = [], asked.players
         rows, columns = list(range(n // 2)), list(range(n // 2, n))
         for number in range(asked.scenes):

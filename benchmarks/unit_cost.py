@@ -18,10 +18,10 @@ import torch
 from markdown import markdown
 
 from interplay.config import Fill, FusionConfig
+from interplay.explanation.game import model_logits, players_of
+from interplay.explanation.trained.answers import Precision
 from interplay.models.fusion import FusionModel, Shape
-from interplay.probing.answers import Precision
-from interplay.probing.game import model_logits, players_of
-from interplay.removal import Tokens
+from interplay.models.tokens import Tokens
 
 PLAIN_BATCHES = (1, 2, 4, 8, 16)
 ASKED, PLAIN_ASKED = 512, 32  # a plain forward computes every feature: it costs the same whatever is asked

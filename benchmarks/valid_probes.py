@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 from markdown import markdown
 
-from interplay import pipeline
 from interplay.config import make_config, nested
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
 from interplay.data.scenes_story import STORIES
 from interplay.data.table_write import write_table
+from interplay.models.run import open_run
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.train import train
+from interplay.pipeline.validate import plant_and_train, validate_run
 from interplay.results import MIXTURE, Estimate, Validity
-from interplay.runs import open_run
-from interplay.validating import plant_and_train, validate_run
 
 COPIES = 1600  # of 544 films, three each
 SPLITS = {"train": 3000, "val": 300, "test": 1000}
@@ -79,9 +80,9 @@ def measured(dataset: Dataset, work: Path, name: str, settings: dict[str, Any], 
         if kept.exists():
             return Validity.model_validate_json(kept.read_text(encoding="utf-8"))
     else:
-        run = pipeline.train(dataset, config, folder / "run", store=work / "store", overwrite=True)
+        run = train(dataset, config, folder / "run", store=work / "store", overwrite=True)
     trained = time.perf_counter()
-    found = validate_run(run, dataset, encoders=pipeline.open_encoders(run, "cpu"), samples=samples)
+    found = validate_run(run, dataset, encoders=open_encoders(run, "cpu"), samples=samples)
     kept.write_text(found.model_dump_json(), encoding="utf-8")
     print(f"{name}: trained in {trained - start:.0f} s, validated in {found.seconds:.0f} s", flush=True)
     return found
@@ -192,14 +193,10 @@ def measure_movies(source: Path, work: Path, samples: int) -> Validity:
     settings = {"encoders.text.max_tokens": 64}
     own = make_config(nested({}, {**settings, "training.epochs": 1}))
     folder = work / "movies-run"
-    run = (
-        open_run(folder)
-        if (folder / "metrics.json").exists()
-        else pipeline.train(films, own, folder, store=work / "store")
-    )
+    run = open_run(folder) if (folder / "metrics.json").exists() else train(films, own, folder, store=work / "store")
     config = make_config(nested({}, settings))
     copy, trained = plant_and_train(run, films, work / "movies", config=config, samples=COPIES, store=work / "store")
-    found = validate_run(trained, copy, encoders=pipeline.open_encoders(trained, "cpu"), samples=samples)
+    found = validate_run(trained, copy, encoders=open_encoders(trained, "cpu"), samples=samples)
     kept.write_text(found.model_dump_json(), encoding="utf-8")
     return found
 

@@ -7,7 +7,7 @@ import torch
 
 from interplay.config import MODEL_KINDS, FusionConfig
 from interplay.models.fusion import FusionModel, Shape
-from interplay.removal import Tokens
+from interplay.models.tokens import Tokens
 
 
 @pytest.fixture(params=MODEL_KINDS)

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from interplay import pipeline
 from interplay.config import Config, make_config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
-from interplay.explaining import prepare
-from interplay.removal import Tokens
-from interplay.runs import Run
+from interplay.explanation.explaining import prepare
+from interplay.models.run import Run
+from interplay.models.tokens import Tokens
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.train import train
 
 SMALL = {
     "fusion": {"width": 32, "heads": 2},
@@ -56,5 +57,5 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory, scenes: Dataset, store: Path, small_config: Config) -> SmallRun:
     """fl-i2moe trained for a few epochs."""
-    run = pipeline.train(scenes, small_config, tmp_path_factory.mktemp("runs") / "small", store=store)
-    return SmallRun(run, scenes, pipeline.open_encoders(run, "cpu"), store)
+    run = train(scenes, small_config, tmp_path_factory.mktemp("runs") / "small", store=store)
+    return SmallRun(run, scenes, open_encoders(run, "cpu"), store)

@@ -8,10 +8,10 @@ import pytest
 
 from interplay.data.sample import Dataset
 from interplay.study.claims import Claim
+from interplay.study.config import Study, make_study
 from interplay.study.measured import Results
 from interplay.study.running import run_study, write_provenance
 from interplay.study.writing import write_study
-from interplay.study_config import Study, make_study
 from tests.small_runs import SMALL
 
 ASKED = {

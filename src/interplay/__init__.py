@@ -16,40 +16,38 @@ if TYPE_CHECKING:
     from interplay.data.check import check_dataset
     from interplay.data.registry import open_dataset
     from interplay.data.scenes import make_scenes
-    from interplay.pipeline import (
-        encode,
-        evaluate,
-        explain,
-        find_sample,
-        new_sample,
-        train,
-        write_explanations,
-    )
+    from interplay.models.run import Run, open_run
+    from interplay.pipeline.datasets import find_sample
+    from interplay.pipeline.encode import encode
+    from interplay.pipeline.evaluate import evaluate
+    from interplay.pipeline.explain import explain, new_sample, write_explanations
+    from interplay.pipeline.report import report_run
+    from interplay.pipeline.train import train
+    from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
-    from interplay.reporting import report_run
     from interplay.results import Explanation, PairScores, Validity
-    from interplay.runs import Run, open_run
+    from interplay.study.config import make_study, read_study
     from interplay.study.running import run_study
     from interplay.study.writing import write_study
-    from interplay.study_config import make_study, read_study
-    from interplay.validating import plant_and_train, validate_run
 
 _HOMES = {
     "interplay.config": ("Config", "make_config", "read_config"),
     "interplay.data.check": ("check_dataset",),
     "interplay.data.registry": ("open_dataset",),
     "interplay.data.scenes": ("make_scenes",),
-    "interplay.pipeline": (
-        *("encode", "evaluate", "explain", "find_sample", "new_sample", "train", "write_explanations"),
-    ),
+    "interplay.pipeline.datasets": ("find_sample",),
+    "interplay.pipeline.encode": ("encode",),
+    "interplay.pipeline.evaluate": ("evaluate",),
+    "interplay.pipeline.explain": ("explain", "new_sample", "write_explanations"),
+    "interplay.pipeline.train": ("train",),
     "interplay.report.findings": ("finding",),
-    "interplay.reporting": ("report_run",),
+    "interplay.pipeline.report": ("report_run",),
     "interplay.results": ("Explanation", "PairScores", "Validity"),
-    "interplay.validating": ("plant_and_train", "validate_run"),
-    "interplay.runs": ("Run", "open_run"),
+    "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
+    "interplay.models.run": ("Run", "open_run"),
     "interplay.study.running": ("run_study",),
     "interplay.study.writing": ("write_study",),
-    "interplay.study_config": ("make_study", "read_study"),
+    "interplay.study.config": ("make_study", "read_study"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

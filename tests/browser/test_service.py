@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from tests.serving.hostile import TEXTS
 
-from interplay.reporting import report_run
-from interplay.runs import Run
+from interplay.models.run import Run
+from interplay.pipeline.report import report_run
 from interplay.serving.app import make_app
 from interplay.serving.explainer import Explainer
 from interplay.serving.jobs import Desk

@@ -11,7 +11,7 @@ import datasets
 import pytest
 from PIL import Image
 
-from interplay import cli
+from interplay.cli import app as cli
 from interplay.data.check import check_dataset
 from interplay.data.huggingface import import_huggingface
 from interplay.data.registry import open_dataset

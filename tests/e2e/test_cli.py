@@ -21,7 +21,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from tests.small_runs import SMALL
 
-from interplay import cli, pipeline
+import interplay.pipeline.explain as explain_stage
+from interplay.cli import app as cli
 from interplay.config import make_config, nested
 from interplay.report.findings import finding
 from interplay.results import Explanation
@@ -74,7 +75,7 @@ def run_cli(monkeypatch, capsys) -> Cli:
 
 def _process(*arguments: object, **more) -> subprocess.Popen:
     """The command as a process of its own, which heeds Ctrl-C even where a shell runs the tests in the background."""
-    command = [sys.executable, "-m", "interplay.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "interplay", *map(str, arguments)]
     heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heed, **more)
 
@@ -550,7 +551,7 @@ def test_the_demo(run_cli, tmp_path, monkeypatch):
         def interrupt(*_, **__):
             raise KeyboardInterrupt
 
-        patched.setattr(pipeline, "train", interrupt)
+        patched.setattr("interplay.pipeline.train.train", interrupt)
         done = run_cli(*command)
         assert done.code == 130 and done.err.endswith("Interrupted. Run the same command again to go on.\n")
     assert "expected 300" in run_cli("demo", "--out", tmp_path / "demo", "--samples", 300).err
@@ -560,7 +561,7 @@ def test_the_demo(run_cli, tmp_path, monkeypatch):
     assert page.exists() and done.out.rstrip().endswith(f"Open the page:  {page}")
     assert all(f" is {label} at " in done.out for label in ("sarcasm", "storm", "urgent", "animal"))
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "train", None)
+        patched.setattr("interplay.pipeline.train.train", None)
         again = run_cli(*command, "--json")
     assert again.code == 0 and "Using the model an earlier demo trained" in again.err
     assert len(again.json["findings"]) == 4 and again.json["page"] == str(page)
@@ -622,7 +623,7 @@ def test_ctrl_c_at_the_start(run_cli, tmp_path, tiny, monkeypatch):
 
 
 def test_ctrl_c_keeps_the_explanations_that_are_ready(run_cli, tmp_path, small_run, monkeypatch):
-    whole, calls = pipeline.explain_sample, []
+    whole, calls = explain_stage.explain_sample, []
 
     def second_one_interrupted(*given, **options):
         calls.append(given)
@@ -630,7 +631,7 @@ def test_ctrl_c_keeps_the_explanations_that_are_ready(run_cli, tmp_path, small_r
             raise KeyboardInterrupt
         return whole(*given, **options)
 
-    monkeypatch.setattr(pipeline, "explain_sample", second_one_interrupted)
+    monkeypatch.setattr(explain_stage, "explain_sample", second_one_interrupted)
     data = ["--data", small_run.dataset.source]
     done = run_cli("explain", small_run.run.folder, *data, *BRIEF, "--out", tmp_path / "out", "--count", 3)
     page = tmp_path / "out" / "page.html"
@@ -647,7 +648,7 @@ def test_an_unfinished_run_on_other_data_is_not_gone_on_with(run_cli, tmp_path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "fit", interrupt)
+        patched.setattr("interplay.pipeline.train.fit", interrupt)
         assert run_cli(*command).code == 130
     _row(data, 2, labels="storm|animal|urgent")
     done = run_cli(*command)
@@ -740,6 +741,6 @@ def test_what_the_system_refuses(run_cli, tmp_path, tiny, monkeypatch, error, co
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(pipeline, "train", fail)
+    monkeypatch.setattr("interplay.pipeline.train.train", fail)
     done = run_cli("train", tiny, "--out", tmp_path / "run")
     assert done.code == code and words in done.error()

@@ -11,17 +11,20 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from interplay import pipeline
 from interplay.errors import BadInput, CheckpointError, DataError
-from interplay.explaining import prepare
+from interplay.explanation.explaining import prepare
+from interplay.models.run import open_run
+from interplay.pipeline.datasets import find_sample
+from interplay.pipeline.encode import encode, open_encoders
+from interplay.pipeline.evaluate import evaluate
+from interplay.pipeline.explain import explain, explain_config, new_sample, write_explanations
 from interplay.results import EXPLANATION_SCHEMA, Explanation
-from interplay.runs import open_run
 
 
 @pytest.fixture(scope="module")
 def explanation(small_run):
     sample = small_run.dataset.split("test")[0]
-    return pipeline.explain(small_run.run, [sample], encoders=small_run.encoders)[0]
+    return explain(small_run.run, [sample], encoders=small_run.encoders)[0]
 
 
 def test_what_the_json_holds(explanation, small_run):
@@ -55,15 +58,13 @@ def test_no_path_of_the_machine_is_in_it(explanation, small_run):
 
 
 def test_the_same_twice(explanation, small_run):
-    again = pipeline.explain(small_run.run, small_run.dataset.split("test")[:1], encoders=small_run.encoders)[0]
+    again = explain(small_run.run, small_run.dataset.split("test")[:1], encoders=small_run.encoders)[0]
     assert again == explanation
 
 
 def test_the_prediction_is_the_one_evaluated(explanation, small_run):
     """Encoding one sample afresh and reading it from the store in a batch give equal answers."""
-    stores = pipeline.encode(
-        small_run.dataset, small_run.run.config, store=small_run.store, encoders=small_run.encoders
-    )
+    stores = encode(small_run.dataset, small_run.run.config, store=small_run.store, encoders=small_run.encoders)
     features, valid = zip(*(s[explanation.sample_id] for s in stores.values()), strict=True)
     with torch.no_grad():
         logits = small_run.run.model(tuple(f[None] for f in features), tuple(v[None] for v in valid)).logits[0]
@@ -97,14 +98,12 @@ def test_alone_in_a_batch_of_32_and_padded_longer(small_run):
 
 def test_a_new_sample(small_run, tmp_path):
     Image.new("CMYK", (300, 200), (10, 200, 30, 0)).save(tmp_path / "wide.jpg")
-    sample = pipeline.new_sample(
-        small_run.run, {"text": "wonderful <b>thunder</b>", "image": str(tmp_path / "wide.jpg")}
-    )
-    (explanation,) = pipeline.explain(small_run.run, [sample], target="storm", encoders=small_run.encoders)
+    sample = new_sample(small_run.run, {"text": "wonderful <b>thunder</b>", "image": str(tmp_path / "wide.jpg")})
+    (explanation,) = explain(small_run.run, [sample], target="storm", encoders=small_run.encoders)
     assert explanation.target == "storm" and explanation.truth is None
     boxes = np.array([f.box for f in explanation.features if f.box])
     assert boxes.min() == 0 and boxes.max() == 1
-    page = pipeline.write_explanations(small_run.run, [explanation], [sample], tmp_path / "out")
+    page = write_explanations(small_run.run, [explanation], [sample], tmp_path / "out")
     assert page.name == "page.html" and "<b>thunder" not in page.read_text()
     (file,) = (tmp_path / "out").glob("*.json")
     assert Explanation.model_validate_json(file.read_text()) == explanation
@@ -112,8 +111,8 @@ def test_a_new_sample(small_run, tmp_path):
 
 def test_a_text_longer_than_the_encoder_is_cut_and_counted(small_run):
     image = small_run.dataset.samples[0].inputs["image"]
-    sample = pipeline.new_sample(small_run.run, {"text": "thunder " * 400, "image": str(image)})
-    (explanation,) = pipeline.explain(small_run.run, [sample], encoders=small_run.encoders)
+    sample = new_sample(small_run.run, {"text": "thunder " * 400, "image": str(image)})
+    (explanation,) = explain(small_run.run, [sample], encoders=small_run.encoders)
     assert explanation.inputs["text"].truncated == 80
     assert any("last 80 tokens of text were cut off" in note for note in explanation.notes)
 
@@ -128,34 +127,32 @@ def test_a_text_longer_than_the_encoder_is_cut_and_counted(small_run):
 )
 def test_unknown_names(small_run, change, message):
     target = change.pop("target", None)
-    config = pipeline.explain_config(small_run.run, change)
+    config = explain_config(small_run.run, change)
     with pytest.raises(BadInput, match=message):
-        pipeline.explain(
-            small_run.run, small_run.dataset.samples[:1], config=config, target=target, encoders=small_run.encoders
-        )
+        explain(small_run.run, small_run.dataset.samples[:1], config=config, target=target, encoders=small_run.encoders)
 
 
 def test_bad_inputs_of_a_new_sample(small_run, tmp_path):
     run, encoders = small_run.run, small_run.encoders
     image = str(small_run.dataset.samples[0].inputs["image"])
     with pytest.raises(BadInput, match="unknown modality 'txt'"):
-        pipeline.new_sample(run, {"txt": "a"})
+        new_sample(run, {"txt": "a"})
     for inputs, message in (
         ({"text": "no picture"}, "has no 'image'"),
         ({"text": "", "image": image}, "holds no feature"),
         ({"text": "a", "image": str(tmp_path / "none.png")}, r"none\.png"),
     ):
         with pytest.raises(BadInput, match=message):
-            pipeline.explain(run, [pipeline.new_sample(run, inputs)], encoders=encoders)
+            explain(run, [new_sample(run, inputs)], encoders=encoders)
     with pytest.raises(BadInput, match=r"no sample 'x'.*an id such as scene-000000"):
-        pipeline.find_sample(small_run.dataset, "x")
+        find_sample(small_run.dataset, "x")
 
 
 def test_a_dataset_of_other_labels_is_refused(small_run):
     from dataclasses import replace
 
     with pytest.raises(DataError, match="labels"):
-        pipeline.evaluate(small_run.run, replace(small_run.dataset, labels=("storm",)), store=small_run.store)
+        evaluate(small_run.run, replace(small_run.dataset, labels=("storm",)), store=small_run.store)
 
 
 def test_another_encoder_is_refused(small_run, tmp_path):
@@ -163,7 +160,7 @@ def test_another_encoder_is_refused(small_run, tmp_path):
     text = (tmp_path / "run" / "config.toml").read_text()
     (tmp_path / "run" / "config.toml").write_text(text.replace("layer = 2", "layer = 3"))
     with pytest.raises(BadInput, match=r"encoder of 'text'.*other weights or settings"):
-        pipeline.open_encoders(open_run(tmp_path / "run"), "cpu")
+        open_encoders(open_run(tmp_path / "run"), "cpu")
 
 
 def test_a_checkpoint_of_another_shape_is_refused(small_run, tmp_path):
@@ -194,5 +191,5 @@ def test_pages_of_hate_speech_hide_their_content(explanation, small_run, tmp_pat
         (offensive, None, True),
         (offensive, False, False),
     ):
-        page = pipeline.write_explanations(run, [explanation], [sample], tmp_path, blur=blur)
+        page = write_explanations(run, [explanation], [sample], tmp_path, blur=blur)
         assert f'"blur":{str(hidden).lower()}' in page.read_text()

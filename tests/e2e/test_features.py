@@ -9,19 +9,23 @@ import pytest
 from safetensors.numpy import save_file
 from tests.data.layouts import picture
 
-from interplay import pipeline
 from interplay.config import Config, make_config
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
 from interplay.errors import DataError, EncoderError, GameError
 from interplay.features.store import open_features
+from interplay.models.run import Run, open_run
+from interplay.pipeline.datasets import find_sample
+from interplay.pipeline.encode import encode
+from interplay.pipeline.evaluate import evaluate
+from interplay.pipeline.explain import explain, explain_config, new_sample, write_explanations
+from interplay.pipeline.train import samples_cut, train
 from interplay.report.findings import describe
 from interplay.results import Explanation
-from interplay.runs import Run, open_run
+from interplay.study.config import make_study
 from interplay.study.cost import estimate_cost
 from interplay.study.running import run_study
 from interplay.study.writing import write_study
-from interplay.study_config import make_study
 
 SETTINGS = {
     "fusion": {"width": 16, "heads": 2},
@@ -61,7 +65,7 @@ def config(kind: str = "fl-i2moe") -> Config:
 
 
 def trained(tmp_path: Path, dataset: Dataset, store: Path, kind: str = "fl-i2moe") -> Run:
-    return pipeline.train(dataset, config(kind), tmp_path / "run", store=store)
+    return train(dataset, config(kind), tmp_path / "run", store=store)
 
 
 @pytest.mark.parametrize("kind", ["fl-i2moe", "dense"])
@@ -72,11 +76,11 @@ def test_from_files_to_page(tmp_path: Path, store: Path, names: tuple[str, ...],
     assert list(run.card.modalities) == list(names)
     assert run.card.widths["sound"] == 3 and run.card.lengths["sound"] == 5
     again = open_run(run.folder)
-    metrics = pipeline.evaluate(again, dataset, store=store)
+    metrics = evaluate(again, dataset, store=store)
     assert metrics == pytest.approx(run.metrics["test"], abs=1e-5)
 
     sample = dataset.split("test")[1]
-    (explanation,) = pipeline.explain(again, [sample])
+    (explanation,) = explain(again, [sample])
     assert Explanation.model_validate_json(explanation.model_dump_json()) == explanation
     assert list(explanation.inputs) == list(names)
     sound = explanation.inputs["sound"]
@@ -92,32 +96,32 @@ def test_from_files_to_page(tmp_path: Path, store: Path, names: tuple[str, ...],
     said = any("encoded by itself" in note or "in context" in note for note in explanation.notes)
     assert said == bool({"text", "image"} & set(names))
 
-    page = pipeline.write_explanations(again, [explanation], [sample], tmp_path / "out").read_text()
+    page = write_explanations(again, [explanation], [sample], tmp_path / "out").read_text()
     assert "sound 5" in page and ("data:image/webp" in page) == ("image" in names)
 
 
 def test_what_the_store_holds(tmp_path: Path, store: Path) -> None:
     dataset = make(tmp_path / "data", ("sound", "pose"))
-    stored = pipeline.encode(dataset, config(), store=store)
+    stored = encode(dataset, config(), store=store)
     features, valid = stored["sound"]["s7"]
     given = np.load(tmp_path / "data" / "sound7.npy")
     assert features.shape == (5, 3) and valid.all()
     assert np.array_equal(features.numpy(), given.astype(np.float16).astype(np.float32))
     np.save(tmp_path / "data" / "sound7.npy", given + 1)  # another content is another key
-    assert pipeline.encode(dataset, config(), store=store)["sound"].folder != stored["sound"].folder
+    assert encode(dataset, config(), store=store)["sound"].folder != stored["sound"].folder
 
 
 def test_sequences_are_cut_where_asked(tmp_path: Path, store: Path) -> None:
     dataset = make(tmp_path / "data", ("sound", "pose"))
     short = make_config(SETTINGS | {"encoders": {"sound": {"model": "precomputed", "max_tokens": 3}}})
-    run = pipeline.train(dataset, short, tmp_path / "run", store=store)
+    run = train(dataset, short, tmp_path / "run", store=store)
     assert run.card.lengths == {"sound": 3, "pose": 2}
-    assert pipeline.samples_cut(run, store) == {"sound": 12}
-    (explanation,) = pipeline.explain(run, [dataset.split("test")[1]])
+    assert samples_cut(run, store) == {"sound": 12}
+    (explanation,) = explain(run, [dataset.split("test")[1]])
     assert explanation.inputs["sound"].truncated == 2
     assert any("last 2 tokens of sound were cut off" in note for note in explanation.notes)
     alone = make_config(SETTINGS | {"encoders": {"features": {"max_tokens": 3}}})
-    assert pipeline.encode(dataset, alone, store=store)["sound"].folder.name == run.origin.stores["sound"]
+    assert encode(dataset, alone, store=store)["sound"].folder.name == run.origin.stores["sound"]
     assert max(np.diff(open_features(store / run.origin.stores["sound"]).offsets)) == 3
 
 
@@ -125,18 +129,18 @@ def test_a_new_sample(tmp_path: Path, store: Path) -> None:
     dataset = make(tmp_path / "data", ("sound", "pose"))
     run = trained(tmp_path, dataset, store)
     files = {"sound": str(tmp_path / "data" / "sound6.npy"), "pose": str(tmp_path / "data" / "pose6.safetensors")}
-    (new,) = pipeline.explain(run, [pipeline.new_sample(run, files)])
-    (old,) = pipeline.explain(run, [pipeline.find_sample(dataset, "s6")])
+    (new,) = explain(run, [new_sample(run, files)])
+    (old,) = explain(run, [find_sample(dataset, "s6")])
     assert new.prediction == old.prediction and new.truth is None
 
     np.save(tmp_path / "long.npy", np.ones((9, 3)))
-    (long,) = pipeline.explain(run, [pipeline.new_sample(run, files | {"sound": str(tmp_path / "long.npy")})])
+    (long,) = explain(run, [new_sample(run, files | {"sound": str(tmp_path / "long.npy")})])
     assert long.inputs["sound"].truncated == 4  # the model knows no more positions
     np.save(tmp_path / "wide.npy", np.ones((2, 4)))
     with pytest.raises(EncoderError, match="features of 'sound' have 4 columns; expected 3"):
-        pipeline.explain(run, [pipeline.new_sample(run, files | {"sound": str(tmp_path / "wide.npy")})])
+        explain(run, [new_sample(run, files | {"sound": str(tmp_path / "wide.npy")})])
     with pytest.raises(DataError, match="the file is missing"):
-        pipeline.explain(run, [pipeline.new_sample(run, files | {"sound": "none.npy"})])
+        explain(run, [new_sample(run, files | {"sound": "none.npy"})])
 
 
 def test_files_that_do_not_fit_leave_no_run(tmp_path: Path, store: Path) -> None:
@@ -156,20 +160,20 @@ def test_files_that_do_not_fit_leave_no_run(tmp_path: Path, store: Path) -> None
 
 def test_features_are_named_in_findings(tmp_path: Path, store: Path) -> None:
     dataset = make(tmp_path / "data", ("sound", "pose"))
-    (explanation,) = pipeline.explain(trained(tmp_path, dataset, store), dataset.split("test")[:1])
+    (explanation,) = explain(trained(tmp_path, dataset, store), dataset.split("test")[:1])
     assert describe(explanation, explanation.pairs[0]) == "sound 1 and pose 1"
 
 
 def test_features_play_by_themselves_where_words_and_cells_are_grouped(tmp_path: Path, store: Path) -> None:
     dataset = make(tmp_path / "data", ("text", "image", "sound"))
     run = trained(tmp_path, dataset, store)
-    grouped = pipeline.explain_config(run, {"explain.grid": 1, "explain.players": "words"})
-    (explanation,) = pipeline.explain(run, dataset.split("test")[1:2], config=grouped)
+    grouped = explain_config(run, {"explain.grid": 1, "explain.players": "words"})
+    (explanation,) = explain(run, dataset.split("test")[1:2], config=grouped)
     names = [f.modality for f in explanation.features]
     assert names.count("image") == 1 and names.count("text") == 4 and names.count("sound") == 5
-    small = pipeline.explain_config(run, {"explain.budget": 60})
+    small = explain_config(run, {"explain.budget": 60})
     with pytest.raises(GameError, match=r"explain.budget, 60, is shared by 3 pairs .* a budget of 20 .* for each"):
-        pipeline.explain(run, dataset.split("test")[1:2], config=small)
+        explain(run, dataset.split("test")[1:2], config=small)
 
 
 @pytest.mark.parametrize("names", [("text", "sound", "pose"), ("sound",)])

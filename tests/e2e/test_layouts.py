@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from tests.data.layouts import films, screens
 
-from interplay import cli, pipeline
+from interplay.cli import app as cli
 from interplay.config import Config, make_config, read_config
 from interplay.data.enrico import TOPICS
 from interplay.data.registry import open_dataset
 from interplay.data.table_write import write_table
 from interplay.errors import ConfigError
-from interplay.runs import open_run
-from interplay.validating import plant_and_train
+from interplay.models.run import open_run
+from interplay.pipeline.datasets import data_of
+from interplay.pipeline.encode import load_encoders
+from interplay.pipeline.explain import explain
+from interplay.pipeline.validate import plant_and_train
 
 TINY = ["training.epochs=1", "training.device=cpu", "fusion.width=16", "fusion.heads=2"]
 GENRES = (["Drama"], ["Comedy", "Drama"], ["Comedy"], ["War"])
@@ -53,22 +56,22 @@ def test_options_go_with_the_run(
     assert read_config(tmp_path / "r" / "config.toml").data == {"plot": "first"}
 
     run = open_run(tmp_path / "r")
-    again = pipeline.data_of(run)
+    again = data_of(run)
     assert again.options == {"plot": "first"} and again.samples[0].inputs["plot"] == "film 0"
-    assert pipeline.data_of(run, folder).options == {"plot": "first"}
+    assert data_of(run, folder).options == {"plot": "first"}
 
     table = write_table(again, tmp_path / "table").source
-    assert len(pipeline.data_of(run, table).samples) == 19  # a table has no options, and takes none
+    assert len(data_of(run, table).samples) == 19  # a table has no options, and takes none
     with pytest.raises(ConfigError, match="it has none"):
         open_dataset(table, run.config.data)
 
     code, out, err = run_cli(capsys, "evaluate", tmp_path / "r", "--store", store, "--json")
     assert code == 0 and note in err.splitlines() and json.loads(out)["metrics"]["loss"] > 0
-    explained = pipeline.explain(run, again.split("test")[:1], config=brief(run.config))[0]
+    explained = explain(run, again.split("test")[:1], config=brief(run.config))[0]
     assert explained.inputs["plot"].text == "film 16"
 
     copy, planted = plant_and_train(run, again, tmp_path / "p", config=brief(run.config), samples=19, store=store)
-    assert planted.config.data == {} and pipeline.data_of(planted).samples == copy.samples
+    assert planted.config.data == {} and data_of(planted).samples == copy.samples
 
 
 def brief(config: Config) -> Config:
@@ -90,10 +93,10 @@ def test_check_of_a_layout(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_two_pictures_share_one_encoder(tmp_path: Path) -> None:
     dataset = open_dataset(screens(tmp_path, [(str(n), TOPICS[n % 2]) for n in range(20)]))
     config = make_config({"encoders": {"image": {"model": "efficientnet-lite0", "size": 64}}})
-    one = pipeline.load_encoders(config, dict(dataset.modalities), "cpu")
+    one = load_encoders(config, dict(dataset.modalities), "cpu")
     assert list(one) == ["screenshot", "wireframe"] and one["screenshot"] is one["wireframe"]
     apart = make_config({"encoders": {"wireframe": {"model": "efficientnet-lite0", "size": 64, "fit": "stretch"}}})
-    two = pipeline.load_encoders(
+    two = load_encoders(
         make_config({"encoders": config.model_dump()["encoders"] | apart.model_dump()["encoders"]}),
         dict(dataset.modalities),
         "cpu",

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 from tests.small_runs import SmallRun
 
-from interplay import cli, pipeline, reporting
+from interplay.cli import app as cli
 from interplay.data.sample import Dataset
 from interplay.errors import BadInput, DataError
+from interplay.models.run import open_run
+from interplay.pipeline import report as reporting
+from interplay.pipeline.explain import explain, write_explanations
+from interplay.pipeline.report import charts_of, report_run
+from interplay.pipeline.train import train
 from interplay.report.findings import strongest
 from interplay.report.run_rows import strong_pairs
-from interplay.reporting import charts_of, report_run
-from interplay.runs import open_run
+from interplay.results import Explanation
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +30,8 @@ def run_folder(small_run: SmallRun, tmp_path_factory) -> Path:
     shutil.copytree(small_run.run.folder, folder)
     run = open_run(folder)
     sample = small_run.dataset.split("test")[1]
-    found = pipeline.explain(run, [sample], target="storm", encoders=small_run.encoders)
-    pipeline.write_explanations(run, found, [sample])
+    found = explain(run, [sample], target="storm", encoders=small_run.encoders)
+    write_explanations(run, found, [sample])
     (folder / "explanations" / "99-old.json").write_text("{}")
     return folder
 
@@ -87,7 +91,7 @@ def test_the_page_of_a_run(call, run_folder, small_run: SmallRun):
     texts, probabilities = block(page.parent / "data" / "000.html", "data")["rows"][0]
     assert texts == {"text": samples[0].inputs["text"]}
     tokens = small_run.encoders  # the page's answer is the one that explain gives
-    explained = pipeline.explain(small_run.run, [samples[0]], encoders=tokens)[0]
+    explained = explain(small_run.run, [samples[0]], encoders=tokens)[0]
     assert probabilities == pytest.approx(list(explained.prediction.values()), abs=2e-3)
 
 
@@ -104,7 +108,7 @@ def test_explanations_come_along(call, run_folder, small_run: SmallRun, tmp_path
     sample = small_run.dataset.split("test")[1]
     assert index["columns"]["id"][int(row)] == sample.id == told["address"] and told["target"] == "storm"
     written = next((run_folder / "explanations").glob("01-*.json")).read_bytes()
-    explanation = pipeline.Explanation.model_validate_json(written)
+    explanation = Explanation.model_validate_json(written)
     best = strongest(explanation, "redundancy_gap")
     gaps = [p for p in told["pairs"] if p["score"] == "redundancy_gap"]
     assert (gaps[0]["i"], gaps[0]["j"]) == (best[0].i, best[0].j) if best else not gaps
@@ -123,7 +127,7 @@ def test_explanations_of_models_put_beside_are_not_taken_for_the_runs_own(run_fo
     file.unlink()
     page = report_run(run, small_run.dataset, splits=["test"], store=small_run.store)
     ((told,),) = block(page, "index")["explained"].values()
-    assert told["pairs"] == [asdict(pair) for pair in strong_pairs(pipeline.Explanation.model_validate(own))]
+    assert told["pairs"] == [asdict(pair) for pair in strong_pairs(Explanation.model_validate(own))]
 
 
 def test_a_dataset_that_may_offend_is_blurred(run_folder, small_run: SmallRun, tmp_path, monkeypatch):
@@ -164,9 +168,9 @@ def test_curves_of_a_training_that_was_interrupted(small_run: SmallRun, small_co
     monkeypatch.setattr(ReportEpochs, "on_train_epoch_end", stop)
     told = lambda *_: None  # noqa: E731
     with pytest.raises(KeyboardInterrupt):
-        pipeline.train(small_run.dataset, small_config, tmp_path / "run", store=small_run.store, report=told)
+        train(small_run.dataset, small_config, tmp_path / "run", store=small_run.store, report=told)
     monkeypatch.setattr(ReportEpochs, "on_train_epoch_end", whole)
-    pipeline.train(small_run.dataset, small_config, tmp_path / "run", store=small_run.store, report=told)
+    train(small_run.dataset, small_config, tmp_path / "run", store=small_run.store, report=told)
     charts = {c.title: c.series for c in charts_of(tmp_path / "run" / "logs")}
     assert [epoch for epoch, _ in charts["Loss"]["val/loss"]] == [1, 2, 3, 4]
     assert charts_of(tmp_path / "nothing") == []

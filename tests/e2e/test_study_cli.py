@@ -6,7 +6,7 @@ import pytest
 import tomli_w
 from tests.small_study import ASKED, SETTINGS
 
-from interplay import cli
+from interplay.cli import app as cli
 
 
 @pytest.fixture

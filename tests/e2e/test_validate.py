@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 from tests.small_runs import SMALL, SmallRun
 
-from interplay import cli, pipeline
+from interplay.cli import app as cli
 from interplay.config import make_config, nested
 from interplay.data.sample import Dataset
 from interplay.data.table_write import write_table
 from interplay.data.truth import read_truth
 from interplay.errors import BadInput, DataError, RunExistsError
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.explain import explain_config
+from interplay.pipeline.train import train
+from interplay.pipeline.validate import plant_and_train, validate_run
 from interplay.report.validity import error_rows, render_validity, validity_rows
 from interplay.results import MIXTURE, Validity
-from interplay.validating import plant_and_train, validate_run
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_the_same_twice(validity, small_run):
 )
 def test_what_training_never_asked_for_is_said(small_run, trained, asked, warned):
     run = replace(small_run.run, config=make_config(nested(SMALL, trained)))
-    config = pipeline.explain_config(run, asked)
+    config = explain_config(run, asked)
     found = validate_run(run, small_run.dataset, encoders=small_run.encoders, config=config, samples=2, backgrounds=4)
     assert found.fill == config.removal.fill and len(found.notes) == (warned is not None)
     assert warned is None or re.search(warned, render_validity(found).replace("&#39;", "'"))
@@ -132,7 +135,7 @@ def test_planting_trains_once_and_is_then_used_again(small_run: SmallRun, unknow
     for changed in ({"samples": 120}, {"config": small_run.run.config}):
         with pytest.raises(RunExistsError, match="other data, or with other settings"):
             planted(**changed)
-    encoders = pipeline.open_encoders(trained, "cpu")
+    encoders = open_encoders(trained, "cpu")
     found = validate_run(trained, copy, encoders=encoders, samples=2, backgrounds=4)
     assert found.stories == {"planted_both": "sii", "planted_either": "redundancy_gap"}
     assert found.players == "words and patches"
@@ -150,7 +153,7 @@ def test_data_that_cannot_be_validated_on(small_run, unknown, tmp_path):
     only_test = [s for s in whole.samples if s.split != "val"]
     refused(replace(whole, samples=only_test), "no sample of the split 'val'")
     config = make_config(nested(SMALL, {"training.epochs": 1, "encoders.image.size": 168, "encoders.image.pool": 4}))
-    odd = pipeline.train(replace(whole, samples=whole.samples[:40]), config, tmp_path / "odd", store=small_run.store)
-    refused(whole, "do not fit into the 4 x 4 cells", odd, pipeline.open_encoders(odd, "cpu"))
+    odd = train(replace(whole, samples=whole.samples[:40]), config, tmp_path / "odd", store=small_run.store)
+    refused(whole, "do not fit into the 4 x 4 cells", odd, open_encoders(odd, "cpu"))
     with pytest.raises(DataError, match="the modalities are"):
         plant_and_train(small_run.run, replace(unknown, modalities={"a": "text", "b": "image"}), tmp_path / "v")

@@ -20,7 +20,7 @@ from interplay.evaluation.masking import (
     scores_of,
     top_players,
 )
-from interplay.probing.game import model_logits, players_of
+from interplay.explanation.game import model_logits, players_of
 
 SHARES = (5.0, 10.0, 25.0, 60.0)
 

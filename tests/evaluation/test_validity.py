@@ -9,9 +9,9 @@ from interplay.data.truth import Truth
 from interplay.encoders.frozen import Part
 from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import Known, Stories, measure
-from interplay.probing.game import players_of, value_names
-from interplay.removal import Tokens
-from interplay.task import Task
+from interplay.explanation.game import players_of, value_names
+from interplay.models.task import Task
+from interplay.models.tokens import Tokens
 
 NAMED = Stories({name: STORIES[name] for name in ("sarcasm", "storm", "mismatch")}, SLOTS)
 TASK = Task(tuple(NAMED.named), "multi")

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from interplay.models.fusion import expert_names
-from interplay.removal import Tokens
+from interplay.models.tokens import Tokens
 
 
 def _features(B, lengths=(7, 5), widths=(12, 10), seed=0):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from interplay.errors import BadInput, DiskFullError
-from interplay.pipeline import json_name
+from interplay.pipeline.explain import json_name
 from interplay.report import render_page, run_page, write_page
 from interplay.report.page import PICTURE_SIDE, SCRIPTS, _picture, embed
 from interplay.results import Explanation

@@ -19,9 +19,9 @@ from starlette.testclient import TestClient
 from tests.serving.conftest import LIMITS, PICTURE, TEXT, TOKEN, Gate, form, picture, wait_for
 from tests.serving.hostile import MEGABYTE_WORD
 
-from interplay import pipeline
+from interplay.pipeline.explain import explain, new_sample
+from interplay.pipeline.report import report_run
 from interplay.report import write_page
-from interplay.reporting import report_run
 from interplay.results import Explanation
 from interplay.serving import uploads
 from interplay.serving.app import make_app
@@ -83,8 +83,8 @@ def test_the_whole_way(start, explainer, small_run):
 def test_it_says_what_the_command_line_says(start, small_run, tmp_path):
     """The picture is decoded and written anew on its way, and that changes nothing."""
     (tmp_path / "cat.jpg").write_bytes(picture((1500, 700), "JPEG"))
-    sample = pipeline.new_sample(small_run.run, {"text": TEXT, "image": str(tmp_path / "cat.jpg")})
-    (wanted,) = pipeline.explain(small_run.run, [sample], encoders=small_run.encoders)
+    sample = new_sample(small_run.run, {"text": TEXT, "image": str(tmp_path / "cat.jpg")})
+    (wanted,) = explain(small_run.run, [sample], encoders=small_run.encoders)
     service = start()
     job = service.ended(service.post(content=(tmp_path / "cat.jpg").read_bytes(), name="cat.jpg"))
     got = Explanation.model_validate_json(service.client.get(f"/api/jobs/{job['id']}/result").content)

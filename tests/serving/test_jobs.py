@@ -201,7 +201,7 @@ def test_no_room_for_a_job(tmp_path, monkeypatch, caplog):
         raise DiskFullError(f"no room for {path}")
 
     with desk_on(tmp_path) as desk:
-        monkeypatch.setattr("interplay.serving.jobs.write_whole", full)
+        monkeypatch.setattr("interplay.serving.jobs.write_atomic", full)
         with pytest.raises(Refusal) as refused:
             desk.submit(order())
         assert refused.value.status == 503 and str(tmp_path) not in refused.value.fault.model_dump_json()

@@ -219,7 +219,7 @@ def test_addresses():
 
 def test_a_run_that_is_none_is_refused_before_it_listens(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "interplay.cli", "serve", str(tmp_path), "--port", "0"],
+        [sys.executable, "-m", "interplay", "serve", str(tmp_path), "--port", "0"],
         capture_output=True,
         text=True,
         check=False,

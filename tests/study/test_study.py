@@ -10,15 +10,15 @@ import pytest
 from tests.small_runs import SMALL
 from tests.small_study import ASKED, SETTINGS, quiet
 
-from interplay import pipeline
 from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
-from interplay.probing.pairs import backgrounds, probe_pairs
+from interplay.explanation.pairs import backgrounds, probe_pairs
+from interplay.pipeline.encode import open_encoders
 from interplay.study import running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
+from interplay.study.config import make_study
 from interplay.study.cost import STAGES, estimate_cost
 from interplay.study.running import run_study
 from interplay.study.tables import TABLES
-from interplay.study_config import make_study
 
 
 def test_every_table_is_filled_and_says_where_its_numbers_come_from(small_study):
@@ -95,8 +95,8 @@ def test_pair_scores_are_those_of_the_probe(small_study, store):
     """The pairs of one sample, asked again from its own encoding."""
     measured = next(r for r in small_study.results.runs if r.variant == "fl-i2moe")
     run, pairs = measured.run, measured.pairs
-    encoders = pipeline.open_encoders(run, "cpu")
-    from interplay.explaining import players_in, prepare
+    encoders = open_encoders(run, "cpu")
+    from interplay.explanation.explaining import players_in, prepare
 
     one = prepare(run, encoders, small_study.dataset.split("test")[1])
     mine = pairs["sample"] == 1
@@ -149,7 +149,7 @@ def test_a_finished_study_measures_nothing_again(small_study, store, monkeypatch
     for name in ("attribute_samples", "mask_samples", "score_pairs", "mask_pairs"):
         monkeypatch.setattr(stages, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
     monkeypatch.setattr(running, "validate_run", lambda *_, **__: pytest.fail("validated again"))
-    monkeypatch.setattr(pipeline, "train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(running, "train", lambda *_, **__: pytest.fail("trained again"))
     again = run_study(small_study.study, small_study.dataset, small_study.out, store=store, say=quiet)
     for before, after in zip(small_study.results.runs, again.runs, strict=True):
         assert all(np.array_equal(before.masking[k], after.masking[k]) for k in before.masking.values)

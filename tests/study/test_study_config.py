@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from interplay.errors import ConfigError
-from interplay.study_config import make_study, read_study
+from interplay.study.config import make_study, read_study
 
 
 def test_variants_are_laid_over_the_shared_settings():

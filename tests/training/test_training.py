@@ -8,14 +8,15 @@ import pytest
 import torch
 from tests.small_runs import SMALL
 
-from interplay import pipeline
 from interplay.config import FILLS, MODEL_KINDS, make_config, nested
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
 from interplay.models.fusion import FusionModel, Shape
-from interplay.removal import draw_keep
-from interplay.runs import open_run
-from interplay.task import Task
+from interplay.models.run import open_run
+from interplay.models.task import Task
+from interplay.models.tokens import draw_keep
+from interplay.pipeline.evaluate import evaluate
+from interplay.pipeline.train import train
 from interplay.training import fit as fit_module
 from interplay.training.module import FusionTraining, rate
 
@@ -23,7 +24,7 @@ QUICK = nested(SMALL, {"training.epochs": 2})
 
 
 def _train(scenes, store, out, settings, **more):
-    return pipeline.train(scenes, make_config(settings), out, store=store, **more)
+    return train(scenes, make_config(settings), out, store=store, **more)
 
 
 def _weights(run):
@@ -65,7 +66,7 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     run = _train(scenes, store, tmp_path / kind, nested(QUICK, {"fusion.kind": kind}))
     model, card = load_model(run.folder / "model")
     assert card.epoch in (0, 1) and not model.training
-    assert pipeline.evaluate(run, scenes, split="test", store=store) == run.metrics["test"]
+    assert evaluate(run, scenes, split="test", store=store) == run.metrics["test"]
     assert {p.name for p in run.folder.iterdir()} == {"config.toml", "model", "metrics.json", "provenance.json", "logs"}
     assert (run.folder / "logs" / "metrics.csv").exists() and list((run.folder / "logs").glob("events.*"))
 

@@ -15,7 +15,7 @@ from interplay.data.sample import Dataset, Evidence, Sample
 from interplay.data.table import TABLES, read_table
 from interplay.data.table_declaration import DECLARATION, RESERVED
 from interplay.errors import DataError, DiskFullError, RunExistsError
-from interplay.whole import refuse_blocked
+from interplay.files import refuse_blocked
 
 
 def write_table(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> Dataset:

@@ -9,8 +9,8 @@ from interplay.data.truth import Story
 from interplay.evaluation.estimates import jackknife, ratio
 from interplay.evaluation.ideal import NULL
 from interplay.evaluation.validity import Pairs
+from interplay.explanation.game import ON
 from interplay.interactions import step_up
-from interplay.probing.game import ON
 from interplay.results import Discovery
 
 SURE = 1.645

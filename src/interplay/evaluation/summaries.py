@@ -9,7 +9,7 @@ from interplay.data.truth import Story
 from interplay.evaluation.estimates import estimate, jackknife, ratio
 from interplay.evaluation.ideal import NULL
 from interplay.evaluation.validity import WHOLE, Answers, Pairs
-from interplay.probing.game import ON
+from interplay.explanation.game import ON
 from interplay.results import Calibration, Recovered
 
 TOP = 5

@@ -14,13 +14,13 @@ from interplay.config import Fill
 from interplay.data.truth import Slot, Story, Truth, carried_by_both
 from interplay.encoders.frozen import Part
 from interplay.evaluation.ideal import carriers, ideal_pairs, ideal_value
+from interplay.explanation.game import ON, Players, model_value
+from interplay.explanation.pairs import backgrounds, probe_pairs
 from interplay.interactions import interval
 from interplay.models.fusion import FusionModel
-from interplay.probing.game import ON, Players, model_value
-from interplay.probing.pairs import backgrounds, probe_pairs
-from interplay.removal import Tokens
+from interplay.models.task import Task
+from interplay.models.tokens import Tokens
 from interplay.results import PairScores
-from interplay.task import Task
 
 SCORES = ("sii", "redundancy_gap")
 WHOLE = ("everything", "no text", "no image", "nothing")

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
+from interplay.files import write_atomic
 from interplay.models.fusion import FusionModel, Shape
-from interplay.task import LabelKind, Task
-from interplay.whole import write_whole
+from interplay.models.task import LabelKind, Task
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def save_model(model: FusionModel, card: Card, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     described = asdict(card) | {"fusion": card.fusion.model_dump()}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_whole(folder / "model.safetensors", save(state, metadata={"card": json.dumps(described)}))
-    write_whole(folder / "card.json", json.dumps(described, indent=2) + "\n")
+    write_atomic(folder / "model.safetensors", save(state, metadata={"card": json.dumps(described)}))
+    write_atomic(folder / "card.json", json.dumps(described, indent=2) + "\n")
 
 
 def load_model(folder: Path) -> tuple[FusionModel, Card]:

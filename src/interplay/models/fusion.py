@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interplay.config import Fill, FusionConfig
+from interplay.models.tokens import Tokens, remove
 from interplay.models.trunk import Expert, masked_mean
-from interplay.removal import Tokens, remove
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class FusionModel(nn.Module):
         return tuple(self._project(m, self.get_buffer(f"mean_{m}")) for m in range(len(self.projections)))
 
     def remove(self, tokens: Tokens, keep: tuple[Bool[Tensor, "B _"], ...], fill: Fill) -> Tokens:
-        """`interplay.removal.remove` with this model's mean tokens."""
+        """`interplay.models.tokens.remove` with this model's mean tokens."""
         return remove(tokens, keep, fill, self.projected_means())
 
     def fuse(self, tokens: Tokens, explicit: bool = False) -> FusionOutput:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interplay.config import ROLES, Role
-from interplay.removal import Tokens
+from interplay.models.tokens import Tokens
 
 
 def unique_loss(intact: Float[Tensor, "B L"], replaced: Sequence[Float[Tensor, "B L"]], own: int) -> Float[Tensor, ""]:

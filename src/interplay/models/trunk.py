@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interplay.removal import Tokens
+from interplay.models.tokens import Tokens
 
 
 @final

@@ -20,9 +20,9 @@ from markupsafe import Markup
 from PIL import Image, features
 
 from interplay.errors import BadInput
+from interplay.files import write_atomic
 from interplay.report.tables import CSV_COLUMNS, grid_places
 from interplay.results import Explanation, Pair
-from interplay.whole import write_whole
 
 Pictures = Mapping[str, Mapping[str, Image.Image]]
 
@@ -119,7 +119,7 @@ def write_page(
     """
     path = Path(path)
     page = render_page(explanations, pictures, title=title, details=details, blur=blur)
-    return write_whole(path, page)  # the browser hashes the script with \n line ends, which it keeps
+    return write_atomic(path, page)  # the browser hashes the script with \n line ends, which it keeps
 
 
 def embed(value: object) -> Markup:

@@ -25,11 +25,11 @@ import jinja2
 from markupsafe import Markup
 
 from interplay.errors import BadInput
+from interplay.files import refuse_blocked, write_atomic
 from interplay.report.page import asset, embed, script_of, source_of
 from interplay.report.run_rows import LabelKind, Row, confidence, mistake, per_label, rounded, said, strong_pairs
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
-from interplay.whole import refuse_blocked, write_whole
 
 SCRIPTS = (
     *("base.js", "downloads.js", "theme.js", "run-data.js", "run-filter.js", "run-card.js", "run-gallery.js"),
@@ -111,10 +111,10 @@ def write_run_page(report: RunReport, out: Path, progress: Progress | None = Non
     write_thumbnails(list(numbers), out / "pictures", told)
     (out / "data").mkdir()
     for number, start in enumerate(range(0, len(report.rows), IN_A_CHUNK)):
-        write_whole(out / "data" / f"{number:03d}.html", _chunk(number, report.rows[start : start + IN_A_CHUNK]))
+        write_atomic(out / "data" / f"{number:03d}.html", _chunk(number, report.rows[start : start + IN_A_CHUNK]))
     for name, file in report.copies.items():
-        write_whole(out / name, file.read_bytes())
-    return write_whole(out / PAGE, render_index(report, numbers))  # last: a page that is there is whole
+        write_atomic(out / name, file.read_bytes())
+    return write_atomic(out / PAGE, render_index(report, numbers))  # last: a page that is there is whole
 
 
 def refuse_other(out: Path) -> None:

@@ -11,9 +11,9 @@ import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from interplay.files import write_atomic
 from interplay.report.svg import svg_of
 from interplay.report.tables import guard
-from interplay.whole import write_whole
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -37,16 +37,16 @@ def write_csv(rows: Rows, path: Path) -> Path:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
-    return write_whole(path, out.getvalue())
+    return write_atomic(path, out.getvalue())
 
 
 def write_figure(figure: Figure, folder: Path, name: str) -> str:
     """NAME.svg and NAME.png; returns the SVG."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
-    write_whole(folder / f"{name}.png", picture.getvalue())
+    write_atomic(folder / f"{name}.png", picture.getvalue())
     text = svg_of(figure)
-    write_whole(folder / f"{name}.svg", '<?xml version="1.0" encoding="utf-8"?>\n' + text)
+    write_atomic(folder / f"{name}.svg", '<?xml version="1.0" encoding="utf-8"?>\n' + text)
     return text
 
 

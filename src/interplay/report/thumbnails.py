@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import features
 
 from interplay.data.pictures import open_picture
-from interplay.whole import write_whole
+from interplay.files import write_atomic
 
 SIDE = 96
 IN_A_FOLDER = 500
@@ -28,6 +28,6 @@ def write_thumbnails(
         part.mkdir(parents=True, exist_ok=True)
         small = io.BytesIO()
         open_picture(file, max_side=SIDE).save(small, KIND, **({"quality": 80} if KIND == "webp" else {}))
-        write_whole(part / f"{number:05d}.{KIND}", small.getvalue())
+        write_atomic(part / f"{number:05d}.{KIND}", small.getvalue())
         if progress:
             progress(number + 1, len(pictures))

@@ -8,9 +8,9 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
+from interplay.files import write_atomic
 from interplay.report.svg import svg_of
 from interplay.results import MIXTURE, SCORE_NAMES, Estimate, Validity
-from interplay.whole import write_whole
 
 HEADER = (
     *("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "sign elsewhere", "slope", "r"),
@@ -92,8 +92,8 @@ def error_rows(validity: Validity) -> list[list[str]]:
 def write_validity(validity: Validity, folder: Path) -> Path:
     """`validity.json` and `validity.html` in a folder; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "validity.json", validity.model_dump_json(indent=1) + "\n")
-    return write_whole(folder / "validity.html", render_validity(validity))
+    write_atomic(folder / "validity.json", validity.model_dump_json(indent=1) + "\n")
+    return write_atomic(folder / "validity.html", render_validity(validity))
 
 
 def render_validity(validity: Validity) -> str:

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from interplay.runs import Run
+from interplay.models.run import Run
 from interplay.serving.guard import OPEN_PATHS, Guard
 from interplay.serving.jobs import Desk
 from interplay.serving.meter import Meter

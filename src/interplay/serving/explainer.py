@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from interplay import pipeline
 from interplay.data.pictures import open_picture
 from interplay.data.registry import offends
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
-from interplay.explaining import explain_sample
+from interplay.explanation.explaining import explain_sample
+from interplay.models.run import Run, open_run
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.explain import explain_config
 from interplay.report.page import render_page
 from interplay.results import Explanation
-from interplay.runs import Run, open_run
 from interplay.serving.job import Explained, Order
 
 FILE_NAMES = {"image": ".png", "features": ".npy"}
@@ -44,7 +45,7 @@ class Explainer:
         content = dict(order.texts) | {m: inputs / name for m, (name, _) in order.files.items()}
         ordered = {m: content[m] for m in self.run.card.modalities}
         sample = Sample(id="new", split="", inputs=ordered, labels=())
-        config = pipeline.explain_config(self.run, settings)
+        config = explain_config(self.run, settings)
         explained = explain_sample(self.run, self.encoders, sample, config=config, target=order.target, progress=tell)
         tell(explained.evaluations, explained.evaluations)  # it was told an upper bound before
         explanation = _without_paths(explained, order)
@@ -77,7 +78,7 @@ class Explainer:
 def open_explainer(folder: Path) -> Explainer:
     """Open a run and its encoders, and warm up. Raises BadInput if they cannot be opened."""
     run = open_run(folder)
-    explainer = Explainer(run, pipeline.open_encoders(run, "cpu"))
+    explainer = Explainer(run, open_encoders(run, "cpu"))
     explainer.warm_up()
     return explainer
 

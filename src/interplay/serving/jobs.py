@@ -22,11 +22,11 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from interplay.errors import BadInput, DiskFullError
+from interplay.files import refuse_blocked, write_atomic
 from interplay.serving.job import ENDED, STATES, Explain, Job, Order, Progress, State, Tell
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 from interplay.serving.wording import Fault, Refusal, fault_of, log, shown, unforeseen
-from interplay.whole import refuse_blocked, write_whole
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -154,8 +154,8 @@ class Desk:
         try:
             (folder / "inputs").mkdir(parents=True)
             for name, content in order.files.values():
-                write_whole(folder / "inputs" / name, content)
-            write_whole(folder / "job.json", job.model_dump_json(indent=1) + "\n")
+                write_atomic(folder / "inputs" / name, content)
+            write_atomic(folder / "job.json", job.model_dump_json(indent=1) + "\n")
             with self._changed:
                 if self._stopping:
                     raise Refusal(503, "the service is stopping", fix="try again later", reason="stopping")
@@ -261,8 +261,8 @@ class Desk:
         try:
             explained = self._explain(entry.order, folder / "inputs", tell)
             tell(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
-            write_whole(folder / "explanation.json", explained.explanation)
-            write_whole(folder / "page.html", explained.page)
+            write_atomic(folder / "explanation.json", explained.explanation)
+            write_atomic(folder / "page.html", explained.page)
             return "done", None
         except _Cancelled:
             return "cancelled", None
@@ -301,7 +301,7 @@ class Desk:
 
     def _save(self, job: Job) -> None:
         try:
-            write_whole(self.folder / job.id / "job.json", job.model_dump_json(indent=1) + "\n")
+            write_atomic(self.folder / job.id / "job.json", job.model_dump_json(indent=1) + "\n")
         except (OSError, DiskFullError):
             log.exception("The state of job %s cannot be kept", job.id)
 

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from interplay.models.run import Run
 from interplay.report.start_page import render_login, render_start
-from interplay.runs import Run
 from interplay.serving.guard import COOKIE, cookie_of, same
 from interplay.serving.pages import PICTURES, Shown, frame, html, read_page, read_samples, read_thumbnail, run_pages
 from interplay.serving.uploads import Accepted

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from interplay.runs import Run
+from interplay.models.run import Run
 from interplay.serving.jobs import Desk
 from interplay.serving.meter import MEDIA_TYPE, Meter
 from interplay.serving.uploads import Accepted

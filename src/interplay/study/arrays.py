@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from interplay.whole import write_whole
+from interplay.files import write_atomic
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Arrays:
 def write_arrays(path: Path, arrays: Arrays, key: str) -> None:
     """Write a stage's result whole; `key` names the settings it was measured under."""
     content = {name: np.ascontiguousarray(value) for name, value in arrays.values.items()}
-    write_whole(path, save(content, metadata={"key": key, "about": json.dumps(dict(arrays.about))}))
+    write_atomic(path, save(content, metadata={"key": key, "about": json.dumps(dict(arrays.about))}))
 
 
 def read_arrays(path: Path, key: str) -> Arrays | None:

@@ -14,23 +14,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from interplay import pipeline
-from interplay.attribution.attribute import METHODS, Request
-from interplay.attribution.target import Target
 from interplay.config import Config
 from interplay.data.known import STORIES
 from interplay.data.sample import Dataset
 from interplay.data.truth import read_truth
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import DataError
+from interplay.explanation.attribution.methods import METHODS, Request
+from interplay.explanation.attribution.target import Target
+from interplay.explanation.game import model_logits, players_of, tokens_of, value_names
 from interplay.features.store import encode_one, read_input, store_folder
 from interplay.interactions import block_evaluations
 from interplay.models.fusion import FusionModel, Shape
-from interplay.probing.game import model_logits, players_of, tokens_of, value_names
+from interplay.models.task import Task
+from interplay.pipeline.encode import encoders_for
+from interplay.study.config import Study, StudyConfig
 from interplay.study.running import STORY_BACKGROUNDS
 from interplay.study.stages import MAPS, masked_evaluations, pair_masked_evaluations, rankings_of
-from interplay.study_config import Study, StudyConfig
-from interplay.task import Task
 from interplay.training.data import Item, collate
 from interplay.training.module import FusionTraining
 
@@ -83,7 +83,7 @@ def estimate_cost(study: Study, dataset: Dataset, store: str | Path, say: Callab
     encoded: dict[str, dict[str, list[Encoded]]] = {}
     for variant, config in study.variants.items():
         say(f"{variant}: timing a moment of each stage")
-        encoders = pipeline.encoders_for(dataset, config)
+        encoders = encoders_for(dataset, config)
         key = str([encoder.fingerprint for encoder in encoders.values()])
         if key not in encoded:
             encoded[key] = {}

@@ -9,10 +9,10 @@ from scipy import special
 
 from interplay.data.sample import Dataset
 from interplay.evaluation.masking import mean_over
+from interplay.models.run import Run
 from interplay.results import Validity
-from interplay.runs import Run
 from interplay.study.arrays import Arrays
-from interplay.study_config import Study
+from interplay.study.config import Study
 
 
 @dataclass(frozen=True)

@@ -23,21 +23,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from interplay import pipeline
 from interplay.config import Config, config_toml
 from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import read_truth
 from interplay.encoders.frozen import Encoder
 from interplay.errors import ConfigError, DataError
 from interplay.features.store import Features
+from interplay.files import refuse_blocked, write_atomic
+from interplay.models.device import pick_device
+from interplay.models.run import Run, open_run, origin_of
+from interplay.pipeline.datasets import find_sample
+from interplay.pipeline.encode import DEFAULT_STORE, Report, encode, encoders_for
+from interplay.pipeline.train import refuse_bad_splits, train
+from interplay.pipeline.validate import validate_run
 from interplay.results import Validity
-from interplay.runs import Run, open_run, origin_of
 from interplay.study import stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
+from interplay.study.config import Study, StudyConfig
 from interplay.study.measured import Measured, Results
-from interplay.study_config import Study, StudyConfig
-from interplay.validating import validate_run
-from interplay.whole import refuse_blocked, write_whole
 
 MASKING_OPTIONS = ("split", "samples", "shares", "random_draws")
 PAIR_OPTIONS = ("split", "samples", "pair_samples", "candidates", "backgrounds")
@@ -48,7 +51,7 @@ STORY_BACKGROUNDS = 8
 class Shared:
     """Encoders and features that several variants use, opened once."""
 
-    def __init__(self, dataset: Dataset, store: Path, report: pipeline.Report | None) -> None:
+    def __init__(self, dataset: Dataset, store: Path, report: Report | None) -> None:
         self.dataset, self.store, self.report = dataset, store, report
         self._opened: dict[str, tuple[dict[str, Encoder], dict[str, Features]]] = {}
 
@@ -57,8 +60,8 @@ class Shared:
         kinds: dict[str, str] = dict(self.dataset.modalities)
         key = json.dumps({m: config.encoder(m, kind).model_dump() for m, kind in kinds.items()})
         if key not in self._opened:
-            encoders = pipeline.encoders_for(self.dataset, config)
-            stores = pipeline.encode(self.dataset, config, store=self.store, encoders=encoders, report=self.report)
+            encoders = encoders_for(self.dataset, config)
+            stores = encode(self.dataset, config, store=self.store, encoders=encoders, report=self.report)
             self._opened[key] = encoders, stores
         return self._opened[key]
 
@@ -68,9 +71,9 @@ def run_study(
     dataset: Dataset,
     out: Path,
     *,
-    store: str | Path = pipeline.DEFAULT_STORE,
+    store: str | Path = DEFAULT_STORE,
     overwrite: bool = False,
-    report: pipeline.Report | None = None,
+    report: Report | None = None,
     say: Callable[[str], None] = print,
 ) -> Results:
     """Train and measure whatever is not there yet.
@@ -100,7 +103,7 @@ def refuse_unfit(study: Study, dataset: Dataset) -> None:
         DataError: a split is empty or too small. BadInput: there is no such example. ConfigError: two variants would
             share a folder, or a ranking is no attribution method.
     """
-    pipeline.refuse_bad_splits(dataset)
+    refuse_bad_splits(dataset)
     options = study.options
     if len(samples := dataset.split(options.split)) < 2:
         raise DataError(
@@ -111,7 +114,7 @@ def refuse_unfit(study: Study, dataset: Dataset) -> None:
             "the data has one modality", file=dataset.source, expected="at least two, which pairs can cross"
         )
     if options.example is not None:
-        pipeline.find_sample(dataset, options.example)
+        find_sample(dataset, options.example)
     folders: dict[str, str] = {}
     for variant, config in study.variants.items():
         other = folders.setdefault(folder_name(variant).casefold(), variant)
@@ -130,7 +133,7 @@ def folder_name(variant: str) -> str:
 
 
 def trained(
-    config: Config, dataset: Dataset, folder: Path, shared: Shared, overwrite: bool, report: pipeline.Report | None
+    config: Config, dataset: Dataset, folder: Path, shared: Shared, overwrite: bool, report: Report | None
 ) -> Run:
     """The run in a folder if it is that of this configuration and data, else trained."""
     _, stores = shared.open(config)
@@ -139,7 +142,7 @@ def trained(
         origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
         if run.config == config and run.origin.data_hash == origin.data_hash:
             return run
-    return pipeline.train(dataset, config, folder, store=shared.store, overwrite=overwrite, report=report)
+    return train(dataset, config, folder, store=shared.store, overwrite=overwrite, report=report)
 
 
 def measure(
@@ -151,11 +154,11 @@ def measure(
     options: StudyConfig,
     out: Path,
     folder: str,
-    report: pipeline.Report | None,
+    report: Report | None,
 ) -> Measured:
     """Every stage of one run, measured or read."""
     encoders, stores = shared.open(run.config)
-    run.model.to(pipeline.pick_device(run.config.training.device))
+    run.model.to(pick_device(run.config.training.device))
 
     def bench(stage: str) -> stages.Bench:
         told = partial(report, stage) if report else (lambda done, of: None)
@@ -190,7 +193,7 @@ def _stories(
     encoders: dict[str, Encoder],
     options: StudyConfig,
     path: Path,
-    report: pipeline.Report | None,
+    report: Report | None,
 ) -> Validity | None:
     """Pair scores against the truth, where it is known."""
     try:
@@ -210,7 +213,7 @@ def _stories(
         backgrounds=STORY_BACKGROUNDS,
         report=report,
     )
-    write_whole(path, json.dumps({"key": key, "validity": json.loads(found.model_dump_json())}, indent=1) + "\n")
+    write_atomic(path, json.dumps({"key": key, "validity": json.loads(found.model_dump_json())}, indent=1) + "\n")
     return found
 
 
@@ -227,8 +230,8 @@ def write_provenance(results: Results, out: Path, command: str, started: float) 
         "seconds": {run.folder: run.seconds() for run in results.runs},
         "seconds_of_this_call": round(time.time() - started, 1),
     }
-    write_whole(out / "study.json", json.dumps(content, indent=1) + "\n")
+    write_atomic(out / "study.json", json.dumps(content, indent=1) + "\n")
 
 
-def _told(report: pipeline.Report, run: str, what: str, done: int, of: int) -> None:
+def _told(report: Report, run: str, what: str, done: int, of: int) -> None:
     report(f"{run}: {what}", done, of)

@@ -12,21 +12,21 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from interplay.attribution.attribute import METHODS
 from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.evaluation.alignment import pair_importance
 from interplay.evaluation.masking import Ask, ask_masked, predicted
 from interplay.evaluation.pair_masking import ask_pairs_masked, pair_masks
-from interplay.explaining import Prepared, attribute, players_in, prepare
+from interplay.explanation.attribution.methods import METHODS
+from interplay.explanation.candidates import candidate_players, ranking_experts
+from interplay.explanation.explaining import Prepared, attribute, players_in, prepare
+from interplay.explanation.game import ON, Players, model_logits, value_names
+from interplay.explanation.pairs import backgrounds, probe_pairs
 from interplay.features.store import Features
-from interplay.probing.candidates import candidate_players, ranking_experts
-from interplay.probing.game import ON, Players, model_logits, value_names
-from interplay.probing.pairs import backgrounds, probe_pairs
-from interplay.runs import Run
+from interplay.models.run import Run
 from interplay.study.arrays import Arrays
-from interplay.study_config import StudyConfig
+from interplay.study.config import StudyConfig
 
 MAPS = tuple(name for name in METHODS if name != "random")
 """Attribution methods that are measured; random rankings are drawn apart."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from interplay.attribution.attribute import METHODS
 from interplay.evaluation.alignment import by_bins, by_top, rank_correlation
 from interplay.evaluation.comparisons import compare, holm, interval
 from interplay.evaluation.concentration import entropy, gini, overlap, top_mass
 from interplay.evaluation.masking import ALONE, WITHOUT, metric_drop, scores_of
 from interplay.evaluation.pair_masking import CONTROLS, MATCHED, OWN, RANDOM
-from interplay.probing.game import ON
+from interplay.explanation.attribution.methods import METHODS
+from interplay.explanation.game import ON
 from interplay.results import MIXTURE
 from interplay.study.measured import Measured, Results, mean_known, over_seeds, spread
 from interplay.study.stages import MAPS, of_sample

@@ -7,11 +7,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from interplay import pipeline
 from interplay.data.pictures import open_picture
 from interplay.data.registry import offends
-from interplay.explaining import off_training
-from interplay.probing.game import ON
+from interplay.explanation.explaining import off_training
+from interplay.explanation.game import ON
+from interplay.files import write_atomic
+from interplay.pipeline.datasets import find_sample
+from interplay.pipeline.encode import Report
+from interplay.pipeline.explain import explain
 from interplay.report import study_figures as figures
 from interplay.report.page import write_page
 from interplay.report.study_page import Section, number, pivot, render_study, write_csv, write_figure
@@ -19,7 +22,6 @@ from interplay.results import MIXTURE, Explanation
 from interplay.study.claims import DENSE, OURS, Claim, Tables, claims_of
 from interplay.study.measured import Results
 from interplay.study.tables import TABLES
-from interplay.whole import write_whole
 
 HEADLINE = (
     *("accuracy", "micro_f1", "macro_f1", "samples_f1", "weighted_f1", "auroc", "map"),
@@ -27,9 +29,7 @@ HEADLINE = (
 )
 
 
-def write_study(
-    results: Results, out: Path, command: str, report: pipeline.Report | None = None
-) -> tuple[Path, list[Claim]]:
+def write_study(results: Results, out: Path, command: str, report: Report | None = None) -> tuple[Path, list[Claim]]:
     """Tables, figures, the example and the page. Returns the page's path, and the paper's claims on this data."""
     for folder in ("tables", "figures"):
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_study(
         _sections(tables, out / "figures", list(results.study.variants)),
         example.name if example else None,
     )
-    return write_whole(out / "study.html", page), claims
+    return write_atomic(out / "study.html", page), claims
 
 
 def _about(results: Results, command: str) -> list[str]:
@@ -201,14 +201,14 @@ def _example(results: Results, out: Path) -> Path | None:
     """One sample explained by dense and by fl-i2moe, first seed (Figure 5); by what there is if one is not compared."""
     options, dataset = results.study.options, results.dataset
     chosen = [name for name in (DENSE, OURS) if name in results.study.variants] or [next(iter(results.study.variants))]
-    sample = pipeline.find_sample(dataset, options.example) if options.example else dataset.split(options.split)[0]
+    sample = find_sample(dataset, options.example) if options.example else dataset.split(options.split)[0]
     runs = [next(run.run for run in results.runs if run.variant == name) for name in chosen]
     target: str | None = None
     explanations: list[Explanation] = []
     pictures = {}
     opened = {m: open_picture(sample.inputs[m]) for m, kind in dataset.modalities.items() if kind == "image"}
     for name, run in reversed(list(zip(chosen, runs, strict=True))):  # what fl-i2moe decided is asked of both
-        (found,) = pipeline.explain(run, [sample], target=target)
+        (found,) = explain(run, [sample], target=target)
         target = found.target
         called = f"{sample.id} ({name})"
         explanations.insert(0, found.model_copy(update={"sample_id": called}))

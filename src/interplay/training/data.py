@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from interplay.data.sample import Sample
 from interplay.features.store import Features
-from interplay.task import Task
+from interplay.models.task import Task
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from interplay.config import Config
 from interplay.errors import CheckpointError
+from interplay.files import write_atomic
 from interplay.models.checkpoint import Card, save_model
 from interplay.models.fusion import FusionModel
 from interplay.training.data import FeatureData
 from interplay.training.module import FusionTraining, warm_epochs
-from interplay.whole import write_whole
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -33,7 +33,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         content = io.BytesIO()
         torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(Path(path), content.getvalue())
+        write_atomic(Path(path), content.getvalue())
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:

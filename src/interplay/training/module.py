@@ -11,8 +11,8 @@ from torch import Tensor
 from interplay.config import Config
 from interplay.models.fusion import FusionModel
 from interplay.models.roles import interaction_loss, regularisation, replace_modality
-from interplay.removal import Tokens, concatenate, draw_keep
-from interplay.task import Task
+from interplay.models.task import Task
+from interplay.models.tokens import Tokens, concatenate, draw_keep
 from interplay.training.data import Batch
 
 

@@ -1,0 +1,107 @@
+"""`interplay data`: make, bring in and check datasets."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interplay.cli import console, options
+from interplay.cli.options import DataPath, Json, Set, epilog
+from interplay.errors import BadInput
+
+app = typer.Typer(
+    help="Make, bring in and check datasets.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    epilog="Example:  interplay data check my-data",
+)
+
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
+
+
+@app.command("make-scenes", **epilog("interplay data make-scenes scenes --samples 3000"))
+def make_scenes(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the dataset.")],
+    samples: Annotated[int, typer.Option(min=10, help="How many scenes.")] = 3000,
+    seed: Seed = 0,
+    stories: Annotated[
+        str, typer.Option(help="Labels, comma-separated, of: sarcasm, storm, urgent, animal, mismatch.")
+    ] = "sarcasm,storm,urgent,animal",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there already.")] = False,
+    json: Json = False,
+) -> None:
+    """Generate scenes: pictures and captions whose evidence is known."""
+    names = tuple(name.strip() for name in stories.split(",") if name.strip())
+    with console.working() as bars:
+        from interplay.data.sample import SPLITS
+        from interplay.data.scenes import make_scenes as make
+
+        told = partial(bars, "Draw scenes")
+        dataset = make(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite, progress=told)
+    splits = {split: len(dataset.split(split)) for split in SPLITS}
+    if json:
+        return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
+    counts = ", ".join(f"{n} {split}" for split, n in splits.items())
+    return console.print_lines([f"{len(dataset.samples)} scenes in {folder} ({counts})"])
+
+
+@app.command("check", **epilog("interplay data check my-data"))
+def data_check(path: DataPath, set_: Set = None, json: Json = False) -> None:
+    """Say what is wrong with each bad row of a dataset. Exit code 2 if it cannot be used as it is."""
+    settings = options.config(None, None, set_)
+    with console.working() as bars:
+        from interplay.data.check import check_dataset
+
+        problems = check_dataset(path, settings.data, progress=partial(bars, "Check rows"))
+    errors = [p for p in problems if p.severity == "error"]
+    empty = any(p.column == "split" and p.row is None for p in problems)
+    if json:
+        console.print_json({"usable": not errors, "problems": [vars(p) for p in problems]})
+    else:
+        verdict = (
+            "cannot be used as it is" if errors else "can be evaluated on, not trained on" if empty else "is sound"
+        )
+        warnings = len(problems) - len(errors)
+        console.print_lines(f"{p.severity}: {p.error()}" for p in problems)
+        console.print_lines([f"{path} {verdict} ({len(errors)} errors, {warnings} warnings)"])
+    if errors:
+        raise typer.Exit(BadInput.exit_code)
+
+
+@app.command("import", **epilog("interplay data import owner/name my-data --text caption --image image"))
+def data_import(
+    source: Annotated[
+        str, typer.Argument(help="A Hugging Face dataset: its folder (as by save_to_disk), or its hub id.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="A new folder for the dataset.")],
+    labels: Annotated[str, typer.Option(metavar="COLUMN", help="The column of the labels.")] = "label",
+    text: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of texts. Repeatable.")] = None,
+    image: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of pictures. Repeatable.")] = None,
+    subset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which one, of a dataset that has several.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there already.")] = False,
+    json: Json = False,
+) -> None:
+    """Copy a Hugging Face dataset into a folder that `train` takes. Needs `pip install "interplay[huggingface]"`."""
+    with console.working() as bars:
+        from interplay.data.huggingface import import_huggingface
+        from interplay.data.sample import SPLITS
+
+        dataset = import_huggingface(
+            source,
+            folder,
+            text=text or [],
+            image=image or [],
+            labels=labels,
+            subset=subset,
+            overwrite=overwrite,
+            progress=partial(bars, "Copy rows"),
+        )
+        console.say_notes(dataset.notes)
+    splits = {split: len(dataset.split(split)) for split in SPLITS}
+    if json:
+        return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
+    counts = ", ".join(f"{n} {split}" for split, n in splits.items())
+    return console.print_lines([f"{len(dataset.samples)} samples in {folder} ({counts})"])

@@ -1,0 +1,45 @@
+"""Integrated gradients on the projected features, through captum (METHOD 7)."""
+
+import torch
+from captum.attr import IntegratedGradients
+from jaxtyping import Float
+from torch import Tensor
+
+from interplay.config import Fill
+from interplay.explanation.attribution.target import Target
+from interplay.models.fusion import FusionModel
+from interplay.models.tokens import Tokens
+
+
+def integrated_gradients(
+    model: FusionModel, tokens: Tokens, target: Target, fill: Fill, steps: int
+) -> tuple[Float[Tensor, "E1 N"], Float[Tensor, " E1"]]:
+    """Integrated gradients of every expert's and the mixture's target logit with respect to the projected features.
+
+    The baseline is the fill of removal: the mean token for "mean" and "attention" (which has no value to start
+    from), zeros for "zero".
+
+    Returns:
+        scores (E + 1, N), summed over the width, the mixture last; and the completeness error (E + 1,):
+        sum of scores - (value at the sample - value at the baseline).
+    """
+    means = model.projected_means()
+    put = [torch.zeros_like(m) if fill == "zero" else m for m in means]
+    baselines = tuple(p.detach().expand_as(v).contiguous() for p, v in zip(put, tokens.values, strict=True))
+    inputs = tuple(v.detach().contiguous() for v in tokens.values)
+    rows, errors = [], []
+    outputs: list[int | None] = list(range(len(model.experts_named)))
+    for e in [*outputs, None] if len(outputs) > 1 else outputs:  # None: the mixture
+
+        def value(*values: Tensor, e: int | None = e) -> Tensor:
+            seen = Tokens(values, tuple(v.expand(values[0].shape[0], -1) for v in tokens.valid))
+            return target.of(model.fuse(seen).logits if e is None else model.ask_expert(e, seen))
+
+        scores, delta = IntegratedGradients(value).attribute(
+            inputs, baselines, n_steps=steps, internal_batch_size=steps, return_convergence_delta=True
+        )
+        rows.append(torch.cat([s[0].sum(-1) * v[0] for s, v in zip(scores, tokens.valid, strict=True)]))
+        errors.append(delta[0])
+    if len(outputs) == 1:  # the mixture of one expert is that expert
+        rows, errors = rows * 2, errors * 2
+    return torch.stack(rows).detach(), torch.stack(errors).detach()

@@ -1,0 +1,81 @@
+"""SII and redundancy gap of cross-modal pairs of one prediction (METHOD 9, 10)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from interplay.config import Fill, Precision
+from interplay.explanation.game import ON, Players, model_value, players_of, value_names
+from interplay.interactions import Game, block_pairs
+from interplay.models.fusion import FusionModel
+from interplay.models.task import Task
+from interplay.models.tokens import Tokens
+from interplay.results import PairScores
+
+Estimate = Callable[[Game, np.ndarray, np.ndarray], PairScores]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Pair scores of one sample under every value function.
+
+    Attributes:
+        players: what each player of the scores is.
+        blocks: one PairScores with V = (L, 2, E + 1) per pair of modalities.
+        labels: what was asked about, along the first axis of V.
+        names: the experts and "mixture", along the last axis of V.
+        evaluations: distinct coalitions asked in all.
+    """
+
+    players: Players
+    blocks: tuple[PairScores, ...]
+    labels: tuple[int, ...]
+    names: tuple[str, ...]
+    evaluations: int
+
+    def scores(self, on: str, expert: str, label: int | None = None) -> list[PairScores]:
+        """The scores under one value function (of the first label if None), a block per pair of modalities."""
+        at = (0 if label is None else self.labels.index(label), ON.index(on), self.names.index(expert))
+        return [block.output(at) for block in self.blocks]
+
+
+def probe_pairs(
+    model: FusionModel,
+    task: Task,
+    tokens: Tokens,
+    labels: Sequence[int],
+    *,
+    fill: Fill,
+    estimate: Estimate,
+    players: Players | None = None,
+    candidates: Callable[[Players, int], np.ndarray] | None = None,
+    precision: Precision = "fp32",
+    batch_size: int = 512,
+    progress: Callable[[int], None] | None = None,
+) -> Probe:
+    """Score every cross-modal pair of candidate players.
+
+    Args:
+        tokens: one sample, a batch of 1.
+        labels: what to score the pairs for, all from the same evaluations.
+        estimate: (game, rows, columns) -> their scores, for each pair of modalities; by `backgrounds`, say.
+            What one pair of modalities has asked costs the next nothing.
+        players: what plays; every feature by itself if None.
+        candidates: (players, modality index) -> the players of it that may form pairs; all if None.
+        precision: as `model_logits`.
+        progress: called with the evaluations done.
+    """
+    players = players or players_of(tokens)
+    choose = candidates or Players.of
+    chosen = [choose(players, m) for m in range(len(tokens.values))]
+    value = model_value(model, task, tokens, labels, fill, players, precision=precision)
+    game = Game(value, len(players), batch_size=batch_size, progress=progress)
+    scores = tuple(estimate(game, a, b) for a, b in combinations(chosen, 2) if len(a) and len(b))
+    return Probe(players, scores, tuple(labels), tuple(value_names(model)), game.evaluations)
+
+
+def backgrounds(samples: int, seed: int) -> Estimate:
+    """Block designs of as many backgrounds for every pair."""
+    return lambda game, rows, columns: block_pairs(game, rows, columns, samples=samples, seed=seed)

@@ -1,0 +1,130 @@
+"""What a model answers about one sample, for many coalitions at once and exactly as `FusionModel.fuse` would."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from interplay.config import Fill, Precision
+from interplay.errors import GameError
+from interplay.explanation.trained.coalitions import Features, batch_of, features_of
+from interplay.explanation.trained.expert_tables import ExpertTable, OtherExpert, expert_table
+from interplay.models.fusion import FusionModel
+from interplay.models.tokens import Tokens
+from interplay.models.trunk import Expert
+
+TYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+# Numbers (rows x width) computed together. On a processor what a chunk reads and writes should stay in its cache; an
+# accelerator wants enough to be busy.
+CHUNK, CHUNK_ACCELERATED = 2**18, 2**24
+TOGETHER = 2**25  # numbers (coalitions x rows x width) kept of the first layer: 128 MiB
+
+
+@final
+@dataclass(frozen=True)
+class Answers:
+    """A model and one sample, prepared to be asked about coalitions.
+
+    Attributes:
+        holds: (n, N) on the host, 1 where a player holds a row; the rows are anchor_1, features of modality 1, ...
+        anchors: (N,) on the host, True where a row is an anchor.
+        tables: of each expert asked; empty where experts see only means.
+        experts: indices of the experts asked; None asks all of them and the mixture.
+        space: (TOGETHER / D, D), filled anew by each expert: fresh memory would cost more than what is computed in it.
+    """
+
+    model: FusionModel
+    features: Features
+    holds: Float[Tensor, "n N"]
+    anchors: Bool[Tensor, " N"]
+    tables: tuple[ExpertTable | OtherExpert, ...]
+    experts: tuple[int, ...] | None
+    space: Float[Tensor, "_ D"]
+
+    @torch.inference_mode()
+    def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
+        """Logits of every expert asked, and of the mixture if all are; they come to the host in one transfer."""
+        numbers = coalitions.shape[0] * self.holds.shape[1] * self.features.values[0].shape[1]
+        pieces = torch.from_numpy(coalitions).tensor_split(min(len(coalitions), ceil(numbers / TOGETHER)))
+        return torch.cat([self._answer(present) for present in pieces]).cpu().numpy()
+
+    def _answer(self, present: Bool[Tensor, "m n"]) -> Float[Tensor, "m E C"]:
+        keep = (present.float() @ self.holds > 0) | self.anchors
+        device = self.features.values[0].device
+        means = self.features.means(keep.to(device))
+        if self.model.pooled:
+            asked = range(len(self.model.experts)) if self.experts is None else self.experts
+            logits = torch.stack([self.model.experts[e](means)[0] for e in asked], dim=1)
+        else:
+            logits = self._sequence_logits(keep, device)
+        if self.experts is not None:
+            return logits
+        mixture = (self.model.route(means).unsqueeze(-1) * logits).sum(1, keepdim=True)
+        return torch.cat([logits, mixture], dim=1)
+
+    def _sequence_logits(self, keep: Bool[Tensor, "m N"], device: torch.device) -> Float[Tensor, "m E C"]:
+        D, compact = self.features.values[0].shape[1], self.features.fills is None
+        numbers = CHUNK if device.type == "cpu" else CHUNK_ACCELERATED
+        batch = batch_of(keep, compact, device, most=max(1, numbers // D))
+        modality = self.features.row_modality()
+        chunks = list(batch.chunks(modality if compact else modality.repeat(2), len(self.features.values)))
+        logits = torch.stack([table.logits(batch, chunks, self.space) for table in self.tables], dim=1)
+        return torch.empty_like(logits).index_copy_(0, batch.order, logits)
+
+
+@torch.inference_mode()
+def prepare(
+    model: FusionModel,
+    tokens: Tokens,
+    fill: Fill,
+    holds: Sequence[Bool[np.ndarray, "n _"]],
+    precision: Precision,
+    experts: Sequence[int] | None,
+) -> Answers:
+    """Prepare a model for one sample.
+
+    Args:
+        tokens: one sample, a batch of 1.
+        holds: per modality (n, T_m), the positions each of all n players holds.
+        precision: "bf16" computes the matrix products and the attention of sequences in bfloat16; sums, norms and
+            everything else stay in single precision.
+
+    Raises:
+        GameError: for a model in training mode.
+    """
+    if model.training:
+        raise GameError(
+            "the model is in training mode", expected="the same value every time", fix="call its eval() first"
+        )
+    features = features_of(tokens, fill, model.projected_means())
+    columns, anchors = [], []
+    for held, valid in zip(holds, tokens.valid, strict=True):
+        mine = torch.from_numpy(held).float()[:, valid[0].cpu()]
+        columns += [mine.new_zeros(len(mine), 1), mine]
+        anchors += [True] + [False] * mine.shape[1]
+    tables: list[ExpertTable | OtherExpert] = []
+    if not model.pooled:
+        asked = range(len(model.experts)) if experts is None else experts
+        tables = [_table(model.experts[e], features, TYPES[precision]) for e in asked]
+    D = features.values[0].shape[1]
+    device = features.values[0].device
+    # Memory of zeros that nothing writes to takes no room, so it costs nothing where few coalitions are asked.
+    rows = TOGETHER // D + len(anchors) if device.type == "cpu" and not model.pooled else 0
+    return Answers(
+        model,
+        features,
+        torch.cat(columns, dim=1),
+        torch.tensor(anchors),
+        tuple(tables),
+        None if experts is None else tuple(experts),
+        torch.zeros(rows, D, device=device),
+    )
+
+
+def _table(expert: nn.Module, features: Features, precision: torch.dtype) -> ExpertTable | OtherExpert:
+    return expert_table(expert, features, precision) if isinstance(expert, Expert) else OtherExpert(expert, features)

@@ -1,0 +1,169 @@
+"""Coalitions of one sample as rows of a table, and which of them are computed together.
+
+A row stands for one anchor or one valid feature. The table of an expert holds for each row what its first layer makes
+of it (`interplay.explanation.trained.expert_tables`), so a coalition is a list of row numbers and nothing else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interplay.config import Fill
+from interplay.models.tokens import Tokens
+
+SIMILAR = 0.8  # in a chunk no coalition has fewer rows than this share of the longest: padding is computed for nothing
+
+
+@dataclass(frozen=True)
+class Features:
+    """The valid features of one sample, and what stands in for those that are removed.
+
+    Attributes:
+        values: per modality (T_m, D).
+        places: per modality (T_m,), where in its sequence each stands.
+        fills: per modality (D,); None if what is removed leaves attention and pooling.
+    """
+
+    values: tuple[Float[Tensor, "_ D"], ...]
+    places: tuple[Int[Tensor, " _"], ...]
+    fills: tuple[Float[Tensor, " D"], ...] | None
+
+    @property
+    def lengths(self) -> list[int]:
+        """T_m of each modality."""
+        return [len(value) for value in self.values]
+
+    def row_modality(self) -> Int[Tensor, " N"]:
+        """The modality of each row; the rows are anchor_1, features of modality 1, anchor_2, ..."""
+        device = self.values[0].device
+        return torch.cat([torch.full((1 + T,), m, device=device) for m, T in enumerate(self.lengths)])
+
+    def tokens(self, keep: Bool[Tensor, "m N"]) -> Tokens:
+        """The sample as each coalition leaves it, every feature in its place."""
+        kept = [rows[:, 1:] for rows in keep.split([1 + T for T in self.lengths], dim=1)]
+        places = tuple(where.expand(len(keep), -1) for where in self.places)
+        if self.fills is None:
+            return Tokens(tuple(value.expand(len(keep), -1, -1) for value in self.values), tuple(kept), places)
+        filled = [torch.where(k[..., None], v, f) for k, v, f in zip(kept, self.values, self.fills, strict=True)]
+        return Tokens(tuple(filled), tuple(torch.ones_like(k) for k in kept), places)
+
+    def means(self, keep: Bool[Tensor, "m N"]) -> Tokens:
+        """Of each modality the mean of what each coalition leaves, as one token; not valid where nothing is left.
+
+        A mean over many is linear in what is kept: all coalitions are one product.
+        """
+        values, valid = [], []
+        for m, (value, rows) in enumerate(
+            zip(self.values, keep.split([1 + T for T in self.lengths], dim=1), strict=True)
+        ):
+            kept = rows[:, 1:].to(value.dtype)
+            if self.fills is None or not len(value):
+                count = kept.sum(1, keepdim=True)
+                values.append(kept @ value / count.clamp(min=1))
+                valid.append(count > 0)
+            else:
+                values.append(self.fills[m] + kept @ (value - self.fills[m]) / len(value))
+                valid.append(torch.ones_like(rows[:, :1]))
+        return Tokens(tuple(value.unsqueeze(1) for value in values), tuple(valid))
+
+
+def features_of(tokens: Tokens, fill: Fill, means: tuple[Float[Tensor, " D"], ...]) -> Features:
+    """The valid features of one sample (batch of 1); `means` are what the fill "mean" puts in."""
+    values, places = [], []
+    for m, (value, valid) in enumerate(zip(tokens.values, tokens.valid, strict=True)):
+        where = valid[0].nonzero().flatten()
+        values.append(value[0, where])
+        places.append(where if tokens.places is None else tokens.places[m][0, where])
+    stand_in = means if fill == "mean" else tuple(torch.zeros_like(mean) for mean in means)
+    return Features(tuple(values), tuple(places), None if fill == "attention" else stand_in)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Coalitions of similar size, computed together.
+
+    Attributes:
+        rows: (b, n) rows of the table.
+        attended: (b, 1, 1, n) bool, False where a shorter coalition was padded; None if none was: attention without
+            a mask is faster.
+        shares: (b, M, n), what each row counts in the mean of each modality.
+        start: how many rows all chunks before this one have.
+    """
+
+    rows: Int[Tensor, "b n"]
+    attended: Bool[Tensor, "b 1 1 n"] | None
+    shares: Float[Tensor, "b M n"]
+    start: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Coalitions, the longest first, on the model's device but for what is decided on the host.
+
+    Attributes:
+        keep: (m, N), which rows are in; the anchors always are.
+        rows: (m, n) rows of the table, padded behind with any rows.
+        sizes: how many of the rows of each are its own.
+        order: (m,) place of each coalition in the request.
+        cuts: first and last + 1 of the coalitions of each chunk.
+    """
+
+    keep: Bool[Tensor, "m N"]
+    rows: Int[Tensor, "m n"]
+    sizes: list[int]
+    order: Int[Tensor, " m"]
+    cuts: list[tuple[int, int]]
+
+    @property
+    def chunk_rows(self) -> int:
+        """How many rows all chunks have, with padding."""
+        return sum((stop - start) * self.sizes[start] for start, stop in self.cuts)
+
+    def chunks(self, modality: Int[Tensor, " R"], M: int) -> Iterator[Chunk]:
+        """All coalitions in order; `modality` is that of each row of the table, M how many there are."""
+        device, done = self.rows.device, 0
+        sizes = torch.tensor(self.sizes, device=device)
+        is_of = torch.eye(M, device=device)[modality]  # R M
+        for start, stop in self.cuts:
+            longest, attended = self.sizes[start], None
+            rows = self.rows[start:stop, :longest]
+            shares = is_of[rows]
+            if self.sizes[stop - 1] < longest:
+                own = torch.arange(longest, device=device) < sizes[start:stop, None]
+                attended, shares = own[:, None, None], shares * own[..., None]
+            yield Chunk(rows, attended, (shares / shares.sum(1, keepdim=True)).transpose(1, 2), done)
+            done += (stop - start) * longest
+
+
+def batch_of(keep: Bool[Tensor, "m N"], compact: bool, device: torch.device, most: int) -> Batch:
+    """The rows of each coalition, and which coalitions are computed together.
+
+    Args:
+        keep: on the host, the rows that are in.
+        compact: leave out the rows that are not in; otherwise row r not in is row r + N of the table, its fill.
+        most: rows of a chunk, if it has more than one coalition.
+    """
+    m, N = keep.shape
+    if compact:
+        sizes, order = keep.sum(1).sort(descending=True, stable=True)
+        keep = keep[order]
+        rows = (~keep).to(torch.uint8).argsort(dim=1, stable=True)[:, : int(sizes[0])]
+    else:
+        sizes, order = torch.full((m,), N), torch.arange(m)
+        rows = torch.arange(N) + N * ~keep
+    listed = sizes.tolist()
+    return Batch(keep.to(device), rows.to(device), listed, order.to(device), _cut(listed, most))
+
+
+def _cut(sizes: list[int], most: int) -> list[tuple[int, int]]:
+    cuts, start = [], 0
+    while start < len(sizes):
+        stop = min(start + max(1, most // sizes[start]), len(sizes))
+        while sizes[stop - 1] < SIMILAR * sizes[start]:
+            stop -= 1
+        cuts.append((start, stop))
+        start = stop
+    return cuts

@@ -1,0 +1,182 @@
+"""A run folder: what training leaves behind and every later stage opens.
+
+<run>/
+  config.toml        the whole configuration, every default written out
+  model/             model.safetensors and card.json, the best epoch
+  metrics.json       of the validation and test split
+  provenance.json    data, versions, seed
+  logs/              CSV and TensorBoard
+  explanations/      what `interplay explain` wrote
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from interplay.config import Config, config_toml, read_config
+from interplay.data.sample import Dataset
+from interplay.errors import CheckpointError, RunExistsError
+from interplay.files import refuse_blocked, write_atomic
+from interplay.models.checkpoint import Card, load_model
+from interplay.models.fusion import FusionModel
+
+PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
+Metrics = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run comes from.
+
+    Attributes:
+        data: the dataset's name.
+        data_hash: hash of its labels, splits and features' keys; equal hashes are equal data.
+        source: the path it was read from, to open it again.
+        stores: modality -> folder name in the feature store.
+        versions: package -> version.
+    """
+
+    data: str
+    data_hash: str
+    source: str
+    stores: dict[str, str]
+    versions: dict[str, str]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, opened: its model is in eval mode."""
+
+    folder: Path
+    config: Config
+    model: FusionModel
+    card: Card
+    origin: Origin
+
+    @property
+    def name(self) -> str:
+        """What reports call it: its folder, or of a run of a study (MODEL/seedN/run) the model and the seed."""
+        of_study = self.folder.name == "run" and self.folder.parent.name.startswith("seed")
+        return "/".join(self.folder.parts[-3:-1]) if of_study else self.folder.name
+
+    @property
+    def metrics(self) -> Metrics:
+        """Split -> metric -> value; undefined metrics are NaN."""
+        stored = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
+        return {s: {k: math.nan if v is None else v for k, v in m.items()} for s, m in stored.items()}
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a finished run. Raises CheckpointError if it is not there, not finished or does not fit together."""
+    folder = Path(folder)
+    if not (folder / "metrics.json").exists():
+        state = "was interrupted before it finished" if (folder / "config.toml").exists() else "is not there"
+        raise CheckpointError(
+            f"the run {state}", file=folder, expected="a folder written by `interplay train`", fix="train it first"
+        )
+    model, card = load_model(folder / "model")
+    run = Run(folder, read_config(folder / "config.toml"), model, card, _read_origin(folder / "provenance.json"))
+    try:
+        _ = run.metrics
+    except (OSError, ValueError, AttributeError) as error:
+        raise _damaged(folder / "metrics.json", error) from None
+    return run
+
+
+def _read_origin(path: Path) -> Origin:
+    try:
+        return Origin(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"cannot read: {error}", file=path, expected="a finished run folder", fix="train it again")
+
+
+def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
+    """Raise RunExistsError if a run cannot go into this folder: to be asked before the work, not after.
+
+    It can if nothing is there, if an unfinished run of the same configuration is, or if any run of ours is and
+    `overwrite` is True. Raises BadInput if it cannot be a folder.
+    """
+    refuse_blocked(folder)
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    before = folder / "config.toml"
+    if overwrite and before.exists():
+        return
+    fix = "choose another --out, or give --overwrite to replace it"
+    if not before.exists():
+        raise RunExistsError("something that is no run is there", file=folder, fix="choose another --out")
+    if (folder / "metrics.json").exists():
+        raise RunExistsError("a finished run is there already", file=folder, fix=fix)
+    if before.read_text(encoding="utf-8") != config_toml(config):
+        raise RunExistsError("an unfinished run of another configuration is there already", file=folder, fix=fix)
+
+
+def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> None:
+    """Make the run folder, or go on with an unfinished one of the same configuration and data.
+
+    With `overwrite`, a run that cannot be gone on with is replaced; without, it is refused with RunExistsError.
+    """
+    refuse_taken(folder, config, overwrite)
+    if _unfinished(folder, config, origin):
+        return
+    if (folder / "config.toml").exists():
+        if not overwrite:
+            raise RunExistsError(
+                "an unfinished run on other data is there already",
+                file=folder,
+                fix="choose another --out, or give --overwrite to replace it",
+            )
+        shutil.rmtree(folder)  # only ever what a run of ours left
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        write_atomic(folder / "provenance.json", json.dumps(asdict(origin), indent=2) + "\n")
+        write_atomic(folder / "config.toml", config_toml(config))
+    except BaseException:
+        shutil.rmtree(folder)  # it was empty
+        raise
+
+
+def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
+    """Whether the folder holds the beginning of just this run."""
+    written = folder / "config.toml"
+    if not written.exists() or (folder / "metrics.json").exists():
+        return False
+    if written.read_text(encoding="utf-8") != config_toml(config):
+        return False
+    try:
+        return _read_origin(folder / "provenance.json").data_hash == origin.data_hash
+    except CheckpointError:
+        return False
+
+
+def finish_run(folder: Path, metrics: Metrics) -> Run:
+    """Write what makes a run finished: its metrics (None where undefined)."""
+    plain = {s: {k: None if math.isnan(v) else v for k, v in m.items()} for s, m in metrics.items()}
+    write_atomic(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")
+    return open_run(folder)
+
+
+def origin_of(dataset: Dataset, stores: dict[str, str], config: Config) -> Origin:
+    """The provenance of a run on this dataset."""
+    digest = hashlib.sha256(json.dumps(stores, sort_keys=True).encode())
+    for sample in dataset.samples:
+        digest.update(f"{sample.id}\0{sample.split}\0{sample.labels}\0".encode())
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return Origin(
+        data=dataset.name,
+        data_hash=digest.hexdigest()[:16],
+        source=str(dataset.source.resolve()),
+        stores=stores,
+        versions={"python": platform.python_version(), **versions},
+        seed=config.seed,
+    )

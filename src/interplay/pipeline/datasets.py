@@ -1,0 +1,61 @@
+"""The samples a stage works on, and whether a dataset or another run fits a run."""
+
+from pathlib import Path
+
+from interplay.data.registry import layout_of, open_dataset
+from interplay.data.sample import SPLITS, Dataset, Sample
+from interplay.errors import BadInput, DataError
+from interplay.models.run import Run
+
+
+def data_of(run: Run, data: Path | None = None) -> Dataset:
+    """The dataset at a path; without one, that which the run was trained on. Raises DataError if it is not there.
+
+    It is read with the run's own options; a table, which has none, as it stands.
+    """
+    if data is None and not Path(run.origin.source).exists():
+        raise DataError(
+            "the dataset this run was trained on is not there any more",
+            file=run.origin.source,
+            fix="give its new place with --data",
+        )
+    path = data or Path(run.origin.source)
+    return open_dataset(path, {} if layout_of(path) == "table" else run.config.data)
+
+
+def samples_of(dataset: Dataset, split: str) -> list[Sample]:
+    """The samples of one split. Raises BadInput for an unknown one, DataError for one that has none."""
+    if split not in SPLITS:
+        raise BadInput(f"unknown split {split!r}", expected=f"one of {', '.join(SPLITS)}")
+    if not (samples := dataset.split(split)):
+        raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
+    return list(samples)
+
+
+def find_sample(dataset: Dataset, sample_id: str) -> Sample:
+    """One sample by its id. Raises BadInput if there is none."""
+    for sample in dataset.samples:
+        if sample.id == sample_id:
+            return sample
+    some = ", ".join(s.id for s in dataset.samples[:3])
+    raise BadInput(f"no sample {sample_id!r}", file=dataset.source, expected=f"an id such as {some}")
+
+
+def refuse_other_data(run: Run, dataset: Dataset) -> None:
+    """Raise DataError if a dataset has not the labels and modalities that a run was trained on."""
+    for what, here, there in (
+        ("labels", list(dataset.labels), run.card.labels),
+        ("modalities", dict(dataset.modalities), run.card.modalities),
+    ):
+        if here != there:
+            raise DataError(f"the {what} are {here}", file=dataset.source, expected=f"{there}, those of the run")
+
+
+def refuse_other_run(run: Run, other: Run) -> None:
+    """Raise BadInput if two runs do not answer the same question about the same samples."""
+    for what, here, there in (
+        ("labels", other.card.labels, run.card.labels),
+        ("modalities", dict(other.card.modalities), dict(run.card.modalities)),
+    ):
+        if here != there:
+            raise BadInput(f"the {what} of the run {other.name} are {here}", expected=f"{there}, those of {run.name}")

@@ -1,0 +1,109 @@
+"""The demo: scenes made, a model trained, one prediction of each story explained. The whole path in one function."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from interplay.config import Config, make_config
+from interplay.data.registry import open_dataset
+from interplay.data.sample import Dataset, Sample
+from interplay.data.scenes import make_scenes
+from interplay.errors import RunExistsError
+from interplay.models.run import Run, open_run
+from interplay.pipeline.encode import Report, open_encoders
+from interplay.pipeline.explain import explain, write_explanations
+from interplay.pipeline.train import train
+from interplay.report.findings import finding
+
+DEMO = make_config({"training": {"epochs": 14}, "removal": {"copies": 1.0}})  # enough for scenes
+
+
+def run_demo(
+    out: Path,
+    *,
+    samples: int,
+    config: Config | None = None,
+    overwrite: bool = False,
+    report: Report | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Make scenes, train fl-i2moe, explain one test sample per story, write the page.
+
+    What an earlier demo left is used: an interrupted one goes on, a finished one is only explained again. Returns
+    metrics, findings in words and the page's path.
+
+    Args:
+        out: the folder for all of it.
+        samples: how many scenes.
+        config: DEMO if None.
+        overwrite: start afresh.
+
+    Raises:
+        RunExistsError: what is there was made with another number of samples or other settings.
+    """
+    config = config or DEMO
+    dataset = _scenes(out / "scenes", samples, overwrite, report, say)
+    run = _run(dataset, out, config, overwrite, report, say)
+    say("Explaining one prediction of each story")
+    chosen = {label: sample for label in dataset.labels if (sample := example_of(dataset, label))}
+    encoders = open_encoders(run, config.training.device)
+    explanations = []
+    for label, sample in chosen.items():
+        told = partial(_told, report, f"Explain {label}") if report else None
+        explanations += explain(run, [sample], target=label, encoders=encoders, report=told)
+    page = write_explanations(run, explanations, list(chosen.values()))
+    return {
+        "metrics": run.metrics,
+        "findings": [finding(e) for e in explanations],
+        "page": page.resolve(),
+    }
+
+
+def _scenes(folder: Path, samples: int, overwrite: bool, report: Report | None, say: Callable[[str], None]) -> Dataset:
+    if overwrite or not folder.exists():
+        say(f"Making {samples} scenes in {folder}")
+        make_scenes(folder, samples=samples, overwrite=overwrite, progress=partial(report, "Draw") if report else None)
+    dataset = open_dataset(folder)
+    if len(dataset.samples) != samples:
+        there = f"an earlier demo left {len(dataset.samples)} scenes"
+        raise RunExistsError(
+            there, file=folder, expected=f"{samples}", fix="use the same --samples, --overwrite, or another --out"
+        )
+    return dataset
+
+
+def _run(
+    dataset: Dataset,
+    out: Path,
+    config: Config,
+    overwrite: bool,
+    report: Report | None,
+    say: Callable[[str], None],
+) -> Run:
+    """The demo's model: the one that is there if it is finished, else trained."""
+    folder = out / "run"
+    if not overwrite and (folder / "metrics.json").exists():
+        run = open_run(folder)
+        if run.config != config:
+            raise RunExistsError("a run with other settings is there", file=folder, fix="give --overwrite")
+        say(f"Using the model an earlier demo trained in {folder} (--overwrite trains it anew)")
+        return run
+    say("Encoding with frozen encoders, then training fl-i2moe; most of the time goes here")
+    return train(dataset, config, folder, store=out / "features", overwrite=overwrite, report=report)
+
+
+def _told(report: Report, what: str, _: str, done: int, total: int) -> None:
+    """Progress under the story's name: one sample may explain two of them."""
+    report(what, done, total)
+
+
+def example_of(dataset: Dataset, label: str) -> Sample | None:
+    """The first test sample in which a label holds, carried by as much evidence as it ever is."""
+
+    def pieces(sample: Sample) -> int:
+        evidence = sample.evidence[label]
+        return len(evidence.words) + len(evidence.cells)
+
+    holding = [s for s in dataset.split("test") if label in s.labels]
+    return max(holding, key=pieces, default=None)

@@ -1,0 +1,86 @@
+"""Frozen encoders, and the features they make of a dataset: read from the store where they are, else encoded."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from interplay.config import Config
+from interplay.data.feature_files import feature_shapes
+from interplay.data.sample import Dataset
+from interplay.encoders.frozen import Encoder, load_encoder
+from interplay.encoders.precomputed import PrecomputedEncoder
+from interplay.errors import BadInput
+from interplay.features.store import Features, store_features
+from interplay.models.device import pick_device
+from interplay.models.run import Run
+
+DEFAULT_STORE = Path(".interplay") / "features"
+Report = Callable[[str, int, int], None]
+"""Progress: what is being done, how much is done, of how much."""
+
+
+def load_encoders(
+    config: Config,
+    modalities: dict[str, str],
+    device: str = "auto",
+    shapes: dict[str, tuple[int, int]] | None = None,
+) -> dict[str, Encoder]:
+    """The frozen encoder of every modality. Two modalities with equal settings share one.
+
+    Args:
+        shapes: (width, longest sequence) of each modality that is features already.
+    """
+    loaded: dict[tuple[str, str], Encoder] = {}
+    out: dict[str, Encoder] = {}
+    for modality, kind in modalities.items():
+        settings = config.encoder(modality, kind)
+        if kind == "features":
+            out[modality] = PrecomputedEncoder(settings, modality, *(shapes or {})[modality])
+            continue
+        key = (kind, settings.model_dump_json())
+        if key not in loaded:
+            loaded[key] = load_encoder(settings, kind).to(pick_device(device))
+        out[modality] = loaded[key]
+    return out
+
+
+def encoders_for(dataset: Dataset, config: Config) -> dict[str, Encoder]:
+    """The frozen encoders of a dataset's modalities."""
+    return load_encoders(config, dict(dataset.modalities), config.training.device, feature_shapes(dataset))
+
+
+def encode(
+    dataset: Dataset,
+    config: Config,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    encoders: dict[str, Encoder] | None = None,
+    report: Report | None = None,
+) -> dict[str, Features]:
+    """Features of every modality: read from the store where they are, else encoded and stored."""
+    encoders = encoders or encoders_for(dataset, config)
+    return {
+        modality: store_features(
+            dataset,
+            modality,
+            encoders[modality],
+            store,
+            progress=partial(report, f"Encode {modality}") if report else None,
+        )
+        for modality in dataset.modalities
+    }
+
+
+def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:
+    """The run's encoders. Raises BadInput if one of them is not the one the run was trained on."""
+    shapes = {m: (run.card.widths[m], run.card.lengths[m]) for m in run.card.modalities}
+    encoders = load_encoders(run.config, run.card.modalities, device, shapes)
+    for modality, encoder in encoders.items():
+        if encoder.fingerprint != run.card.encoders[modality]:
+            raise BadInput(
+                f"the encoder of {modality!r} ({run.config.encoder(modality, encoder.kind).model}) has other weights "
+                f"or settings than the run was trained on",
+                expected=f"fingerprint {run.card.encoders[modality][:12]}, got {encoder.fingerprint[:12]}",
+                fix="restore the encoder, or train again",
+            )
+    return encoders

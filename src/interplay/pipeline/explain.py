@@ -1,0 +1,160 @@
+"""Run + samples -> explanations -> one page and one JSON file a sample."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from interplay.config import Config, make_config, nested
+from interplay.data.pictures import open_picture
+from interplay.data.registry import offends
+from interplay.data.sample import Sample
+from interplay.encoders.frozen import Encoder
+from interplay.errors import BadInput
+from interplay.explanation.explaining import explain_sample, refuse_unknown_expert
+from interplay.files import refuse_blocked, write_atomic
+from interplay.models.device import pick_device
+from interplay.models.run import Run
+from interplay.pipeline.datasets import data_of, find_sample, refuse_other_data, refuse_other_run, samples_of
+from interplay.pipeline.encode import Report, open_encoders
+from interplay.report.page import write_page
+from interplay.results import Explanation
+
+
+def explain(
+    run: Run,
+    samples: Sequence[Sample],
+    *,
+    config: Config | None = None,
+    target: str | None = None,
+    encoders: dict[str, Encoder] | None = None,
+    report: Report | None = None,
+) -> list[Explanation]:
+    """Explain samples of a dataset, or new ones, with a trained run."""
+    return list(explain_each(run, samples, config=config, target=target, encoders=encoders, report=report))
+
+
+def explain_each(
+    run: Run,
+    samples: Sequence[Sample],
+    *,
+    config: Config | None = None,
+    target: str | None = None,
+    encoders: dict[str, Encoder] | None = None,
+    report: Report | None = None,
+    beside: Sequence[tuple[Run, Config]] = (),
+) -> Iterator[Explanation]:
+    """`explain`, one by one as they are ready; after each come those of the same sample and target by the runs beside.
+
+    Raises:
+        BadInput: also where a run beside has other labels, modalities, or not the expert asked about.
+    """
+    everyone = [(run, config or run.config), *beside]
+    folders = [one.folder.resolve() for one, _ in everyone]
+    if twice := [folder for folder in folders if folders.count(folder) > 1]:
+        raise BadInput(f"the run {twice[0].name} is put beside itself", expected="other runs, each once")
+    for one, settings in everyone:  # before the work: what is explained already would be lost
+        refuse_other_run(run, one)
+        refuse_unknown_expert(one, settings)
+    asked = []
+    for one, settings in everyone:
+        device = settings.training.device
+        given = encoders if one is run else None
+        asked.append((one, settings, given or open_encoders(one, device)))
+        one.model.to(pick_device(device))
+    for number, sample in enumerate(samples, start=1):
+        label = target
+        for one, settings, opened in asked:
+            who = f" by {one.name}" if beside else ""
+            progress = partial(report, f"Explain {sample.id} ({number} of {len(samples)}){who}") if report else None
+            explanation = explain_sample(one, opened, sample, config=settings, target=label, progress=progress)
+            if progress:
+                progress(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
+            label = explanation.target
+            yield explanation
+
+
+def explain_config(run: Run, settings: dict[str, Any]) -> Config:
+    """The run's configuration with dotted settings laid over `explain`, `removal` and the like."""
+    return make_config(nested(run.config.model_dump(exclude_none=True), settings), "the options given")
+
+
+def choose_samples(
+    run: Run, data: Path | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
+) -> list[Sample]:
+    """The samples a user asks for: by id, as a new MODALITY=text or MODALITY=file, or the first of a split."""
+    if inputs and ids:
+        raise BadInput("both --sample and --input are given", expected="one of them")
+    if inputs:
+        pairs = [_modality_value(text) for text in inputs]
+        if twice := [name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1]:
+            raise BadInput(f"--input {twice[0]}=... is given twice", expected="one --input for each modality")
+        return [new_sample(run, dict(pairs))]
+    dataset = data_of(run, data)
+    refuse_other_data(run, dataset)
+    if ids:
+        return [find_sample(dataset, sample_id) for sample_id in ids]
+    return samples_of(dataset, split)[:count]
+
+
+def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Sample:
+    """A sample that is in no dataset: the text, or the path of its file, of every modality of a run."""
+    unknown = [name for name in inputs if name not in run.card.modalities]
+    if unknown:
+        raise BadInput(f"unknown modality {unknown[0]!r}", expected=f"one of {', '.join(run.card.modalities)}")
+    kinds = run.card.modalities
+    content = {name: value if kinds[name] == "text" else Path(value) for name, value in inputs.items()}
+    return Sample(id=sample_id, split="", inputs=content, labels=())
+
+
+def _modality_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadInput(f"--input {text}", expected="MODALITY=text or MODALITY=file")
+    return name.strip(), value
+
+
+def write_explanations(
+    run: Run,
+    explanations: Sequence[Explanation],
+    samples: Sequence[Sample],
+    out: Path | None = None,
+    *,
+    blur: bool | None = None,
+) -> Path:
+    """Write page.html and one JSON file per explanation; returns the page's path.
+
+    Args:
+        samples: those explained; more do no harm.
+        blur: hide pictures and texts on the page until they are asked for; where the labels are of hate speech if None.
+    """
+    out = explanations_folder(run, out)
+    out.mkdir(parents=True, exist_ok=True)
+    for number, explanation in enumerate(explanations, start=1):
+        write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
+    images = [m for m, kind in run.card.modalities.items() if kind == "image"]
+    explained = {explanation.sample_id for explanation in explanations}
+    pictures = {s.id: {m: open_picture(s.inputs[m]) for m in images} for s in samples if s.id in explained}
+    models = dict.fromkeys(explanation.provenance.model for explanation in explanations)
+    title = f"{run.origin.data}: why {' and '.join(models)} decided so"
+    return write_page(
+        explanations,
+        pictures,
+        out / "page.html",
+        title=title,
+        blur=offends(run.card.labels) if blur is None else blur,
+    )
+
+
+def json_name(number: int, explanation: Explanation) -> str:
+    """The file of one explanation: its sample and target as far as every file system takes them."""
+    safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}", flags=re.ASCII)[:80]
+    return f"{number:02d}-{safe}.json"
+
+
+def explanations_folder(run: Run, out: Path | None = None) -> Path:
+    """Where explanations go. Raises BadInput if that cannot be a folder: to be asked before the work, not after."""
+    out = out or run.folder / "explanations"
+    refuse_blocked(out)
+    return out

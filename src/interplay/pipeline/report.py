@@ -1,0 +1,211 @@
+"""The page of a run: asks the model about every sample of some splits, and gathers what the run folder holds."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from interplay.data.registry import offends
+from interplay.data.sample import Dataset, Sample
+from interplay.encoders.sources import public_name
+from interplay.errors import BadInput
+from interplay.features.store import Features
+from interplay.models.run import Run
+from interplay.pipeline.datasets import refuse_other_data, samples_of
+from interplay.pipeline.encode import DEFAULT_STORE, Report, encode, open_encoders
+from interplay.report.run_page import Chart, RunReport, Table, page_addresses, refuse_other, write_run_page
+from interplay.report.run_rows import Row
+from interplay.results import Explanation, Validity
+from interplay.training.data import FeatureData, FeatureSet
+from interplay.training.fit import answer
+
+CHARTS = {
+    "Loss": ("train/task", "train/removed", "val/loss", "val/removed_loss"),
+    "On val": ("val/accuracy", "val/macro_f1", "val/auroc", "val/map"),
+    "Role loss": ("train/interaction",),
+}
+
+
+def report_run(
+    run: Run,
+    dataset: Dataset,
+    *,
+    splits: Sequence[str] = ("val", "test"),
+    out: str | Path | None = None,
+    blur: bool | None = None,
+    store: str | Path = DEFAULT_STORE,
+    device: str | None = None,
+    report: Report | None = None,
+) -> Path:
+    """Write the page of a run: `out`/index.html and what lies beside it. Returns its path.
+
+    Args:
+        splits: whose samples are shown.
+        out: the folder; RUN/report if None.
+        blur: blur pictures and texts until asked to show them; where its labels are of hate speech if None.
+        device: where samples not in the store are encoded; the run's own if None.
+
+    Raises:
+        BadInput: an unknown split, a folder that holds something else, or other encoders than the run's.
+        DataError: the dataset is not one of the run's labels and modalities, a split is empty, or a file is broken.
+    """
+    folder = Path(out) if out is not None else run.folder / "report"
+    refuse_other(folder)
+    refuse_other_data(run, dataset)
+    samples = {split: samples_of(dataset, split) for split in dict.fromkeys(splits)}
+    if not samples:
+        raise BadInput("no split is named", expected="at least one of train, val, test")
+    encoders = open_encoders(run, device or run.config.training.device)
+    stores = encode(dataset, run.config, store=store, encoders=encoders, report=report)
+    rows, metrics = _answers(run, samples, stores)
+    explanations, copies, notes = _explanations(run)
+    validity = run.folder / "validation" / "validity.json"
+    if (page := validity.with_suffix(".html")).is_file():
+        copies["validity.html"] = page
+    return write_run_page(
+        RunReport(
+            title=f"{run.name}: {run.config.fusion.kind} on {dataset.name}",
+            labels=run.card.labels,
+            label_kind=run.card.label_kind,
+            rows=rows,
+            facts=_facts(run, dataset),
+            metrics=metrics,
+            charts=charts_of(run.folder / "logs"),
+            best_epoch=run.card.epoch + 1,
+            tables=[*_validity(validity, copies), *_study(run.folder, folder)],
+            explanations=explanations,
+            copies=copies,
+            notes=notes,
+            blur=offends(run.card.labels) if blur is None else blur,
+        ),
+        folder,
+        report,
+    )
+
+
+def _answers(
+    run: Run, samples: Mapping[str, Sequence[Sample]], stores: Mapping[str, Features]
+) -> tuple[list[Row], dict[str, dict[str, float]]]:
+    """Every sample with what the model says of it, and the metrics of each split from these very answers."""
+    rows: list[Row] = []
+    metrics = {}
+    kinds = run.card.modalities
+    for split, some in samples.items():
+        data = FeatureData({split: FeatureSet(some, stores, run.card.task)}, run.config.training.batch_size, 0)
+        logits, target = answer(run.model, data, split)
+        metrics[split] = run.card.task.metrics(logits, target)
+        for sample, probabilities in zip(some, run.card.task.probabilities(logits).tolist(), strict=True):
+            texts = {m: str(sample.inputs[m]) for m, kind in kinds.items() if kind == "text"}
+            pictures = {m: Path(sample.inputs[m]) for m, kind in kinds.items() if kind == "image"}
+            rows.append(Row(sample.id, split, sample.labels, tuple(probabilities), texts, pictures))
+    return rows, metrics
+
+
+def charts_of(logs: Path) -> list[Chart]:
+    """Training curves: the mean over each epoch, counted from 1, of what TensorBoard's own reader finds in a folder.
+
+    The CSV beside it is begun anew when an interrupted training goes on; the event files are not.
+    """
+    from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+        EventAccumulator,
+    )
+
+    if not logs.is_dir():
+        return []
+    events = EventAccumulator(str(logs), size_guidance={"scalars": 0}).Reload()
+    there = events.Tags()["scalars"]
+    if "epoch" not in there:
+        return []
+    epochs = {event.step: int(event.value) + 1 for event in events.Scalars("epoch")}
+    charts = []
+    for title, names in CHARTS.items():
+        series = {}
+        for name in names:
+            values: dict[int, list[float]] = {}
+            for event in events.Scalars(name) if name in there else []:
+                if event.step in epochs and event.value == event.value:
+                    values.setdefault(epochs[event.step], []).append(event.value)
+            if values:
+                series[name] = [(float(epoch), sum(v) / len(v)) for epoch, v in sorted(values.items())]
+        if series:
+            charts.append(Chart(title, series))
+    return charts
+
+
+def _facts(run: Run, dataset: Dataset) -> dict[str, str]:
+    """What the run is. No path: the page is handed on."""
+    config, card = run.config, run.card
+    removal = config.removal
+    aware = f"trained with features removed, fill {removal.fill}" if removal.mask_aware else "never trained so"
+    counts = ", ".join(f"{len(dataset.split(name)):,} {name}" for name in ("train", "val", "test"))
+    modalities = ", ".join(f"{m} ({kind})" for m, kind in card.modalities.items())
+    kind = "exactly one holds" if card.label_kind == "single" else "any number holds"
+    return {
+        "Run": run.name,
+        "Model": f"{config.fusion.kind}, width {config.fusion.width}, {config.fusion.layers} layers",
+        "Data": f"{dataset.name} ({run.origin.data_hash}): {counts}",
+        "Modalities": modalities,
+        "Encoders": ", ".join(_encoder(run, m, k) for m, k in card.modalities.items()),
+        "Labels": f"{', '.join(card.labels)} ({kind})",
+        "Training": f"at most {config.training.epochs} epochs, the best is {card.epoch + 1}; batches of "
+        f"{config.training.batch_size}, learning rate {config.training.learning_rate}",
+        "Removal": aware,
+        "Preset": config.preset,
+        "Seed": str(config.seed),
+        "Versions": ", ".join(f"{name} {version}" for name, version in run.origin.versions.items()),
+    }
+
+
+def _encoder(run: Run, modality: str, kind: str) -> str:
+    return f"{modality}: {public_name(run.config.encoder(modality, kind).model)}"
+
+
+def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[str, Path], list[str]]:
+    """What `interplay explain` left, with its place in its page; files to copy; what could not be read."""
+    folder = run.folder / "explanations"
+    page = folder / "page.html"
+    addresses, copies, notes = {}, {}, []
+    if page.is_file():
+        try:
+            addresses, copies = page_addresses(page), {"explanations.html": page}
+        except (ValueError, KeyError, TypeError):
+            notes.append("explanations/page.html is not a page of explanations, and is left out.")
+    found: dict[tuple[str, str], tuple[Explanation, str | None]] = {}
+    for file in sorted(folder.glob("*.json"), key=lambda file: (len(file.name.partition("-")[0]), file.name)):
+        try:
+            one = Explanation.model_validate_json(file.read_bytes())
+        except (ValidationError, OSError):
+            notes.append("One file of explanations/ is left out: it is of another version, or damaged.")
+            continue
+        ours = one.provenance.model in ("", run.config.fusion.kind)  # not of a model that was put beside
+        if ours and one.truth is not None:  # else an input of its own, no sample of the dataset
+            asked = one.sample_id, one.target
+            found.setdefault(asked, (one, addresses.get(asked)))  # and the first where that model was of the same kind
+    return list(found.values()), copies, notes
+
+
+def _validity(file: Path, copies: Mapping[str, Path]) -> Iterator[Table]:
+    if not file.is_file():
+        return
+    from interplay.report.validity import SHORT, short_rows
+
+    try:
+        found = Validity.model_validate_json(file.read_bytes())
+    except ValidationError:
+        return
+    yield Table(
+        "Can the pair scores be trusted?",
+        " ".join([*found.notes, *found.verdicts]),
+        SHORT,
+        short_rows(found),
+        "validity.html" if "validity.html" in copies else "",
+    )
+
+
+def _study(run: Path, out: Path) -> Iterator[Table]:
+    """The study that a run is part of, if the page lies in the run: study.html has files of its own beside it."""
+    page = run.resolve().parent.parent.parent / "study.html"
+    if page.is_file() and out.resolve().is_relative_to(run.resolve()):
+        link = Path(os.path.relpath(page, out.resolve())).as_posix()
+        yield Table("The study this run is part of", "", (), (), link)

@@ -1,0 +1,92 @@
+"""Dataset -> run folder: encode what is not stored, fit, keep the best epoch, measure it."""
+
+from pathlib import Path
+
+import torch
+
+from interplay.config import Config
+from interplay.data.sample import SPLITS, Dataset
+from interplay.data.table import split_problems
+from interplay.errors import DataError
+from interplay.features.store import open_features
+from interplay.models.checkpoint import Card, load_model
+from interplay.models.fusion import FusionModel, Shape
+from interplay.models.run import Run, finish_run, origin_of, refuse_taken, start_run
+from interplay.models.task import Task
+from interplay.pipeline.encode import DEFAULT_STORE, Report, encode, encoders_for
+from interplay.training.data import FeatureData, FeatureSet, token_moments
+from interplay.training.fit import answer, fit
+
+
+def train(
+    dataset: Dataset,
+    config: Config,
+    out: str | Path,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    overwrite: bool = False,
+    report: Report | None = None,
+) -> Run:
+    """Encode what is not stored, train, evaluate the best epoch on val and test, and leave a run folder.
+
+    An interrupted training of the same configuration goes on where it stopped.
+
+    Args:
+        out: the run folder.
+        report: told how encoding and training go.
+
+    Raises:
+        DataError: if a split has no samples. RunExistsError: if `out` holds something else.
+    """
+    refuse_bad_splits(dataset)
+    out = Path(out)
+    refuse_taken(out, config, overwrite)
+    encoders = encoders_for(dataset, config)
+    stores = encode(dataset, config, store=store, encoders=encoders, report=report)
+    task = Task(dataset.labels, dataset.label_kind)
+    splits = {name: FeatureSet(dataset.split(name), stores, task) for name in SPLITS}
+    card = Card(
+        fusion=config.fusion,
+        labels=list(dataset.labels),
+        label_kind=dataset.label_kind,
+        modalities=dict(dataset.modalities),
+        widths={m: e.width for m, e in encoders.items()},
+        lengths={m: e.max_features for m, e in encoders.items()},
+        encoders={m: e.fingerprint for m, e in encoders.items()},
+    )
+    data = FeatureData(splits, config.training.batch_size, config.seed)
+    origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
+    start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
+    fit(build_model(card, config.seed, splits["train"]), data, config, card, out, report)
+    model, _ = load_model(out / "model")
+    metrics = {split: task.metrics(*answer(model, data, split)) for split in ("val", "test")}
+    return finish_run(out, metrics)
+
+
+def samples_cut(run: Run, store: str | Path = DEFAULT_STORE) -> dict[str, int]:
+    """Modality -> samples of the run's dataset longer than its encoder takes; modalities without any are left out."""
+    stored = {m: open_features(Path(store) / name) for m, name in run.origin.stores.items()}
+    return {m: n for m, features in stored.items() if (n := sum(map(bool, features.truncated)))}
+
+
+def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
+    """A fresh model. The seed is set first, so that it decides the weights too."""
+    torch.manual_seed(seed)
+    model = FusionModel(card.fusion, Shape(card.widths, card.lengths, len(card.labels)))
+    model.set_moments(token_moments(train_split))
+    return model
+
+
+def refuse_bad_splits(dataset: Dataset) -> None:
+    """Raise DataError if a split is empty, or if all samples of the training split have the same labels."""
+    for split in SPLITS:
+        if not dataset.split(split):
+            raise DataError(
+                f"the split {split!r} has no samples",
+                file=dataset.source,
+                expected="samples in train, val and test",
+                fix="fill the column `split`, or leave it out to split by id",
+            )
+    for problem in split_problems(dataset):
+        if problem.severity == "error":
+            raise problem.error()

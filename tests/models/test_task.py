@@ -1,0 +1,110 @@
+"""Losses and metrics of both label kinds, against hand-written formulas; what is undefined is NaN, never 0."""
+
+import math
+
+import pytest
+import torch
+
+from interplay.models.task import Task
+
+MULTI = Task(("a", "b", "c"), "multi")
+SINGLE = Task(("a", "b", "c"), "single")
+
+
+def _f1(predicted, true):
+    hit = sum(p and t for p, t in zip(predicted, true, strict=True))
+    total = sum(predicted) + sum(true)
+    return 2 * hit / total if total else 0.0
+
+
+def _auroc(scores, true):
+    pairs = [(s, n) for s, t in zip(scores, true, strict=True) if t for n, u in zip(scores, true, strict=True) if not u]
+    return sum((s > n) + 0.5 * (s == n) for s, n in pairs) / len(pairs)
+
+
+def test_multi_label_metrics():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(40, 3, generator=generator)
+    target = (torch.rand(40, 3, generator=generator) < 0.4).float()
+    got = MULTI.metrics(logits, target)
+    on, true = (logits > 0).tolist(), target.bool().tolist()
+    columns = [([r[c] for r in on], [r[c] for r in true]) for c in range(3)]
+    assert got["macro_f1"] == pytest.approx(sum(_f1(p, t) for p, t in columns) / 3)
+    flat = [x for row in on for x in row], [x for row in true for x in row]
+    assert got["micro_f1"] == pytest.approx(_f1(*flat))
+    assert got["accuracy/b"] == pytest.approx(sum(p == t for p, t in zip(*columns[1], strict=True)) / 40)
+    assert got["exact_match"] == pytest.approx(sum(p == t for p, t in zip(on, true, strict=True)) / 40)
+    expected = sum(_auroc(logits[:, c].tolist(), columns[c][1]) for c in range(3)) / 3
+    assert got["auroc"] == pytest.approx(expected, abs=1e-6)
+    bce = -(target * logits.sigmoid().log() + (1 - target) * (1 - logits.sigmoid()).log()).mean()
+    assert got["loss"] == pytest.approx(float(bce), abs=1e-6)
+
+
+def test_single_label_metrics():
+    logits = torch.tensor([[3.0, 0, 0], [0, 2.0, 0], [0, 1.0, 0], [0, 0, 1.0]])
+    target = torch.eye(3)[[0, 1, 2, 2]]
+    got = SINGLE.metrics(logits, target)
+    assert got["accuracy"] == got["micro_f1"] == 0.75
+    assert got["macro_f1"] == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
+    assert torch.allclose(SINGLE.probabilities(logits).sum(1), torch.ones(4))
+
+
+def test_a_label_absent_from_a_split_is_left_out_and_never_zero():
+    logits = torch.tensor([[1.0, -1, -1], [1.0, 1, -1]])
+    target = torch.tensor([[1.0, 0, 0], [1.0, 1, 0]])
+    got = MULTI.metrics(logits, target)
+    assert got["macro_f1"] == 1.0 and got["auroc"] == 1.0  # a never fails to hold, c never holds
+    nothing = MULTI.metrics(logits, torch.ones(2, 3))
+    assert math.isnan(nothing["auroc"]) and math.isnan(nothing["map"])
+    single = SINGLE.metrics(torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]), torch.eye(3)[[0, 1]])
+    assert single["macro_f1"] == 1.0
+
+
+def test_target_rows():
+    assert MULTI.target(["c", "a"]).tolist() == [1, 0, 1]
+    assert MULTI.target([]).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_the_loss_of_probabilities_is_least_at_themselves(kind):
+    task, logits = Task(("a", "b", "c"), kind), torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    own = task.probabilities(logits)
+    best = logits.clone().requires_grad_()
+    task.loss(best, own).backward()
+    assert best.grad.abs().max() < 1e-6
+    assert task.loss(logits + torch.randn(4, 3), own) > task.loss(logits, own)
+
+
+def test_f1_of_samples_weighted_and_at_the_best_threshold():
+    """Against loops over samples, classes and thresholds."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(60, 4, generator=generator)
+    target = (torch.rand(60, 4, generator=generator) < 0.3).float()
+    target[0], logits[0] = 0, -1.0  # no label, and none predicted: has no F1
+    found = Task(("a", "b", "c", "d"), "multi").metrics(logits, target)
+
+    def f1(said, true):
+        hits = sum(s and t for s, t in zip(said, true, strict=True))
+        total = sum(said) + sum(true)
+        return 2 * hits / total if total else None
+
+    said, true = (logits > 0).tolist(), (target > 0).tolist()
+    by_sample = [f for s, t in zip(said, true, strict=True) if (f := f1(s, t)) is not None]
+    assert found["samples_f1"] == pytest.approx(sum(by_sample) / len(by_sample), abs=1e-6)
+    columns = [([s[c] for s in said], [t[c] for t in true]) for c in range(4)]
+    weighted = sum(f1(s, t) * sum(t) for s, t in columns) / sum(sum(t) for _, t in columns)
+    assert found["weighted_f1"] == pytest.approx(weighted, abs=1e-6)
+
+    two, truth = logits[:, :2], torch.nn.functional.one_hot((target[:, 0] > 0).long(), 2).float()
+    found = Task(("no", "yes"), "single").metrics(two, truth)
+    scores, yes = (two[:, 1] - two[:, 0]).tolist(), (truth[:, 1] > 0).tolist()
+    sets = [[s >= cut for s in scores] for cut in (*scores, 99.0)]
+    assert found["best_f1"] == pytest.approx(max(f1(s, yes) for s in sets), abs=1e-6)
+
+    def balanced(said):
+        right = [sum(a == b for a, b in zip(said, yes, strict=True) if b is kind) for kind in (True, False)]
+        return (right[0] / yes.count(True) + right[1] / yes.count(False)) / 2
+
+    assert found["best_balanced_accuracy"] == pytest.approx(max(map(balanced, sets)), abs=1e-6)
+    one_class = Task(("no", "yes"), "single").metrics(two, torch.tensor([[1.0, 0.0]]).expand(60, 2))
+    assert all(torch.isnan(torch.tensor(one_class[m])) for m in ("best_f1", "best_balanced_accuracy", "auroc"))
