@@ -29,6 +29,18 @@ class Progress:
         """
         return _ignore
 
+    def prefixed(self, prefix: str) -> "Progress":
+        """The same place, with `prefix` before the name of every stage: for work that repeats another's stages."""
+        return _Prefixed(self, prefix)
+
+
+class _Prefixed(Progress):
+    def __init__(self, progress: Progress, prefix: str) -> None:
+        self._progress, self._prefix = progress, prefix
+
+    def stage(self, name: str) -> Advance:
+        return self._progress.stage(self._prefix + name)
+
 
 def _ignore(done: int, total: int) -> None:
     """Show nothing."""

@@ -43,15 +43,15 @@ def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_p
     settings = nested(SMALL, {"training.epochs": 4})
     whole = _train(scenes, store, tmp_path / "whole", settings)
 
-    class Stop(fit_module.ReportEpochs):
+    class Stop(fit_module.ShowEpochs):
         def on_train_epoch_end(self, trainer, pl_module):
             if trainer.current_epoch == 2:  # after two whole epochs, during the third
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_module, "ReportEpochs", Stop)
+        patched.setattr(fit_module, "ShowEpochs", Stop)
         with pytest.raises(KeyboardInterrupt):
-            _train(scenes, store, tmp_path / "cut", settings, report=lambda *_: None)
+            _train(scenes, store, tmp_path / "cut", settings)
     assert (tmp_path / "cut" / "resume.ckpt").exists() and not (tmp_path / "cut" / "metrics.json").exists()
     with pytest.raises(CheckpointError, match="interrupted"):
         open_run(tmp_path / "cut")

@@ -49,10 +49,10 @@ def demo(
 
     A second call goes on where the first was interrupted, or explains again with the model that is there.
     """
-    with console.working(console.GO_ON) as bars:
+    with console.working(console.GO_ON) as progress:
         from interplay.pipeline.demo import run_demo
 
-        result = run_demo(out, samples=samples, overwrite=overwrite, report=bars, say=console.say)
+        result = run_demo(out, samples=samples, overwrite=overwrite, progress=progress, say=console.say)
     if json:
         return console.print_json(result)
     console.out.print(console.metrics_table("How well fl-i2moe knows the labels of scenes", result["metrics"]))
@@ -73,7 +73,7 @@ def encode(
     if data is None and not list_:
         raise BadInput("no dataset given", expected="its path, or --list")
     settings = options.config(config, preset, set_)
-    with console.working(console.GO_ON) as bars:
+    with console.working(console.GO_ON) as progress:
         from interplay.data.registry import open_dataset
         from interplay.encoders.packaged import PACKAGED
         from interplay.pipeline.encode import encode
@@ -81,7 +81,7 @@ def encode(
         if data is None:
             lines = (f"{n} ({k})" for n, k in PACKAGED.items())
             return console.print_json(PACKAGED) if json else console.print_lines(lines)
-        stored = encode(open_dataset(data, settings.data), settings, store=store, report=bars)
+        stored = encode(open_dataset(data, settings.data), settings, store=store, progress=progress)
     result = {m: {"folder": f.folder, "width": f.width, "cut": sum(map(bool, f.truncated))} for m, f in stored.items()}
     if json:
         return console.print_json(result)
@@ -118,13 +118,13 @@ def train(
         "removal.fill": fill,
     }
     settings = options.config(config, preset, set_, flags)
-    with console.working(console.GO_ON) as bars:
+    with console.working(console.GO_ON) as progress:
         from interplay.data.registry import open_dataset
         from interplay.pipeline.train import samples_cut, train
 
         dataset = open_dataset(data, settings.data)
         console.say_notes(dataset.notes)
-        run = train(dataset, settings, out, store=store, overwrite=overwrite, report=bars)
+        run = train(dataset, settings, out, store=store, overwrite=overwrite, progress=progress)
         for modality, cut in samples_cut(run, store).items():
             console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
     if json:
@@ -143,7 +143,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure a trained run on one split."""
-    with console.working() as bars:
+    with console.working() as progress:
         from interplay.models.run import open_run
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.evaluate import evaluate
@@ -153,7 +153,9 @@ def evaluate(
         settings = explain_config(opened, options.given({"training.device": device}))
         dataset = data_of(opened, data)
         console.say_notes(dataset.notes)
-        metrics = evaluate(opened, dataset, split=split, store=store, device=settings.training.device, report=bars)
+        metrics = evaluate(
+            opened, dataset, split=split, store=store, device=settings.training.device, progress=progress
+        )
     if json:
         return console.print_json({"run": run, "split": split, "metrics": metrics})
     console.out.print(console.metrics_table(str(run), {split: metrics}))
@@ -204,7 +206,7 @@ def explain(
         "training.device": device,
     }
     assignments = options.assigned(set_) | options.given(flags)
-    with console.working() as bars:
+    with console.working() as progress:
         from interplay.models.run import open_run
         from interplay.pipeline.explain import (
             choose_samples,
@@ -222,7 +224,7 @@ def explain(
         explanations_folder(opened, out)
         explanations, stopped = [], False
         try:
-            each = explain_each(opened, chosen, config=settings, target=target, report=bars, beside=others)
+            each = explain_each(opened, chosen, config=settings, target=target, progress=progress, beside=others)
             for one in each:
                 explanations.append(one)
         except KeyboardInterrupt:
@@ -263,7 +265,7 @@ def validate(
     often the planted pair is found, by story, expert and value function.
     """
     assignments = options.assigned(set_) | options.given({"removal.fill": fill, "training.device": device})
-    with console.working(console.GO_ON) as bars:
+    with console.working(console.GO_ON) as progress:
         from interplay.models.run import open_run
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.encode import open_encoders
@@ -277,11 +279,17 @@ def validate(
         dataset = data_of(opened, data)
         if plant:
             dataset, opened = plant_and_train(
-                opened, dataset, folder, config=settings, samples=planted, store=store, report=bars
+                opened, dataset, folder, config=settings, samples=planted, store=store, progress=progress
             )
         encoders = open_encoders(opened, settings.training.device)
         found = validate_run(
-            opened, dataset, encoders=encoders, config=settings, samples=samples, backgrounds=backgrounds, report=bars
+            opened,
+            dataset,
+            encoders=encoders,
+            config=settings,
+            samples=samples,
+            backgrounds=backgrounds,
+            progress=progress,
         )
         from interplay.report.validity import SHORT, short_rows, write_validity
 

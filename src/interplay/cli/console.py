@@ -4,14 +4,17 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
+
+from interplay.progress import Advance, Progress
 
 INTERRUPTED = 130
 AGAIN = "Run the same command again."
@@ -97,59 +100,66 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-class Bars:
-    """Progress bars by name: made when first told of, full when done. Until the first, a bar that only moves."""
+class BarProgress(Progress):
+    """A progress bar for each stage, made when it first advances. Until then, a bar that only moves."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
         self._tasks: dict[str, Any] = {}
-        self._starting = progress.add_task("Start", total=None)
+        self._starting = bars.add_task("Start", total=None)
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._progress.update(self._starting, visible=False)
-            self._tasks[what] = self._progress.add_task(what, total=total)
-        self._progress.update(self._tasks[what], completed=done, total=total)
+    def stage(self, name: str) -> Advance:
+        """Show a stage; stages of one name share a bar."""
+
+        def advance(done: int, total: int) -> None:
+            if name not in self._tasks:
+                self._bars.update(self._starting, visible=False)
+                self._tasks[name] = self._bars.add_task(name, total=total)
+            self._bars.update(self._tasks[name], completed=done, total=total)
+
+        return advance
 
     def close(self) -> None:
         """Leave only bars of what was done."""
-        self._progress.update(self._starting, visible=False)
+        self._bars.update(self._starting, visible=False)
 
 
-class Lines:
-    """The same for a log: a line when something is done, and now and then before."""
+class LogProgress(Progress):
+    """Progress for a log: a line when a stage is done, and now and then before."""
 
     def __init__(self, seconds: float = 30.0) -> None:
         self._seconds, self._last = seconds, time.monotonic()
         self._done: set[str] = set()
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what in self._done or (done < total and time.monotonic() < self._last + self._seconds):
-            return
-        if done >= total:
-            self._done.add(what)
-        self._last = time.monotonic()
-        say(f"{what}: {done} of {total}")
+    def stage(self, name: str) -> Advance:
+        """Print lines of a stage."""
 
+        def advance(done: int, total: int) -> None:
+            if name in self._done or (done < total and time.monotonic() < self._last + self._seconds):
+                return
+            if done >= total:
+                self._done.add(name)
+            self._last = time.monotonic()
+            say(f"{name}: {done} of {total}")
 
-Report = Callable[[str, int, int], None]
+        return advance
 
 
 @contextmanager
-def working(go_on: str = AGAIN) -> Iterator[Report]:
+def working(go_on: str = AGAIN) -> Iterator[Progress]:
     """Show progress on standard error. Ctrl-C becomes Interrupted, with `go_on` to say how to continue."""
     try:
         if err.is_terminal:
-            with _bars() as bars:
-                yield bars
+            with _bars() as progress:
+                yield progress
         else:
-            yield Lines()
+            yield LogProgress()
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. {go_on}") from None
 
 
 @contextmanager
-def _bars() -> Iterator[Report]:
+def _bars() -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -157,9 +167,9 @@ def _bars() -> Iterator[Report]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err) as progress:
-        bars = Bars(progress)
+    with Bars(*columns, console=err) as bars:
+        progress = BarProgress(bars)
         try:
-            yield bars
+            yield progress
         finally:
-            bars.close()
+            progress.close()

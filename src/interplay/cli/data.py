@@ -1,6 +1,5 @@
 """`interplay data`: make, bring in and check datasets."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,12 +32,12 @@ def make_scenes(
 ) -> None:
     """Generate scenes: pictures and captions whose evidence is known."""
     names = tuple(name.strip() for name in stories.split(",") if name.strip())
-    with console.working() as bars:
+    with console.working() as progress:
         from interplay.data.sample import SPLITS
         from interplay.data.scenes import make_scenes as make
 
-        told = partial(bars, "Draw scenes")
-        dataset = make(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite, progress=told)
+        advance = progress.stage("Draw scenes")
+        dataset = make(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite, progress=advance)
     splits = {split: len(dataset.split(split)) for split in SPLITS}
     if json:
         return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
@@ -50,10 +49,10 @@ def make_scenes(
 def data_check(path: DataPath, set_: Set = None, json: Json = False) -> None:
     """Say what is wrong with each bad row of a dataset. Exit code 2 if it cannot be used as it is."""
     settings = options.config(None, None, set_)
-    with console.working() as bars:
+    with console.working() as progress:
         from interplay.data.check import check_dataset
 
-        problems = check_dataset(path, settings.data, progress=partial(bars, "Check rows"))
+        problems = check_dataset(path, settings.data, progress=progress.stage("Check rows"))
     errors = [p for p in problems if p.severity == "error"]
     empty = any(p.column == "split" and p.row is None for p in problems)
     if json:
@@ -85,7 +84,7 @@ def data_import(
     json: Json = False,
 ) -> None:
     """Copy a Hugging Face dataset into a folder that `train` takes. Needs `pip install "interplay[huggingface]"`."""
-    with console.working() as bars:
+    with console.working() as progress:
         from interplay.data.huggingface import import_huggingface
         from interplay.data.sample import SPLITS
 
@@ -97,7 +96,7 @@ def data_import(
             labels=labels,
             subset=subset,
             overwrite=overwrite,
-            progress=partial(bars, "Copy rows"),
+            progress=progress.stage("Copy rows"),
         )
         console.say_notes(dataset.notes)
     splits = {split: len(dataset.split(split)) for split in SPLITS}

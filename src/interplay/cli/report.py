@@ -28,7 +28,7 @@ def report(
 
     Leaves a folder whose index.html opens from disk; explanations and a validation of the run are linked.
     """
-    with console.working() as bars:
+    with console.working() as progress:
         from interplay.models.run import open_run
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.explain import explain_config
@@ -46,7 +46,7 @@ def report(
             blur=blur,
             store=store,
             device=settings.training.device,
-            report=bars,
+            progress=progress,
         )
     if json:
         return console.print_json({"page": page})

@@ -30,7 +30,7 @@ def study(
     Leaves CSV files, figures and one page (study.html). Interrupted, it goes on with the stage it was in.
     """
     started = time.time()
-    with console.working(console.GO_ON) as bars:
+    with console.working(console.GO_ON) as progress:
         from interplay.config import nested, read_settings
         from interplay.data.registry import open_dataset
         from interplay.study.config import make_study
@@ -56,9 +56,11 @@ def study(
             from interplay.study.running import run_study, write_provenance
             from interplay.study.writing import write_study
 
-            results = run_study(asked, dataset, folder, store=store, overwrite=overwrite, report=bars, say=console.say)
+            results = run_study(
+                asked, dataset, folder, store=store, overwrite=overwrite, progress=progress, say=console.say
+            )
             command = shlex.join(["interplay", *sys.argv[1:]])
-            page, claims = write_study(results, folder, command, bars)
+            page, claims = write_study(results, folder, command, progress)
             write_provenance(results, folder, command, started)
     if dry_run:
         if json:

@@ -1,7 +1,6 @@
 """The demo: scenes made, a model trained, one prediction of each story explained. The whole path in one function."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
 from interplay.errors import RunExistsError
 from interplay.models.run import Run, open_run
-from interplay.pipeline.encode import Report, open_encoders
+from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain, write_explanations
 from interplay.pipeline.train import train
+from interplay.progress import SILENT, Progress
 from interplay.report.findings import finding
 
 DEMO = make_config({"training": {"epochs": 14}, "removal": {"copies": 1.0}})  # enough for scenes
@@ -25,7 +25,7 @@ def run_demo(
     samples: int,
     config: Config | None = None,
     overwrite: bool = False,
-    report: Report | None = None,
+    progress: Progress = SILENT,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Make scenes, train fl-i2moe, explain one test sample per story, write the page.
@@ -43,15 +43,16 @@ def run_demo(
         RunExistsError: what is there was made with another number of samples or other settings.
     """
     config = config or DEMO
-    dataset = _scenes(out / "scenes", samples, overwrite, report, say)
-    run = _run(dataset, out, config, overwrite, report, say)
+    dataset = _scenes(out / "scenes", samples, overwrite, progress, say)
+    run = _run(dataset, out, config, overwrite, progress, say)
     say("Explaining one prediction of each story")
     chosen = {label: sample for label in dataset.labels if (sample := example_of(dataset, label))}
     encoders = open_encoders(run, config.training.device)
     explanations = []
     for label, sample in chosen.items():
-        told = partial(_told, report, f"Explain {label}") if report else None
-        explanations += explain(run, [sample], target=label, encoders=encoders, report=told)
+        explanations += explain(
+            run, [sample], target=label, encoders=encoders, progress=progress.prefixed(f"{label}: ")
+        )
     page = write_explanations(run, explanations, list(chosen.values()))
     return {
         "metrics": run.metrics,
@@ -60,10 +61,10 @@ def run_demo(
     }
 
 
-def _scenes(folder: Path, samples: int, overwrite: bool, report: Report | None, say: Callable[[str], None]) -> Dataset:
+def _scenes(folder: Path, samples: int, overwrite: bool, progress: Progress, say: Callable[[str], None]) -> Dataset:
     if overwrite or not folder.exists():
         say(f"Making {samples} scenes in {folder}")
-        make_scenes(folder, samples=samples, overwrite=overwrite, progress=partial(report, "Draw") if report else None)
+        make_scenes(folder, samples=samples, overwrite=overwrite, progress=progress.stage("Draw"))
     dataset = open_dataset(folder)
     if len(dataset.samples) != samples:
         there = f"an earlier demo left {len(dataset.samples)} scenes"
@@ -78,7 +79,7 @@ def _run(
     out: Path,
     config: Config,
     overwrite: bool,
-    report: Report | None,
+    progress: Progress,
     say: Callable[[str], None],
 ) -> Run:
     """The demo's model: the one that is there if it is finished, else trained."""
@@ -90,12 +91,7 @@ def _run(
         say(f"Using the model an earlier demo trained in {folder} (--overwrite trains it anew)")
         return run
     say("Encoding with frozen encoders, then training fl-i2moe; most of the time goes here")
-    return train(dataset, config, folder, store=out / "features", overwrite=overwrite, report=report)
-
-
-def _told(report: Report, what: str, _: str, done: int, total: int) -> None:
-    """Progress under the story's name: one sample may explain two of them."""
-    report(what, done, total)
+    return train(dataset, config, folder, store=out / "features", overwrite=overwrite, progress=progress)
 
 
 def example_of(dataset: Dataset, label: str) -> Sample | None:

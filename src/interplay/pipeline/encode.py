@@ -1,7 +1,5 @@
 """Frozen encoders, and the features they make of a dataset: read from the store where they are, else encoded."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from interplay.config import Config
@@ -13,10 +11,9 @@ from interplay.errors import BadInput
 from interplay.features.store import Features, store_features
 from interplay.models.device import pick_device
 from interplay.models.run import Run
+from interplay.progress import SILENT, Progress
 
 DEFAULT_STORE = Path(".interplay") / "features"
-Report = Callable[[str, int, int], None]
-"""Progress: what is being done, how much is done, of how much."""
 
 
 def load_encoders(
@@ -55,7 +52,7 @@ def encode(
     *,
     store: str | Path = DEFAULT_STORE,
     encoders: dict[str, Encoder] | None = None,
-    report: Report | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, Features]:
     """Features of every modality: read from the store where they are, else encoded and stored."""
     encoders = encoders or encoders_for(dataset, config)
@@ -65,7 +62,7 @@ def encode(
             modality,
             encoders[modality],
             store,
-            progress=partial(report, f"Encode {modality}") if report else None,
+            progress=progress.stage(f"Encode {modality}"),
         )
         for modality in dataset.modalities
     }

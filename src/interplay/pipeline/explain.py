@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from interplay.files import refuse_blocked, write_atomic
 from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.pipeline.datasets import data_of, find_sample, refuse_other_data, refuse_other_run, samples_of
-from interplay.pipeline.encode import Report, open_encoders
+from interplay.pipeline.encode import open_encoders
+from interplay.progress import SILENT, Progress
 from interplay.report.page import write_page
 from interplay.results import Explanation
 
@@ -29,10 +29,10 @@ def explain(
     config: Config | None = None,
     target: str | None = None,
     encoders: dict[str, Encoder] | None = None,
-    report: Report | None = None,
+    progress: Progress = SILENT,
 ) -> list[Explanation]:
     """Explain samples of a dataset, or new ones, with a trained run."""
-    return list(explain_each(run, samples, config=config, target=target, encoders=encoders, report=report))
+    return list(explain_each(run, samples, config=config, target=target, encoders=encoders, progress=progress))
 
 
 def explain_each(
@@ -42,7 +42,7 @@ def explain_each(
     config: Config | None = None,
     target: str | None = None,
     encoders: dict[str, Encoder] | None = None,
-    report: Report | None = None,
+    progress: Progress = SILENT,
     beside: Sequence[tuple[Run, Config]] = (),
 ) -> Iterator[Explanation]:
     """`explain`, one by one as they are ready; after each come those of the same sample and target by the runs beside.
@@ -67,10 +67,9 @@ def explain_each(
         label = target
         for one, settings, opened in asked:
             who = f" by {one.name}" if beside else ""
-            progress = partial(report, f"Explain {sample.id} ({number} of {len(samples)}){who}") if report else None
-            explanation = explain_sample(one, opened, sample, config=settings, target=label, progress=progress)
-            if progress:
-                progress(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
+            advance = progress.stage(f"Explain {sample.id} ({number} of {len(samples)}){who}")
+            explanation = explain_sample(one, opened, sample, config=settings, target=label, progress=advance)
+            advance(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
             label = explanation.target
             yield explanation
 

@@ -13,7 +13,8 @@ from interplay.errors import BadInput
 from interplay.features.store import Features
 from interplay.models.run import Run
 from interplay.pipeline.datasets import refuse_other_data, samples_of
-from interplay.pipeline.encode import DEFAULT_STORE, Report, encode, open_encoders
+from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
+from interplay.progress import SILENT, Progress
 from interplay.report.run_page import Chart, RunReport, Table, page_addresses, refuse_other, write_run_page
 from interplay.report.run_rows import Row
 from interplay.results import Explanation, Validity
@@ -36,7 +37,7 @@ def report_run(
     blur: bool | None = None,
     store: str | Path = DEFAULT_STORE,
     device: str | None = None,
-    report: Report | None = None,
+    progress: Progress = SILENT,
 ) -> Path:
     """Write the page of a run: `out`/index.html and what lies beside it. Returns its path.
 
@@ -57,7 +58,7 @@ def report_run(
     if not samples:
         raise BadInput("no split is named", expected="at least one of train, val, test")
     encoders = open_encoders(run, device or run.config.training.device)
-    stores = encode(dataset, run.config, store=store, encoders=encoders, report=report)
+    stores = encode(dataset, run.config, store=store, encoders=encoders, progress=progress)
     rows, metrics = _answers(run, samples, stores)
     explanations, copies, notes = _explanations(run)
     validity = run.folder / "validation" / "validity.json"
@@ -80,7 +81,7 @@ def report_run(
             blur=offends(run.card.labels) if blur is None else blur,
         ),
         folder,
-        report,
+        progress,
     )
 
 

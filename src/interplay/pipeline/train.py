@@ -13,7 +13,8 @@ from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel, Shape
 from interplay.models.run import Run, finish_run, origin_of, refuse_taken, start_run
 from interplay.models.task import Task
-from interplay.pipeline.encode import DEFAULT_STORE, Report, encode, encoders_for
+from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
+from interplay.progress import SILENT, Progress
 from interplay.training.data import FeatureData, FeatureSet, token_moments
 from interplay.training.fit import answer, fit
 
@@ -25,7 +26,7 @@ def train(
     *,
     store: str | Path = DEFAULT_STORE,
     overwrite: bool = False,
-    report: Report | None = None,
+    progress: Progress = SILENT,
 ) -> Run:
     """Encode what is not stored, train, evaluate the best epoch on val and test, and leave a run folder.
 
@@ -33,7 +34,7 @@ def train(
 
     Args:
         out: the run folder.
-        report: told how encoding and training go.
+        progress: shows how encoding and training go.
 
     Raises:
         DataError: if a split has no samples. RunExistsError: if `out` holds something else.
@@ -42,7 +43,7 @@ def train(
     out = Path(out)
     refuse_taken(out, config, overwrite)
     encoders = encoders_for(dataset, config)
-    stores = encode(dataset, config, store=store, encoders=encoders, report=report)
+    stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
     task = Task(dataset.labels, dataset.label_kind)
     splits = {name: FeatureSet(dataset.split(name), stores, task) for name in SPLITS}
     card = Card(
@@ -57,7 +58,7 @@ def train(
     data = FeatureData(splits, config.training.batch_size, config.seed)
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
-    fit(build_model(card, config.seed, splits["train"]), data, config, card, out, report)
+    fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model, _ = load_model(out / "model")
     metrics = {split: task.metrics(*answer(model, data, split)) for split in ("val", "test")}
     return finish_run(out, metrics)

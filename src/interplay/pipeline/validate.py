@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -31,9 +31,9 @@ from interplay.models.run import Run, open_run
 from interplay.pipeline.datasets import refuse_other_data
 from interplay.pipeline.encode import DEFAULT_STORE, open_encoders
 from interplay.pipeline.train import train
+from interplay.progress import SILENT, Progress
 from interplay.results import MIXTURE, SCORE_NAMES, Box, Calibration, Discovery, Recovered, Validity
 
-Report = Callable[[str, int, int], None]
 GOOD_AUROC, GOOD_TOP, GOOD_SIGN = 0.97, 0.9, 0.95
 
 
@@ -45,7 +45,7 @@ def validate_run(
     config: Config | None = None,
     samples: int = 50,
     backgrounds: int = 8,
-    report: Report | None = None,
+    progress: Progress = SILENT,
 ) -> Validity:
     """Hold a run against known truth, on the test split; null scores for discoveries come from the val split.
 
@@ -94,9 +94,8 @@ def validate_run(
         fill=config.removal.fill,
         backgrounds=backgrounds,
     )
-    answers, pairs = ask(test, seed=config.seed, progress=partial(report, "Ask test samples") if report else None)
-    told = partial(report, "Ask val samples") if report else None
-    _, reference = ask(nulls, seed=config.seed + 1_000_000, progress=told)
+    answers, pairs = ask(test, seed=config.seed, progress=progress.stage("Ask test samples"))
+    _, reference = ask(nulls, seed=config.seed + 1_000_000, progress=progress.stage("Ask val samples"))
     names = value_names(run.model)
     found = recovered(pairs, names, known.named)
     calibrated = calibrations(answers, pairs, names, list(known.named))
@@ -127,7 +126,7 @@ def plant_and_train(
     config: Config | None = None,
     samples: int = 3000,
     store: str | Path = DEFAULT_STORE,
-    report: Report | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[Dataset, Run]:
     """A copy of a run's data with known evidence planted into it, and a run of the same settings trained on the copy.
 
@@ -151,13 +150,18 @@ def plant_and_train(
     _refuse_other_plant(folder / "planted.json", dataset, config, samples)
     if not place.exists():
         encoders = open_encoders(run, config.training.device)
-        told = partial(report, "Plant") if report else None
-        plant(dataset, place, lambda picture: _places(encoders, image, picture), samples=samples, progress=told)
+        plant(
+            dataset,
+            place,
+            lambda picture: _places(encoders, image, picture),
+            samples=samples,
+            progress=progress.stage("Plant"),
+        )
     copy = open_dataset(place)
     trained = folder / "run"
     if (trained / "metrics.json").exists():
         return copy, open_run(trained)
-    return copy, train(copy, config, trained, store=store, overwrite=True, report=report)
+    return copy, train(copy, config, trained, store=store, overwrite=True, progress=progress)
 
 
 def _refuse_other_plant(record: Path, dataset: Dataset, config: Config, samples: int) -> None:

@@ -14,7 +14,7 @@ its hash. A frame takes 70 ms, so each holds many samples.
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from markupsafe import Markup
 
 from interplay.errors import BadInput
 from interplay.files import refuse_blocked, write_atomic
+from interplay.progress import SILENT, Progress
 from interplay.report.page import asset, embed, script_of, source_of
 from interplay.report.run_rows import LabelKind, Row, confidence, mistake, per_label, rounded, said, strong_pairs
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
@@ -38,7 +39,6 @@ SCRIPTS = (
 IN_A_CHUNK = 500
 MARK = '<meta name="generator" content="interplay report">'
 PAGE = "index.html"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class RunReport:
     blur: bool = False
 
 
-def write_run_page(report: RunReport, out: Path, progress: Progress | None = None) -> Path:
+def write_run_page(report: RunReport, out: Path, progress: Progress = SILENT) -> Path:
     """Write the page and all that lies beside it; an earlier one is replaced. Returns the path of index.html.
 
     Raises:
@@ -107,8 +107,7 @@ def write_run_page(report: RunReport, out: Path, progress: Progress | None = Non
     for row in report.rows:
         for file in row.pictures.values():
             numbers.setdefault(file, len(numbers))
-    told = (lambda done, all_: progress("Thumbnails", done, all_)) if progress else None
-    write_thumbnails(list(numbers), out / "pictures", told)
+    write_thumbnails(list(numbers), out / "pictures", progress.stage("Thumbnails"))
     (out / "data").mkdir()
     for number, start in enumerate(range(0, len(report.rows), IN_A_CHUNK)):
         write_atomic(out / "data" / f"{number:03d}.html", _chunk(number, report.rows[start : start + IN_A_CHUNK]))

@@ -19,7 +19,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,10 @@ from interplay.files import refuse_blocked, write_atomic
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run, origin_of
 from interplay.pipeline.datasets import find_sample
-from interplay.pipeline.encode import DEFAULT_STORE, Report, encode, encoders_for
+from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.pipeline.train import refuse_bad_splits, train
 from interplay.pipeline.validate import validate_run
+from interplay.progress import SILENT, Progress
 from interplay.results import Validity
 from interplay.study import stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
@@ -51,8 +51,8 @@ STORY_BACKGROUNDS = 8
 class Shared:
     """Encoders and features that several variants use, opened once."""
 
-    def __init__(self, dataset: Dataset, store: Path, report: Report | None) -> None:
-        self.dataset, self.store, self.report = dataset, store, report
+    def __init__(self, dataset: Dataset, store: Path, progress: Progress) -> None:
+        self.dataset, self.store, self.progress = dataset, store, progress
         self._opened: dict[str, tuple[dict[str, Encoder], dict[str, Features]]] = {}
 
     def open(self, config: Config) -> tuple[dict[str, Encoder], dict[str, Features]]:
@@ -61,7 +61,7 @@ class Shared:
         key = json.dumps({m: config.encoder(m, kind).model_dump() for m, kind in kinds.items()})
         if key not in self._opened:
             encoders = encoders_for(self.dataset, config)
-            stores = encode(self.dataset, config, store=self.store, encoders=encoders, report=self.report)
+            stores = encode(self.dataset, config, store=self.store, encoders=encoders, progress=self.progress)
             self._opened[key] = encoders, stores
         return self._opened[key]
 
@@ -73,7 +73,7 @@ def run_study(
     *,
     store: str | Path = DEFAULT_STORE,
     overwrite: bool = False,
-    report: Report | None = None,
+    progress: Progress = SILENT,
     say: Callable[[str], None] = print,
 ) -> Results:
     """Train and measure whatever is not there yet.
@@ -85,14 +85,14 @@ def run_study(
     refuse_blocked(out)
     refuse_unfit(study, dataset)
     options, samples = study.options, dataset.split(study.options.split)
-    shared, runs = Shared(dataset, Path(store), report), []
+    shared, runs = Shared(dataset, Path(store), progress), []
     for variant in study.variants:
         for seed in options.seeds:
             say(f"{variant}, seed {seed}")
             folder = f"{folder_name(variant)}/seed{seed}"
-            told = partial(_told, report, f"{variant} {seed}") if report else None
-            run = trained(study.config(variant, seed), dataset, out / folder / "run", shared, overwrite, told)
-            runs.append(measure(variant, seed, run, shared, samples, options, out, folder, told))
+            shown = progress.prefixed(f"{variant} {seed}: ")
+            run = trained(study.config(variant, seed), dataset, out / folder / "run", shared, overwrite, shown)
+            runs.append(measure(variant, seed, run, shared, samples, options, out, folder, shown))
     return Results(study, dataset, runs)
 
 
@@ -132,9 +132,7 @@ def folder_name(variant: str) -> str:
     return re.sub(r"[^\w.-]+", "-", variant).strip("-.") or "variant"
 
 
-def trained(
-    config: Config, dataset: Dataset, folder: Path, shared: Shared, overwrite: bool, report: Report | None
-) -> Run:
+def trained(config: Config, dataset: Dataset, folder: Path, shared: Shared, overwrite: bool, progress: Progress) -> Run:
     """The run in a folder if it is that of this configuration and data, else trained."""
     _, stores = shared.open(config)
     if (folder / "metrics.json").exists():
@@ -142,7 +140,7 @@ def trained(
         origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
         if run.config == config and run.origin.data_hash == origin.data_hash:
             return run
-    return train(dataset, config, folder, store=shared.store, overwrite=overwrite, report=report)
+    return train(dataset, config, folder, store=shared.store, overwrite=overwrite, progress=progress)
 
 
 def measure(
@@ -154,14 +152,14 @@ def measure(
     options: StudyConfig,
     out: Path,
     folder: str,
-    report: Report | None,
+    progress: Progress,
 ) -> Measured:
     """Every stage of one run, measured or read."""
     encoders, stores = shared.open(run.config)
     run.model.to(pick_device(run.config.training.device))
 
     def bench(stage: str) -> stages.Bench:
-        told = partial(report, stage) if report else (lambda done, of: None)
+        told = progress.stage(stage)
         return stages.Bench(run, encoders, stores, samples, options, told)
 
     def stage(name: str, asked: tuple[str, ...], how: Callable[[], Arrays]) -> Arrays:
@@ -176,7 +174,7 @@ def measure(
     pair_masking = stage(
         "pair_masking", PAIR_MASKING_OPTIONS, lambda: stages.mask_pairs(bench("mask pairs"), attributions, pairs)
     )
-    stories = _stories(run, shared, encoders, options, out / folder / "stories.json", report)
+    stories = _stories(run, shared, encoders, options, out / folder / "stories.json", progress)
     return Measured(variant, seed, folder, run, attributions, masking, pairs, pair_masking, stories)
 
 
@@ -193,7 +191,7 @@ def _stories(
     encoders: dict[str, Encoder],
     options: StudyConfig,
     path: Path,
-    report: Report | None,
+    progress: Progress,
 ) -> Validity | None:
     """Pair scores against the truth, where it is known."""
     try:
@@ -211,7 +209,7 @@ def _stories(
         encoders=encoders,
         samples=options.pair_samples,
         backgrounds=STORY_BACKGROUNDS,
-        report=report,
+        progress=progress,
     )
     write_atomic(path, json.dumps({"key": key, "validity": json.loads(found.model_dump_json())}, indent=1) + "\n")
     return found
@@ -231,7 +229,3 @@ def write_provenance(results: Results, out: Path, command: str, started: float) 
         "seconds_of_this_call": round(time.time() - started, 1),
     }
     write_atomic(out / "study.json", json.dumps(content, indent=1) + "\n")
-
-
-def _told(report: Report, run: str, what: str, done: int, of: int) -> None:
-    report(f"{run}: {what}", done, of)

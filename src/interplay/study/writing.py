@@ -13,8 +13,8 @@ from interplay.explanation.explaining import off_training
 from interplay.explanation.game import ON
 from interplay.files import write_atomic
 from interplay.pipeline.datasets import find_sample
-from interplay.pipeline.encode import Report
 from interplay.pipeline.explain import explain
+from interplay.progress import SILENT, Progress
 from interplay.report import study_figures as figures
 from interplay.report.page import write_page
 from interplay.report.study_page import Section, number, pivot, render_study, write_csv, write_figure
@@ -29,16 +29,16 @@ HEADLINE = (
 )
 
 
-def write_study(results: Results, out: Path, command: str, report: Report | None = None) -> tuple[Path, list[Claim]]:
+def write_study(results: Results, out: Path, command: str, progress: Progress = SILENT) -> tuple[Path, list[Claim]]:
     """Tables, figures, the example and the page. Returns the page's path, and the paper's claims on this data."""
     for folder in ("tables", "figures"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     tables: Tables = {}
+    advance = progress.stage("Tables")
     for done, (name, make) in enumerate(TABLES.items(), start=1):
         tables[name] = make(results)
         write_csv(tables[name], out / "tables" / f"{name}.csv")
-        if report:
-            report("Tables", done, len(TABLES))
+        advance(done, len(TABLES))
     claims = claims_of(tables, results.runs[0].run.card.label_kind)
     write_csv(
         [{"claim": c.claim, "verdict": c.verdict, "evidence": c.evidence} for c in claims],

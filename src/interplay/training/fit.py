@@ -5,7 +5,7 @@ import logging
 import math
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from interplay.errors import CheckpointError
 from interplay.files import write_atomic
 from interplay.models.checkpoint import Card, save_model
 from interplay.models.fusion import FusionModel
+from interplay.progress import SILENT, Advance, Progress
 from interplay.training.data import FeatureData
 from interplay.training.module import FusionTraining, warm_epochs
 
@@ -63,14 +64,14 @@ class KeepBest(Callback):
         self.best = state_dict["best"]
 
 
-class ReportEpochs(Callback):
+class ShowEpochs(Callback):
     """Tells how far training has come, in epochs of at most the configured number."""
 
-    def __init__(self, report: Callable[[str, int, int], None]) -> None:
-        self.report = report
+    def __init__(self, advance: Advance) -> None:
+        self.advance = advance
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.report("Train", trainer.current_epoch + 1, trainer.max_epochs or 0)
+        self.advance(trainer.current_epoch + 1, trainer.max_epochs or 0)
 
 
 def fit(
@@ -79,7 +80,7 @@ def fit(
     config: Config,
     card: Card,
     folder: Path,
-    report: Callable[[str, int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> None:
     """Train, keeping the best epoch in `folder`/model and logs (CSV, TensorBoard) in `folder`/logs.
 
@@ -95,8 +96,8 @@ def fit(
         EarlyStopping("val/score", mode="max", patience=options.patience + warm_epochs(config), check_finite=False),
         ModelCheckpoint(folder, filename="resume", save_on_train_epoch_end=True, enable_version_counter=False),
     ]
-    if report:
-        callbacks.append(ReportEpochs(report))
+    advance = progress.stage("Train")
+    callbacks.append(ShowEpochs(advance))
     accelerator, devices = _device(options.device)
     with _quiet():
         trainer = L.Trainer(
@@ -114,8 +115,7 @@ def fit(
             deterministic="warn",
         )
         _run(trainer, module, data, resume if resume.exists() else None)
-    if report:
-        report("Train", options.epochs, options.epochs)  # early stopping leaves the bar short
+    advance(options.epochs, options.epochs)  # early stopping leaves the bar short
     resume.unlink(missing_ok=True)
 
 
