@@ -17,6 +17,7 @@ from interplay.cli.serve import serve
 from interplay.cli.study import study
 from interplay.errors import BadInput, InterplayError, needs
 from interplay.files import NO_ROOM
+from interplay.run_folder import require_finished_run
 
 app = typer.Typer(
     help="Train multimodal classifiers and show which words and image patches act together, act alone, or back each "
@@ -144,6 +145,7 @@ def evaluate(
 ) -> None:
     """Measure a trained run on one split."""
     with console.working() as progress:
+        require_finished_run(run)
         from interplay.models.run import open_run
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.evaluate import evaluate
@@ -207,6 +209,8 @@ def explain(
     }
     assignments = options.assigned(set_) | options.given(flags)
     with console.working() as progress:
+        for folder in (run, *(beside or [])):
+            require_finished_run(folder)
         from interplay.models.run import open_run
         from interplay.pipeline.explain import (
             choose_samples,
@@ -266,6 +270,7 @@ def validate(
     """
     assignments = options.assigned(set_) | options.given({"removal.fill": fill, "training.device": device})
     with console.working(console.GO_ON) as progress:
+        require_finished_run(run)
         from interplay.models.run import open_run
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.encode import open_encoders

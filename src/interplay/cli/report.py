@@ -7,6 +7,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, Json, Store
+from interplay.run_folder import require_finished_run
 
 
 def report(
@@ -29,6 +30,7 @@ def report(
     Leaves a folder whose index.html opens from disk; explanations and a validation of the run are linked.
     """
     with console.working() as progress:
+        require_finished_run(run)
         from interplay.models.run import open_run
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.explain import explain_config

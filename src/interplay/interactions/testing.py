@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import t as student
 
 from interplay.errors import GameError
 from interplay.interactions.intervals import independent_draws
@@ -16,6 +15,8 @@ def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
 
     NaN where the gap or its error is missing; where all draws agreed to the last digit, 0 or 1 by the gap's sign.
     """
+    from scipy.stats import t as student  # half a second to load: not before it is needed
+
     if scores.estimator == "exact":
         return np.where(scores.redundancy_gap > 0, 0.0, 1.0)
     freedom = (independent_draws(scores) - 1).reshape(-1, *[1] * (scores.sii.ndim - 1))

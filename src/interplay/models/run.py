@@ -24,6 +24,7 @@ from interplay.errors import CheckpointError, RunExistsError
 from interplay.files import refuse_blocked, write_atomic
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
+from interplay.run_folder import require_finished_run
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]
@@ -74,12 +75,7 @@ class Run:
 
 def open_run(folder: str | Path) -> Run:
     """Open a finished run. Raises CheckpointError if it is not there, not finished or does not fit together."""
-    folder = Path(folder)
-    if not (folder / "metrics.json").exists():
-        state = "was interrupted before it finished" if (folder / "config.toml").exists() else "is not there"
-        raise CheckpointError(
-            f"the run {state}", file=folder, expected="a folder written by `interplay train`", fix="train it first"
-        )
+    folder = require_finished_run(folder)
     model, card = load_model(folder / "model")
     run = Run(folder, read_config(folder / "config.toml"), model, card, _read_origin(folder / "provenance.json"))
     try:

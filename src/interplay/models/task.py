@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional import classification as metrics
 
 LabelKind = Literal["single", "multi"]
 
@@ -61,6 +60,8 @@ class Task:
         return out | (self._single(logits, target) if self.kind == "single" else self._multi(logits, target))
 
     def _single(self, logits: Tensor, target: Tensor) -> dict[str, float]:
+        from torchmetrics.functional import classification as metrics  # a second to load, and only measuring needs it
+
         true, C = target.argmax(dim=1), len(self.labels)
         out = {"accuracy": float((logits.argmax(1) == true).float().mean())}
         present = true.unique(return_counts=False).tolist()
@@ -73,6 +74,8 @@ class Task:
         return out | _ranking([(logits[:, c], (true == c).long()) for c in range(C)])
 
     def _multi(self, logits: Tensor, target: Tensor) -> dict[str, float]:
+        from torchmetrics.functional import classification as metrics
+
         true, C = target.long(), len(self.labels)
         hit = (logits > 0) == (true == 1)
         out = {f"accuracy/{name}": float(hit[:, c].float().mean()) for c, name in enumerate(self.labels)}
@@ -95,6 +98,8 @@ def _samples_f1(said: Tensor, true: Tensor) -> float:
 
 def _best_threshold(scores: Tensor, true: Tensor) -> dict[str, float]:
     """Best F1 of the positive class and best balanced accuracy over thresholds; NaN if a class is absent."""
+    from torchmetrics.functional import classification as metrics
+
     if not 0 < int(true.sum()) < len(true):
         return {"best_f1": math.nan, "best_balanced_accuracy": math.nan}
     precision, recall, _ = metrics.binary_precision_recall_curve(scores, true)
@@ -109,6 +114,8 @@ def _mean_over(values: Tensor, classes: list[int]) -> float:
 
 def _ranking(columns: list[tuple[Tensor, Tensor]]) -> dict[str, float]:
     """Macro AUROC and mAP over the classes that have both outcomes; NaN if none has."""
+    from torchmetrics.functional import classification as metrics
+
     both = [(s, t) for s, t in columns if 0 < int(t.sum()) < len(t)]
     if not both:
         return {"auroc": math.nan, "map": math.nan}

@@ -1,7 +1,6 @@
 """Integrated gradients on the projected features, through captum (METHOD 7)."""
 
 import torch
-from captum.attr import IntegratedGradients
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,6 +22,8 @@ def integrated_gradients(
         scores (E + 1, N), summed over the width, the mixture last; and the completeness error (E + 1,):
         sum of scores - (value at the sample - value at the baseline).
     """
+    from captum.attr import IntegratedGradients  # with it come plotting and language models: a second to load
+
     means = model.projected_means()
     put = [torch.zeros_like(m) if fill == "zero" else m for m in means]
     baselines = tuple(p.detach().expand_as(v).contiguous() for p, v in zip(put, tokens.values, strict=True))

@@ -1,0 +1,32 @@
+"""Whether a folder is a finished run, told from its files alone: asked first, before PyTorch is loaded."""
+
+from pathlib import Path
+
+from interplay.errors import CheckpointError
+
+METRICS_FILE = "metrics.json"
+"""Written last: a run folder that has it is finished."""
+
+CONFIG_FILE = "config.toml"
+"""Written first: a folder that has it is, or was to become, a run."""
+
+
+def require_finished_run(folder: str | Path) -> Path:
+    """The run folder, if a training has finished there. It may still turn out to be damaged when it is opened.
+
+    Args:
+        folder: what should be a run folder.
+
+    Returns:
+        The same folder as a `Path`.
+
+    Raises:
+        CheckpointError: there is no run, or its training was interrupted.
+    """
+    folder = Path(folder)
+    if not (folder / METRICS_FILE).exists():
+        state = "was interrupted before it finished" if (folder / CONFIG_FILE).exists() else "is not there"
+        raise CheckpointError(
+            f"the run {state}", file=folder, expected="a folder written by `interplay train`", fix="train it first"
+        )
+    return folder

@@ -1,0 +1,57 @@
+"""What is loaded when: short answers do not wait for PyTorch, and explaining does not load the training loop."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROBE = """
+import json, sys
+{code}
+print(json.dumps([name for name in {asked} if name in sys.modules]))
+"""
+HEAVY = ["captum", "fastapi", "lightning", "matplotlib.pyplot", "scipy", "torch", "torchmetrics", "transformers"]
+
+
+def loaded(code: str, cwd: Path) -> list[str]:
+    """Which heavy modules a new process has loaded after `code`."""
+    source = PROBE.format(code=code, asked=HEAVY)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=cwd, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def command(*arguments: str) -> str:
+    """Code that runs the command line and goes on when it exits."""
+    return f"""
+from interplay.cli.app import main
+sys.argv = ["interplay", *{list(arguments)}]
+try:
+    main()
+except SystemExit:
+    pass
+"""
+
+
+def test_the_package_alone_loads_nothing_heavy(tmp_path: Path):
+    assert loaded("import interplay", tmp_path) == []
+
+
+def test_explaining_waits_for_what_is_seldom_used(tmp_path: Path):
+    assert loaded("from interplay import explain", tmp_path) == ["scipy", "torch"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["explain", "--help"],
+        *([name, "nosuch"] for name in ("evaluate", "explain", "report", "serve", "validate")),
+        ["explain", ".", "--beside", "nosuch"],
+    ],
+    ids=" ".join,
+)
+def test_commands_that_end_at_once_load_nothing_heavy(arguments: list[str], tmp_path: Path):
+    (tmp_path / "metrics.json").write_text("{}")  # the folder "." passes for a finished run
+    assert loaded(command(*arguments), tmp_path) == []
