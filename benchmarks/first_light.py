@@ -20,8 +20,8 @@ from interplay.config import FILLS, MODEL_KINDS, Fill, make_config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
-from interplay.explanation.explaining import prepare
 from interplay.explanation.game import model_value, players_of
+from interplay.explanation.trained.prepared import prepare
 from interplay.interactions import Game, block_pairs, exact_pairs, interval
 from interplay.models.run import Run
 from interplay.models.tokens import Tokens

@@ -19,7 +19,7 @@ from markdown import markdown, plus_minus
 from interplay.config import make_config
 from interplay.data.pictures import open_picture
 from interplay.data.scenes import make_scenes
-from interplay.explanation.game import ON
+from interplay.explanation.players import SCALES
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.train import train
 from interplay.pipeline.validate import validate_run
@@ -68,7 +68,7 @@ def measure(scenes: int, planted: int, epochs: int, seed: int) -> str:
         "image encoder",
         "worst accuracy",
         "error of v(S)",
-        *(f"{story}, {on}: AUROC, top 5" for story in ("sarcasm", "storm") for on in ON),
+        *(f"{story}, {on}: AUROC, top 5" for story in ("sarcasm", "storm") for on in SCALES),
         "ms per image",
         "size",
         "licence",

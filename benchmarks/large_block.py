@@ -23,8 +23,9 @@ from interplay.config import make_config
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
-from interplay.explanation.explaining import explain_sample, players_in, prepare
+from interplay.explanation.explaining import explain_sample
 from interplay.explanation.game import model_value, players_of
+from interplay.explanation.trained.prepared import players_in, prepare
 from interplay.interactions import Game, estimate_pairs
 from interplay.models.run import Run, open_run
 from interplay.models.task import Task

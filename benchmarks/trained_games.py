@@ -19,8 +19,9 @@ from interactions import measure
 from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
-from interplay.explanation.explaining import players_in, prepare
-from interplay.explanation.game import ON, model_value, value_names
+from interplay.explanation.game import model_value, value_names
+from interplay.explanation.players import SCALES
+from interplay.explanation.trained.prepared import players_in, prepare
 from interplay.interactions import Game, exact_pairs
 from interplay.models.run import Run, open_run
 from interplay.pipeline.datasets import data_of
@@ -75,7 +76,7 @@ def main() -> None:
             answers = table(run, dataset, number, n)
             for k, label in enumerate(LABELS):
                 for expert, on in VALUES:
-                    mine = answers[:, k, ON.index(on), value_names(run.model).index(expert)].astype(float)
+                    mine = answers[:, k, SCALES.index(on), value_names(run.model).index(expert)].astype(float)
 
                     def value(coalitions: np.ndarray, mine: np.ndarray = mine) -> np.ndarray:
                         return mine[coalitions @ (1 << np.arange(n))]

@@ -9,7 +9,7 @@ from interplay.config import Config, make_config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
-from interplay.explanation.explaining import prepare
+from interplay.explanation.trained.prepared import prepare
 from interplay.models.run import Run
 from interplay.models.tokens import Tokens
 from interplay.pipeline.encode import open_encoders

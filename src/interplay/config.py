@@ -133,6 +133,9 @@ class ExplainConfig(Section):
     players: Literal["words", "features"] = Field("words", description="pieces of one word play together, or alone")
     grid: int | None = Field(None, ge=1, description="patches play in blocks of a grid x grid; by themselves if absent")
     candidates: int = Field(24, ge=1, description="players of each modality that may form pairs")
+    methods: tuple[str, ...] = Field(
+        ("random", "attention_rollout", "grad_rollout", "integrated_gradients"), description="attributions computed"
+    )
     rank_by: str = Field("grad_rollout", description="attribution that ranks the candidates")
     ig_steps: int = Field(32, ge=2, description="steps of integrated gradients")
 

@@ -110,7 +110,7 @@ class ValueFunction(Frozen):
 
     on: Literal["logit", "probability"]
     expert: str = Field(description="an expert's name, or 'mixture'")
-    fill: Literal["mean", "zero", "attention"]
+    fill: Literal["mean", "zero", "attention", "input"]
     level: Literal["feature", "input"] = "feature"
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from interplay.errors import BadInput, CheckpointError, DataError
-from interplay.explanation.explaining import prepare
+from interplay.explanation.trained.prepared import prepare
 from interplay.models.run import open_run
 from interplay.pipeline.datasets import find_sample
 from interplay.pipeline.encode import encode, open_encoders
@@ -122,7 +122,8 @@ def test_a_text_longer_than_the_encoder_is_cut_and_counted(small_run):
     [
         ({"target": "rain"}, "unknown target 'rain'.*sarcasm"),
         ({"explain.expert": "uniqe_text"}, "unknown expert.*unique_text"),
-        ({"explain.rank_by": "luck"}, "unknown rank_by"),
+        ({"explain.rank_by": "luck"}, "unknown explain.rank_by"),
+        ({"explain.methods": ["random", "saliency"]}, "unknown explain.methods 'saliency'"),
     ],
 )
 def test_unknown_names(small_run, change, message):

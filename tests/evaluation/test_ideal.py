@@ -7,7 +7,7 @@ from interplay.data.scenes_story import SLOTS, STORIES
 from interplay.data.truth import Truth
 from interplay.encoders.frozen import Part
 from interplay.evaluation.ideal import CLIP, carriers, ideal_pairs, ideal_value, lies_in, logit, overlaps
-from interplay.explanation.game import Players
+from interplay.explanation.players import Players
 from interplay.interactions import exact_pairs
 
 WORDS = {"praise": (0, 3), "storm_word": (4, 7), "urgent_word": (8, 11), "night_word": (12, 15)}

@@ -9,7 +9,8 @@ from interplay.encoders.frozen import Part
 from interplay.explanation.candidates import candidate_players, ranking_experts
 from interplay.explanation.game import model_value, players_of, value_names
 from interplay.explanation.groups import cell_groups, group, whole, word_groups
-from interplay.explanation.pairs import backgrounds, probe_pairs
+from interplay.explanation.pairs import backgrounds
+from interplay.explanation.trained.pairs import probe_pairs
 from interplay.interactions import Game, block_pairs, exact_pairs, interval
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens

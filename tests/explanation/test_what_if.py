@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from interplay.config import FILLS
-from interplay.explanation.game import players_of
+from interplay.explanation.game import model_logits, players_of
+from interplay.explanation.predictor import to_probabilities
 from interplay.explanation.what_if import _sets, _twos, what_if
 from interplay.models.task import Task
 from interplay.models.tokens import remove
@@ -22,9 +23,12 @@ def pair(i: int, j: int, sii: float | None, gap: float | None = None) -> Pair:
 def ask(model, tokens, pairs, *, kind="multi", fill="attention", **options):
     task = Task(("a", "b", "c"), kind)
     players = players_of(tokens)
-    found = what_if(
-        model, task, tokens, 1, fill=fill, players=players, pairs=pairs, modalities=["text", "image"], **options
-    )
+    logits = model_logits(model, tokens, fill, players)
+
+    def probabilities(coalitions):
+        return to_probabilities(logits(coalitions)[:, -1], kind)[:, 1]
+
+    found = what_if(probabilities, players, pairs=pairs, modalities=["text", "image"], **options)
 
     @torch.no_grad()
     def answer(gone):

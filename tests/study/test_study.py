@@ -11,7 +11,8 @@ from tests.small_runs import SMALL
 from tests.small_study import ASKED, SETTINGS, quiet
 
 from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
-from interplay.explanation.pairs import backgrounds, probe_pairs
+from interplay.explanation.pairs import backgrounds
+from interplay.explanation.trained.pairs import probe_pairs
 from interplay.pipeline.encode import open_encoders
 from interplay.study import running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
@@ -96,7 +97,7 @@ def test_pair_scores_are_those_of_the_probe(small_study, store):
     measured = next(r for r in small_study.results.runs if r.variant == "fl-i2moe")
     run, pairs = measured.run, measured.pairs
     encoders = open_encoders(run, "cpu")
-    from interplay.explanation.explaining import players_in, prepare
+    from interplay.explanation.trained.prepared import players_in, prepare
 
     one = prepare(run, encoders, small_study.dataset.split("test")[1])
     mine = pairs["sample"] == 1

@@ -9,7 +9,7 @@ from interplay.data.truth import Story
 from interplay.evaluation.estimates import jackknife, ratio
 from interplay.evaluation.ideal import NULL
 from interplay.evaluation.validity import Pairs
-from interplay.explanation.game import ON
+from interplay.explanation.players import SCALES
 from interplay.interactions import step_up
 from interplay.results import Discovery
 
@@ -36,7 +36,7 @@ def discoveries(
     for k, (story, what) in enumerate(stories.items()):
         if (score := what.score) is None:
             continue
-        for o, on in enumerate(ON):
+        for o, on in enumerate(SCALES):
             for e, name in enumerate(names):
 
                 def size(p: Pairs, k: int = k, o: int = o, e: int = e, score: str = score) -> np.ndarray:

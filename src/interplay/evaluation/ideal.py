@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from interplay.data.truth import Slot, Story, Truth, posterior
 from interplay.encoders.frozen import Part
-from interplay.explanation.game import Players
+from interplay.explanation.players import Players
 from interplay.interactions import exact_pairs
 from interplay.results import Box
 

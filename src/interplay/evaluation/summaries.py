@@ -9,7 +9,7 @@ from interplay.data.truth import Story
 from interplay.evaluation.estimates import estimate, jackknife, ratio
 from interplay.evaluation.ideal import NULL
 from interplay.evaluation.validity import WHOLE, Answers, Pairs
-from interplay.explanation.game import ON
+from interplay.explanation.players import SCALES
 from interplay.results import Calibration, Recovered
 
 TOP = 5
@@ -54,7 +54,7 @@ def recovered(pairs: Sequence[Pairs], names: Sequence[str], stories: dict[str, S
     for k, (story, what) in enumerate(stories.items()):
         if what.score is None:
             continue
-        for o, on in enumerate(ON):
+        for o, on in enumerate(SCALES):
             for e, name in enumerate(names):
                 ranks, sizes, moments = [], [], []
                 signs: list[float] = []

@@ -14,8 +14,10 @@ from interplay.config import Fill
 from interplay.data.truth import Slot, Story, Truth, carried_by_both
 from interplay.encoders.frozen import Part
 from interplay.evaluation.ideal import carriers, ideal_pairs, ideal_value
-from interplay.explanation.game import ON, Players, model_value
-from interplay.explanation.pairs import backgrounds, probe_pairs
+from interplay.explanation.game import model_value
+from interplay.explanation.pairs import backgrounds
+from interplay.explanation.players import SCALES, Players
+from interplay.explanation.trained.pairs import probe_pairs
 from interplay.interactions import interval
 from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
@@ -95,7 +97,7 @@ def ask_answers(
     whole = np.stack([np.ones(n, dtype=bool), ~text, text, np.zeros(n, dtype=bool)])
     labels = [task.labels.index(name) for name in stories.named]
     value = model_value(model, task, known.tokens, labels, fill, known.players)
-    answers = value(np.concatenate([whole, subsets]))[:, :, ON.index("probability")]
+    answers = value(np.concatenate([whole, subsets]))[:, :, SCALES.index("probability")]
     carried = carriers(known.truth, known.players, known.parts)
     exact = [ideal_value(story, stories.slots, known.truth, carried) for story in stories.named.values()]
     ideal = np.stack([v(np.concatenate([whole, subsets])) for v in exact], axis=1)
@@ -114,11 +116,11 @@ def ask_pairs(
     scores = {name: np.concatenate([getattr(b, name) for b in probe.blocks]) for name in SCORES}
     outside = {name: np.concatenate([_outside(b, name) for b in probe.blocks]) for name in SCORES}
     carried = carriers(known.truth, known.players, known.parts)
-    ideal = {name: np.zeros((len(pairs), len(labels), len(ON))) for name in SCORES}
+    ideal = {name: np.zeros((len(pairs), len(labels), len(SCALES))) for name in SCORES}
     planted = np.zeros((len(pairs), len(labels)), dtype=bool)
     holds = np.zeros(len(labels), dtype=bool)
     for k, story in enumerate(stories.named.values()):
-        for o, on in enumerate(ON):
+        for o, on in enumerate(SCALES):
             exact = ideal_pairs(story, stories.slots, known.truth, carried, pairs, on)
             ideal["sii"][:, k, o], ideal["redundancy_gap"][:, k, o] = exact
         if len(story.slots) == 2:

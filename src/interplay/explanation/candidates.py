@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from interplay.explanation.game import Players
+from interplay.explanation.players import Players
 
 
 def candidate_players(players: Players, importance: Sequence[np.ndarray], modality: int, limit: int) -> np.ndarray:

@@ -1,7 +1,6 @@
-"""One prediction as a game: players are the sample's features, the value is what the model answers without the rest."""
+"""One prediction of a fusion model as a game: what it answers with only the players of a coalition left."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,40 +8,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.config import Fill, Precision
+from interplay.explanation.players import Players
 from interplay.explanation.trained.answers import prepare
 from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens
 from interplay.results import MIXTURE
-
-ON = ("logit", "probability")
-
-
-@dataclass(frozen=True)
-class Players:
-    """What plays: features, or groups of features that come and go together.
-
-    Attributes:
-        modality: (n,) index of each player's modality.
-        positions: per player, the places of its features in that modality's sequence, in order.
-    """
-
-    modality: np.ndarray
-    positions: tuple[np.ndarray, ...]
-
-    def of(self, modality: int) -> np.ndarray:
-        """The players of one modality."""
-        return np.flatnonzero(self.modality == modality)
-
-    def holds(self, modality: int, length: int) -> Bool[np.ndarray, "k T"]:
-        """Which of the T positions of a modality each of its k players holds."""
-        out = np.zeros((len(self.of(modality)), length), dtype=bool)
-        for row, player in enumerate(self.of(modality)):
-            out[row, self.positions[player]] = True
-        return out
-
-    def __len__(self) -> int:
-        return len(self.modality)
 
 
 def players_of(tokens: Tokens, groups: Sequence[Int[np.ndarray, " _"]] | None = None) -> Players:

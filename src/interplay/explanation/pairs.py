@@ -6,12 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
-from interplay.config import Fill, Precision
-from interplay.explanation.game import ON, Players, model_value, players_of, value_names
+from interplay.explanation.players import SCALES, Players
 from interplay.interactions import Game, block_pairs
-from interplay.models.fusion import FusionModel
-from interplay.models.task import Task
-from interplay.models.tokens import Tokens
+from interplay.interactions.game import Value
 from interplay.results import PairScores
 
 Estimate = Callable[[Game, np.ndarray, np.ndarray], PairScores]
@@ -37,43 +34,43 @@ class Probe:
 
     def scores(self, on: str, expert: str, label: int | None = None) -> list[PairScores]:
         """The scores under one value function (of the first label if None), a block per pair of modalities."""
-        at = (0 if label is None else self.labels.index(label), ON.index(on), self.names.index(expert))
+        at = (0 if label is None else self.labels.index(label), SCALES.index(on), self.names.index(expert))
         return [block.output(at) for block in self.blocks]
 
 
-def probe_pairs(
-    model: FusionModel,
-    task: Task,
-    tokens: Tokens,
+def score_pairs(
+    value: Value,
+    players: Players,
     labels: Sequence[int],
+    names: Sequence[str],
     *,
-    fill: Fill,
     estimate: Estimate,
-    players: Players | None = None,
     candidates: Callable[[Players, int], np.ndarray] | None = None,
-    precision: Precision = "fp32",
     batch_size: int = 512,
     progress: Callable[[int], None] | None = None,
 ) -> Probe:
     """Score every cross-modal pair of candidate players.
 
     Args:
-        tokens: one sample, a batch of 1.
-        labels: what to score the pairs for, all from the same evaluations.
+        value: coalitions (m, n) -> (m, L, 2, E), for each label both scales (`SCALES`) by each output.
+        players: what plays.
+        labels: what the pairs are scored for, along the axis L, all from the same evaluations.
+        names: the outputs, along the axis E.
         estimate: (game, rows, columns) -> their scores, for each pair of modalities; by `backgrounds`, say.
             What one pair of modalities has asked costs the next nothing.
-        players: what plays; every feature by itself if None.
         candidates: (players, modality index) -> the players of it that may form pairs; all if None.
-        precision: as `model_logits`.
+        batch_size: most coalitions asked at once.
         progress: called with the evaluations done.
+
+    Returns:
+        The scores of every pair of modalities.
     """
-    players = players or players_of(tokens)
     choose = candidates or Players.of
-    chosen = [choose(players, m) for m in range(len(tokens.values))]
-    value = model_value(model, task, tokens, labels, fill, players, precision=precision)
+    modalities = sorted(set(players.modality.tolist()))
+    chosen = [choose(players, m) for m in modalities]
     game = Game(value, len(players), batch_size=batch_size, progress=progress)
     scores = tuple(estimate(game, a, b) for a, b in combinations(chosen, 2) if len(a) and len(b))
-    return Probe(players, scores, tuple(labels), tuple(value_names(model)), game.evaluations)
+    return Probe(players, scores, tuple(labels), tuple(names), game.evaluations)
 
 
 def backgrounds(samples: int, seed: int) -> Estimate:

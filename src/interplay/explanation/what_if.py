@@ -4,21 +4,16 @@ What it answers without more of them is estimated from these (terms of one and o
 Möbius expansion around the whole); how good that is, is measured on sets drawn at random.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, islice
 from math import log, sqrt
 from statistics import fmean
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
-from interplay.config import Fill
-from interplay.explanation.game import Players, model_logits
+from interplay.explanation.players import Players
 from interplay.interactions.intervals import student_quantile
-from interplay.models.fusion import FusionModel
-from interplay.models.task import Task
-from interplay.models.tokens import Tokens
 from interplay.results import Pair, WhatIf
 
 MOST = 700  # answers: a few percent of what the pair scores ask for
@@ -30,25 +25,22 @@ EDGE = 1e-12
 
 
 def what_if(
-    model: FusionModel,
-    task: Task,
-    tokens: Tokens,
-    label: int,
-    *,
-    fill: Fill,
+    probabilities: Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]],
     players: Players,
+    *,
     pairs: Sequence[Pair],
     modalities: Sequence[str],
     most: int = MOST,
     seed: int = 0,
 ) -> WhatIf:
-    """The mixture's probability of a label without single players, without two, and without whole modalities.
+    """The model's probability of a label without single players, without two, and without whole modalities.
 
     Players that form pairs come before others, and pairs by the size of their larger score, strongest first, but for
     those within the `CORE` strongest features; two candidates of one modality, which have no score, take what is left.
 
     Args:
-        tokens: one sample, a batch of 1.
+        probabilities: coalitions (m, n) of players that stay -> (m,) the label's probability, in double precision.
+        players: what plays.
         pairs: the scored pairs of the players.
         modalities: their names, in the model's order.
         most: answers asked for, at most; whole, nothing and modalities are always among them.
@@ -70,7 +62,7 @@ def what_if(
     left = np.ones((len(gone), len(players)), dtype=bool)
     for row, out in zip(left, gone, strict=True):
         row[np.asarray(out, dtype=np.intp)] = False
-    found = iter(_probabilities(model, task, tokens, label, fill, players, left).tolist())
+    found = iter(probabilities(left).tolist())
     whole, nothing = next(found), next(found)
     without_modality = dict(zip(modalities, islice(found, len(modalities)), strict=True))
     one = dict(zip(singles, islice(found, len(singles)), strict=True))
@@ -144,17 +136,3 @@ def _off(
 def _logit(p: float) -> float:
     inside = min(1 - EDGE, max(EDGE, p))
     return log(inside / (1 - inside))
-
-
-def _probabilities(
-    model: FusionModel,
-    task: Task,
-    tokens: Tokens,
-    label: int,
-    fill: Fill,
-    players: Players,
-    left: Bool[np.ndarray, "m n"],
-) -> Float[np.ndarray, " m"]:
-    """In double precision: single precision calls 1 what has a logit of 17, and the page needs the logit back."""
-    logits = model_logits(model, tokens, fill, players)(left)[:, -1]
-    return task.probabilities(torch.from_numpy(logits).double())[:, label].numpy()

@@ -11,7 +11,9 @@ from interplay.data.registry import offends
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput
-from interplay.explanation.explaining import explain_sample, refuse_unknown_expert
+from interplay.explanation.explaining import explain_sample
+from interplay.explanation.trained.predictor import TrainedPredictor
+from interplay.explanation.trained.prepared import refuse_unknown_expert
 from interplay.files import refuse_blocked, write_atomic
 from interplay.models.device import pick_device
 from interplay.models.run import Run
@@ -61,14 +63,17 @@ def explain_each(
     for one, settings in everyone:
         device = settings.training.device
         given = encoders if one is run else None
-        asked.append((one, settings, given or open_encoders(one, device)))
         one.model.to(pick_device(device))
+        opened = TrainedPredictor(one, given or open_encoders(one, device), settings)
+        asked.append((one, settings, opened))
     for number, sample in enumerate(samples, start=1):
         label = target
         for one, settings, opened in asked:
             who = f" by {one.name}" if beside else ""
             advance = progress.stage(f"Explain {sample.id} ({number} of {len(samples)}){who}")
-            explanation = explain_sample(one, opened, sample, config=settings, target=label, progress=advance)
+            explanation = explain_sample(
+                opened, sample, settings=settings.explain, target=label, seed=settings.seed, progress=advance
+            )
             advance(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
             label = explanation.target
             yield explanation

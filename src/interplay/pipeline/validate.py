@@ -22,9 +22,10 @@ from interplay.errors import BadInput, DataError, RunExistsError
 from interplay.evaluation.discovery import discoveries
 from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import Known, Pairs, Stories, measure
-from interplay.explanation.explaining import off_training, prepare, provenance_of
 from interplay.explanation.game import players_of, value_names
 from interplay.explanation.groups import group
+from interplay.explanation.trained.predictor import off_training, provenance_of
+from interplay.explanation.trained.prepared import prepare
 from interplay.files import write_atomic
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run

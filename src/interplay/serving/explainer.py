@@ -13,6 +13,7 @@ from interplay.data.registry import offends
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.explanation.explaining import explain_sample
+from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.models.run import Run, open_run
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
@@ -46,7 +47,14 @@ class Explainer:
         ordered = {m: content[m] for m in self.run.card.modalities}
         sample = Sample(id="new", split="", inputs=ordered, labels=())
         config = explain_config(self.run, settings)
-        explained = explain_sample(self.run, self.encoders, sample, config=config, target=order.target, progress=tell)
+        explained = explain_sample(
+            TrainedPredictor(self.run, self.encoders, config),
+            sample,
+            settings=config.explain,
+            target=order.target,
+            seed=config.seed,
+            progress=tell,
+        )
         tell(explained.evaluations, explained.evaluations)  # it was told an upper bound before
         explanation = _without_paths(explained, order)
         pictures = {m: open_picture(c) for m, c in ordered.items() if self.run.card.modalities[m] == "image"}

@@ -20,9 +20,11 @@ from interplay.evaluation.masking import Ask, ask_masked, predicted
 from interplay.evaluation.pair_masking import ask_pairs_masked, pair_masks
 from interplay.explanation.attribution.methods import METHODS
 from interplay.explanation.candidates import candidate_players, ranking_experts
-from interplay.explanation.explaining import Prepared, attribute, players_in, prepare
-from interplay.explanation.game import ON, Players, model_logits, value_names
-from interplay.explanation.pairs import backgrounds, probe_pairs
+from interplay.explanation.game import model_logits, value_names
+from interplay.explanation.pairs import backgrounds
+from interplay.explanation.players import SCALES, Players
+from interplay.explanation.trained.pairs import probe_pairs
+from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare
 from interplay.features.store import Features
 from interplay.models.run import Run
 from interplay.study.arrays import Arrays
@@ -139,7 +141,7 @@ def score_pairs(bench: Bench, attributions: Arrays) -> Arrays:
     every importance are there.
 
     Returns:
-        label (N,), sample (P,), pair (P, 2): the players. sii, sii_se, gap, gap_se (P, 2, E1): on ON, by expert.
+        label (N,), sample (P,), pair (P, 2): the players. sii, sii_se, gap, gap_se (P, 2, E1): on SCALES, by expert.
         importance (P, E1): to each expert, by explain.rank_by.
     """
     start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
@@ -216,7 +218,7 @@ def mask_pairs(bench: Bench, attributions: Arrays, pairs: Arrays) -> Arrays:
     """
     start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
     rankings = rankings_of(bench.names)
-    on = ON.index(bench.config.explain.on)
+    on = SCALES.index(bench.config.explain.on)
     logits, used, asked = [], [], 0
     for number, one, players in bench.prepared(options.pair_samples):
         maps, modality = of_sample(attributions, number)

@@ -16,7 +16,7 @@ from interplay.evaluation.concentration import entropy, gini, overlap, top_mass
 from interplay.evaluation.masking import ALONE, WITHOUT, metric_drop, scores_of
 from interplay.evaluation.pair_masking import CONTROLS, MATCHED, OWN, RANDOM
 from interplay.explanation.attribution.methods import METHODS
-from interplay.explanation.game import ON
+from interplay.explanation.players import SCALES
 from interplay.results import MIXTURE
 from interplay.study.measured import Measured, Results, mean_known, over_seeds, spread
 from interplay.study.stages import MAPS, of_sample
@@ -133,7 +133,7 @@ def alignment_table(results: Results) -> list[Row]:
     ]
     for variant, runs in results.by_variant().items():
         for score, expert in runs[0].pair_masking.about["rankings"]:
-            for on_at, on in enumerate(ON):
+            for on_at, on in enumerate(SCALES):
                 each = []  # per seed N, parts
                 for run in runs:
                     e, samples = run.experts.index(expert), run.pairs["sample"]

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from interplay.data.pictures import open_picture
 from interplay.data.registry import offends
-from interplay.explanation.explaining import off_training
-from interplay.explanation.game import ON
+from interplay.explanation.players import SCALES
+from interplay.explanation.trained.predictor import off_training
 from interplay.files import write_atomic
 from interplay.pipeline.datasets import find_sample
 from interplay.pipeline.explain import explain
@@ -128,7 +128,7 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Sec
             "tables/figure4_alignment.csv",
             [
                 draw(f"figure4_alignment_{on}", partial(figures.plot_alignment, tables["figure4_alignment"], on))
-                for on in ON
+                for on in SCALES
             ],
             *pivot(tables["figure4_alignment"], ["variant", "score", "expert", "on"], "part", {"": "interval"}),
         ),

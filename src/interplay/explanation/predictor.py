@@ -1,0 +1,109 @@
+"""What can be explained: any model that answers about samples of which some features are removed.
+
+A trained run is one predictor (`interplay.explanation.trained.predictor`), a function of words and pixels another
+(`interplay.explanation.callable_predictor`). Everything from attribution to page works on these two classes alone.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from interplay.data.sample import LabelKind, Sample
+from interplay.interactions.game import Value
+from interplay.results import Feature, Input, Provenance
+
+Scores = Mapping[str, Float[np.ndarray, " n"]]
+"""Output name -> one raw score per player."""
+
+
+class Opened(ABC):
+    """One sample, ready to be asked.
+
+    Attributes:
+        features: what plays, n of them, modality after modality; a coalition says which of them stay.
+        level: what removal does (METHOD 6): "feature" removes encoded features from the fusion, "input" removes words
+            and pixels before the model sees them.
+        fill: what stands where a feature was removed (METHOD 6).
+        inputs: modality -> what a person sees of it, in the order of the features.
+        routing: expert -> weight, summing to 1; empty for a model without experts.
+        notes: sentences that a reader of the numbers must know.
+    """
+
+    features: Sequence[Feature]
+    level: Literal["feature", "input"]
+    fill: Literal["mean", "zero", "attention", "input"]
+    inputs: Mapping[str, Input]
+    routing: Mapping[str, float]
+    notes: Sequence[str]
+
+    @abstractmethod
+    def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
+        """What the model answers with only some features left.
+
+        Args:
+            coalitions: (m, n), True where a feature stays.
+
+        Returns:
+            (m, E, C): the logits of each label, by each of the predictor's outputs.
+        """
+
+    def attributions(self, label: int, methods: Sequence[str]) -> Mapping[str, Scores]:
+        """How important each feature is by methods that look into the model (METHOD 7).
+
+        Args:
+            label: the label explained, as an index into the predictor's labels.
+            methods: names of `interplay.explanation.attribution.methods.METHODS`.
+
+        Returns:
+            method -> output -> (n,) raw scores; empty for a model that cannot be looked into.
+        """
+        return {}
+
+
+class Predictor(ABC):
+    """A model that can be explained.
+
+    Attributes:
+        labels: the names of the C labels.
+        label_kind: "single" (exactly one holds: softmax) or "multi" (any number: sigmoid).
+        outputs: whose logits it answers with, in the order of the axis E; the last is the model's own answer.
+        provenance: where its numbers come from.
+    """
+
+    labels: Sequence[str]
+    label_kind: LabelKind
+    outputs: Sequence[str]
+    provenance: Provenance
+
+    @abstractmethod
+    def open(self, sample: Sample) -> Opened:
+        """Prepare one sample. Raises BadInput for one that cannot be read."""
+
+
+def to_probabilities(logits: Float[np.ndarray, "*B C"], label_kind: LabelKind) -> Float[np.ndarray, "*B C"]:
+    """Softmax (single) or sigmoid (multi) over the last axis, in double precision.
+
+    Single precision would call 1 what has a logit of 17, and what-if needs the logit back.
+    """
+    from scipy.special import expit, softmax
+
+    double = logits.astype(np.float64)
+    return softmax(double, axis=-1) if label_kind == "single" else expit(double)
+
+
+def value_of(opened: Opened, label_kind: LabelKind, labels: Sequence[int]) -> Value:
+    """The value function v(S) of one sample (METHOD 9), for several labels and both scales at once.
+
+    Returns:
+        coalitions (m, n) -> (m, L, 2, E): for each of `labels` the logit and the probability, by each output.
+    """
+
+    def value(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m L 2 E"]:
+        logits = opened.logits(coalitions).astype(np.float64)
+        both = np.stack([logits, to_probabilities(logits, label_kind)], axis=1)  # m 2 E C
+        return both[..., list(labels)].transpose(0, 3, 1, 2)
+
+    return value

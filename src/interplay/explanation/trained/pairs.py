@@ -1,0 +1,52 @@
+"""Pair scores of one prediction of a fusion model (METHOD 9, 10)."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from interplay.config import Fill, Precision
+from interplay.explanation.game import model_value, players_of, value_names
+from interplay.explanation.pairs import Estimate, Probe, score_pairs
+from interplay.explanation.players import Players
+from interplay.models.fusion import FusionModel
+from interplay.models.task import Task
+from interplay.models.tokens import Tokens
+
+
+def probe_pairs(
+    model: FusionModel,
+    task: Task,
+    tokens: Tokens,
+    labels: Sequence[int],
+    *,
+    fill: Fill,
+    estimate: Estimate,
+    players: Players | None = None,
+    candidates: Callable[[Players, int], np.ndarray] | None = None,
+    precision: Precision = "fp32",
+    batch_size: int = 512,
+    progress: Callable[[int], None] | None = None,
+) -> Probe:
+    """Score every cross-modal pair of candidate players of one sample of a fusion model.
+
+    Args:
+        tokens: one sample, a batch of 1.
+        labels: what to score the pairs for, all from the same evaluations.
+        estimate: (game, rows, columns) -> their scores, for each pair of modalities; by `backgrounds`, say.
+            What one pair of modalities has asked costs the next nothing.
+        players: what plays; every feature by itself if None.
+        candidates: (players, modality index) -> the players of it that may form pairs; all if None.
+        precision: as `model_logits`.
+        progress: called with the evaluations done.
+    """
+    players = players or players_of(tokens)
+    return score_pairs(
+        model_value(model, task, tokens, labels, fill, players, precision=precision),
+        players,
+        labels,
+        value_names(model),
+        estimate=estimate,
+        candidates=candidates,
+        batch_size=batch_size,
+        progress=progress,
+    )

@@ -1,0 +1,207 @@
+"""A trained run as a predictor: its experts and their mixture, features removed from the fusion."""
+
+from collections.abc import Mapping, Sequence
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from interplay.config import Config
+from interplay.data.sample import Sample
+from interplay.encoders.frozen import Encoder
+from interplay.encoders.sources import public_name
+from interplay.explanation.attribution.methods import METHODS, Attribution
+from interplay.explanation.explaining import refuse_unknown
+from interplay.explanation.game import model_logits, value_names
+from interplay.explanation.groups import whole
+from interplay.explanation.players import Players
+from interplay.explanation.predictor import Opened, Predictor, Scores
+from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare, refuse_unknown_expert
+from interplay.features.store import Features
+from interplay.models.run import Run
+from interplay.results import (
+    MIXTURE,
+    Feature,
+    Input,
+    Provenance,
+)
+
+
+@final
+class TrainedPredictor(Predictor):
+    """A run with its encoders, ready to explain samples of its modalities.
+
+    Args:
+        run: the trained run; its model stays where it is.
+        encoders: modality -> its frozen encoder.
+        config: settings of `removal` and `explain`; the run's own if None.
+        stores: modality -> stored features, for samples that were encoded before; encodes anew if None.
+
+    Raises:
+        BadInput: an unknown attribution method, or an expert that the run does not have.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        encoders: dict[str, Encoder],
+        config: Config | None = None,
+        stores: Mapping[str, Features] | None = None,
+    ) -> None:
+        self.run, self.encoders, self.config, self.stores = run, encoders, config or run.config, stores
+        refuse_unknown_expert(run, self.config)
+        for name in self.config.explain.methods:
+            refuse_unknown("explain.methods", name, list(METHODS))
+        refuse_unknown("explain.rank_by", self.config.explain.rank_by, list(METHODS))
+        self.labels = run.card.labels
+        self.label_kind = run.card.label_kind
+        self.outputs = value_names(run.model)
+        self.provenance = provenance_of(run, self.config)
+
+    def open(self, sample: Sample) -> "OpenedSample":
+        """Encode a sample, or read its stored features. Raises BadInput for one that cannot be used."""
+        prepared = prepare(self.run, self.encoders, sample, self.stores)
+        return OpenedSample(self.run, self.config, prepared)
+
+
+@final
+class OpenedSample(Opened):
+    """One sample of a trained run. Its features are words and blocks of patches, or tokens and patches."""
+
+    level = "feature"
+
+    def __init__(self, run: Run, config: Config, prepared: Prepared) -> None:
+        self._run, self._config, self._prepared = run, config, prepared
+        self._players = players_in(prepared, config)
+        self.fill = config.removal.fill
+        self.features = _features(run, prepared, self._players)
+        self.inputs = _inputs(run, prepared)
+        with torch.inference_mode():
+            weights = run.model.route(prepared.tokens)[0].tolist()
+        self.routing = dict(zip(run.model.experts_named, weights, strict=True))
+        self.notes = _notes(run, config, prepared)
+        # Prepared once: pair scores and what-if ask the same tables.
+        precision = config.explain.precision
+        self._ask = model_logits(run.model, prepared.tokens, self.fill, self._players, precision=precision)
+
+    def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
+        """The logits of every expert and the mixture with only some players left."""
+        return self._ask(coalitions)
+
+    def attributions(self, label: int, methods: Sequence[str]) -> Mapping[str, Scores]:
+        """Scores of the players by each method (METHOD 7)."""
+        found = attribute(self._run, self._config, self._prepared.tokens, self._players, (label,), methods)
+        if "integrated_gradients" in found:
+            self.notes = [*self.notes, *_completeness(self._config, found["integrated_gradients"])]
+        return {name: one.scores for name, one in found.items()}
+
+
+def _inputs(run: Run, prepared: Prepared) -> dict[str, Input]:
+    inputs = {}
+    for modality, kind in run.card.modalities.items():
+        content, cut = prepared.sample.inputs[modality], prepared.encoded[modality].truncated
+        if kind == "text":
+            inputs[modality] = Input(kind="text", text=str(content), truncated=cut)
+        elif kind == "image":
+            inputs[modality] = Input(kind="image", path=getattr(content, "name", str(content)))
+        else:
+            inputs[modality] = Input(kind="features", path=getattr(content, "name", str(content)), truncated=cut)
+    return inputs
+
+
+def _features(run: Run, prepared: Prepared, players: Players) -> list[Feature]:
+    names = list(run.card.modalities)
+    features = []
+    for index, (m, where) in enumerate(zip(players.modality, players.positions, strict=True)):
+        part = whole([prepared.parts[names[m]][p] for p in where], prepared.sample.inputs[names[m]])
+        features.append(Feature(index=index, modality=names[m], text=part.text, span=part.span, box=part.box))
+    return features
+
+
+def _notes(run: Run, config: Config, prepared: Prepared) -> list[str]:
+    """What a reader of the numbers must know of how this sample was encoded, and how features are removed."""
+    notes = []
+    for modality, one in prepared.encoded.items():
+        if one.truncated:
+            notes.append(f"The last {one.truncated} tokens of {modality} were cut off: the encoder takes no more.")
+    notes += _level(run)
+    notes += off_training(run, config)
+    if config.explain.precision != "fp32":
+        notes.append(f"The model answered in {config.explain.precision}.")
+    return notes
+
+
+def _completeness(config: Config, found: Attribution) -> list[str]:
+    """How exact integrated gradients are."""
+    notes = []
+    if config.removal.fill == "attention":
+        notes.append("Integrated gradients start from the mean token, since fill 'attention' has no value of its own.")
+    error = found.completeness_error[MIXTURE]
+    return [*notes, f"Integrated gradients of the mixture miss completeness by {error:+.2g} on the logit."]
+
+
+def off_training(run: Run, config: Config) -> list[str]:
+    """What the answers with features removed cannot be trusted for, because training never asked for them."""
+    trained = run.config.removal
+    if not trained.mask_aware or not trained.copies:
+        return [
+            "The model was never trained with features removed, so what it answers then, and the sign of pair scores, "
+            "can be arbitrary."
+        ]
+    if trained.fill != config.removal.fill:
+        return [
+            f"Features were removed by fill {config.removal.fill!r}, but the model was trained with {trained.fill!r}: "
+            "what it answers then, and the sign of pair scores, can be arbitrary."
+        ]
+    return []
+
+
+def _level(run: Run) -> list[str]:
+    """What removing a feature means, given how features were encoded (METHOD 6)."""
+    given = [m for m, kind in run.card.modalities.items() if kind == "features"]
+    encoded = {m: kind for m, kind in run.card.modalities.items() if m not in given}
+    notes = []
+    if encoded and all(run.config.encoder(m, kind).isolate for m, kind in encoded.items()):
+        notes.append(
+            "Every word and every patch was encoded by itself: a feature that is removed is removed from the whole "
+            "model, not only from the fusion."
+        )
+    elif encoded:
+        notes.append(
+            "Features were encoded in context: one that stays still carries something of those that are removed, and "
+            "pair scores spread to its neighbours."
+        )
+    if given:
+        notes.append(
+            f"The features of {', '.join(given)} were computed beforehand: whether one that stays still carries "
+            "something of those that are removed is not known here."
+        )
+    return notes
+
+
+def provenance_of(run: Run, config: Config) -> Provenance:
+    """Where the numbers of a run come from, with the settings that decide them; no paths."""
+    explain = config.explain
+    return Provenance(
+        run=run.name,
+        data=f"{run.origin.data} ({run.origin.data_hash})",
+        versions=run.origin.versions,
+        seed=config.seed,
+        model=run.config.fusion.kind,
+        encoders={m: public_name(run.config.encoder(m, kind).model) for m, kind in run.card.modalities.items()},
+        settings={
+            "budget": explain.budget,
+            "estimator": explain.estimator,
+            "width": explain.width,
+            "precision": explain.precision,
+            "players": explain.players,
+            "grid": explain.grid,
+            "candidates": explain.candidates,
+            "rank_by": explain.rank_by,
+            "ig_steps": explain.ig_steps,
+            "mask_aware": run.config.removal.mask_aware,
+            "preset": run.config.preset,
+            "training_seed": run.config.seed,
+        },
+    )

@@ -1,0 +1,101 @@
+"""One sample encoded for a trained run, and what plays in it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from interplay.config import Config
+from interplay.data.sample import Sample
+from interplay.encoders.frozen import Encoded, Encoder, Part
+from interplay.errors import BadInput
+from interplay.explanation.attribution.methods import METHODS, Attribution, Request
+from interplay.explanation.attribution.target import Target
+from interplay.explanation.game import players_of, tokens_of
+from interplay.explanation.groups import group
+from interplay.explanation.players import Players
+from interplay.features.store import Features, encode_one, read_input
+from interplay.models.run import Run
+from interplay.models.tokens import Tokens
+from interplay.results import (
+    MIXTURE,
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One sample, ready to be explained: what was encoded, and what each position is to a person."""
+
+    sample: Sample
+    encoded: dict[str, Encoded]
+    parts: dict[str, list[Part]]
+    tokens: Tokens
+
+
+def prepare(
+    run: Run, encoders: dict[str, Encoder], sample: Sample, stores: Mapping[str, Features] | None = None
+) -> Prepared:
+    """Encode a sample for a run, or read its features from `stores` (modality -> features) if they are given.
+
+    Raises BadInput if it lacks a modality or one of them holds no feature.
+    """
+    encoded, parts = {}, {}
+    for modality, kind in run.card.modalities.items():
+        if modality not in sample.inputs:
+            raise BadInput(
+                f"sample {sample.id!r} has no {modality!r}",
+                expected=f"the inputs {', '.join(run.card.modalities)}",
+                fix="give one --input for each",
+            )
+        content = read_input(sample, modality, kind)
+        encoded[modality] = stores[modality].one(sample.id) if stores else encode_one(encoders[modality], content)
+        parts[modality] = encoders[modality].parts(content)
+        if not encoded[modality].valid.any():
+            raise BadInput(f"{modality!r} of sample {sample.id!r} holds no feature", expected="at least one token")
+    tokens = tokens_of(run.model, tuple(e.features for e in encoded.values()), tuple(e.valid for e in encoded.values()))
+    return Prepared(sample, encoded, parts, tokens)
+
+
+def players_in(prepared: Prepared, config: Config) -> Players:
+    """What plays in one sample: words and blocks of patches, or every feature by itself (`explain.players`)."""
+    words, grid = config.explain.players == "words", config.explain.grid
+    return players_of(prepared.tokens, [group(parts, words=words, grid=grid) for parts in prepared.parts.values()])
+
+
+def attribute(
+    run: Run,
+    config: Config,
+    tokens: Tokens,
+    players: Players,
+    labels: tuple[int, ...],
+    methods: Sequence[str] | None = None,
+) -> dict[str, Attribution]:
+    """Scores of the players by each method: the sum over their features (positions that hold none are left out).
+
+    Args:
+        run: whose model is looked into.
+        config: settings of `removal` and `explain`.
+        tokens: one sample, a batch of 1.
+        players: what plays.
+        labels: the target is their mean logit.
+        methods: names in METHODS; those of `explain.methods` if None.
+
+    Returns:
+        method -> its scores of the players, by every expert and the mixture.
+    """
+    starts = np.concatenate([[0], np.cumsum(tokens.lengths)])
+    flat = [starts[m] + where for m, where in zip(players.modality, players.positions, strict=True)]
+    request = Request(run.model, tokens, Target(labels), config.removal.fill, config.explain.ig_steps, config.seed)
+    out = {}
+    for name in config.explain.methods if methods is None else methods:
+        result = METHODS[name](request)
+        summed = {expert: np.array([scores[at].sum() for at in flat]) for expert, scores in result.scores.items()}
+        out[name] = replace(result, scores=summed)
+    return out
+
+
+def refuse_unknown_expert(run: Run, config: Config) -> None:
+    """Raise BadInput if a run has not the expert that is asked about."""
+    known = [*run.model.experts_named, MIXTURE]
+    if config.explain.expert not in known:
+        raise BadInput(f"unknown expert {config.explain.expert!r} of {run.name}", expected=f"one of {', '.join(known)}")
