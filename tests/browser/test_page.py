@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from interplay.report.findings import finding
+from interplay.report.ranking import strong_pairs
 from interplay.report.tables import pairs_csv
 from interplay.results import Explanation
 
@@ -64,6 +66,15 @@ def test_headline_tells_the_strongest_pair(page):
     expect(page.locator(".labels .said")).to_contain_text("87%")
     expect(page.locator("#notes")).to_contain_text("All 18 words")
     expect(page.locator(".frame img").first).to_have_js_property("naturalWidth", 224)
+
+
+@pytest.mark.parametrize("kind", ["planted", "three_modalities", "two_images", "two_texts", "with_features", "hostile"])
+def test_the_headline_names_the_pair_that_the_finding_names_first(open_page, examples, kind):
+    explanation = getattr(examples, kind)()
+    first = strong_pairs(explanation)[0]
+    headline = open_page(explanation).locator("h1").text_content().replace("\u2068", "").replace("\u2069", "")
+    assert headline.lower().startswith(f"{first.words} ".lower())
+    assert f"{first.words} " in finding(explanation).partition("%: ")[2].partition(" (")[0] + " "
 
 
 def test_headline_says_when_nothing_stands_out(open_page, examples):

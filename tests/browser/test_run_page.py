@@ -15,7 +15,8 @@ from tests.browser.conftest import Watch
 from tests.run_pages import LABELS, made_report, made_rows, small_pictures
 
 from interplay.report import write_page
-from interplay.report.run_page import IN_A_CHUNK, RunReport, page_addresses, write_run_page
+from interplay.report.addresses import page_addresses
+from interplay.report.run_page import IN_A_CHUNK, RunReport, write_run_page
 from interplay.report.run_rows import Row, confidence, mistake, said
 
 

@@ -18,8 +18,7 @@ from interplay.pipeline import report as reporting
 from interplay.pipeline.explain import explain, write_explanations
 from interplay.pipeline.report import charts_of, report_run
 from interplay.pipeline.train import train
-from interplay.report.findings import strongest
-from interplay.report.run_rows import strong_pairs
+from interplay.report.ranking import strong_pairs, strongest
 from interplay.results import Explanation
 
 
@@ -104,7 +103,8 @@ def test_explanations_come_along(call, run_folder, small_run: SmallRun, tmp_path
     assert page == tmp_path / "p" / "index.html"
     index = block(page, "index")
     assert index["splits"] == ["test"] and index["blur"]
-    ((row, (told,)),) = index["explained"].items()
+    ((row, explained),) = index["explained"].items()
+    (told,) = explained["explanations"]
     sample = small_run.dataset.split("test")[1]
     assert index["columns"]["id"][int(row)] == sample.id == told["address"] and told["target"] == "storm"
     written = next((run_folder / "explanations").glob("01-*.json")).read_bytes()
@@ -126,7 +126,8 @@ def test_explanations_of_models_put_beside_are_not_taken_for_the_runs_own(run_fo
         (file.parent / f"{number}-{name}").write_text(json.dumps(other))
     file.unlink()
     page = report_run(run, small_run.dataset, splits=["test"], store=small_run.store)
-    ((told,),) = block(page, "index")["explained"].values()
+    (explained,) = block(page, "index")["explained"].values()
+    (told,) = explained["explanations"]
     assert told["pairs"] == [asdict(pair) for pair in strong_pairs(Explanation.model_validate(own))]
 
 

@@ -61,8 +61,8 @@ def test_another_expert(examples):
 
 def test_names(examples):
     names = feature_names(examples.planted())
-    assert (names[2], names[18 + 6]) == ("wonderful", "r2 c3")
-    assert feature_names(examples.two_texts())[-1] == "Ġup"
+    assert (names[2], names[18 + 6]) == ("wonderful", "row 2, column 3")
+    assert feature_names(examples.two_texts())[-1] == "up"
 
 
 def test_text_of_the_data_is_no_formula_to_matplotlib(examples):

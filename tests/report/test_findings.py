@@ -2,7 +2,8 @@
 
 import pytest
 
-from interplay.report.findings import finding, strongest
+from interplay.report.findings import finding
+from interplay.report.ranking import strongest
 
 
 def only(planted, **scores):
@@ -30,7 +31,7 @@ def test_what_is_named_is_clear_of_zero(examples, scores, said):
 def test_a_pair_against_it_leads_where_it_is_larger(examples):
     planted = examples.planted()
     first, second = (
-        pair.model_copy(update={"sii": sii, "sii_se": 0.01})
+        pair.model_copy(update={"sii": sii, "sii_se": 0.01, "redundancy_gap": -0.1})
         for pair, sii in zip(planted.pairs, (0.3, -0.7), strict=False)
     )
     pair, value, _ = strongest(planted.model_copy(update={"pairs": [first, second]}), "sii")

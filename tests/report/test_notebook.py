@@ -67,7 +67,7 @@ try:
 except ModuleNotFoundError as error:
     print(error)
 sys.argv = ["interplay", "train", "data", "--out", "run"]
-from interplay.cli import main
+from interplay.cli.app import main
 main()
 """
 

@@ -12,8 +12,10 @@ from tests.run_pages import LABELS, made_report, made_rows, small_pictures
 
 from interplay.errors import BadInput
 from interplay.report import write_page
-from interplay.report.run_page import IN_A_CHUNK, page_addresses, write_run_page
-from interplay.report.run_rows import Row, confidence, mistake, per_label, said, strong_pairs
+from interplay.report.addresses import page_addresses
+from interplay.report.ranking import strong_pairs
+from interplay.report.run_page import IN_A_CHUNK, write_run_page
+from interplay.report.run_rows import Row, confidence, mistake, per_label, said
 
 
 def block(page: str, name: str):
@@ -168,6 +170,6 @@ def test_explanations_are_found_in_their_page(tmp_path, examples):
         rows, explanations=[(examples.planted(), "scene-0042"), (odd, None)], copies={"explanations.html": page}
     )
     written = write_run_page(report, tmp_path / "report")
-    (told,) = block(written.read_text(encoding="utf-8"), "index")["explained"]["0"]
+    (told,) = block(written.read_text(encoding="utf-8"), "index")["explained"]["0"]["explanations"]
     assert told["address"] == "scene-0042" and told["target"] == "sarcastic" and told["pairs"][0]["i"] == 2
     assert (written.parent / "explanations.html").read_bytes() == page.read_bytes()

@@ -15,7 +15,8 @@ from interplay.models.run import Run
 from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
 from interplay.progress import SILENT, Progress
-from interplay.report.run_page import Chart, RunReport, Table, page_addresses, refuse_other, write_run_page
+from interplay.report.addresses import page_addresses
+from interplay.report.run_page import Chart, RunReport, Table, refuse_other, write_run_page
 from interplay.report.run_rows import Row
 from interplay.results import Explanation, Validity
 from interplay.training.data import FeatureData, FeatureSet

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from interplay.errors import BadInput
-from interplay.report.tables import grid_places
+from interplay.report.names import describe_features
 from interplay.results import MIXTURE, Explanation, Feature, Pair
 
 SCORES = {"sii": "Shapley interaction index", "redundancy_gap": "redundancy gap"}
@@ -101,18 +101,8 @@ def plot_attribution(
 
 
 def feature_names(explanation: Explanation) -> list[str]:
-    """A short name for each feature: the token's text, or the patch's row and column."""
-    places = grid_places(explanation.features)
-
-    def name(at: int, feature: Feature) -> str:
-        if at in places:
-            return "r{} c{}".format(*places[at])
-        source = explanation.inputs.get(feature.modality)
-        if source and source.text and feature.span:
-            return source.text[slice(*feature.span)][:24]
-        return (feature.text or f"{feature.modality} {feature.index + 1}")[:24]
-
-    return [name(at, feature) for at, feature in enumerate(explanation.features)]
+    """The name of each feature as the page has it, at most 24 characters: the token's text, or `row 2, column 3`."""
+    return [name.label[:24] for name in describe_features(explanation)]
 
 
 def _matrices(

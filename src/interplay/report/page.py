@@ -11,6 +11,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ from PIL import Image, features
 
 from interplay.errors import BadInput
 from interplay.files import write_atomic
-from interplay.report.tables import CSV_COLUMNS, grid_places
+from interplay.report.addresses import sample_addresses, value_addresses
+from interplay.report.names import FeatureName, describe_features
+from interplay.report.ranking import rank_pairs
+from interplay.report.tables import CSV_COLUMNS, csv_feature, csv_head, csv_line, grid_places, tables_of
 from interplay.results import Explanation, Pair
 
 Pictures = Mapping[str, Mapping[str, Image.Image]]
@@ -80,10 +84,11 @@ def render_page(
         f"default-src 'none'; img-src data:; style-src {source_of(style)}; script-src {source_of(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
+    addresses = sample_addresses([e.sample_id for e in explanations])
     index = {
         "samples": [
-            {"id": e.sample_id, "target": e.target, "by": by}
-            for e, by in zip(explanations, _by(explanations), strict=True)
+            {"id": e.sample_id, "target": e.target, "by": by, "address": address}
+            for e, by, address in zip(explanations, _by(explanations), addresses, strict=True)
         ],
         "details": dict(details or {}),
         "columns": CSV_COLUMNS,
@@ -98,7 +103,7 @@ def render_page(
         style=Markup(style),
         script=Markup(script),
         index=embed(index),
-        blocks=[embed(_block(e, pictures.get(e.sample_id, {}))) for e in explanations],
+        blocks=[embed(_block(e, pictures.get(e.sample_id, {}), blur)) for e in explanations],
     )
 
 
@@ -147,8 +152,11 @@ def _by(explanations: Sequence[Explanation]) -> list[str]:
     return out
 
 
-def _block(explanation: Explanation, pictures: Mapping[str, Image.Image]) -> dict[str, Any]:
-    """One explanation for the page: its JSON with the pairs as columns, which is a third of the size."""
+def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: bool) -> dict[str, Any]:
+    """One explanation for the page: its JSON with the pairs as columns, which is a third of the size, and what the page
+    only draws: names, which pairs stand out, addresses, and the cells of its CSV."""
+    tables = tables_of(explanation)
+    places = grid_places(explanation.features)
     plain = explanation.model_dump(mode="json", by_alias=True, exclude={"pairs", "more_pairs"})
     plain["pairs"] = _columns(explanation.pairs)
     plain["more_pairs"] = [
@@ -157,9 +165,21 @@ def _block(explanation: Explanation, pictures: Mapping[str, Image.Image]) -> dic
     ]
     return {
         "explanation": plain,
-        "places": grid_places(explanation.features),
+        "places": places,
+        "names": _names(describe_features(explanation)),
+        "veiled_names": _names(describe_features(explanation, veiled=True)) if blur else None,
+        "rankings": [asdict(rank_pairs(table.pairs, explanation.interval)) for table in tables],
+        "addresses": value_addresses([table.value for table in tables]),
+        "csv": {
+            "heads": [csv_line(csv_head(explanation, table.value)) for table in tables],
+            "features": [csv_line(csv_feature(f, at, places)) for at, f in enumerate(explanation.features)],
+        },
         "pictures": {modality: _picture(picture) for modality, picture in pictures.items()},
     }
+
+
+def _names(names: Sequence[FeatureName]) -> list[tuple[str, str]]:
+    return [(name.label, name.phrase) for name in names]
 
 
 def _columns(pairs: Sequence[Pair]) -> dict[str, list[float | int | None]]:

@@ -12,14 +12,12 @@ sandboxed frames, which post it to the page and to no other origin; only the pag
 its hash. A frame takes 70 ms, so each holds many samples.
 """
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -28,7 +26,9 @@ from interplay.errors import BadInput
 from interplay.files import refuse_blocked, write_atomic
 from interplay.progress import SILENT, Progress
 from interplay.report.page import asset, embed, script_of, source_of
-from interplay.report.run_rows import LabelKind, Row, confidence, mistake, per_label, rounded, said, strong_pairs
+from interplay.report.ranking import SCORES, StrongPair, strong_pairs, strongest_of_several
+from interplay.report.run_rows import LabelKind, Row, confidence, mistake, per_label, rounded, said
+from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
 
@@ -187,19 +187,30 @@ def _index(report: RunReport, numbers: Mapping[Path, int]) -> dict[str, Any]:
             "thumbs": [[numbers[row.pictures[m]] if m in row.pictures else None for m in seen] for row in rows],
         },
         "explained": _explained(report),
+        "formulaStarts": "".join(FORMULA_STARTS),
     }
 
 
-def _explained(report: RunReport) -> dict[str, list[dict[str, Any]]]:
-    """Row number -> its explanations."""
+def _explained(report: RunReport) -> dict[str, dict[str, Any]]:
+    """Row number -> its explanations, and which of their pairs is the strongest of each score: [explanation, pair]."""
     rows = {row.id: str(number) for number, row in enumerate(report.rows)}
-    out: dict[str, list[dict[str, Any]]] = {}
+    out: dict[str, dict[str, Any]] = {}
+    pairs: dict[str, list[list[StrongPair]]] = {}
     for explanation, address in report.explanations:
-        if explanation.sample_id in rows:
-            pairs = [asdict(pair) for pair in strong_pairs(explanation)]
-            on = f"{explanation.value.expert}, {explanation.value.on}"
-            told = {"target": explanation.target, "value": on, "address": address, "pairs": pairs}
-            out.setdefault(rows[explanation.sample_id], []).append(told)
+        if (row := rows.get(explanation.sample_id)) is None:
+            continue
+        found = strong_pairs(explanation)
+        pairs.setdefault(row, []).append(found)
+        out.setdefault(row, {"explanations": []})["explanations"].append(
+            {
+                "target": explanation.target,
+                "value": f"{explanation.value.expert}, {explanation.value.on}",
+                "address": address,
+                "pairs": [asdict(pair) for pair in found],
+            }
+        )
+    for row, several in pairs.items():
+        out[row]["strongest"] = {score: strongest_of_several(several, score) for score in SCORES}
     return out
 
 
@@ -217,17 +228,3 @@ def _summary(report: RunReport) -> dict[str, Any]:
         "notes": list(report.notes),
         "version": version("interplay"),
     }
-
-
-def page_addresses(page: Path) -> dict[tuple[str, str], str]:
-    """(sample id, target) -> the part after # at which an explanations page shows it (as assets/main.js reads it)."""
-    _, _, rest = page.read_text(encoding="utf-8").partition('<script type="application/json" id="index">')
-    index = json.loads(rest.partition("</script>")[0])
-    times: dict[str, int] = {}
-    out: dict[tuple[str, str], str] = {}
-    for shown in index["samples"]:
-        times[shown["id"]] = times.get(shown["id"], 0) + 1
-        short = shown["id"].encode("utf-16-le", "surrogatepass")[:400].decode("utf-16-le", "ignore")
-        again = f"~{times[shown['id']]}" if times[shown["id"]] > 1 else ""
-        out.setdefault((shown["id"], shown["target"]), quote(short, safe="!~*'()") + again)
-    return out

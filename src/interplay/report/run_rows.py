@@ -1,4 +1,4 @@
-"""The samples of a run as plain rows: what is true, what the model said, how sure it was, which pairs stand out."""
+"""The samples of a run as plain rows: what is true, what the model said, how sure it was."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from interplay.report.findings import describe
-from interplay.results import Explanation, Pair
-
 LabelKind = Literal["single", "multi"]
-PAIRS_TOLD = 3
-"""Strongest pairs of each score that a sample shows."""
 
 
 @dataclass(frozen=True)
@@ -78,36 +73,6 @@ def per_label(rows: Sequence[Row], labels: Sequence[str], kind: LabelKind) -> li
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-@dataclass(frozen=True)
-class StrongPair:
-    """A pair of an explanation whose interval excludes 0; `half` is half of the interval."""
-
-    score: Literal["sii", "redundancy_gap"]
-    i: int
-    j: int
-    value: float
-    half: float
-    words: str
-
-
-def strong_pairs(explanation: Explanation) -> list[StrongPair]:
-    """The pairs with the largest SII of either sign, then those with the largest redundancy gap above 0."""
-
-    def clear(score: Literal["sii", "redundancy_gap"]) -> list[StrongPair]:
-        width = getattr(explanation.interval, score)
-        found: list[tuple[float, float, Pair]] = []
-        for pair in explanation.pairs:
-            value, error = getattr(pair, score), getattr(pair, f"{score}_se")
-            if value is None or error is None or not abs(value) > width * error:
-                continue
-            if score == "sii" or value > 0:
-                found.append((value, width * error, pair))
-        found.sort(key=lambda one: -abs(one[0]))
-        return [StrongPair(score, p.i, p.j, v, half, describe(explanation, p)) for v, half, p in found[:PAIRS_TOLD]]
-
-    return [*clear("sii"), *clear("redundancy_gap")]
 
 
 def rounded(value: float, digits: int = 4) -> float | None:

@@ -1,10 +1,12 @@
-"""The pairs of an explanation as CSV. The page's download button writes the same columns (assets/table.js)."""
+"""The pairs of an explanation as CSV; the page (assets/table.js) puts the same lines together from the same cells."""
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from interplay.results import Explanation, Feature, PairTable
+from interplay.results import Explanation, Feature, PairTable, ValueFunction
+
+Cells = tuple[str | int, ...]
 
 CSV_COLUMNS = (
     *("sample_id", "target", "value_on", "value_expert", "fill", "level"),
@@ -33,21 +35,35 @@ def pairs_csv(explanation: Explanation) -> str:
     Rows and columns of patches count from 1, as on the page; they are empty where the boxes form no grid.
     """
     places = grid_places(explanation.features)
+    ends = [csv_feature(feature, at, places) for at, feature in enumerate(explanation.features)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
     for table in tables_of(explanation):
-        value = table.value
-        head = (explanation.sample_id, explanation.target, value.on, value.expert, value.fill, value.level)
+        head = csv_head(explanation, table.value)
         for pair in table.pairs:
-            ends: list[str | int] = []
-            for at in (pair.i, pair.j):
-                feature = explanation.features[at]
-                row, column = places.get(at, ("", ""))
-                ends += [at, guard(feature.modality), guard(feature.text or ""), row, column]
             scores = (pair.sii, pair.sii_se, pair.redundancy_gap, pair.redundancy_gap_se)
-            writer.writerow((*map(guard, head), *ends, *("" if s is None else repr(s) for s in scores), pair.samples))
+            numbers = ("" if s is None else repr(s) for s in scores)
+            writer.writerow((*head, *ends[pair.i], *ends[pair.j], *numbers, pair.samples))
     return out.getvalue()
+
+
+def csv_head(explanation: Explanation, value: ValueFunction) -> Cells:
+    """The cells with which every row of one value function begins."""
+    cells = (explanation.sample_id, explanation.target, value.on, value.expert, value.fill, value.level)
+    return tuple(map(guard, cells))
+
+
+def csv_feature(feature: Feature, at: int, places: Mapping[int, tuple[int, int]]) -> Cells:
+    """The cells of one feature of a pair: `at` is its position in `features`, `places` those of `grid_places`."""
+    return (at, guard(feature.modality), guard(feature.text or ""), *places.get(at, ("", "")))
+
+
+def csv_line(cells: Cells) -> str:
+    """Cells as they stand in a line of CSV, quoted where they must be."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n")
 
 
 def grid_places(features: Sequence[Feature]) -> dict[int, tuple[int, int]]:

@@ -99,12 +99,6 @@ function shorten(text, limit) {
 // A name of the data (of a modality, an expert, a method), as far as it is shown.
 const named = (text) => shorten(visible(text), 60);
 
-// Marks that tokenizers put on pieces of words.
-function unmarked(piece) {
-  const bare = piece.replace(/^##/u, "").replace(/^[ĠĊ▁]+/u, "").replace(/<\/w>$/u, "");
-  return bare === "" ? piece : bare;
-}
-
 // Names inside sentences are set apart, so that a right-to-left word does not reorder the numbers beside it.
 const apart = (text) => `\u2068${text}\u2069`;
 const quoted = (text) => `“${apart(text)}”`;

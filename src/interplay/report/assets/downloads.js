@@ -4,7 +4,8 @@
 function csvCell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return String(value);
-  const safe = /^ *[=+\-@\t\r\n＝＋－＠]/u.test(value) ? `'${value}` : value;
+  const start = value.replace(/^ +/u, "").charAt(0);
+  const safe = start && index.formulaStarts.includes(start) ? `'${value}` : value;
   return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

@@ -15,7 +15,8 @@ function openExplanation(block, veiled) {
   };
   readModalities(opened, block);
   const tables = [{ value: raw.value, pairs: raw.pairs }, ...raw.more_pairs];
-  opened.tables = tables.map((table) => new PairTable(table, opened.features, raw.interval));
+  opened.tables = tables.map((table, n) => new PairTable(table, raw.interval, block.rankings[n], block.addresses[n]));
+  opened.csv = block.csv;
   opened.whatif = raw.whatif && raw.whatif.without.length === raw.features.length ? new WhatIf(raw.whatif, opened.features) : null;
   return opened;
 }
@@ -37,75 +38,41 @@ function readModalities(opened, block) {
     byModality.set(name, { ...modality, features: [] });
   }
   opened.modalities = [...byModality.values()];
-  const alone = (kind) => opened.modalities.filter((m) => m.kind === kind).length === 1;
+  const given = opened.veiled ? block.veiled_names : block.names; // of each feature [label, phrase], made by report/names.py
   raw.features.forEach((feature, at) => {
     const modality = byModality.get(feature.modality);
     const place = block.places[at] || null;
-    const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length };
-    Object.assign(f, NAMING[modality.kind](f));
-    if (!alone(modality.kind) && modality.kind !== "features") f.phrase += ` in ${apart(shorten(modality.title, 40))}`;
+    const [label, phrase] = given[at];
+    const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length, label, phrase };
     modality.features.push(f);
     opened.features.push(f);
   });
 }
 
-function nameToken(f) {
-  if (f.modality.veiled) return { label: `word ${f.order + 1}`, phrase: `word ${f.order + 1}` };
-  const text = f.modality.text;
-  const [start, end] = f.span || [0, 0];
-  const cut = text && f.span && start >= 0 && end > start ? text.slice(start, end).join("") : "";
-  const label = shorten(visible(cut || (f.raw === null ? `token ${f.order + 1}` : unmarked(f.raw))), 40);
-  let phrase = quoted(label);
-  if (cut) {
-    // A piece inside a word is named with its word.
-    const part = (c) => c !== undefined && /[\p{L}\p{N}\p{M}]/u.test(c);
-    let from = start;
-    let to = end;
-    if (part(text[start])) while (from > 0 && from > start - 40 && part(text[from - 1])) from -= 1;
-    if (part(text[end - 1])) while (to < text.length && to < end + 40 && part(text[to])) to += 1;
-    if (from !== start || to !== end) phrase += ` (of ${quoted(shorten(visible(text.slice(from, to).join("")), 60))})`;
-  }
-  return { label, phrase };
+// A score and the half width of its interval, `width` standard errors; whether it is clear of 0 Python says.
+function score(value, se, width, sure) {
+  return { value, half: value === null || se === null ? null : width * se, sure };
 }
 
-// A feature that is neither word nor patch has a name that tells its modality too.
-function nameFeature(f) {
-  const label = shorten(visible(f.raw === null ? `${f.modality.name} ${f.order + 1}` : f.raw), 60);
-  return { label, phrase: apart(label) };
-}
-
-function namePatch(f) {
-  if (f.place) {
-    const where = `row ${f.place[0]}, column ${f.place[1]}`;
-    return { label: where, phrase: `the patch in ${where}` };
-  }
-  const name = f.raw === null || f.modality.veiled ? `patch ${f.order + 1}` : shorten(visible(f.raw), 40);
-  return { label: name, phrase: f.raw === null || f.modality.veiled ? name : `the patch ${quoted(name)}` };
-}
-
-const NAMING = { text: nameToken, image: namePatch, features: nameFeature };
-
-// A score and the half width of its interval, `width` standard errors. It stands out where the interval excludes 0.
-function score(value, se, width) {
-  const half = value === null || se === null ? null : width * se;
-  return { value, half, sure: half !== null && Math.abs(value) > half };
-}
-
+// The pairs of one value function, with their order and what is clear of 0 as report/ranking.py has them.
 class PairTable {
-  constructor(table, features, interval) {
+  constructor(table, interval, ranking, address) {
     const columns = table.pairs;
     this.value = table.value;
-    this.features = features;
+    this.address = address;
     this.width = { sii: interval.sii, gap: interval.redundancy_gap }; // in standard errors
+    const clear = { sii: new Set(ranking.clear.sii), gap: new Set(ranking.clear.redundancy_gap) };
     this.pairs = columns.i.map((i, n) => ({
       n,
       i,
       j: columns.j[n],
-      sii: score(columns.sii[n], columns.sii_se[n], this.width.sii),
-      gap: score(columns.redundancy_gap[n], columns.redundancy_gap_se[n], this.width.gap),
+      sii: score(columns.sii[n], columns.sii_se[n], this.width.sii, clear.sii.has(n)),
+      gap: score(columns.redundancy_gap[n], columns.redundancy_gap_se[n], this.width.gap, clear.gap.has(n)),
       samples: columns.samples[n],
     }));
     this.max = { sii: this.largest("sii"), gap: this.largest("gap") };
+    this.order = { synergy: ranking.order.sii, redundancy: ranking.order.redundancy_gap };
+    this.lead = ranking.lead && linkOf(ranking.lead[0] === "sii" ? "synergy" : "redundancy", this.pairs[ranking.lead[1]]);
     this.partners = null;
   }
 
@@ -131,23 +98,15 @@ class PairTable {
     return this.partners.get(at) || new Map();
   }
 
-  // The strongest pairs of one kind. A negative SII with a positive gap is a backup, so it is told as redundancy
-  // only; a negative SII without one is two features acting together against the value. Those of one feature if `at`
-  // is given.
+  // The strongest pairs of one kind, in the given order; those of one feature if `at` is given.
   strongest(kind, limit, sureOnly, at = null) {
-    const which = kind === "synergy" ? "sii" : "gap";
-    const told = (pair) => {
-      const { value, sure } = pair[which];
-      if (value === null || (sureOnly && !sure)) return false;
-      if (kind === "redundancy") return value > 0;
-      return value > 0 || (value < 0 && !(pair.gap.value > 0));
-    };
-    const among = at === null ? this.pairs : [...this.partnersOf(at).values()];
-    return among
-      .filter(told)
-      .sort((a, b) => Math.abs(b[which].value) - Math.abs(a[which].value))
-      .slice(0, limit)
-      .map((pair) => linkOf(kind, pair));
+    const found = [];
+    for (const n of this.order[kind]) {
+      const link = linkOf(kind, this.pairs[n]);
+      if ((!sureOnly || link.score.sure) && (at === null || link.pair.i === at || link.pair.j === at)) found.push(link);
+      if (found.length === limit) break;
+    }
+    return found;
   }
 }
 

@@ -6,7 +6,7 @@
 function summary(opened, table) {
   const { pairs } = table;
   if (!pairs.length) return ["No pairs were scored for this prediction."];
-  const found = leading(table);
+  const found = table.lead;
   if (!found) {
     const told = pairs.some((pair) => pair.sii.half !== null || pair.gap.half !== null);
     const why = told ? "every 95% interval includes 0 or is missing" : "no pair has an interval";
@@ -22,18 +22,10 @@ function summary(opened, table) {
   return say(found.against ? "act together against it" : "act together", "SII");
 }
 
-// Of the strongest synergy and the strongest backup that are clear of 0, the one further from it in its own uncertainty.
-function leading(table) {
-  const [link] = table.strongest("synergy", 1, true);
-  const [backup] = table.strongest("redundancy", 1, true);
-  const clear = (found) => Math.abs(found.score.value) / found.score.half;
-  return link && !(backup && clear(backup) > clear(link)) ? link : backup;
-}
-
 // Among very many pairs one that excludes 0 is no surprise: says so unless the strongest one would still be there
 // after Bonferroni's correction. The tail of the normal law is at most sqrt(2 / pi) / z exp(-z^2 / 2) on both sides.
 function chance(table) {
-  const found = leading(table);
+  const found = table.lead;
   if (!found || found.score.half === 0) return null;
   const z = (table.width[KINDS[found.kind].score] * Math.abs(found.score.value)) / found.score.half;
   const expected = ((table.pairs.length * Math.sqrt(2 / Math.PI)) / z) * Math.exp((-z * z) / 2);

@@ -57,12 +57,13 @@ const says = (n, label) => columns.said[n].includes(label);
 const isRight = (n) => columns.truth[n].length === columns.said[n].length && columns.truth[n].every((label) => says(n, label));
 const labelled = (places) => (places.length ? places.map((c) => labels[c]).join(", ") : "none");
 
-const explained = new Map(Object.entries(index.explained).map(([n, told]) => [Number(n), told]));
+const explained = new Map(Object.entries(index.explained).map(([n, told]) => [Number(n), told.explanations]));
 
-// The strongest sure pair of one score, over the explanations of a row; null where there is none.
+// The strongest pair of one score over the explanations of a row, which Python chose; null where there is none.
 function strongestOf(n, score) {
-  const pairs = (explained.get(n) || []).flatMap((told) => told.pairs.filter((pair) => pair.score === score));
-  return pairs.reduce((best, pair) => (best === null || Math.abs(pair.value) > Math.abs(best.value) ? pair : best), null);
+  const told = index.explained[n];
+  const at = told ? told.strongest[score] : null;
+  return at ? told.explanations[at[0]].pairs[at[1]] : null;
 }
 const strength = (n, score) => {
   const pair = strongestOf(n, score);

@@ -124,21 +124,15 @@ const DOWNLOADS = {
   png: ["Evidence as PNG", "image/png", (list) => pngOf(list.picture())],
 };
 
-// The same columns as interplay.report.tables.pairs_csv writes.
-function pairsCsv(opened, columns) {
-  const { raw } = opened;
-  const lines = [columns.map(csvCell).join(",")];
-  const end = (at) => {
-    const { modality, raw: text, place } = opened.features[at];
-    return [at, modality.name, text, ...(place || [null, null])];
-  };
-  for (const { value, pairs } of opened.tables) {
-    const head = [raw.sample_id, raw.target, value.on, value.expert, value.fill, value.level];
+// The columns and cells are those of interplay.report.tables.pairs_csv; only their lines are put together here.
+function pairsCsv({ raw, tables, csv }, columns) {
+  const lines = [columns.join(",")];
+  tables.forEach(({ pairs }, t) => {
+    const { sii_se: errors, redundancy_gap_se: gapErrors } = (t ? raw.more_pairs[t - 1] : raw).pairs;
     for (const { n, i, j, samples, sii, gap } of pairs) {
-      const columnsOf = value === raw.value ? raw.pairs : raw.more_pairs.find((t) => t.value === value).pairs;
-      const errors = [columnsOf.sii_se[n], columnsOf.redundancy_gap_se[n]];
-      lines.push([...head, ...end(i), ...end(j), sii.value, errors[0], gap.value, errors[1], samples].map(csvCell).join(","));
+      const numbers = [sii.value, errors[n], gap.value, gapErrors[n], samples].map((x) => (x === null ? "" : String(x)));
+      lines.push([csv.heads[t], csv.features[i], csv.features[j], ...numbers].join(","));
     }
-  }
+  });
   return `${lines.join("\r\n")}\r\n`;
 }
