@@ -1,28 +1,50 @@
-# One command each: `make demo`, `make test`, `make bench`. All set themselves up in .venv; nothing else is needed
+# One command each: see `make help`. All set themselves up in .venv; nothing else is needed
 # than Python 3.11 or newer and a package registry.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+LOWEST := .venv-lowest
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 # Threads that wait must not keep a busy machine's cores from those that work.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint bench clean help
+# The tests of one file go to one worker, which makes the small runs that its tests share once.
+TESTS  := -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+.PHONY: demo test quick coverage lint lowest dist bench clean help
 
 help:
-	@echo "make demo    scenes made, a model trained, a page to look at (about 11 minutes on 2 cores)"
-	@echo "make test    every check: format, lint, types, tests"
-	@echo "make bench   the slow measurements; results go to benchmarks/RESULTS.md"
+	@echo "make demo      scenes made, a model trained, a page to look at (about 11 minutes on 2 cores)"
+	@echo "make test      every check: format, lint, types, floors, every test and docstring example"
+	@echo "make quick     tests that take less than about 5 seconds each, without a browser or whole commands"
+	@echo "make lint      format, lint, types, floors"
+	@echo "make coverage  every test, with the lines and branches of src that they reach"
+	@echo "make lowest    the tests of make quick on the lowest versions that pyproject.toml allows (Python 3.11)"
+	@echo "make dist      wheel and source distribution in dist/, each installed into an empty environment and tried"
+	@echo "make bench     the slow measurements; results go to benchmarks/RESULTS.md"
 
 demo: $(READY)
 	$(BIN)/interplay demo --out demo
 
 test: lint
 	./scripts/ensure-chromium
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python $(TESTS)
+
+quick: $(READY)
+	$(BIN)/python $(TESTS) -m "not slow"
+
+coverage: $(READY)
+	./scripts/ensure-chromium
+	$(BIN)/python $(TESTS) --cov=interplay --cov-branch --cov-report=term
+
+lowest: $(LOWEST)/.ready
+	$(LOWEST)/bin/python $(TESTS) -m "not slow"
+
+dist: $(READY)
+	./scripts/check-dist
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -40,5 +62,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
+$(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'constraints-lowest.txt is for Python 3.11')"
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -c constraints-lowest.txt -e ".[dev]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist src/interplay.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,11 +1,13 @@
 """Shapes and types in signatures are enforced while the tests run, and nothing may reach a network."""
 
 import os
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait make room for those that work
 
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -14,3 +16,13 @@ settings.register_profile("any machine", deadline=None)  # a busy one is slow no
 settings.load_profile("any machine")
 
 pytest_plugins = ["tests.small_models", "tests.small_runs", "tests.small_study"]
+
+SLOW_ROOMS = {"browser", "e2e"}  # each of their tests drives a browser or whole commands
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make quick` leaves out whole rooms, besides the tests marked slow one by one."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in SLOW_ROOMS:
+            item.add_marker(pytest.mark.slow)

@@ -61,6 +61,7 @@ def test_seeing_objects_makes_a_hidden_animal_less_likely():
     assert answer("animal", scene(animal_sign=True), "animal_sign", decoys=2) == 1
 
 
+@pytest.mark.slow
 def test_the_posterior_is_what_many_scenes_show():
     """Some cells are hidden: among scenes that look alike in the others, the label is as frequent as it says."""
     rng = np.random.default_rng(0)

@@ -6,6 +6,7 @@ import pytest
 from interplay.evaluation.comparisons import compare, holm, interval
 
 
+@pytest.mark.slow
 def test_the_test_has_its_size_and_its_power():
     rng = np.random.default_rng(0)
     null = [compare(rng.standard_normal(40), seed=s).p for s in range(300)]

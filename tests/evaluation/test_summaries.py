@@ -68,6 +68,7 @@ def noisy(spread):
     return scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 0.5])
 def test_false_discoveries_stay_below_their_nominal_rate_on_average(spread):
     """Also where a few odd samples hold most of the large null scores."""
@@ -120,6 +121,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error(seed):
     assert found.mean == pytest.approx(by_hand.mean) and found.se == pytest.approx(by_hand.se)
 
 
+@pytest.mark.slow
 def test_a_slope_spreads_as_its_jackknife_says():
     found = [
         recovered(many(lambda rng, ideal: ideal * (1 + 0.3 * rng.standard_normal()), 40, seed), NAMES, NAMED)[0].slope

@@ -127,6 +127,7 @@ def test_candidates_come_from_the_experts_in_turn(one):
     assert len(ranking_experts({"fusion": synergy})) == 1
 
 
+@pytest.mark.slow
 def test_intervals_cover_exact_scores_of_a_trained_model(small_run):
     """95% intervals hold the exact score: 12 of a real sample's features play, the rest stay.
 

@@ -36,6 +36,7 @@ def sii_law(n):
     return np.array(weights)[size]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws", [1, 7, 20_000])
 @pytest.mark.parametrize("pair", [(0, 1), (4, 2)])
 def test_a_shared_background_has_the_law_of_sii_whichever_pair_is_taken_out(draws, pair):
@@ -88,6 +89,7 @@ def test_the_block_is_the_mean_over_its_backgrounds_pair_by_pair(antithetic):
             np.testing.assert_allclose(se[row], np.sqrt((squares + more) / (n * (n - 1))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["block-antithetic", "block", "naive"])
 def test_estimates_are_unbiased_and_their_standard_errors_not_too_small(name):
     game = Game(table_game(6, (2,)), 6)

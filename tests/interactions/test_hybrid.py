@@ -55,6 +55,7 @@ def test_values_are_arranged_by_what_is_in():
     assert [int(v[0, 0, 0]) for v in arranged(names, s, np.array([0]), np.array([1]))] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_gaps_have_less_error_than_a_block_of_as_many_evaluations_and_intervals_that_hold():
     n, value = 12, smooth_game(12, seed=3)
     truth = exact_pairs(value, n, PAIRS)
@@ -73,6 +74,7 @@ def test_gaps_have_less_error_than_a_block_of_as_many_evaluations_and_intervals_
     assert np.median(z) < 0.2
 
 
+@pytest.mark.slow
 def test_a_control_that_tells_nothing_does_no_harm():
     """A value that looks random to the surrogate: gaps stay unbiased, as those of the block are."""
     n, table = 10, np.random.default_rng(0).normal(size=2**10)
@@ -97,6 +99,7 @@ def test_several_values_and_a_budget_that_holds():
         hybrid_pairs(Game(value, 9), I, J, budget=100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "players, budget, gaps, expected",
     [
@@ -129,6 +132,7 @@ def test_named_estimators_are_taken():
         assert scores.estimator.startswith(name) and not scores.choice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator, seeds, budget", [("block", 60, 512), ("hybrid", 20, 600)])
 def test_false_discoveries_stay_below_their_level(estimator, seeds, budget):
     """Two backups among pairs whose gaps change sign from background to background, with means around 0."""

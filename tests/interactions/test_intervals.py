@@ -82,6 +82,7 @@ def test_scores_of_an_unknown_estimator_are_refused():
         interval(scores)
 
 
+@pytest.mark.slow
 def test_95_percent_intervals_hold_the_truth_about_95_times_in_100():
     """AND, OR, XOR and mixed games; the evenly spread levels make the block's intervals a little wide."""
     rows = runpy.run_path(str(BENCHMARK))["coverage_table"](samples=(32, 64), seeds=300)

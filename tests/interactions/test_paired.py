@@ -104,6 +104,7 @@ def test_the_contrast_is_unbiased_and_knows_its_error():
     assert 0.9 < np.sqrt(np.mean(np.square(z))) < 1.15
 
 
+@pytest.mark.slow
 def test_what_is_asked_is_not_mended_twice(monkeypatch):
     """A fit knows more of the coalitions it has seen than of others. With a third of all asked, taking both for alike
     put scores 7 standard errors of their mean off."""
@@ -196,6 +197,7 @@ def test_what_another_sum_of_parities_would_fit_as_well_is_not_called_exact():
         assert scores.estimator == "paired" or off < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shrink", [True, False])
 def test_intervals_hold_the_truth_and_unbiased_scores_are(shrink):
     n, value = 12, smooth_game(12, seed=2)

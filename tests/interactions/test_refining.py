@@ -40,6 +40,7 @@ def test_more_coalitions_hold_those_that_fewer_had(n, extra, more, seed):
     assert (few == many[: len(few)]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["auto", "paired", "hybrid", "block"])
 def test_each_result_is_that_of_its_budget_and_the_last_costs_no_more_than_alone(estimator):
     game = Game(network(), 16, budget=6000)
@@ -54,6 +55,7 @@ def test_each_result_is_that_of_its_budget_and_the_last_costs_no_more_than_alone
     assert np.mean(results[-1].sii_se) < np.mean(results[0].sii_se)
 
 
+@pytest.mark.slow
 def test_the_estimator_is_the_one_that_the_whole_budget_calls_for():
     results = list(refined_pairs(Game(network(), 16), ROWS, COLUMNS, budget=6000))
     assert {r.estimator for r in results} == {"hybrid"} and "6000" in results[0].choice
@@ -61,6 +63,7 @@ def test_the_estimator_is_the_one_that_the_whole_budget_calls_for():
     assert exact.estimator == "exact" and exact.evaluations == 256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["sii", "redundancy_gap"])
 def test_stops_at_the_width_that_is_wanted_and_not_before(score):
     seen = []
@@ -83,12 +86,14 @@ def test_stops_when_the_largest_pair_is_certain():
     assert everything.evaluations < 3000  # of 64 pairs all are among the first 64: nothing to find out
 
 
+@pytest.mark.slow
 def test_what_never_gets_certain_spends_the_budget():
     twins = Game(lambda c: (c[:, 0] & c[:, 8]) * 1.0 + (c[:, 1] & c[:, 9]) * 1.0 + 1e-3 * network()(c), 16)
     scores = refine_until(refined_pairs(twins, ROWS, COLUMNS, budget=6000), narrower(1e-9))
     assert scores.evaluations > 4500  # repeats cost nothing
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_scores_that_were_ready():
     calls = 0
 
@@ -120,6 +125,7 @@ def test_ctrl_c_before_the_first_scores_is_an_ordinary_one():
     assert not isinstance(stopped.value, Interrupted)
 
 
+@pytest.mark.slow
 def test_budgets_already_spent_and_small_ones():
     game = Game(network(), 16, budget=3000)
     game(np.eye(16, dtype=bool))

@@ -64,6 +64,7 @@ def told(response: httpx.Response) -> str:
     return response.text
 
 
+@pytest.mark.slow
 def test_the_whole_way(start, explainer, small_run):
     service = start()
     job_id = service.post(target="storm", seed=3, name="my cat.png")

@@ -3,6 +3,7 @@
 import json
 from html.parser import HTMLParser
 
+import pytest
 from tests.serving.conftest import LIMITS, PICTURE, form
 from tests.serving.hostile import NAMES, TEXTS
 
@@ -39,6 +40,7 @@ def on_the_wire(name: str) -> str:
     return name.replace('"', "%22").replace("\0", "%00")
 
 
+@pytest.mark.slow
 def test_fifty_hostile_inputs_come_out_as_they_went_in(start):
     assert len(TEXTS) >= NUMBER_OF_INPUTS
     service = start(limits=Limits(budget=LIMITS.budget, most_budget=LIMITS.most_budget, queue=100))

@@ -4,6 +4,7 @@ import asyncio
 import collections
 
 import httpx
+import pytest
 from tests.serving.conftest import LIMITS, Gate, Service, form, wait_for
 
 from interplay.serving.job import ENDED
@@ -21,6 +22,7 @@ def _all_at_once(service: Service, count: int) -> list[httpx.Response]:
     return service.client.portal.call(send)
 
 
+@pytest.mark.slow
 def test_two_hundred_jobs_at_once(start):
     service = start(limits=Limits(budget=LIMITS.budget, most_budget=LIMITS.most_budget, queue=8))
     answers = _all_at_once(service, 200)

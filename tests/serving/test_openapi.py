@@ -36,6 +36,7 @@ def explained(explainer, tmp_path_factory) -> Explained:
     return explainer(order, folder, lambda done, most: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_made_up_requests(start, explained, token):
     service = start(Repeated(explained), limits=Limits(queue=1_000, keep=1_000), token=token)

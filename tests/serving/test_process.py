@@ -101,6 +101,7 @@ HEAD = b"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/f
 PART = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
 
 
+@pytest.mark.slow
 def test_bodies_that_come_slowly_or_never_end(serve):
     service = serve("--upload-seconds", 1, "--upload-bytes", 200_000)
     slow = service.raw(HEAD + b"Content-Length: 5000\r\n\r\n" + PART, b"a")
@@ -123,6 +124,7 @@ def test_bodies_that_come_slowly_or_never_end(serve):
     assert code == 0 and "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_restart_keeps_results_and_tells_what_broke(serve, tmp_path):
     first = serve("--most-budget", 4_000)
     done = first.post()
@@ -148,6 +150,7 @@ def test_a_restart_keeps_results_and_tells_what_broke(serve, tmp_path):
     assert kept["state"] in ("done", "failed") and not list((tmp_path / "run" / "served").glob("*/inputs"))
 
 
+@pytest.mark.slow
 def test_offered_to_others_it_makes_a_token(serve):
     service = serve("--host", "0.0.0.0")
     assert service.token and len(service.token) >= 24
@@ -157,6 +160,7 @@ def test_offered_to_others_it_makes_a_token(serve):
     assert service.client.get("/health").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_token_of_ones_own_is_not_printed(serve):
     service = serve(environment={"INTERPLAY_TOKEN": TOKEN})
     assert service.token is None
@@ -217,6 +221,7 @@ def test_addresses():
         bind("192.0.2.1", 0)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_none_is_refused_before_it_listens(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "interplay", "serve", str(tmp_path), "--port", "0"],

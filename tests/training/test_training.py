@@ -31,6 +31,7 @@ def _weights(run):
     return run.model.state_dict()
 
 
+@pytest.mark.slow
 def test_two_runs_with_one_seed_are_equal(scenes, store, tmp_path):
     a, b = (_train(scenes, store, tmp_path / name, QUICK) for name in ("a", "b"))
     assert a.metrics == b.metrics
@@ -39,6 +40,7 @@ def test_two_runs_with_one_seed_are_equal(scenes, store, tmp_path):
     assert not torch.equal(_weights(a)["projections.0.weight"], _weights(c)["projections.0.weight"])
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_path, monkeypatch):
     settings = nested(SMALL, {"training.epochs": 4})
     whole = _train(scenes, store, tmp_path / "whole", settings)
@@ -134,6 +136,7 @@ def test_the_rate_stays_then_falls_and_never_reaches_0(epochs, decay):
     assert all(a > b > 0 for a, b in itertools.pairwise(rates[max(0, epochs - falling - 1) :]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copies", [0.5, 2.5])
 def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypatch, copies):
     seen, drawn = {}, []

@@ -63,7 +63,7 @@ def _plain(value: Any) -> Any:
 def duration(seconds: float) -> str:
     """A time for people.
 
-    >>> duration(42.4), duration(200), duration(30000)
+    >>> duration(42.4), duration(200.0), duration(30e3)
     ('42 s', '3 min 20 s', '8 h 20 min')
     """
     whole = round(seconds)

@@ -17,7 +17,7 @@ Ask = Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E1 C"]]
 def counts_of(players: int, shares: Sequence[float]) -> Int[np.ndarray, " K"]:
     """How many of a modality's players are its top K%: max(1, ceil(n K / 100)) [follow-up].
 
-    >>> counts_of(42, [5, 10, 25]).tolist()
+    >>> counts_of(42, [5.0, 10.0, 25.0]).tolist()
     [3, 5, 11]
     """
     return np.maximum(1, np.ceil(players * np.array(shares) / 100)).astype(np.int64)

@@ -60,8 +60,8 @@ def paired_pairs(
 
     >>> game = Game(lambda coalitions: coalitions[:, [0, 2]].all(axis=1) * 2.0, players=8)
     >>> scores = paired_pairs(game, [0, 1], [2, 3], budget=200)
-    >>> scores.sii.round(9).tolist(), scores.estimator
-    ([2.0, 0.0, 0.0, 0.0], 'paired-exact')
+    >>> print(*(f"{score:z.3f}" for score in scores.sii), scores.estimator)
+    2.000 0.000 0.000 0.000 paired-exact
     """
     i, j = checked_block(game, rows, columns)
     reach = game.reach(budget)

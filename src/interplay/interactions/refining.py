@@ -75,8 +75,8 @@ def refine_until(results: Iterator[PairScores], stop: Stop) -> PairScores:
     >>> from interplay.interactions import Term, TermGame
     >>> game = Game(TermGame((Term("and", (0, 9)),)), players=20)
     >>> scores = refine_until(refined_pairs(game, [0, 1], [9, 10], budget=20_000), narrower(0.1))
-    >>> scores.evaluations < 20_000, scores.sii.round(9).tolist()
-    (True, [1.0, 0.0, 0.0, 0.0])
+    >>> print(scores.evaluations < 20_000, *(f"{score:z.3f}" for score in scores.sii))
+    True 1.000 0.000 0.000 0.000
     """
     scores = None
     try:
