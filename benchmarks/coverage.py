@@ -27,7 +27,7 @@ from interplay.interactions import (
     naive_pairs,
     redundancy_gap,
 )
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 ROWS, COLUMNS = [0, 1, 2], [3, 4, 5]
 PAIRS = [(i, j) for i in ROWS for j in COLUMNS]

@@ -25,7 +25,7 @@ from scipy.stats import rankdata
 from interplay.errors import GameError
 from interplay.interactions import Game, Term, TermGame, Value, block_pairs, interval, naive_pairs
 from interplay.interactions.interop import shapiq_pairs
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 SIZES = {12: 10, 24: 16, 48: 24, 81: 30}  # players -> terms
 BUDGETS = (1000, 4000, 16000)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interplay.data.check import check_dataset
     from interplay.data.registry import open_dataset
     from interplay.data.scenes import make_scenes
+    from interplay.interactions.scores import PairScores
     from interplay.models.run import Run, open_run
     from interplay.pipeline.datasets import find_sample
     from interplay.pipeline.encode import encode
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from interplay.pipeline.train import train
     from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
-    from interplay.results import Explanation, PairScores, Validity
+    from interplay.results import Explanation, Validity
     from interplay.study.config import make_study, read_study
     from interplay.study.running import run_study
     from interplay.study.writing import write_study
@@ -42,7 +43,8 @@ _HOMES = {
     "interplay.pipeline.train": ("train",),
     "interplay.report.findings": ("finding",),
     "interplay.pipeline.report": ("report_run",),
-    "interplay.results": ("Explanation", "PairScores", "Validity"),
+    "interplay.results": ("Explanation", "Validity"),
+    "interplay.interactions.scores": ("PairScores",),
     "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
     "interplay.models.run": ("Run", "open_run"),
     "interplay.study.running": ("run_study",),

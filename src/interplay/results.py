@@ -5,13 +5,10 @@ by `Explanation.model_json_schema()`. Missing is `None` in JSON and NaN in array
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
-from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
 EXPLANATION_SCHEMA = "interplay/explanation/2"
@@ -21,57 +18,6 @@ SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 
 Box = tuple[float, float, float, float]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-@dataclass(frozen=True)
-class PairScores:
-    """Interaction scores of pairs of players, each with its standard error.
-
-    A game may answer with one value per coalition or with several that share the evaluation (the logits of
-    several experts, say); `V` below is empty or the shape of those several values.
-
-    Attributes:
-        pairs: (P, 2) players i, j of each pair.
-        sii: (P, *V) Shapley interaction index (METHOD 9); NaN where missing.
-        sii_se: (P, *V) its standard error; NaN where it cannot be told, 0 where exact.
-        redundancy_gap: (P, *V) redundancy gap (METHOD 9); NaN where missing.
-        redundancy_gap_se: (P, *V) its standard error.
-        samples: (P,) backgrounds S behind each score; 0 means missing.
-        evaluations: distinct coalitions whose value was asked of the game.
-        estimator: the name of the way they were estimated.
-        seed: the seed of the backgrounds; None where nothing is drawn.
-        sii_unbiased: (P, *V) SII before shrinkage, whose error `sii_se` is; None where `sii` itself is unbiased.
-        sii_draws: independent draws behind `sii_se`, where they are others than those of the redundancy gap.
-        choice: why this estimator was taken, where it was chosen automatically.
-    """
-
-    pairs: Int[np.ndarray, "P 2"]
-    sii: Float[np.ndarray, "P *V"]
-    sii_se: Float[np.ndarray, "P *V"]
-    redundancy_gap: Float[np.ndarray, "P *V"]
-    redundancy_gap_se: Float[np.ndarray, "P *V"]
-    samples: Int[np.ndarray, " P"]
-    evaluations: int
-    estimator: str
-    seed: int | None
-    sii_unbiased: Float[np.ndarray, "P *V"] | None = None
-    sii_draws: int | None = None
-    choice: str = ""
-
-    def output(self, index: int | tuple[int, ...]) -> "PairScores":
-        """The scores of one of the game's several values, (P,) each."""
-        at: tuple[slice | int, ...] = (slice(None), *((index,) if isinstance(index, int) else index))
-        return replace(
-            self,
-            sii=self.sii[at],
-            sii_se=self.sii_se[at],
-            redundancy_gap=self.redundancy_gap[at],
-            redundancy_gap_se=self.redundancy_gap_se[at],
-            sii_unbiased=None if self.sii_unbiased is None else self.sii_unbiased[at],
-        )
-
-    def __len__(self) -> int:
-        return len(self.pairs)
 
 
 class Frozen(BaseModel):
@@ -243,28 +189,6 @@ class Explanation(Frozen):
         if expert == self.value.expert:
             return self.pairs
         return next((t.pairs for t in self.more_pairs if t.value.expert == expert), [])
-
-
-def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
-    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`; SII is the unbiased one."""
-
-    def known(x: float) -> float | None:
-        return float(x) if np.isfinite(x) else None
-
-    sii = scores.sii if scores.sii_unbiased is None else scores.sii_unbiased
-    columns = (sii, scores.sii_se, scores.redundancy_gap, scores.redundancy_gap_se)
-    return [
-        Pair(
-            i=index[i],
-            j=index[j],
-            sii=known(columns[0][row]),
-            sii_se=known(columns[1][row]),
-            redundancy_gap=known(columns[2][row]),
-            redundancy_gap_se=known(columns[3][row]),
-            samples=int(scores.samples[row]),
-        )
-        for row, (i, j) in enumerate(scores.pairs)
-    ]
 
 
 VALIDITY_SCHEMA = "interplay/validity/2"

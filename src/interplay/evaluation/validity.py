@@ -19,10 +19,10 @@ from interplay.explanation.pairs import backgrounds
 from interplay.explanation.players import SCALES, Players
 from interplay.explanation.trained.pairs import probe_pairs
 from interplay.interactions import interval
+from interplay.interactions.scores import PairScores
 from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens
-from interplay.results import PairScores
 
 SCORES = ("sii", "redundancy_gap")
 WHOLE = ("everything", "no text", "no image", "nothing")

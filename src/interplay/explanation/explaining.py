@@ -10,7 +10,7 @@ from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
 from interplay.errors import BadInput, BudgetError
 from interplay.explanation.candidates import candidate_players, ranking_experts
-from interplay.explanation.pairs import Estimate, Probe, score_pairs
+from interplay.explanation.pairs import Estimate, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
 from interplay.explanation.predictor import Opened, Predictor, to_probabilities, value_of
 from interplay.explanation.what_if import what_if
@@ -24,8 +24,9 @@ from interplay.interactions import (
     refined_pairs,
     student_quantile,
 )
+from interplay.interactions.scores import PairScores
 from interplay.progress import Advance
-from interplay.results import MIXTURE, Explanation, Interval, Pair, PairScores, PairTable, ValueFunction, pair_rows
+from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, ValueFunction
 
 
 def explain_sample(

@@ -9,7 +9,8 @@ import numpy as np
 from interplay.explanation.players import SCALES, Players
 from interplay.interactions import Game, block_pairs
 from interplay.interactions.game import Value
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
+from interplay.results import Pair
 
 Estimate = Callable[[Game, np.ndarray, np.ndarray], PairScores]
 
@@ -76,3 +77,25 @@ def score_pairs(
 def backgrounds(samples: int, seed: int) -> Estimate:
     """Block designs of as many backgrounds for every pair."""
     return lambda game, rows, columns: block_pairs(game, rows, columns, samples=samples, seed=seed)
+
+
+def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
+    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`; SII is the unbiased one."""
+
+    def known(x: float) -> float | None:
+        return float(x) if np.isfinite(x) else None
+
+    sii = scores.sii if scores.sii_unbiased is None else scores.sii_unbiased
+    columns = (sii, scores.sii_se, scores.redundancy_gap, scores.redundancy_gap_se)
+    return [
+        Pair(
+            i=index[i],
+            j=index[j],
+            sii=known(columns[0][row]),
+            sii_se=known(columns[1][row]),
+            redundancy_gap=known(columns[2][row]),
+            redundancy_gap_se=known(columns[3][row]),
+            samples=int(scores.samples[row]),
+        )
+        for row, (i, j) in enumerate(scores.pairs)
+    ]

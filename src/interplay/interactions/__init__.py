@@ -27,6 +27,7 @@ from interplay.interactions.intervals import EXACT, Intervals, independent_draws
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
 from interplay.interactions.refining import Interrupted, narrower, refine_until, refined_pairs, top_certain
+from interplay.interactions.scores import PairScores
 from interplay.interactions.testing import gap_p_values, redundant_pairs, step_up
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Game",
     "Interrupted",
     "Intervals",
+    "PairScores",
     "Term",
     "TermGame",
     "Value",

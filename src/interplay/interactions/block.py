@@ -9,7 +9,7 @@ from interplay.errors import BudgetError, GameError
 from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 SAMPLES = 64
 CHUNK = 8192  # coalitions held at once, so that the game can fill its batches

@@ -14,7 +14,7 @@ from interplay.interactions.game import Game
 from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 
 def estimate_pairs(

@@ -7,7 +7,7 @@ import numpy as np
 from interplay.errors import GameError
 from interplay.interactions.formulas import delta, redundancy_gap, sii_weights
 from interplay.interactions.game import Game, Value, checked_pairs
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 MOST_PLAYERS = 20  # 2^20 coalitions: about a million questions
 

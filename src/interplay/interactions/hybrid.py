@@ -24,8 +24,8 @@ from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Surrogate
 from interplay.interactions.paired import fit_part, least_evaluations, parts, score_strata
+from interplay.interactions.scores import PairScores
 from interplay.interactions.strata import draw_strata
-from interplay.results import PairScores
 
 CONTROLS = 128, 1024  # fewest and most backgrounds that the surrogate alone answers,
 WORK = 4e10  # with about as many operations as this: a second or so

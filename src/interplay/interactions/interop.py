@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from interplay.errors import GameError
 from interplay.interactions.ablation import Ablation, captum_value
 from interplay.interactions.game import Game, Value, checked_pairs
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 if TYPE_CHECKING:
     from shapiq import InteractionValues

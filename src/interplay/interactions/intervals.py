@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interplay.errors import GameError
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 SAMPLES_PER_DRAW = {"naive": 1, "block": 1, "block-antithetic": 2, "paired": 2, "hybrid": 2}
 

@@ -8,7 +8,7 @@ from interplay.errors import GameError
 from interplay.interactions.draws import UNSEEN, Moments
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game, checked_pairs
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 
 def naive_pairs(

@@ -19,9 +19,9 @@ from interplay.errors import BudgetError
 from interplay.interactions.block import checked_block
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Parity, Surrogate
+from interplay.interactions.scores import PairScores
 from interplay.interactions.sparse import graph, shows_graph, sums_of_parities
 from interplay.interactions.strata import Strata, contrast, draw_strata, least_pairs
-from interplay.results import PairScores
 
 FITTED = 4096  # coalitions that are fitted, a factorization of some seconds; what the fit is off is told by all
 

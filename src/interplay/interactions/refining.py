@@ -11,7 +11,7 @@ from interplay.interactions.block import checked_block
 from interplay.interactions.choosing import choose, estimate_pairs, least_budget
 from interplay.interactions.game import Game
 from interplay.interactions.intervals import interval
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 Stop = Callable[[PairScores], bool]
 ScoreName = Literal["sii", "redundancy_gap"]

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 
 from interplay.errors import GameError
 from interplay.interactions.intervals import independent_draws
-from interplay.results import PairScores
+from interplay.interactions.scores import PairScores
 
 
 def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
