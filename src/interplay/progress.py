@@ -9,7 +9,7 @@ Advance = Callable[[int, int], None]
 class Progress:
     """Where the stages of long work report how far they are; this one shows nothing.
 
-    `console.BarProgress` and `console.LogProgress` show it on standard error. To show it elsewhere, override `stage`:
+    `console_progress.BarProgress` and `LogProgress` show it on standard error. To show it elsewhere, override `stage`:
 
     >>> class Printed(Progress):
     ...     def stage(self, name):

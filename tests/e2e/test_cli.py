@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.small_runs import SMALL
 
 import interplay.pipeline.explain as explain_stage
 from interplay.cli import app as cli
+from interplay.cli import options
 from interplay.config import make_config, nested
 from interplay.report.findings import finding
 from interplay.results import Explanation
@@ -119,8 +121,12 @@ def test_help_ends_with_an_example(run_cli, command):
     assert not options, f"options without a word of help: {options}"
 
 
+def test_the_version(run_cli):
+    assert run_cli("--version").out == f"{version('interplay')}\n"
+
+
 def test_nothing_but_the_command_is_loaded_for_help():
-    code = "import sys; from interplay.cli import app; app(['train', '--help'], standalone_mode=False); "
+    code = "import sys; from interplay.cli.app import app; app(['train', '--help'], standalone_mode=False); "
     code += "sys.exit(1 if {'torch', 'numpy', 'PIL', 'lightning', 'transformers'} & set(sys.modules) else 0)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
@@ -617,7 +623,7 @@ def test_ctrl_c_at_the_start(run_cli, tmp_path, tiny, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.options, "config", interrupt)
+    monkeypatch.setattr(options, "config", interrupt)
     done = run_cli("train", tiny, "--out", tmp_path / "run")
     assert done.code == 130 and done.err == "Interrupted. Run the same command again.\n"
 

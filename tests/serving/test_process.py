@@ -21,9 +21,12 @@ from interplay.errors import BadInput
 from interplay.serving.limits import Limits
 from interplay.serving.server import bind, choose_token, server_of
 
-COMMAND = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from interplay.cli import main; main()"
-)
+COMMAND = """
+import signal
+from interplay.cli.app import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
 """Ctrl-C is heeded even where a shell runs the tests in the background."""
 
 Serve = Callable[..., "Process"]

@@ -3,18 +3,17 @@
 import json
 import math
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from interplay.progress import Advance, Progress
+from interplay.console_progress import LogProgress, bars_on
+from interplay.progress import Progress
 
 INTERRUPTED = 130
 AGAIN = "Run the same command again."
@@ -43,6 +42,19 @@ def print_lines(lines: Iterable[str]) -> None:
     """A result for people."""
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_findings(findings: list[str], page: Path) -> None:
+    """The findings of explanations in words, and where their page is."""
+    print_lines(
+        [
+            "",
+            "What stands out (what a pair adds to the score of the label, with its 95% interval):",
+            *(f"  {line}" for line in findings),
+            "",
+            f"Open the page:  {page}",
+        ]
+    )
 
 
 def print_json(result: Any) -> None:
@@ -100,76 +112,14 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-class BarProgress(Progress):
-    """A progress bar for each stage, made when it first advances. Until then, a bar that only moves."""
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-        self._tasks: dict[str, Any] = {}
-        self._starting = bars.add_task("Start", total=None)
-
-    def stage(self, name: str) -> Advance:
-        """Show a stage; stages of one name share a bar."""
-
-        def advance(done: int, total: int) -> None:
-            if name not in self._tasks:
-                self._bars.update(self._starting, visible=False)
-                self._tasks[name] = self._bars.add_task(name, total=total)
-            self._bars.update(self._tasks[name], completed=done, total=total)
-
-        return advance
-
-    def close(self) -> None:
-        """Leave only bars of what was done."""
-        self._bars.update(self._starting, visible=False)
-
-
-class LogProgress(Progress):
-    """Progress for a log: a line when a stage is done, and now and then before."""
-
-    def __init__(self, seconds: float = 30.0) -> None:
-        self._seconds, self._last = seconds, time.monotonic()
-        self._done: set[str] = set()
-
-    def stage(self, name: str) -> Advance:
-        """Print lines of a stage."""
-
-        def advance(done: int, total: int) -> None:
-            if name in self._done or (done < total and time.monotonic() < self._last + self._seconds):
-                return
-            if done >= total:
-                self._done.add(name)
-            self._last = time.monotonic()
-            say(f"{name}: {done} of {total}")
-
-        return advance
-
-
 @contextmanager
 def working(go_on: str = AGAIN) -> Iterator[Progress]:
     """Show progress on standard error. Ctrl-C becomes Interrupted, with `go_on` to say how to continue."""
     try:
         if err.is_terminal:
-            with _bars() as progress:
+            with bars_on(err) as progress:
                 yield progress
         else:
-            yield LogProgress()
+            yield LogProgress(err)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. {go_on}") from None
-
-
-@contextmanager
-def _bars() -> Iterator[Progress]:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=err) as bars:
-        progress = BarProgress(bars)
-        try:
-            yield progress
-        finally:
-            progress.close()

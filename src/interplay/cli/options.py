@@ -16,6 +16,10 @@ Set = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any one setting: training.epochs=5. Repeatable."),
 ]
 
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML configuration.")]
+Preset = Annotated[str | None, typer.Option(help="Settings to start from: default, or paper (the published ones).")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 DataPath = Annotated[
     Path,
     typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or .jsonl, or of a published layout."),

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DEFAULT_STORE, Json, Store
+from interplay.cli.options import DEFAULT_STORE, Device, Json, RunPath, Store
 from interplay.run_folder import require_finished_run
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")],
+    run: RunPath,
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
     split: Annotated[
         list[str] | None, typer.Option(help="Whose samples are shown: train, val or test. Repeatable; val and test.")
@@ -22,7 +22,7 @@ def report(
         typer.Option("--blur/--no-blur", help="Blur pictures and texts until asked; by itself for hate speech."),
     ] = None,
     store: Store = DEFAULT_STORE,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
+    device: Device = None,
     json: Json = False,
 ) -> None:
     """Show a run: metrics, training curves, and every sample with what the model says of it, to filter and sort.

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from interplay.cli import console
-from interplay.cli.options import Json
+from interplay.cli.options import Json, RunPath
 from interplay.run_folder import require_finished_run
 
 
 def serve(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")],
+    run: RunPath,
     host: Annotated[str, typer.Option(help="The address to listen on; others than this machine need a token.")] = (
         "127.0.0.1"
     ),

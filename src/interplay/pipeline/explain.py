@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interplay.config import Config, make_config, nested
+from interplay.console_progress import progress_or_default
 from interplay.data.pictures import open_picture
 from interplay.data.registry import offends
 from interplay.data.sample import Sample
@@ -31,10 +32,15 @@ def explain(
     config: Config | None = None,
     target: str | None = None,
     encoders: dict[str, Encoder] | None = None,
-    progress: Progress = SILENT,
+    progress: Progress | None = None,
 ) -> list[Explanation]:
-    """Explain samples of a dataset, or new ones, with a trained run."""
-    return list(explain_each(run, samples, config=config, target=target, encoders=encoders, progress=progress))
+    """Explain samples of a dataset, or new ones, with a trained run.
+
+    Args:
+        progress: where to show how far it is; of None, bars on a terminal and in a notebook, and nothing elsewhere.
+    """
+    with progress_or_default(progress) as shown:
+        return list(explain_each(run, samples, config=config, target=target, encoders=encoders, progress=shown))
 
 
 def explain_each(

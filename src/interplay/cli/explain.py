@@ -1,0 +1,91 @@
+"""`interplay explain`: why a run decided as it did."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interplay.cli import console, options
+from interplay.cli.options import Device, Json, RunPath, Set
+from interplay.run_folder import require_finished_run
+
+
+def explain(
+    run: RunPath,
+    sample: Annotated[list[str] | None, typer.Option(metavar="ID", help="A sample of the dataset. Repeatable.")] = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="MODALITY=VALUE", help="A new sample: a text, or a file's path. One each."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Without --sample and --input: explain the first of this split.")] = "test",
+    count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 3,
+    target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
+    on: Annotated[str | None, typer.Option(help="What is explained: logit or probability.")] = None,
+    expert: Annotated[str | None, typer.Option(help="Whose answer is explained: mixture, or an expert's name.")] = None,
+    fill: Annotated[str | None, typer.Option(help="What stands for removed features: attention, mean, zero.")] = None,
+    budget: Annotated[
+        int | None, typer.Option(help="Most evaluations of the model a sample: more, narrower intervals.")
+    ] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="auto, exact, paired, hybrid, block, or naive (pair by pair, as in the paper).")
+    ] = None,
+    set_: Set = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="Another run, to see the same samples side by side. Repeatable."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; RUN/explanations if absent.")] = None,
+    blur: Annotated[
+        bool | None,
+        typer.Option("--blur/--no-blur", help="Hide pictures and text until asked for; data of hate speech does."),
+    ] = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Explain predictions: one page to look at, and one JSON file a sample."""
+    flags = {
+        "explain.on": on,
+        "explain.expert": expert,
+        "explain.budget": budget,
+        "explain.estimator": estimator,
+        "removal.fill": fill,
+        "training.device": device,
+    }
+    assignments = options.assigned(set_) | options.given(flags)
+    with console.working() as progress:
+        for folder in (run, *(beside or [])):
+            require_finished_run(folder)
+        from interplay.models.run import open_run
+        from interplay.pipeline.explain import (
+            choose_samples,
+            explain_config,
+            explain_each,
+            explanations_folder,
+            write_explanations,
+        )
+        from interplay.report.findings import finding
+
+        opened = open_run(run)
+        settings = explain_config(opened, assignments)
+        others = [(other, explain_config(other, assignments)) for other in map(open_run, beside or [])]
+        chosen = choose_samples(opened, data, sample or [], input_ or [], split, count)
+        explanations_folder(opened, out)
+        explanations, stopped = [], False
+        try:
+            each = explain_each(opened, chosen, config=settings, target=target, progress=progress, beside=others)
+            for one in each:
+                explanations.append(one)
+        except KeyboardInterrupt:
+            if not explanations:
+                raise
+            stopped = True  # what is ready is kept
+        page = write_explanations(opened, explanations, chosen, out, blur=blur)
+    if stopped:
+        raise console.Interrupted(
+            f"Interrupted. {len(explanations)} of {len(chosen) * (1 + len(others))} explanations are there: {page}"
+        )
+    if json:
+        return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
+    who = [f"{e.provenance.model} ({e.provenance.run}): " if others else "" for e in explanations]
+    return console.print_findings([one + finding(e) for one, e in zip(who, explanations, strict=True)], page)

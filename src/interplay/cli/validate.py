@@ -1,0 +1,68 @@
+"""`interplay validate`: pair scores against known truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interplay.cli import console, options
+from interplay.cli.options import DEFAULT_STORE, Device, Json, RunPath, Set, Store
+from interplay.run_folder import require_finished_run
+
+
+def validate(
+    run: RunPath,
+    samples: Annotated[int, typer.Option(min=2, help="Test samples of each label whose pair is known.")] = 50,
+    backgrounds: Annotated[int, typer.Option(min=4, help="Draws behind each pair score, even.")] = 8,
+    plant: Annotated[
+        bool, typer.Option("--plant", help="Plant evidence into a copy of the run's data, and train on that first.")
+    ] = False,
+    planted: Annotated[int, typer.Option(min=200, help="With --plant: samples of the copy.")] = 3000,
+    fill: Annotated[str | None, typer.Option(help="What stands for removed features: attention, mean, zero.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; RUN/validation if absent.")] = None,
+    store: Store = DEFAULT_STORE,
+    device: Device = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Test whether pair scores find the truth where it is known: on scenes, or on your own data with --plant.
+
+    Leaves a page and a JSON file: how far answers are from the exact posterior when features are removed, and how
+    often the planted pair is found, by story, expert and value function.
+    """
+    assignments = options.assigned(set_) | options.given({"removal.fill": fill, "training.device": device})
+    with console.working(console.GO_ON) as progress:
+        require_finished_run(run)
+        from interplay.models.run import open_run
+        from interplay.pipeline.datasets import data_of
+        from interplay.pipeline.encode import open_encoders
+        from interplay.pipeline.explain import explain_config, explanations_folder
+        from interplay.pipeline.validate import plant_and_train, refuse_numbers, validate_run
+
+        refuse_numbers(samples, backgrounds)
+        opened = open_run(run)
+        settings = explain_config(opened, assignments)
+        folder = explanations_folder(opened, out or run / "validation")
+        dataset = data_of(opened, data)
+        if plant:
+            dataset, opened = plant_and_train(
+                opened, dataset, folder, config=settings, samples=planted, store=store, progress=progress
+            )
+        encoders = open_encoders(opened, settings.training.device)
+        found = validate_run(
+            opened,
+            dataset,
+            encoders=encoders,
+            config=settings,
+            samples=samples,
+            backgrounds=backgrounds,
+            progress=progress,
+        )
+        from interplay.report.validity import SHORT, short_rows, write_validity
+
+        page = write_validity(found, folder)
+    if json:
+        return console.print_json(found.model_dump(mode="json", by_alias=True))
+    console.out.print(console.plain_table("The planted pairs, by the mixture", SHORT, short_rows(found)))
+    return console.print_lines(["", *found.notes, *found.verdicts, "", f"Open the page:  {page}"])

@@ -1,0 +1,78 @@
+"""What is shown of long work, where."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from interplay import console_progress
+from interplay.console_progress import LogProgress, bars_on, progress_or_default
+from interplay.progress import SILENT, Progress
+
+
+@pytest.fixture
+def screen(monkeypatch) -> io.StringIO:
+    """What a terminal of 100 columns shows that stands in place of standard error."""
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=100, legacy_windows=False)
+    monkeypatch.setattr(console_progress, "Console", lambda stderr: terminal)
+    return shown
+
+
+def last_drawn(screen: io.StringIO) -> str:
+    """What is left on the screen: what was drawn after lines were erased for the last time."""
+    return screen.getvalue().split("\x1b[2K")[-1]
+
+
+def test_a_terminal_gets_bars_of_what_was_done(screen):
+    with progress_or_default() as progress:
+        advance = progress.stage("Encode text")
+        advance(1, 7)
+        advance(7, 7)
+    assert "Encode text" in last_drawn(screen) and "7/7" in last_drawn(screen)
+    assert "Start" not in last_drawn(screen)
+
+
+def test_stages_of_one_name_share_a_bar(screen):
+    with progress_or_default() as progress:
+        for _ in range(2):
+            progress.stage("Explain s1")(4, 4)
+    assert last_drawn(screen).count("Explain s1") == 1
+
+
+def test_what_was_asked_for_is_used_as_it_is(screen):
+    asked = Progress()
+    with progress_or_default(asked) as progress:
+        assert progress is asked
+    assert screen.getvalue() == ""
+
+
+def test_no_terminal_gets_nothing(capsys):
+    with progress_or_default() as progress:
+        assert progress is SILENT
+        progress.stage("Encode text")(7, 7)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_that_cannot_draw_bars_gets_lines(screen, monkeypatch):
+    notebook = Console(file=screen, force_jupyter=True, width=100)
+    monkeypatch.setattr(console_progress, "Console", lambda stderr: notebook)
+    monkeypatch.setattr(console_progress, "find_spec", lambda name: None)
+    with progress_or_default() as progress:
+        assert isinstance(progress, LogProgress)
+
+
+def test_a_log_gets_a_line_when_a_stage_is_done_and_now_and_then(screen):
+    log = Console(file=screen, width=100)
+    often, seldom = LogProgress(log, seconds=0.0), LogProgress(log, seconds=1000.0)
+    for progress in (often, seldom):
+        advance = progress.stage("Train")
+        for done in (1, 2, 2):
+            advance(done, 2)
+    assert screen.getvalue().splitlines() == ["Train: 1 of 2", "Train: 2 of 2", "Train: 2 of 2"]
+
+
+def test_names_are_no_markup(screen):
+    with bars_on(Console(file=screen, force_terminal=True, width=100)) as bars:
+        bars.stage("Explain [red]x[/red]")(1, 1)
+    assert "[red]x[/red]" in screen.getvalue()
