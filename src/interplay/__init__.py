@@ -6,6 +6,7 @@ load PyTorch.
     from interplay import Config, explain, make_scenes, open_run, train, write_explanations
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -92,3 +93,14 @@ def __getattr__(name: str) -> Any:
         if (missing := needs(error)) is None:
             raise
         raise ModuleNotFoundError(missing, name=error.name) from error
+
+
+def _show_in_notebooks() -> None:
+    """Where IPython runs already, results show themselves as pages; nothing is imported for it elsewhere."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    if shell is not None and getattr(shell, "display_formatter", None) is not None:
+        import_module("interplay.report.notebook").register(shell.display_formatter)
+
+
+_show_in_notebooks()

@@ -4,12 +4,11 @@
 by `Explanation.model_json_schema()`. Missing is `None` in JSON and NaN in arrays, never 0.
 """
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 EXPLANATION_SCHEMA = "interplay/explanation/2"
 MIXTURE = "mixture"
@@ -168,27 +167,44 @@ class Explanation(Frozen):
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
     )
 
-    @cached_property
-    def seen(self) -> dict[str, Path]:
-        """Modality -> the picture's file on this machine, for notebooks. Not part of the document, so empty where it
-        was read from JSON."""
-        return {}
+    _pictures: dict[str, Path] = PrivateAttr(default_factory=dict)
 
-    def _repr_html_(self) -> str:
-        from interplay.report.notebook import as_html
+    @property
+    def pictures(self) -> Mapping[str, Path]:
+        """Modality -> the picture's file on this machine, for displays. It is no part of the document, so it is neither
+        written nor compared; `interplay.report.reading.read_explanation` looks for it again."""
+        return self._pictures
 
-        return as_html(self)
+    def remember_pictures(self, pictures: Mapping[str, Path]) -> None:
+        """Note where the pictures lie on this machine.
 
-    def _repr_png_(self) -> bytes | None:
-        from interplay.report.notebook import as_png
+        Args:
+            pictures: modality -> file.
+        """
+        self._pictures.update(pictures)
 
-        return as_png(self) if self.pairs else None
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Explanation) and self.__dict__ == other.__dict__
+
+    def __repr__(self) -> str:
+        sure = self.prediction.get(self.target)
+        said = "" if sure is None else f" at {sure:.3f}"
+        return f"<Explanation of {self.sample_id!r}: {self.target!r}{said}, {len(self.pairs)} pairs>"
+
+    __str__ = __repr__
 
     def table(self, expert: str) -> Sequence[Pair]:
         """The pairs under the value function of one expert or of the mixture; empty if not computed."""
         if expert == self.value.expert:
             return self.pairs
         return next((t.pairs for t in self.more_pairs if t.value.expert == expert), [])
+
+
+class Explanations(list[Explanation]):
+    """Explanations in a list that shows itself: one line each, and in a notebook one page of them all."""
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{len(self)} explanations", *map(repr, self)])
 
 
 VALIDITY_SCHEMA = "interplay/validity/2"

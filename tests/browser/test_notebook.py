@@ -6,10 +6,12 @@ from types import ModuleType
 from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Watch
 
+from interplay.report.notebook import as_html
+
 
 def test_the_page_works_in_its_frame(browser: Browser, examples: ModuleType, tmp_path: Path):
     notebook = tmp_path / "notebook.html"
-    notebook.write_text(f"<!doctype html><title>n</title><p id=cell>before</p>{examples.planted()._repr_html_()}")
+    notebook.write_text(f"<!doctype html><title>n</title><p id=cell>before</p>{as_html(examples.planted())}")
     context = browser.new_context(viewport={"width": 1200, "height": 1000})
     page = context.new_page()
     watch = Watch(page, notebook.as_uri())

@@ -11,6 +11,7 @@ from PIL import Image
 from tests.run_pages import LABELS, made_report, made_rows, small_pictures
 
 from interplay.errors import BadInput
+from interplay.progress import Advance, Progress
 from interplay.report import write_page
 from interplay.report.addresses import page_addresses
 from interplay.report.ranking import strong_pairs
@@ -28,10 +29,20 @@ def pictures(tmp_path) -> list[Path]:
     return small_pictures(tmp_path / "somewhere secret", 7)
 
 
+class Noted(Progress):
+    """Keeps what it is told: (stage, done, total)."""
+
+    def __init__(self, told: list[tuple[str, int, int]]) -> None:
+        self.told = told
+
+    def stage(self, name: str) -> Advance:
+        return lambda done, total: self.told.append((name, done, total))
+
+
 def test_what_is_written(tmp_path, pictures):
     rows = made_rows(IN_A_CHUNK + 3, pictures)
     told = []
-    page = write_run_page(made_report(rows), tmp_path / "report", lambda *progress: told.append(progress))
+    page = write_run_page(made_report(rows), tmp_path / "report", Noted(told))
     folder = page.parent
     assert sorted(p.name for p in folder.iterdir()) == ["data", "index.html", "pictures"]
     assert sorted(p.name for p in (folder / "data").iterdir()) == ["000.html", "001.html"]

@@ -111,7 +111,7 @@ def explain_sample(
         whatif=what_if(probabilities, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
     )
     pictures = {m: c for m, c in sample.inputs.items() if isinstance(c, Path) and opened.inputs[m].kind == "image"}
-    explanation.seen.update(pictures)
+    explanation.remember_pictures(pictures)
     return explanation
 
 
