@@ -17,9 +17,9 @@ import numpy as np
 from markdown import markdown, plus_minus
 
 from interplay.config import make_config
-from interplay.data.pictures import open_picture
 from interplay.data.scenes import make_scenes
 from interplay.explanation.players import SCALES
+from interplay.modalities.pictures import open_picture
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.train import train
 from interplay.pipeline.validate import validate_run

@@ -20,10 +20,11 @@ from interplay.config import EncoderConfig
 from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
 from interplay.data.truth import GRID, Truth, read_truth
-from interplay.encoders.frozen import Encoder, Part, load_encoder
+from interplay.encoders.frozen import Encoder, load_encoder
+from interplay.encoders.parts import Part
 from interplay.evaluation.ideal import lies_in, overlaps
-from interplay.explanation.groups import word_groups
 from interplay.features.store import read_input
+from interplay.modalities.text import word_groups
 
 TEXT = [EncoderConfig(model="minilm", layer=layer, isolate=alone) for alone in (True, False) for layer in (1, 2, 6)]
 IMAGE = [

@@ -44,7 +44,7 @@ class Feature(Frozen):
 class Input(Frozen):
     """What the person sees of one modality: the text itself, or where the picture or the features lie."""
 
-    kind: Literal["text", "image", "features"]
+    kind: str = Field(description="a kind of modality: 'text', 'image', 'features' or one that was added")
     text: str | None = None
     path: str | None = None
     truncated: int = Field(default=0, ge=0, description="tokens cut off because the encoder takes no more")

@@ -8,9 +8,9 @@ from PIL import Image
 from tests.data.layouts import screens
 
 from interplay.data.enrico import CORRUPT, OFFICIAL, TOPICS, split_screens
-from interplay.data.pictures import open_picture
 from interplay.data.registry import open_dataset
 from interplay.errors import ConfigError, DataError
+from interplay.modalities.pictures import open_picture
 
 NAMES = [str(n) for n in random.Random(0).sample(range(1000, 72_000), 20)]
 ROWS = [(name, TOPICS[n % 20]) for n, name in enumerate(NAMES)]

@@ -5,7 +5,7 @@ import pytest
 
 from interplay.data.scenes_story import SLOTS, STORIES
 from interplay.data.truth import Truth
-from interplay.encoders.frozen import Part
+from interplay.encoders.parts import Part
 from interplay.evaluation.ideal import CLIP, carriers, ideal_pairs, ideal_value, lies_in, logit, overlaps
 from interplay.explanation.players import Players
 from interplay.interactions import exact_pairs

@@ -6,7 +6,7 @@ import torch
 
 from interplay.data.scenes_story import SLOTS, STORIES
 from interplay.data.truth import Truth
-from interplay.encoders.frozen import Part
+from interplay.encoders.parts import Part
 from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import Known, Stories, measure
 from interplay.explanation.game import players_of, value_names

@@ -5,10 +5,8 @@ import pytest
 import torch
 
 from interplay.config import FILLS
-from interplay.encoders.frozen import Part
 from interplay.explanation.candidates import candidate_players, ranking_experts
 from interplay.explanation.game import model_value, players_of, value_names
-from interplay.explanation.groups import cell_groups, group, whole, word_groups
 from interplay.explanation.pairs import backgrounds
 from interplay.explanation.trained.pairs import probe_pairs
 from interplay.interactions import Game, block_pairs, exact_pairs, interval
@@ -47,19 +45,6 @@ def test_groups_come_and_go_together(make_model, one):
     model = make_model()
     together = model_value(model, TASK, one, [0], "attention", grouped)(coalitions)
     np.testing.assert_allclose(together, model_value(model, TASK, one, [0], "attention")(spread), atol=1e-6)
-
-
-def test_words_are_what_blanks_part_and_cells_hold_the_middle_of_their_patches():
-    text = "an unwashed cup, now"
-    spans = [(0, 2), (3, 5), (5, 9), (9, 11), (12, 15), (15, 16), (17, 20)]
-    parts = [Part(text=text[a:b], span=(a, b)) for a, b in spans]
-    assert word_groups(parts).tolist() == [0, 1, 1, 1, 2, 2, 3]
-    assert whole(parts[1:4], text) == Part(text="unwashed", span=(3, 11))
-    boxes = [Part(box=(x / 3, y / 3, (x + 1) / 3, (y + 1) / 3)) for y in range(3) for x in range(3)]
-    assert cell_groups(boxes, 2).tolist() == [0, 1, 1, 2, 3, 3, 2, 3, 3]  # a middle on the line belongs to the right
-    assert whole([boxes[1], boxes[5]], None).box == pytest.approx((1 / 3, 0, 1, 2 / 3))
-    assert group(parts, words=False, grid=2).tolist() == list(range(7))
-    assert group([], words=True, grid=2).tolist() == []
 
 
 @pytest.mark.parametrize("fill", FILLS)

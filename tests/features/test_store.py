@@ -21,7 +21,8 @@ from torch import nn
 
 from interplay.config import EncoderConfig
 from interplay.data.sample import Dataset, Sample
-from interplay.encoders.frozen import Encoded, Encoder, Part, load_encoder
+from interplay.encoders.frozen import Encoded, Encoder, load_encoder
+from interplay.encoders.parts import Part
 from interplay.errors import BadInput, DataError, DiskFullError, EncoderError
 from interplay.features import writing
 from interplay.features.store import Features, content_key, encode_one, open_features, read_input, store_features

@@ -13,6 +13,7 @@ from interplay.data.table_declaration import RESERVED
 from interplay.data.table_fields import SHARES, SPLIT_NAMES, hashed_split
 from interplay.data.table_write import new_folder, write_declaration, write_lines
 from interplay.errors import BadInput, DataError
+from interplay.modalities import MODALITIES
 
 SAVED = ("dataset_dict.json", "state.json")
 """What `save_to_disk` leaves: the first for several splits, the second for one."""
@@ -151,7 +152,7 @@ def _part(datasets: Any, table: Any, split: str, copier: RowCopier) -> Part:
     """One split, its pictures left as the bytes they are."""
     features = dict(table.features or {})  # a streamed file without types has none
     for column, kind in copier.columns.items():
-        if kind == "image" and isinstance(features.get(column), datasets.Image):
+        if MODALITIES[kind].file and isinstance(features.get(column), datasets.Image):
             table = table.cast_column(column, datasets.Image(decode=False))
     labels = features.get(copier.label_column)
     if isinstance(labels, datasets.List | datasets.LargeList):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from interplay.data.benchmark import mended
-from interplay.data.pictures import open_picture
 from interplay.data.sample import ModalityKind
 from interplay.errors import BadInput, DataError
+from interplay.modalities import MODALITIES
+from interplay.modalities.pictures import open_picture
 
 IMAGES = "images"
 SUFFIXES = {
@@ -64,13 +65,10 @@ class RowCopier:
             return None
         out: dict[str, Any] = {"id": row_id, "split": split, "labels": labels}
         for place, (column, kind) in enumerate(self.columns.items()):
-            if kind == "text":
-                out[column] = _text(row[column])
-            else:
-                out[column] = self._picture(row[column], f"{row_id}-{place}")
+            what = MODALITIES[kind].file
+            out[column] = self._picture(row[column], f"{row_id}-{place}") if what else _text(row[column])
             if out[column] is None:
-                what = "a text" if kind == "text" else "a whole picture"
-                self._leave(row_id, split, f"without {what} in {column!r}")
+                self._leave(row_id, split, f"without {f'a whole {what}' if what else 'a text'} in {column!r}")
                 return None
         self.seen.update(labels)
         self.kept[split] = self.kept.get(split, 0) + 1

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from interplay.data.pictures import open_picture
 from interplay.data.plant_story import PLANTED_SLOTS, PLANTED_STORIES
 from interplay.data.sample import SPLITS, Dataset, Evidence, Sample
 from interplay.data.scenes_draw import sticker
@@ -19,6 +18,7 @@ from interplay.data.table import read_table
 from interplay.data.table_write import new_folder, table_row, write_rows
 from interplay.data.truth import Truth, read_truth
 from interplay.errors import DataError
+from interplay.modalities.pictures import open_picture
 from interplay.results import Box
 
 SMALLEST = 12

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-ModalityKind = Literal["text", "image", "features"]
-KINDS: tuple[ModalityKind, ...] = get_args(ModalityKind)
+ModalityKind = str
+"""A key of `interplay.modalities.MODALITIES`."""
+
 LabelKind = Literal["single", "multi"]
 Options = Mapping[str, str | bool | int | float]
 SPLITS = ("train", "val", "test")

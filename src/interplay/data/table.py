@@ -17,18 +17,17 @@ than one label. Other columns are ignored.
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from interplay.data.feature_files import read_features, refuse_other_width
 from interplay.data.options import ReaderOptions, settle
-from interplay.data.pictures import open_picture
 from interplay.data.problems import Problem, Severity
 from interplay.data.sample import SPLITS, Dataset, LabelKind, ModalityKind, Options, Sample
 from interplay.data.table_declaration import Declaration, read_declaration, settle_labels, settle_modalities
 from interplay.data.table_fields import Fields
 from interplay.data.table_rows import Report, Row, read_rows
 from interplay.errors import DataError
+from interplay.modalities import MODALITIES, drawn_as
+from interplay.modalities.feature_files import refuse_other_width
 
 TABLES = ("samples.jsonl", "samples.csv")
-FILES: Mapping[ModalityKind, str] = {"image": "picture", "features": "feature file"}
 
 
 def read_table(path: str | Path, options: Options | None = None) -> Dataset:
@@ -149,7 +148,7 @@ def _samples(
 ) -> list[Sample]:
     """A sample for every row, with what could be read of it; the rest is reported."""
     first: dict[str, int] = {}
-    text_column = next((column for column, kind in modalities.items() if kind == "text"), "")
+    text_column = next(iter(drawn_as("text", modalities)), "")
     samples = []
     for row in rows:
         fields = Fields(file, row, report)
@@ -159,13 +158,14 @@ def _samples(
         first.setdefault(sample_id, row.line)
         inputs: dict[str, str | Path] = {}
         for column, kind in modalities.items():
-            value = fields.text(column) if kind == "text" else fields.path(column, FILES[kind])
+            file_kind = MODALITIES[kind].file
+            value = fields.path(column, file_kind) if file_kind else fields.text(column)
             if value is not None:
                 inputs[column] = value
         if pictures_too:
             for column, value in inputs.items():
                 if isinstance(value, Path):
-                    _check_file_exists(fields, column, value, FILES[modalities[column]])
+                    _check_file_exists(fields, column, value, MODALITIES[modalities[column]].file)
         samples.append(
             Sample(
                 id=sample_id,
@@ -232,10 +232,8 @@ def file_problems(dataset: Dataset, progress: Callable[[int, int], None] | None 
 def _fault(file: Path, column: str, kind: ModalityKind, widths: dict[str, int]) -> DataError | None:
     """What is wrong with one file; `widths` remembers how wide the first features of each column are."""
     try:
-        if kind == "image":
-            open_picture(file, max_side=64)
-        else:
-            own = read_features(file).shape[1]
+        own = MODALITIES[kind].check(file)
+        if own is not None:
             refuse_other_width(file, None, own, widths.setdefault(column, own))
     except DataError as error:
         return error

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from interplay.data.problems import Problem
-from interplay.data.sample import KINDS, LabelKind, ModalityKind
+from interplay.data.sample import LabelKind, ModalityKind
 from interplay.data.table_rows import Report, read_text
+from interplay.modalities import MODALITIES
 
 DECLARATION = "dataset.toml"
 RESERVED = ("id", "split", "labels", "evidence")
@@ -82,10 +83,11 @@ def _modalities(file: Path, value: Any, report: Report) -> Mapping[str, Modality
     kinds = value if isinstance(value, dict) else {}
     for column in sorted(set(kinds) & set(RESERVED)):
         report(Problem(file, None, column, "this column has a meaning of its own", "rename the column"))
-    if kinds and all(kind in KINDS for kind in kinds.values()):
+    if kinds and all(isinstance(kind, str) and kind in MODALITIES for kind in kinds.values()):
         return {column: kind for column, kind in kinds.items() if column not in RESERVED}
     fix = 'write a section [modalities] with one line per column, as in caption = "text"'
-    expected = '"text", "image" or "features" for every column'
+    *names, last = (f'"{kind}"' for kind in MODALITIES)
+    expected = f"{', '.join(names)} or {last} for every column"
     report(Problem(file, None, "modalities", f"the modalities are {value!r}", fix, expected=expected))
     return None
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from interplay.config import EncoderConfig
 from interplay.encoders.fingerprint import fingerprint, tokenizer_state
 from interplay.encoders.packaged import PACKAGED, PACKAGED_TOWERS, minilm_folder
+from interplay.encoders.parts import Part
 from interplay.encoders.preparation import View, normalised, patch_boxes, patches_on_picture, square, view
 from interplay.encoders.sources import local_folder
 from interplay.encoders.tokens import Tokens, Word, tokenize, words_alone
@@ -43,15 +44,6 @@ class Encoded:
     features: Tensor
     valid: Tensor
     truncated: int = 0
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one feature is to a person: a piece of the text with its span, a box of the picture, or a name alone."""
-
-    text: str | None = None
-    span: tuple[int, int] | None = None
-    box: tuple[float, float, float, float] | None = None
 
 
 class Encoder(ABC):

@@ -9,7 +9,8 @@ from torch import nn
 
 from interplay.config import EncoderConfig
 from interplay.encoders.fingerprint import fingerprint
-from interplay.encoders.frozen import Encoded, Encoder, Part
+from interplay.encoders.frozen import Encoded, Encoder
+from interplay.encoders.parts import Part
 from interplay.errors import EncoderError
 
 PRECOMPUTED = "precomputed"

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from interplay.data.truth import Slot, Story, Truth, posterior
-from interplay.encoders.frozen import Part
+from interplay.encoders.parts import Part
 from interplay.explanation.players import Players
 from interplay.interactions import exact_pairs
 from interplay.results import Box

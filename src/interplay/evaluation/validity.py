@@ -12,7 +12,7 @@ import numpy as np
 
 from interplay.config import Fill
 from interplay.data.truth import Slot, Story, Truth, carried_by_both
-from interplay.encoders.frozen import Part
+from interplay.encoders.parts import Part
 from interplay.evaluation.ideal import carriers, ideal_pairs, ideal_value
 from interplay.explanation.game import model_value
 from interplay.explanation.pairs import backgrounds

@@ -25,6 +25,7 @@ from interplay.interactions import (
     student_quantile,
 )
 from interplay.interactions.scores import PairScores
+from interplay.modalities import drawn_as
 from interplay.progress import Advance
 from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, ValueFunction
 
@@ -110,7 +111,8 @@ def explain_sample(
         provenance=predictor.provenance,
         whatif=what_if(probabilities, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
     )
-    pictures = {m: c for m, c in sample.inputs.items() if isinstance(c, Path) and opened.inputs[m].kind == "image"}
+    pictured = drawn_as("image", {m: one.kind for m, one in opened.inputs.items()})
+    pictures = {m: c for m, c in sample.inputs.items() if isinstance(c, Path) and m in pictured}
     explanation.remember_pictures(pictures)
     return explanation
 

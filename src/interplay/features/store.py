@@ -24,12 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from interplay.data.feature_files import read_features
-from interplay.data.pictures import open_picture
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import DataError, EncoderError
 from interplay.features.writing import COUNT, LAYOUT, Progress, Writer, halved, writable
+from interplay.modalities import MODALITIES
 
 
 @dataclass(frozen=True)
@@ -141,10 +140,7 @@ def read_input(sample: Sample, modality: str, kind: str) -> object:
 
     Raises DataError for a file that cannot be read.
     """
-    content, row = sample.inputs[modality], sample.row or None
-    if kind == "features":
-        return read_features(content, row)
-    return open_picture(content, row=row) if kind == "image" else str(content)
+    return MODALITIES[kind].read(sample.inputs[modality], sample.row or None)
 
 
 def encode_one(encoder: Encoder, content: object) -> Encoded:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from interplay.config import Config
-from interplay.data.feature_files import feature_shapes
 from interplay.data.sample import Dataset
-from interplay.encoders.frozen import Encoder, load_encoder
-from interplay.encoders.precomputed import PrecomputedEncoder
+from interplay.data.shapes import feature_shapes
+from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput
 from interplay.features.store import Features, store_features
+from interplay.modalities import MODALITIES
 from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.progress import SILENT, Progress
@@ -27,16 +27,15 @@ def load_encoders(
     Args:
         shapes: (width, longest sequence) of each modality that is features already.
     """
-    loaded: dict[tuple[str, str], Encoder] = {}
+    loaded: dict[tuple[str, ...], Encoder] = {}
     out: dict[str, Encoder] = {}
     for modality, kind in modalities.items():
         settings = config.encoder(modality, kind)
-        if kind == "features":
-            out[modality] = PrecomputedEncoder(settings, modality, *(shapes or {})[modality])
-            continue
-        key = (kind, settings.model_dump_json())
+        kind_of = MODALITIES[kind]
+        key = (kind, settings.model_dump_json(), modality if kind_of.precomputed else "")
         if key not in loaded:
-            loaded[key] = load_encoder(settings, kind).to(pick_device(device))
+            encoder = kind_of.load_encoder(settings, modality, (shapes or {}).get(modality))
+            loaded[key] = encoder.to(pick_device(device))
         out[modality] = loaded[key]
     return out
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from interplay.config import Config, make_config, nested
 from interplay.console_progress import progress_or_default
-from interplay.data.pictures import open_picture
 from interplay.data.registry import offends
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
@@ -16,6 +15,8 @@ from interplay.explanation.explaining import explain_sample
 from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.explanation.trained.prepared import refuse_unknown_expert
 from interplay.files import refuse_blocked, write_atomic
+from interplay.modalities import MODALITIES, drawn_as
+from interplay.modalities.pictures import open_picture
 from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.pipeline.datasets import data_of, find_sample, refuse_other_data, refuse_other_run, samples_of
@@ -114,7 +115,7 @@ def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Samp
     if unknown:
         raise BadInput(f"unknown modality {unknown[0]!r}", expected=f"one of {', '.join(run.card.modalities)}")
     kinds = run.card.modalities
-    content = {name: value if kinds[name] == "text" else Path(value) for name, value in inputs.items()}
+    content = {name: Path(value) if MODALITIES[kinds[name]].file else value for name, value in inputs.items()}
     return Sample(id=sample_id, split="", inputs=content, labels=())
 
 
@@ -143,7 +144,7 @@ def write_explanations(
     out.mkdir(parents=True, exist_ok=True)
     for number, explanation in enumerate(explanations, start=1):
         write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
-    images = [m for m, kind in run.card.modalities.items() if kind == "image"]
+    images = drawn_as("image", run.card.modalities)
     explained = {explanation.sample_id for explanation in explanations}
     pictures = {s.id: {m: open_picture(s.inputs[m]) for m in images} for s in samples if s.id in explained}
     models = dict.fromkeys(explanation.provenance.model for explanation in explanations)

@@ -11,6 +11,7 @@ from interplay.data.sample import Dataset, Sample
 from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
 from interplay.features.store import Features
+from interplay.modalities import drawn_as
 from interplay.models.run import Run
 from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
@@ -98,8 +99,8 @@ def _answers(
         logits, target = answer(run.model, data, split)
         metrics[split] = run.card.task.metrics(logits, target)
         for sample, probabilities in zip(some, run.card.task.probabilities(logits).tolist(), strict=True):
-            texts = {m: str(sample.inputs[m]) for m, kind in kinds.items() if kind == "text"}
-            pictures = {m: Path(sample.inputs[m]) for m, kind in kinds.items() if kind == "image"}
+            texts = {m: str(sample.inputs[m]) for m in drawn_as("text", kinds)}
+            pictures = {m: Path(sample.inputs[m]) for m in drawn_as("image", kinds)}
             rows.append(Row(sample.id, split, sample.labels, tuple(probabilities), texts, pictures))
     return rows, metrics
 

@@ -23,10 +23,10 @@ from interplay.evaluation.discovery import discoveries
 from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import Known, Pairs, Stories, measure
 from interplay.explanation.game import players_of, value_names
-from interplay.explanation.groups import group
 from interplay.explanation.trained.predictor import off_training, provenance_of
 from interplay.explanation.trained.prepared import prepare
 from interplay.files import write_atomic
+from interplay.modalities import MODALITIES, drawn_as
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run
 from interplay.pipeline.datasets import refuse_other_data
@@ -146,7 +146,7 @@ def plant_and_train(
         raise DataError(
             f"the modalities are {dict(dataset.modalities)}", file=dataset.source, expected=f"{run.card.modalities}"
         )
-    image = next((m for m, kind in dataset.modalities.items() if kind == "image"), None)
+    image = next(iter(drawn_as("image", dataset.modalities)), None)
     place = folder / "planted"
     _refuse_other_plant(folder / "planted.json", dataset, config, samples)
     if not place.exists():
@@ -199,7 +199,9 @@ def _known(run: Run, encoders: dict[str, Encoder], sample: Sample, truth: Truth)
             expected=f"a multiple of {truth.grid} patches a side",
             fix="train with another encoders.image.size or encoders.image.pool",
         )
-    players = players_of(prepared.tokens, [group(p, words=True, grid=truth.grid) for p in parts])
+    kinds = run.card.modalities
+    groups = [MODALITIES[kinds[m]].groups(p, token_groups=True, grid=truth.grid) for m, p in prepared.parts.items()]
+    players = players_of(prepared.tokens, groups)
     return Known(prepared.tokens, players, parts, truth)
 
 

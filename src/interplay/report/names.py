@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from interplay.modalities import MODALITIES
 from interplay.report.tables import grid_places
 from interplay.results import Explanation, Feature, Pair
 
@@ -53,14 +54,15 @@ def describe_features(explanation: Explanation, *, veiled: bool = False) -> list
     for at, feature in enumerate(explanation.features):
         seen[feature.modality] += 1
         kind, number = kinds[feature.modality], seen[feature.modality]
-        if kind == "features":
+        panel = MODALITIES[kind].panel
+        if panel == "features":
             name = _of_feature(feature, number)
-        elif kind == "image":
+        elif panel == "image":
             name = _of_patch(feature, number, places.get(at), veiled)
         else:
             source = explanation.inputs.get(feature.modality)
             name = _of_token(feature, number, (source and source.text) or "", veiled)
-        if times[kind] > 1 and kind != "features":
+        if times[kind] > 1 and panel != "features":
             title = shorten(shorten(visible(feature.modality), 60), TITLE)
             name = FeatureName(name.label, f"{name.phrase} in {_apart(title)}")
         out.append(name)

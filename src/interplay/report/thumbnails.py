@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import features
 
-from interplay.data.pictures import open_picture
 from interplay.files import write_atomic
+from interplay.modalities.pictures import open_picture
 
 SIDE = 96
 IN_A_FOLDER = 500

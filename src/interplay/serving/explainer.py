@@ -5,24 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from interplay.data.pictures import open_picture
 from interplay.data.registry import offends
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.trained.predictor import TrainedPredictor
+from interplay.modalities import MODALITIES, drawn_as
+from interplay.modalities.pictures import open_picture
 from interplay.models.run import Run, open_run
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.report.page import render_page
 from interplay.results import Explanation
 from interplay.serving.job import Explained, Order
-
-FILE_NAMES = {"image": ".png", "features": ".npy"}
-"""Kind of modality -> how its file of a job ends."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ class Explainer:
         )
         tell(explained.evaluations, explained.evaluations)  # it was told an upper bound before
         explanation = _without_paths(explained, order)
-        pictures = {m: open_picture(c) for m, c in ordered.items() if self.run.card.modalities[m] == "image"}
+        pictures = {m: open_picture(ordered[m]) for m in drawn_as("image", self.run.card.modalities)}
         title = f"{self.run.origin.data}: why {self.run.config.fusion.kind} decided so"
         blur = offends(self.run.card.labels)
         page = render_page([explanation], {sample.id: pictures}, title=title, blur=blur)
@@ -66,18 +61,17 @@ class Explainer:
     def warm_up(self) -> None:
         """Explain something made up: what is loaded or compiled at the first call is there before the first job."""
         card = self.run.card
+        texts: dict[str, str] = {}
         files: dict[str, tuple[str, bytes]] = {}
         with tempfile.TemporaryDirectory() as folder:
             for modality, kind in card.modalities.items():
-                path = Path(folder) / f"{len(files)}{FILE_NAMES.get(kind, '')}"
-                if kind == "image":
-                    Image.new("RGB", (64, 64), "grey").save(path)
-                elif kind == "features":
-                    np.save(path, np.zeros((2, card.widths[modality]), np.float32))
-                else:
+                content = MODALITIES[kind].example(card.widths[modality])
+                if not MODALITIES[kind].file:
+                    texts[modality] = content.decode()
                     continue
+                path = Path(folder) / f"{len(files)}{MODALITIES[kind].stored_as}"
+                path.write_bytes(content)
                 files[modality] = (path.name, b"")
-            texts = {m: "a word" for m, kind in card.modalities.items() if kind == "text"}
             order = Order(texts, files, {}, None, 4096, 0)
             few = {"explain.budget": order.budget, "explain.candidates": 1}
             self._explain(order, Path(folder), lambda done, most: None, few)

@@ -1,27 +1,22 @@
 """A multipart body to an order. What is too much is refused while it comes in, pictures by their header alone."""
 
 import asyncio
-import io
 import re
 import tempfile
 import unicodedata
-import warnings
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from interplay.data.feature_files import read_features
-from interplay.data.pictures import FORMATS, open_picture
 from interplay.errors import BadInput
+from interplay.modalities import MODALITIES, Modality
 from interplay.serving.job import Order
 from interplay.serving.limits import LEAST_BUDGET, Limits
 from interplay.serving.wording import Refusal, plain, shown
@@ -65,7 +60,7 @@ class Accepted:
         limits, named = self.limits, self.options
         fields: dict[str, Any] = {}
         for modality, kind in self.modalities.items():
-            if kind == "text":
+            if not MODALITIES[kind].file:
                 fields[modality] = {"type": "string", "minLength": 1, "maxLength": limits.characters, "pattern": r"\w"}
             else:
                 fields[modality] = {"type": "string", "format": "binary"}
@@ -81,8 +76,8 @@ class Accepted:
 
     def encoding(self) -> dict[str, Any]:
         """The content type of each file of the form."""
-        types = {"image": "image/png, image/jpeg, image/webp", "features": "application/octet-stream"}
-        return {m: {"contentType": types[kind]} for m, kind in self.modalities.items() if kind in types}
+        types = {m: MODALITIES[kind].media_types for m, kind in self.modalities.items()}
+        return {m: {"contentType": types[m]} for m in types if types[m]}
 
 
 async def read_order(request: Request, accepted: Accepted) -> Order:
@@ -150,15 +145,13 @@ def _order(form: FormData, accepted: Accepted) -> Order:
         if modality not in given:
             raise _unusable(f"{modality!r} is missing", f"the inputs {', '.join(accepted.modalities)}")
         value = given[modality]
-        if kind == "text":
+        if not MODALITIES[kind].file:
             texts[modality] = _text(modality, value, accepted.limits)
             continue
         upload = _file(modality, value)
         names[modality] = file_name(upload.filename or "") or modality
-        if kind == "image":
-            files[modality] = (f"{number}.png", _picture(upload, accepted.limits))
-        else:
-            files[modality] = (f"{number}.npy", _features(upload, accepted.widths[modality]))
+        content = _content(upload, MODALITIES[kind], accepted.widths[modality], accepted.limits)
+        files[modality] = (f"{number}{MODALITIES[kind].stored_as}", content)
     target = given.get(named["target"])
     if target is not None and target not in accepted.labels:
         came = shown(target) if isinstance(target, str) else "a file"
@@ -211,39 +204,23 @@ def _number(name: str, given: Mapping[str, str | UploadFile], low: int, high: in
     return int(value)
 
 
-def _picture(upload: UploadFile, limits: Limits) -> bytes:
-    """The picture decoded, upright, and written anew as PNG: the worker never meets what came in."""
-    _refuse_size(*_header_size(upload, limits), limits)
+def _content(upload: UploadFile, kind: Modality, width: int, limits: Limits) -> bytes:
+    """The file decoded and written anew: the worker never meets what came in."""
+    suffix = Path(file_name(upload.filename or "")).suffix.lower()
+    if kind.suffixes and suffix not in kind.suffixes:
+        raise _unusable(f"the file's name ends in {shown(suffix)}", " or ".join(kind.suffixes))
+    _refuse_size(*(kind.pixels(upload.file) or (0, 0)), limits)
     with tempfile.TemporaryDirectory() as folder:
-        path = _kept(upload, Path(folder) / "picture")
+        path = _kept(upload, Path(folder) / f"content{suffix if kind.suffixes else ''}")
         try:
-            picture = open_picture(path)
+            return kind.received(path, width)
         except BadInput as error:
-            raise _unusable(error.problem, error.expected, "send another file") from None
+            fix = plain(error.fix) if kind.precomputed else "send another file"
+            raise _unusable(error.problem, error.expected, fix) from None
         except MemoryError:
             raise Refusal(
                 413, "there is not enough memory to decode it", fix="make it smaller", reason="pixels"
             ) from None
-    out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=1)
-    return out.getvalue()
-
-
-def _header_size(upload: UploadFile, limits: Limits) -> tuple[int, int]:
-    """Width and height, of which nothing is decoded yet."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(upload.file, formats=FORMATS) as image:
-                return image.size
-    except Image.DecompressionBombError:
-        return limits.side + 1, limits.side + 1
-    except Image.DecompressionBombWarning:
-        return limits.side + 1, limits.side + 1
-    except Exception:  # not a picture, or a broken one: `open_picture` says how
-        return 0, 0
-    finally:
-        upload.file.seek(0)
 
 
 def _refuse_size(width: int, height: int, limits: Limits) -> None:
@@ -255,24 +232,6 @@ def _refuse_size(width: int, height: int, limits: Limits) -> None:
             fix="make it smaller",
             reason="pixels",
         )
-
-
-def _features(upload: UploadFile, width: int) -> bytes:
-    """The numbers (T, D) as .npy of float32."""
-    suffix = Path(file_name(upload.filename or "")).suffix.lower()
-    if suffix not in (".npy", ".safetensors"):
-        raise _unusable(f"the file's name ends in {shown(suffix)}", ".npy or .safetensors")
-    with tempfile.TemporaryDirectory() as folder:
-        path = _kept(upload, Path(folder) / f"features{suffix}")
-        try:
-            values = read_features(path)
-        except BadInput as error:
-            raise _unusable(error.problem, error.expected, plain(error.fix)) from None
-    if values.shape[1] != width:
-        raise _unusable(f"the features have {values.shape[1]} columns", f"{width}, as those trained on")
-    out = io.BytesIO()
-    np.save(out, values)
-    return out.getvalue()
 
 
 def _kept(upload: UploadFile, path: Path) -> Path:

@@ -7,11 +7,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from interplay.data.pictures import open_picture
 from interplay.data.registry import offends
 from interplay.explanation.players import SCALES
 from interplay.explanation.trained.predictor import off_training
 from interplay.files import write_atomic
+from interplay.modalities import drawn_as
+from interplay.modalities.pictures import open_picture
 from interplay.pipeline.datasets import find_sample
 from interplay.pipeline.explain import explain
 from interplay.progress import SILENT, Progress
@@ -206,7 +207,7 @@ def _example(results: Results, out: Path) -> Path | None:
     target: str | None = None
     explanations: list[Explanation] = []
     pictures = {}
-    opened = {m: open_picture(sample.inputs[m]) for m, kind in dataset.modalities.items() if kind == "image"}
+    opened = {m: open_picture(sample.inputs[m]) for m in drawn_as("image", dataset.modalities)}
     for name, run in reversed(list(zip(chosen, runs, strict=True))):  # what fl-i2moe decided is asked of both
         (found,) = explain(run, [sample], target=target)
         target = found.target

@@ -14,11 +14,11 @@ from interplay.encoders.sources import public_name
 from interplay.explanation.attribution.methods import METHODS, Attribution
 from interplay.explanation.explaining import refuse_unknown
 from interplay.explanation.game import model_logits, value_names
-from interplay.explanation.groups import whole
 from interplay.explanation.players import Players
 from interplay.explanation.predictor import Opened, Predictor, Scores
 from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare, refuse_unknown_expert
 from interplay.features.store import Features
+from interplay.modalities import MODALITIES
 from interplay.models.run import Run
 from interplay.results import (
     MIXTURE,
@@ -101,20 +101,16 @@ def _inputs(run: Run, prepared: Prepared) -> dict[str, Input]:
     inputs = {}
     for modality, kind in run.card.modalities.items():
         content, cut = prepared.sample.inputs[modality], prepared.encoded[modality].truncated
-        if kind == "text":
-            inputs[modality] = Input(kind="text", text=str(content), truncated=cut)
-        elif kind == "image":
-            inputs[modality] = Input(kind="image", path=getattr(content, "name", str(content)))
-        else:
-            inputs[modality] = Input(kind="features", path=getattr(content, "name", str(content)), truncated=cut)
+        inputs[modality] = MODALITIES[kind].input_of(content, cut)
     return inputs
 
 
 def _features(run: Run, prepared: Prepared, players: Players) -> list[Feature]:
-    names = list(run.card.modalities)
+    names, kinds = list(run.card.modalities), run.card.modalities
     features = []
     for index, (m, where) in enumerate(zip(players.modality, players.positions, strict=True)):
-        part = whole([prepared.parts[names[m]][p] for p in where], prepared.sample.inputs[names[m]])
+        own = [prepared.parts[names[m]][p] for p in where]
+        part = MODALITIES[kinds[names[m]]].whole(own, prepared.sample.inputs[names[m]])
         features.append(Feature(index=index, modality=names[m], text=part.text, span=part.span, box=part.box))
     return features
 
@@ -159,7 +155,7 @@ def off_training(run: Run, config: Config) -> list[str]:
 
 def _level(run: Run) -> list[str]:
     """What removing a feature means, given how features were encoded (METHOD 6)."""
-    given = [m for m, kind in run.card.modalities.items() if kind == "features"]
+    given = [m for m, kind in run.card.modalities.items() if MODALITIES[kind].precomputed]
     encoded = {m: kind for m, kind in run.card.modalities.items() if m not in given}
     notes = []
     if encoded and all(run.config.encoder(m, kind).isolate for m, kind in encoded.items()):

@@ -7,14 +7,15 @@ import numpy as np
 
 from interplay.config import Config
 from interplay.data.sample import Sample
-from interplay.encoders.frozen import Encoded, Encoder, Part
+from interplay.encoders.frozen import Encoded, Encoder
+from interplay.encoders.parts import Part
 from interplay.errors import BadInput
 from interplay.explanation.attribution.methods import METHODS, Attribution, Request
 from interplay.explanation.attribution.target import Target
 from interplay.explanation.game import players_of, tokens_of
-from interplay.explanation.groups import group
 from interplay.explanation.players import Players
 from interplay.features.store import Features, encode_one, read_input
+from interplay.modalities import MODALITIES
 from interplay.models.run import Run
 from interplay.models.tokens import Tokens
 from interplay.results import (
@@ -27,6 +28,7 @@ class Prepared:
     """One sample, ready to be explained: what was encoded, and what each position is to a person."""
 
     sample: Sample
+    kinds: dict[str, str]
     encoded: dict[str, Encoded]
     parts: dict[str, list[Part]]
     tokens: Tokens
@@ -53,13 +55,15 @@ def prepare(
         if not encoded[modality].valid.any():
             raise BadInput(f"{modality!r} of sample {sample.id!r} holds no feature", expected="at least one token")
     tokens = tokens_of(run.model, tuple(e.features for e in encoded.values()), tuple(e.valid for e in encoded.values()))
-    return Prepared(sample, encoded, parts, tokens)
+    return Prepared(sample, run.card.modalities, encoded, parts, tokens)
 
 
 def players_in(prepared: Prepared, config: Config) -> Players:
     """What plays in one sample: words and blocks of patches, or every feature by itself (`explain.players`)."""
     words, grid = config.explain.players == "words", config.explain.grid
-    return players_of(prepared.tokens, [group(parts, words=words, grid=grid) for parts in prepared.parts.values()])
+    kinds = prepared.kinds
+    groups = [MODALITIES[kinds[m]].groups(p, token_groups=words, grid=grid) for m, p in prepared.parts.items()]
+    return players_of(prepared.tokens, groups)
 
 
 def attribute(

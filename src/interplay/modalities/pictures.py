@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -72,6 +72,17 @@ def open_picture(path: str | Path, max_side: int = 1024, row: int | None = None)
         _refuse(path, row, f"it is not a picture: {_beginning(path)}")
     except Exception as error:  # Pillow's readers raise anything on broken bytes, even SyntaxError
         _refuse(path, row, f"the picture is corrupt or cut short ({error})", error)
+
+
+def header_size(file: Any) -> tuple[int, int] | None:
+    """(width, height) by the header of a picture, of which nothing is decoded; None if it cannot be read."""
+    try:
+        with _pillow_quiet(), Image.open(file, formats=FORMATS) as image:
+            return image.size
+    except Exception:  # not a picture, or a broken one: `open_picture` says how
+        return None
+    finally:
+        file.seek(0)
 
 
 def _require_file(path: Path, row: int | None) -> None:

@@ -10,9 +10,7 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 from jaxtyping import Float
-from safetensors import safe_open
 
-from interplay.data.sample import Dataset
 from interplay.errors import DataError
 
 EXPECTED = "numbers of shape (T, D) with T and D at least 1: a row for each position"
@@ -41,26 +39,8 @@ def read_features(path: str | Path, row: int | None = None) -> Float[np.ndarray,
     if not (finite := np.isfinite(features)).all():
         position, column = np.argwhere(~finite)[0]
         came = f"the number at position {position}, column {column} is {values[position, column]}"
-        _refuse(path, row, came, "finite numbers that float32 can hold", "mend it, or remove the row")
+        _refuse(path, row, came, "finite numbers that float32 can hold", "correct it, or remove the row")
     return features
-
-
-def feature_shapes(dataset: Dataset) -> dict[str, tuple[int, int]]:
-    """Modality -> (D, the longest T), of all modalities that are features. Reads how the files begin, no more.
-
-    Raises:
-        DataError: a file cannot be read, or its D is another than that of the others.
-    """
-    out = {}
-    for modality in (m for m, kind in dataset.modalities.items() if kind == "features"):
-        width, longest = 0, 0
-        for sample in dataset.samples:
-            path, row = Path(sample.inputs[modality]), sample.row or None
-            length, own = feature_shape(path, row)
-            width, longest = width or own, max(longest, length)
-            refuse_other_width(path, row, own, width)
-        out[modality] = (width, longest)
-    return out
 
 
 def refuse_other_width(path: Path, row: int | None, own: int, first: int) -> None:
@@ -101,12 +81,16 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def _read_safetensors(path: Path) -> np.ndarray:
+    from safetensors import safe_open  # the package of figures comes without it
+
     with safe_open(path, framework="numpy") as file:
         values: np.ndarray = file.get_tensor(_key(list(file.keys())))
     return values
 
 
 def _safetensors_shape(path: Path) -> tuple[int, ...]:
+    from safetensors import safe_open  # the package of figures comes without it
+
     with safe_open(path, framework="numpy") as file:
         return tuple(file.get_slice(_key(list(file.keys()))).get_shape())
 

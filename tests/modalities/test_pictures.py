@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interplay.data.pictures import MEMORY_LIMIT, open_picture
 from interplay.errors import DataError
+from interplay.modalities.pictures import MEMORY_LIMIT, open_picture
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -142,7 +142,7 @@ def test_longer_side_is_bounded_never_enlarged(
 def test_shrinking_by_strips_equals_shrinking_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise(size=(90, 70)).save(tmp_path / "a.png")
     whole = np.asarray(open_picture(tmp_path / "a.png", max_side=30))
-    monkeypatch.setattr("interplay.data.pictures._STRIP_PIXELS", 500)
+    monkeypatch.setattr("interplay.modalities.pictures._STRIP_PIXELS", 500)
     assert np.array_equal(whole, np.asarray(open_picture(tmp_path / "a.png", max_side=30)))
 
 
@@ -213,7 +213,7 @@ def peak_bytes(path: Path) -> int:
     """Peak memory of a process of its own that opens the picture."""
     code = (
         "import pathlib, re, resource, sys\n"
-        "from interplay.data.pictures import open_picture\n"
+        "from interplay.modalities.pictures import open_picture\n"
         "assert max(open_picture(sys.argv[1], max_side=512).size) == 512\n"
         "status = pathlib.Path('/proc/self/status')\n"
         # Linux counts the parent's peak into a child's ru_maxrss, but not into its VmHWM.

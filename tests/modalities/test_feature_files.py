@@ -11,10 +11,11 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from interplay.data.check import check_dataset
-from interplay.data.feature_files import feature_shape, feature_shapes, read_features
 from interplay.data.registry import open_dataset
+from interplay.data.shapes import feature_shapes
 from interplay.data.table_write import write_table
 from interplay.errors import DataError
+from interplay.modalities.feature_files import feature_shape, read_features
 
 VALUES = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 

@@ -1,0 +1,66 @@
+"""Features that were computed beforehand: positions (frames, steps) with numbers each, which play by themselves."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from interplay.config import EncoderConfig
+from interplay.errors import DataError
+from interplay.modalities.base import Modality
+from interplay.modalities.feature_files import feature_shape, read_features
+
+if TYPE_CHECKING:
+    import interplay.encoders.frozen
+
+
+@final
+class FeaturesModality(Modality):
+    """An array (T, D) in a file of its own."""
+
+    kind = "features"
+    panel = "features"
+    file = "feature file"
+    suffixes = (".npy", ".safetensors")
+    media_types = "application/octet-stream"
+    stored_as = ".npy"
+    precomputed = True
+
+    def read(self, content: str | Path, row: int | None = None) -> np.ndarray:
+        """The features (T, D), float32. Raises DataError, see `read_features`."""
+        return read_features(content, row)
+
+    def load_encoder(
+        self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
+    ) -> "interplay.encoders.frozen.Encoder":
+        """What passes the features through. Raises EncoderError if a model is named for them."""
+        from interplay.encoders.precomputed import PrecomputedEncoder
+
+        assert shape is not None
+        return PrecomputedEncoder(settings, modality, *shape)
+
+    def check(self, path: Path) -> int | None:
+        """Read the features: their columns. Raises DataError if they cannot be read."""
+        return int(read_features(path).shape[1])
+
+    def shape(self, path: Path, row: int | None = None) -> tuple[int, int]:
+        """(T, D), by how the file begins. Raises DataError, see `feature_shape`."""
+        return feature_shape(path, row)
+
+    def received(self, path: Path, width: int) -> bytes:
+        """The features as .npy of float32. Raises DataError if they have not `width` columns."""
+        values = read_features(path)
+        if values.shape[1] != width:
+            raise DataError(f"the features have {values.shape[1]} columns", expected=f"{width}, as those trained on")
+        return _npy(values)
+
+    def example(self, width: int) -> bytes:
+        """Two positions of zeros."""
+        return _npy(np.zeros((2, width), np.float32))
+
+
+def _npy(values: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, values)
+    return out.getvalue()

@@ -1,0 +1,86 @@
+"""Pictures: patches, which play by themselves or in square blocks."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from jaxtyping import Int
+from PIL import Image
+
+from interplay.config import EncoderConfig
+from interplay.encoders.parts import Part
+from interplay.modalities.base import Modality
+from interplay.modalities.pictures import header_size, open_picture
+from interplay.results import Input
+
+if TYPE_CHECKING:
+    import interplay.encoders.frozen
+
+
+@final
+class ImageModality(Modality):
+    """A picture in a file of its own."""
+
+    kind = "image"
+    panel = "image"
+    file = "picture"
+    media_types = "image/png, image/jpeg, image/webp"
+    stored_as = ".png"
+
+    def read(self, content: str | Path, row: int | None = None) -> Image.Image:
+        """The picture as RGB. Raises DataError, see `open_picture`."""
+        return open_picture(content, row=row)
+
+    def load_encoder(
+        self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
+    ) -> "interplay.encoders.frozen.Encoder":
+        """A Hugging Face or packaged vision model. Raises EncoderError, see `encoders.frozen.load_encoder`."""
+        from interplay.encoders.frozen import load_encoder
+
+        return load_encoder(settings, self.kind)
+
+    def check(self, path: Path) -> int | None:
+        """Decode the picture. Raises DataError if it cannot be."""
+        open_picture(path, max_side=64)
+        return None
+
+    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
+        """Patches by the cells of a grid, or each by itself."""
+        return cell_groups(parts, grid) if grid else np.arange(len(parts))
+
+    def whole(self, parts: Sequence[Part], content: object) -> Part:
+        """The box around all of the parts."""
+        left, top, right, bottom = zip(*(part.box for part in parts if part.box is not None), strict=True)
+        return Part(box=(min(left), min(top), max(right), max(bottom)))
+
+    def input_of(self, content: str | Path, truncated: int) -> Input:
+        """The file's name; a picture is never cut."""
+        return super().input_of(content, 0)
+
+    def pixels(self, file: Any) -> tuple[int, int] | None:
+        """(width, height) by the header; None for a broken picture, which `received` refuses."""
+        return header_size(file)
+
+    def received(self, path: Path, width: int) -> bytes:
+        """The picture, decoded and upright, as PNG."""
+        return _png(open_picture(path))
+
+    def example(self, width: int) -> bytes:
+        """A grey square."""
+        return _png(Image.new("RGB", (64, 64), "grey"))
+
+
+def _png(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def cell_groups(parts: Sequence[Part], grid: int) -> Int[np.ndarray, " T"]:
+    """The cell of a grid x grid division of the picture that each patch has its middle in."""
+    boxes = np.array([part.box for part in parts], dtype=float).reshape(-1, 4)
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    column, row = (np.minimum((grid * z).astype(np.int64), grid - 1) for z in (x, y))
+    return row * grid + column

@@ -1,0 +1,66 @@
+"""Texts: pieces of words, which play word by word."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from jaxtyping import Int
+
+from interplay.config import EncoderConfig
+from interplay.encoders.parts import Part
+from interplay.modalities.base import Modality
+from interplay.results import Input
+
+if TYPE_CHECKING:
+    import interplay.encoders.frozen
+
+
+@final
+class TextModality(Modality):
+    """A text, given as it is."""
+
+    kind = "text"
+    panel = "text"
+
+    def read(self, content: str | Path, row: int | None = None) -> str:
+        """The text itself."""
+        return str(content)
+
+    def load_encoder(
+        self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
+    ) -> "interplay.encoders.frozen.Encoder":
+        """A Hugging Face text model. Raises EncoderError, see `encoders.frozen.load_encoder`."""
+        from interplay.encoders.frozen import load_encoder
+
+        return load_encoder(settings, self.kind)
+
+    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
+        """Tokens by words, or each by itself."""
+        return word_groups(parts) if token_groups else np.arange(len(parts))
+
+    def whole(self, parts: Sequence[Part], content: object) -> Part:
+        """The text from the first of the parts to the last."""
+        spans = [part.span for part in parts if part.span is not None]
+        start, end = min(a for a, _ in spans), max(b for _, b in spans)
+        return Part(text=str(content)[start:end], span=(start, end))
+
+    def input_of(self, content: str | Path, truncated: int) -> Input:
+        """The text itself."""
+        return Input(kind=self.kind, text=str(content), truncated=truncated)
+
+    def example(self, width: int) -> bytes:
+        """Two words."""
+        return b"a word"
+
+
+def word_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
+    """The word of each token of a text: tokens with no blank between them are one."""
+    groups: list[int] = []
+    end = 0
+    for k, part in enumerate(parts):
+        assert part.span is not None
+        start, stop = part.span
+        groups.append(0 if k == 0 else groups[-1] + (end < start))
+        end = stop
+    return np.array(groups, dtype=np.int64)
