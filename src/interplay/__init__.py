@@ -84,7 +84,13 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("interplay")
     if name not in _HOME:
         raise AttributeError(f"module 'interplay' has no attribute {name!r}")
     try:

@@ -38,7 +38,18 @@ def explain(
     """Explain samples of a dataset, or new ones, with a trained run.
 
     Args:
+        run: as `open_run` gives it.
+        samples: of `find_sample`, `new_sample` or a dataset.
+        config: settings that differ from those the run was trained with; its own if None.
+        target: the label to explain; each sample's most probable one if None.
+        encoders: the run's frozen encoders by modality, where they are open already.
         progress: where to show how far it is; of None, bars on a terminal and in a notebook, and nothing elsewhere.
+
+    Returns:
+        One explanation a sample, in their order.
+
+    Raises:
+        BadInput: for a label, an expert or an input that the run does not know.
     """
     with progress_or_default(progress) as shown:
         return list(explain_each(run, samples, config=config, target=target, encoders=encoders, progress=shown))
