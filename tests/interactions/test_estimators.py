@@ -23,9 +23,9 @@ def estimate(name, game, samples, seed):
     return block_pairs(game, I, J, samples=samples, seed=seed, antithetic=name == "block-antithetic")
 
 
-def frequencies(backgrounds, left_out):
+def frequencies(backgrounds, pair):
     """How often each subset of the other players came, as shares."""
-    others = np.delete(backgrounds, left_out, axis=1)
+    others = np.delete(backgrounds, pair, axis=1)
     index = others @ (1 << np.arange(others.shape[1]))
     return np.bincount(index, minlength=2 ** others.shape[1]) / len(index)
 

@@ -105,7 +105,7 @@ def test_the_contrast_is_unbiased_and_knows_its_error():
 
 
 @pytest.mark.slow
-def test_what_is_asked_is_not_mended_twice(monkeypatch):
+def test_residuals_of_fitted_coalitions_do_not_stand_for_others(monkeypatch):
     """A fit knows more of the coalitions it has seen than of others. With a third of all asked, taking both for alike
     put scores 7 standard errors of their mean off."""
     n, value = 9, smooth_game(9)
@@ -158,12 +158,12 @@ def test_the_gradient_of_the_likelihood(parity):
     assert off < 1e-4
 
 
-def test_what_each_value_is_off_a_fit_without_it():
+def test_leave_one_out_residuals_are_those_of_a_refit():
     rng = np.random.default_rng(0)
     strata = draw_strata(rng, 7, 25)
     x, y = np.where(strata.coalitions, 1.0, -1.0), even(table_game(7))(strata.coalitions)[:, None]
     surrogate = Surrogate(x, y, "even", rng)
-    off = surrogate.left_out()[:, 0]
+    off = surrogate.leave_one_out_residuals()[:, 0]
     for row in (0, 11):
         others = np.delete(np.arange(25), row)
         k = surrogate.kernel(x[others], x[others]) + (surrogate.kernel.noise + 1e-9) * np.eye(24)

@@ -35,6 +35,17 @@ class Ablation:
     target: int | tuple[int, ...] | None
 
     def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m *V"]:
+        """Ask the model.
+
+        Args:
+            coalitions: (m, n), True where a player is in.
+
+        Returns:
+            (m, *V) its answers, float64.
+
+        Raises:
+            GameError: for coalitions of another number of players.
+        """
         import torch
 
         if coalitions.shape[1] != self.players:
@@ -71,6 +82,9 @@ def captum_value(
         feature_mask: integers that broadcast to (1, *F), the player of each element, from 0 on and without gaps over
             all inputs; elements with the same number come and go together. None: each element is a player.
         target: class to explain, of outputs (m, C).
+
+    Returns:
+        The value function.
 
     Raises:
         GameError: for inputs that are not one sample, tuples of unequal length, or a mask that does not fit.

@@ -16,7 +16,16 @@ CHUNK = 8192  # coalitions held at once, so that the game can fill its batches
 
 
 def block_evaluations(rows: int, columns: int, samples: int) -> int:
-    """Most evaluations of `samples` backgrounds on a block: 1 + |I| + |J| + |I||J| each."""
+    """Most evaluations that `samples` backgrounds cost on a block: 1 + |I| + |J| + |I||J| each.
+
+    Args:
+        rows: number of players I.
+        columns: number of players J.
+        samples: number of backgrounds.
+
+    Returns:
+        Evaluations; fewer are spent where coalitions repeat.
+    """
     return samples * (1 + rows) * (1 + columns)
 
 
@@ -47,8 +56,9 @@ def block_pairs(
 
     Args:
         game: its budget, if it has one, also holds here.
-        rows: players I, `columns`: players J; no player twice.
-        samples: backgrounds, even with `antithetic`; 64 unless told.
+        rows: players I.
+        columns: players J; no player twice.
+        samples: backgrounds, even with `antithetic`; 64 if neither `samples` nor `budget` is given.
         budget: instead of samples, the most evaluations this call may spend; as many whole draws as fit.
         seed: of the backgrounds.
         antithetic: evaluate every background with its complement.
@@ -96,7 +106,16 @@ def block_pairs(
 
 
 def block_flips(players: int, i: np.ndarray, j: np.ndarray) -> Bool[np.ndarray, "I1 J1 n"]:
-    """Bits to flip in a background: none or one of I, and none or one of J; index 0 is none."""
+    """Bits to flip in a background: none or one of I, and none or one of J.
+
+    Args:
+        players: n.
+        i: (I,) players of the rows.
+        j: (J,) players of the columns.
+
+    Returns:
+        (I + 1, J + 1, n), True where a bit is flipped; index 0 of an axis flips none of its players.
+    """
     flips = np.zeros((1 + len(i), 1 + len(j), players), dtype=bool)
     flips[1 + np.arange(len(i)), :, i] = True
     flips[:, 1 + np.arange(len(j)), j] = True
@@ -106,7 +125,18 @@ def block_flips(players: int, i: np.ndarray, j: np.ndarray) -> Bool[np.ndarray, 
 def four_values(
     game: Game, s: Bool[np.ndarray, "d n"], flips: Bool[np.ndarray, "I1 J1 n"], i: np.ndarray, j: np.ndarray
 ) -> tuple[Float[np.ndarray, "d I J *V"], ...]:
-    """v(S), v(S+i), v(S+j), v(S+i+j) of every pair, where S stands for the background without i and j."""
+    """Ask for v(S), v(S+i), v(S+j), v(S+i+j) of every pair, where S is a background without i and j.
+
+    Args:
+        game: what is asked.
+        s: (d, n) backgrounds; whether i and j are in them does not matter.
+        flips: (I + 1, J + 1, n) from `block_flips`.
+        i: (I,) players of the rows.
+        j: (J,) players of the columns.
+
+    Returns:
+        The four values, (d, I, J, *V) each.
+    """
     coalitions = s[:, None, None, :] ^ flips
     flat = game(coalitions.reshape(-1, game.players))
     return arranged(flat.reshape(*coalitions.shape[:3], *flat.shape[1:]), s, i, j)
@@ -115,7 +145,17 @@ def four_values(
 def arranged(
     values: Float[np.ndarray, "d I1 J1 *V"], s: Bool[np.ndarray, "d n"], i: np.ndarray, j: np.ndarray
 ) -> tuple[Float[np.ndarray, "d I J *V"], ...]:
-    """Values by what is flipped in backgrounds s (0: nothing) -> by what is in: v(S), v(S+i), v(S+j), v(S+i+j)."""
+    """Rearrange values by what was flipped in a background into values by what is in it.
+
+    Args:
+        values: (d, I + 1, J + 1, *V) values of the coalitions s ^ `block_flips`.
+        s: (d, n) the backgrounds.
+        i: (I,) players of the rows.
+        j: (J,) players of the columns.
+
+    Returns:
+        v(S), v(S+i), v(S+j), v(S+i+j), (d, I, J, *V) each.
+    """
     d = np.arange(len(s))[:, None, None]
     a, b = 1 + np.arange(len(i)), 1 + np.arange(len(j))
     # where i is in the background, flipping takes it out; where it is not, flipping puts it in
@@ -147,6 +187,19 @@ def _draws(game: Game, cost: int, samples: int | None, budget: int | None, copie
 def checked_block(
     game: Game, rows: Sequence[int] | np.ndarray, columns: Sequence[int] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Check the players of a block.
+
+    Args:
+        game: the game they must be of.
+        rows: players I.
+        columns: players J.
+
+    Returns:
+        (I,) and (J,) int64.
+
+    Raises:
+        GameError: for no players, players outside the game, or a player given twice.
+    """
     i, j = np.asarray(rows), np.asarray(columns)
     for name, array in (("rows", i), ("columns", j)):
         if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":

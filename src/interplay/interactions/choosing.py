@@ -30,8 +30,17 @@ def estimate_pairs(
     """Pair scores of I x J for at most `budget` evaluations, by the estimator named or the one that fits best.
 
     Args:
-        gaps: whether redundancy gaps are wanted beside SII.
-        estimator: "auto" leaves it to `choose`, and the result's `choice` says which and why.
+        game: its own budget holds as well.
+        rows: players I.
+        columns: players J; no player twice.
+        budget: most evaluations.
+        seed: decides every draw.
+        estimator: "exact", "paired", "hybrid", "block" or "naive"; "auto" leaves it to `choose`, and the result's
+            `choice` says which and why.
+        gaps: whether redundancy gaps are wanted beside SII; only "auto" asks.
+
+    Returns:
+        Scores of the |I||J| pairs, row by row.
 
     Raises:
         GameError: for a bad block, an unknown estimator, or a budget that does not reach.
@@ -73,9 +82,20 @@ def estimate_pairs(
 
 
 def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) -> tuple[Estimator, str]:
-    """The estimator for a block of rows x columns and a budget, and why.
+    """Choose the estimator for a block and a budget.
 
-    Raises GameError that says the least budget that works.
+    Args:
+        players: n of the game.
+        rows: number of players I.
+        columns: number of players J.
+        budget: most evaluations.
+        gaps: whether redundancy gaps are wanted beside SII.
+
+    Returns:
+        Its name, and a sentence that says why.
+
+    Raises:
+        BudgetError: for a budget too small for any; the message names the smallest that works.
     """
     draw = block_evaluations(rows, columns, 2)
     if players <= MOST_PLAYERS and 2**players <= budget:
@@ -94,7 +114,17 @@ def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) ->
 
 
 def least_budget(estimator: str, players: int, rows: int, columns: int) -> int:
-    """The smallest budget with which an estimator has scores and their standard errors."""
+    """Smallest budget from which an estimator has scores with standard errors.
+
+    Args:
+        estimator: its name; not "auto".
+        players: n of the game.
+        rows: number of players I.
+        columns: number of players J.
+
+    Returns:
+        Evaluations.
+    """
     return {
         "exact": 2**players,
         "paired": least_evaluations(players),

@@ -25,6 +25,15 @@ def draw_backgrounds(
       of them, not only all, covers 0..1 evenly. The mean over draws then varies less than with independent t, while
       the spread between draws, from which a standard error is made, is the same or larger: the standard error errs
       on the wide side. The first draws are the same however many are made.
+
+    Args:
+        rng: source of the draws.
+        draws: their number d.
+        players: n.
+        antithetic: whether each background comes with its complement.
+
+    Returns:
+        (d, 2, n) with `antithetic`, else (d, 1, n); True where the player is in.
     """
     t = ((van_der_corput(draws) + rng.random()) % 1)[:, None]
     if antithetic:
@@ -35,6 +44,12 @@ def draw_backgrounds(
 
 def van_der_corput(count: int) -> Float[np.ndarray, " count"]:
     """0, 1/2, 1/4, 3/4, 1/8, 5/8, ...: the bits of 0, 1, 2, ... mirrored at the point.
+
+    Args:
+        count: how many numbers, at most 2^32.
+
+    Returns:
+        (count,) in [0, 1).
 
     >>> van_der_corput(6).tolist()
     [0.0, 0.5, 0.25, 0.75, 0.125, 0.625]
@@ -59,6 +74,11 @@ class Moments:
         self._squares: np.ndarray = np.zeros(())  # sum of squared distances from the mean
 
     def add(self, draws: Float[np.ndarray, "k *S"]) -> None:
+        """Take in k more draws.
+
+        Args:
+            draws: (k, *S), of the same S every time.
+        """
         k = len(draws)
         mean = draws.mean(axis=0)
         gap, total = mean - self.mean, self.count + k
@@ -67,9 +87,13 @@ class Moments:
         self.count = total
 
     def standard_error(self, unseen: Float[np.ndarray, "*S"] | float = 0.0) -> Float[np.ndarray, "*S"]:
-        """Of the mean; NaN for fewer than two draws.
+        """Standard error of the mean.
 
-        `unseen` is the squared distance from the mean of one more draw, for what the draws may not have shown.
+        Args:
+            unseen: squared distance from the mean of one more draw, for what the draws may not have shown.
+
+        Returns:
+            (*S); NaN for fewer than two draws.
         """
         if self.count < 2:
             return np.full(self.mean.shape, np.nan)

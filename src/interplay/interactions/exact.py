@@ -20,6 +20,9 @@ def exact_pairs(game: Game | Value, players: int, pairs: Sequence[Sequence[int]]
         players: n, at most 20.
         pairs: (P, 2) players.
 
+    Returns:
+        Scores of the P pairs.
+
     Raises:
         GameError: for more than 20 players, another number than the game's, or bad pairs.
 

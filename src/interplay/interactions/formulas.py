@@ -20,6 +20,15 @@ def delta(
 ) -> Float[np.ndarray, "..."]:
     """Delta = v(S+i+j) - v(S+i) - v(S+j) + v(S), element by element, in the unit of v; SII is its mean over S.
 
+    Args:
+        v: v(S).
+        vi: v(S+i).
+        vj: v(S+j).
+        vij: v(S+i+j); all four of shapes that broadcast.
+
+    Returns:
+        Of the broadcast shape.
+
     >>> delta(*np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])).tolist()  # AND, OR
     [1.0, -1.0]
     """
@@ -43,6 +52,15 @@ def redundancy_gap(
     Positive where each feature alone moves v one way, both together do too, and by less than the sum (a backup);
     negative where both are needed; 0 for additive values, XOR and a veto.
 
+    Args:
+        v: v(S).
+        vi: v(S+i).
+        vj: v(S+j).
+        vij: v(S+i+j); all four of shapes that broadcast.
+
+    Returns:
+        Of the broadcast shape.
+
     >>> redundancy_gap(*np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])).tolist()  # AND, OR
     [-1.0, 1.0]
     """
@@ -63,6 +81,15 @@ def sii_weights(players: int) -> Float[np.ndarray, " sizes"]:
 
     There are C(n-2, s) backgrounds of size s, so every size weighs 1 / (n-1) in all: |S| is uniform, then S is
     uniform of that size. (SII as tools that sum over ordered pairs report it is half of ours.)
+
+    Args:
+        players: n.
+
+    Returns:
+        (n - 1,) weights.
+
+    Raises:
+        GameError: for fewer than 2 players.
 
     >>> sii_weights(3).tolist()
     [0.5, 0.5]

@@ -69,11 +69,24 @@ class Game:
         return None if self.budget is None else self.budget - self.evaluations
 
     def reach(self, budget: int) -> int:
-        """Of `budget` evaluations, those that the game's own budget still allows."""
+        """Evaluations that both a budget and the game's own allow.
+
+        Args:
+            budget: evaluations.
+
+        Returns:
+            The smaller of `budget` and `left`.
+        """
         return budget if self.left is None else min(budget, self.left)
 
     def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m *V"]:
         """Their values, float64; repeats and coalitions asked before cost nothing.
+
+        Args:
+            coalitions: (m, n), True where the player is in.
+
+        Returns:
+            (m, *V) values; (0,) where nothing was ever asked.
 
         Raises:
             GameError: for coalitions of other players, a budget that does not reach, or values that break the
@@ -182,6 +195,13 @@ def _name(coalition: np.ndarray) -> str:
 
 def checked_pairs(pairs: Sequence[Sequence[int]] | np.ndarray, players: int) -> Int[np.ndarray, "P 2"]:
     """Pairs as (P, 2) integers.
+
+    Args:
+        pairs: (P, 2) players.
+        players: n of the game.
+
+    Returns:
+        (P, 2) int64.
 
     Raises:
         GameError: for no pairs, a player outside the game, a player paired with itself, or a pair given twice

@@ -26,6 +26,7 @@ class Term:
             raise GameError(f"a term of players {self.players}", expected="one or more different players")
 
     def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+        """Value of each coalition, (m,)."""
         count = coalitions[:, self.players].sum(axis=1)
         holds = {"and": count == len(self.players), "or": count > 0, "xor": count % 2 == 1}[self.kind]
         return np.where(holds, float(self.weight), 0.0)
@@ -59,13 +60,24 @@ class TermGame:
     terms: tuple[Term, ...]
 
     def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+        """Value of each coalition, (m,)."""
         values = np.zeros(len(coalitions))
         for term in self.terms:
             values += term(coalitions)
         return values
 
     def sii(self, pairs: Sequence[Sequence[int]] | np.ndarray) -> Float[np.ndarray, " P"]:
-        """The closed form, pair by pair; it does not depend on how many other players there are."""
+        """SII in closed form; it does not depend on how many other players there are.
+
+        Args:
+            pairs: (P, 2) players.
+
+        Returns:
+            (P,) scores.
+
+        Raises:
+            GameError: for bad pairs (`checked_pairs`).
+        """
         array = checked_pairs(pairs, 1 + int(np.max(pairs, initial=0)))
         return np.array(
             [sum((t.pair_sii for t in self.terms if {i, j} <= set(t.players)), 0.0) for i, j in array.tolist()]

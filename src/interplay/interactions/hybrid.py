@@ -7,7 +7,7 @@ those that the game was asked about,
 
     mean over S of [RG_v(S) - beta RG_g(S)] + beta G
 
-has the same mean as RG_v and only the variance of what the surrogate does not tell (a control variate). beta is the
+has the same mean as RG_v and only the variance of what the surrogate does not predict (a control variate). beta is the
 regression of RG_v on RG_g over all pairs and draws together, cut to 0..1; its own error is far smaller.
 """
 
@@ -23,7 +23,7 @@ from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Surrogate
-from interplay.interactions.paired import fit_part, least_evaluations, parts, score_strata
+from interplay.interactions.paired import PairedValues, least_evaluations, score_strata
 from interplay.interactions.scores import PairScores
 from interplay.interactions.strata import draw_strata
 
@@ -34,7 +34,16 @@ LEAST_DRAWS = 3
 
 
 def least_hybrid(players: int, rows: int, columns: int) -> int:
-    """The smallest budget of `hybrid_pairs`."""
+    """Smallest budget of `hybrid_pairs`.
+
+    Args:
+        players: n of the game.
+        rows: number of players I.
+        columns: number of players J.
+
+    Returns:
+        Evaluations.
+    """
     return least_evaluations(players) + LEAST_DRAWS * block_evaluations(rows, columns, 2)
 
 
@@ -50,10 +59,17 @@ def hybrid_pairs(
     """SII and redundancy gap of every pair of I x J from `budget` evaluations.
 
     Args:
-        as `paired_pairs`; at least 3 draws of the block are made, of a background and its complement each.
+        game: its own budget holds as well.
+        rows: players I.
+        columns: players J; no player twice.
+        budget: most evaluations. About `SHARE` of them are paired coalitions, from which SII and the surrogate are
+            made; the rest are draws of the block (a background and its complement each), at least 3.
+        seed: of all draws.
+        shrink: as in `paired_pairs`, for SII.
 
     Returns:
-        `samples` are the backgrounds behind each gap, `sii` is that of `paired_pairs`.
+        Scores of the |I||J| pairs, row by row; `samples` are the backgrounds behind each gap, `sii_draws` the paired
+        coalitions behind SII.
 
     Raises:
         GameError: for a bad block, or a budget below `least_hybrid`.
@@ -71,15 +87,12 @@ def hybrid_pairs(
     of_backgrounds = rng.spawn(1)[0]  # a stream of their own: the first are the same for a larger budget
     pairs = min(max(int(SHARE * reach), least_evaluations(game.players)), reach - LEAST_DRAWS * cost) // 2
     strata = draw_strata(rng, game.players, pairs, graph=False)
-    even, odd = parts(game, strata)
-    surrogates = [
-        fit_part(strata, even.reshape(len(even), -1), "even", rng),
-        fit_part(strata, odd.reshape(len(odd), -1), "odd", rng),
-    ]
-    draws = (reach - 2 * len(even)) // cost  # not by what is new: a seed decides, whatever the game remembers
+    values = PairedValues.of(game, strata)
+    surrogates = [values.fit("even", rng), values.fit("odd", rng)]
+    draws = (reach - 2 * len(strata.size)) // cost  # not by what is new: a seed decides, whatever the game remembers
     backgrounds = draw_backgrounds(of_backgrounds, draws, game.players, antithetic=True)
     gap, gap_se = _gaps(game, surrogates, backgrounds, i, j, rng)
-    scores = score_strata(strata, even, i, j, rng, shrink=shrink, surrogate=surrogates[0])
+    scores = score_strata(values, i, j, rng, shrink=shrink, surrogate=surrogates[0])
     return replace(
         scores,
         redundancy_gap=gap.reshape(scores.sii.shape),
@@ -88,7 +101,7 @@ def hybrid_pairs(
         evaluations=game.evaluations - before,
         estimator="hybrid",
         seed=seed,
-        sii_draws=len(even),  # the gap's draws are few, and say nothing of how well SII is known
+        sii_draws=len(strata.size),  # the gap's draws are few, and say nothing of how well SII is known
     )
 
 

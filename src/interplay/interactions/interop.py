@@ -38,7 +38,9 @@ class Approximator(Protocol):
     n: int
     index: str
 
-    def approximate(self, budget: int, game: Callable[[np.ndarray], np.ndarray]) -> InteractionValues: ...
+    def approximate(self, budget: int, game: Callable[[np.ndarray], np.ndarray]) -> InteractionValues:
+        """Estimate the values from at most `budget` questions to `game`, a function of (m, n) coalitions."""
+        ...
 
 
 def to_interaction_values(scores: PairScores, players: int) -> InteractionValues:
@@ -48,7 +50,11 @@ def to_interaction_values(scores: PairScores, players: int) -> InteractionValues
     is in `values.interactions`. The redundancy gap and standard errors have no place there.
 
     Args:
+        scores: of one output, (P,).
         players: n of the game the scores are of.
+
+    Returns:
+        shapiq's values.
 
     Raises:
         GameError: for scores of several outputs, pairs of other players, or where shapiq is not installed.
@@ -76,6 +82,9 @@ def to_interaction_values(scores: PairScores, players: int) -> InteractionValues
 
 def from_interaction_values(values: InteractionValues) -> PairScores:
     """The pairs that shapiq's values hold, in their order; none is made up, and other orders are left behind.
+
+    Args:
+        values: of index "SII".
 
     Returns:
         Scores (P,) of estimator "shapiq". Standard errors are NaN, or 0 where the values are not estimated; the gap is
@@ -109,6 +118,12 @@ def value_of(game: Callable[[np.ndarray], np.ndarray]) -> Value:
     """A shapiq game or imputer as a value function, normalized as it is; its `n_players` are the players.
 
     Its values move by a constant when it is normalized, which no pair score sees.
+
+    Args:
+        game: coalitions (m, n) -> values (m,).
+
+    Returns:
+        The same as a `Value`, in float64.
     """
 
     def value(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m *V"]:
@@ -130,7 +145,7 @@ def shapiq_pairs(
 
     Returns:
         Scores (P,) of estimator "shapiq-NAME"; standard errors and the gap are missing. A pair that the approximator
-        does not return is missing. Some return 0 for a pair they never sampled, which cannot be told from a score.
+        does not return is missing. Some return 0 for a pair they never sampled, which looks like a score of 0.
         `samples` are the coalitions asked of the game, `evaluations` those new to it.
 
     Raises:

@@ -29,7 +29,17 @@ class Intervals:
 
 
 def independent_draws(scores: PairScores) -> Int[np.ndarray, " P"]:
-    """Independent draws behind each score: a background and its complement are one."""
+    """Independent draws behind each score; a background and its complement are one.
+
+    Args:
+        scores: of P pairs.
+
+    Returns:
+        (P,) numbers of draws.
+
+    Raises:
+        GameError: for an estimator whose draws are unknown.
+    """
     try:
         return scores.samples // SAMPLES_PER_DRAW[scores.estimator]
     except KeyError:
@@ -38,14 +48,26 @@ def independent_draws(scores: PairScores) -> Int[np.ndarray, " P"]:
 
 
 def interval(scores: PairScores, level: float = 0.95) -> Intervals:
-    """Score ± t standard errors, t the Student quantile for the draws less one; no width where exact. A shrunk score
-    has the interval of the unbiased one, as far as the score itself.
+    """Confidence intervals: score ± t standard errors, t the Student quantile for the draws less one.
+
+    Exact scores have no width. The interval of a shrunk score is that of the unbiased one, extended to the shrunk
+    score where that lies outside.
 
     The interval is right where the mean of the draws is about normal. Averaged over the pairs of a game of AND, OR
     and XOR terms, 95% intervals held the truth in 92 to 99 of 100 cases from 32 backgrounds on; with 16, those of
     single pairs in as few as 82 (`benchmarks/coverage.py`). They are too narrow for a score that few backgrounds
     decide (an AND of many players) as long as the draws show few of them, and have no width where all draws agreed:
     that is an observation, not a proof.
+
+    Args:
+        scores: of P pairs.
+        level: the share of intervals that should hold the true score.
+
+    Returns:
+        Bounds of both scores, (P, *V) each.
+
+    Raises:
+        GameError: for a level outside 0..1, or an estimator whose draws are unknown.
     """
     if not 0 < level < 1:
         raise GameError(f"the level is {level}", expected="a share between 0 and 1")
@@ -64,7 +86,14 @@ def interval(scores: PairScores, level: float = 0.95) -> Intervals:
 
 
 def student_quantile(freedom: Int[np.ndarray, " P"], level: float) -> Float[np.ndarray, " P"]:
-    """x with P(|T| <= x) = level for Student's t of each number of degrees of freedom; NaN below 1.
+    """Two-sided quantile of Student's t: the x with P(|T| <= x) = level.
+
+    Args:
+        freedom: (P,) degrees of freedom.
+        level: between 0 and 1.
+
+    Returns:
+        (P,) quantiles; NaN for less than one degree of freedom.
 
     >>> student_quantile(np.array([1, 15, 1000]), 0.95).round(3).tolist()
     [12.706, 2.131, 1.962]

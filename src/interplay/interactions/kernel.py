@@ -37,7 +37,8 @@ class Kernel:
         b: (n,) relevances of the players.
         low: weight of order 2 (even) or 1 (odd).
         all: weight of all orders of that parity.
-        noise: variance of what the kernel leaves.
+        noise: variance of the residuals.
+        parity: which part of the game it is a prior for.
     """
 
     b: Float[np.ndarray, " n"]
@@ -48,11 +49,19 @@ class Kernel:
 
     @property
     def log_norm(self) -> float:
-        """log of 1 / prod cosh b."""
+        """Log of 1 / prod cosh b."""
         return float(len(self.b) * np.log(2) - np.logaddexp(self.b, -self.b).sum())
 
     def __call__(self, x: Float[np.ndarray, "m n"], y: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "m p"]:
-        """Covariances of values on coalitions as ±1."""
+        """Covariances of values on coalitions.
+
+        Args:
+            x: (m, n) coalitions as ±1.
+            y: (p, n) coalitions as ±1.
+
+        Returns:
+            (m, p) prior covariances, without noise.
+        """
         out = np.empty((len(x), len(y)))
         for start in range(0, len(x), ROWS):  # what is held besides the result stays small
             rows = slice(start, start + ROWS)
@@ -67,12 +76,13 @@ class Kernel:
 
 @final
 class Surrogate:
-    """The fit of one parity of R values on f of m coalitions.
+    """Gaussian process regression of R values of one parity, fitted to f of m coalitions.
 
     Attributes:
-        fitted: (f,) which of the coalitions were.
-        x: (f, n) those coalitions as ±1.
-        weights: (f, R) what the kernel sections of the coalitions are weighed by.
+        fitted: (f,) indices of the fitted coalitions among the m given.
+        x: (f, n) the fitted coalitions as ±1.
+        weights: (f, R) coefficients of the kernel sections at the fitted coalitions.
+        kernel: the kernel, chosen by marginal likelihood.
     """
 
     def __init__(
@@ -100,16 +110,31 @@ class Surrogate:
         self.weights = cho_solve(self._factor, y, check_finite=False)
 
     def __call__(self, x: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "p R"]:
-        """Its answers to coalitions as ±1."""
+        """Predict values.
+
+        Args:
+            x: (p, n) coalitions as ±1 (+1: the player is in).
+
+        Returns:
+            (p, R) predictions, in the unit of the fitted values.
+        """
         return self.level + self.scale * (self.kernel(x, self.x) @ self.weights)
 
     def block(
         self, s: Float[np.ndarray, " n"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
     ) -> Float[np.ndarray, "I1 J1 R"]:
-        """Its answers to one background with none or one of I, and none or one of J, flipped; index 0 is none.
+        """Predict values around one background, with none or one of I and none or one of J flipped.
 
-        Flipping player i takes a_i = 2 b_i s_i x_i from z, so exp(z) is multiplied by exp(-a_i), and the answers to
-        all pairs are one product of matrices.
+        Flipping player i takes a_i = 2 b_i s_i x_i from z, so exp(z) is multiplied by exp(-a_i), and the predictions
+        for all pairs are one product of matrices.
+
+        Args:
+            s: (n,) the background as ±1.
+            i: (I,) players of the rows.
+            j: (J,) players of the columns.
+
+        Returns:
+            (I + 1, J + 1, R) predictions; index 0 of an axis means that none of its players is flipped.
         """
         k, x = self.kernel, self.x
         z = x @ (k.b * s)
@@ -128,9 +153,15 @@ class Surrogate:
             out = up - down + k.low / np.sqrt(k.b @ k.b) * low
         return self.level + self.scale * out
 
-    def left_out(self) -> Float[np.ndarray, "f R"]:
-        """What each fitted coalition's value is off the fit to all others: weights over the diagonal of the inverse,
-        which is the sums of squares of the columns of the inverse factor."""
+    def leave_one_out_residuals(self) -> Float[np.ndarray, "f R"]:
+        """Residual of each fitted coalition from the fit to all other coalitions, with the same kernel.
+
+        No refit is needed: a residual is the coalition's weight over its entry on the diagonal of the inverse
+        covariance. That diagonal is the sums of squares of the columns of the inverse Cholesky factor.
+
+        Returns:
+            (f, R) value minus leave-one-out prediction, in the unit of the values.
+        """
         inverse, info = lapack.dtrtri(self._factor[0], lower=1, overwrite_c=0)
         assert info == 0
         diagonal = np.array([inverse[k:, k] @ inverse[k:, k] for k in range(len(inverse))])
@@ -142,6 +173,13 @@ class Surrogate:
         A parity of even order k that holds both has SII 4 / (k-1) = 4 x the mean over u in [-1, 1] of u^(k-2), so a
         kernel section has 4 rho_i rho_j x_i x_j times the mean over u of prod over the others of (1 + rho_k x_k u),
         a polynomial in u: Gauss' quadrature with n/2 nodes is exact.
+
+        Args:
+            i: (I,) players of the rows.
+            j: (J,) players of the columns.
+
+        Returns:
+            (I, J, R) scores of the surrogate itself, in the unit of the fitted values.
         """
         k, x = self.kernel, self.x
         rho = np.tanh(k.b)
@@ -163,7 +201,16 @@ def _cross(
 
 
 def choose_kernel(x: Float[np.ndarray, "m n"], y: Float[np.ndarray, "m R"], parity: Parity) -> Kernel:
-    """The kernel of the largest marginal likelihood, from values of about unit variance; by L-BFGS."""
+    """Choose the kernel with the largest marginal likelihood, by L-BFGS.
+
+    Args:
+        x: (m, n) coalitions as ±1.
+        y: (m, R) values, centred and of about unit variance.
+        parity: the part of the game that the values belong to.
+
+    Returns:
+        The kernel after at most `STEPS` iterations.
+    """
     from scipy.optimize import minimize  # a third of a second to load: not before it is needed
 
     n = x.shape[1]

@@ -25,6 +25,9 @@ def naive_pairs(
         samples: backgrounds per pair; a single one leaves standard errors NaN.
         seed: of the backgrounds.
 
+    Returns:
+        Scores of the P pairs.
+
     Raises:
         GameError: for bad pairs or fewer than one sample.
 

@@ -1,16 +1,17 @@
-"""Every pair's SII from paired coalitions: a surrogate in closed form, mended by what it leaves out [ours].
+"""Every pair's SII from paired coalitions: a surrogate in closed form, bias-corrected by its residuals [ours].
 
-Coalitions come with their complements, in strata of size (`strata`). Three steps, the first that ends it ends it:
+Coalitions come with their complements, in strata of size (`strata`). Three steps; the first that is enough ends it:
 
-1. Values that are a sparse sum of parities to rounding are solved for, and the scores are exact (`sparse`).
-2. Else a Gaussian process with all orders of parities is fitted, and its SII read off in closed form (`kernel`).
-3. What it leaves is estimated without bias: of the coalitions that were asked it is known; of the others in their
-   strata it is that of each asked one off the fit to all others (left one out, so that no value judges a fit it was
-   part of), by stratified sampling without replacement. Its spread gives the standard error.
+1. Values that are a sparse sum of parities, to rounding, are solved for, and the scores are exact (`sparse`).
+2. Else a Gaussian process over parities of all orders is fitted, and its SII is read off in closed form (`kernel`).
+3. The SII of its residuals is added, estimated without bias. Coalitions that were asked for contribute their residuals.
+   The others of their strata are estimated from leave-one-out residuals, by stratified sampling without replacement:
+   a residual of a coalition that the fit has seen would be too small. Their spread gives the standard error.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,11 +24,18 @@ from interplay.interactions.scores import PairScores
 from interplay.interactions.sparse import graph, shows_graph, sums_of_parities
 from interplay.interactions.strata import Strata, contrast, draw_strata, least_pairs
 
-FITTED = 4096  # coalitions that are fitted, a factorization of some seconds; what the fit is off is told by all
+FITTED = 4096  # most coalitions in a fit, a factorization of some seconds; residuals are taken of all coalitions
 
 
 def least_evaluations(players: int) -> int:
-    """The smallest budget of `paired_pairs`."""
+    """Smallest budget of `paired_pairs`.
+
+    Args:
+        players: n of the game.
+
+    Returns:
+        Evaluations.
+    """
     return 2 * least_pairs(players)
 
 
@@ -44,7 +52,8 @@ def paired_pairs(
 
     Args:
         game: its own budget holds as well.
-        rows, columns: players I and J, as in `block_pairs`.
+        rows: players I.
+        columns: players J; no player twice.
         budget: most evaluations; pairs of coalitions are bought with it.
         seed: of the coalitions and of those that choose the kernel.
         shrink: weigh the correction by how much of it is signal: over the pairs, tau^2 / (tau^2 + se^2) with tau^2 the
@@ -74,14 +83,61 @@ def paired_pairs(
     rng = np.random.default_rng(seed)
     strata = draw_strata(rng, game.players, reach // 2)
     before = game.evaluations
-    even, _ = parts(game, strata)
-    scores = score_strata(strata, even, i, j, rng, shrink=shrink)
+    scores = score_strata(PairedValues.of(game, strata), i, j, rng, shrink=shrink)
     return replace(scores, evaluations=game.evaluations - before, seed=seed)
 
 
+@final
+@dataclass(frozen=True)
+class PairedValues:
+    """Values of a game on paired coalitions, split into the part that SII depends on and the part it does not.
+
+    Attributes:
+        strata: the m coalitions S.
+        even: (m, *V) (v(S) + v(complement)) / 2.
+        odd: (m, *V) (v(S) - v(complement)) / 2.
+    """
+
+    strata: Strata
+    even: Float[np.ndarray, "m *V"]
+    odd: Float[np.ndarray, "m *V"]
+
+    @classmethod
+    def of(cls, game: Game, strata: Strata) -> "PairedValues":
+        """Ask a game for the coalitions of `strata` and for their complements.
+
+        Args:
+            game: asked for 2 m coalitions, in one request.
+            strata: the m coalitions.
+
+        Returns:
+            Both parts of its values.
+        """
+        both = game(np.concatenate([strata.coalitions, ~strata.coalitions]))
+        v, w = both[: len(strata.size)], both[len(strata.size) :]
+        return cls(strata, (v + w) / 2, (v - w) / 2)
+
+    @property
+    def signs(self) -> Float[np.ndarray, "m n"]:
+        """The coalitions as ±1 (+1: the player is in)."""
+        return np.where(self.strata.coalitions, 1.0, -1.0)
+
+    def fit(self, parity: Parity, rng: np.random.Generator) -> Surrogate:
+        """Fit the surrogate of one part, to all coalitions or to `FITTED` of them (`fitted_of`).
+
+        Args:
+            parity: "even" or "odd".
+            rng: chooses the coalitions.
+
+        Returns:
+            The surrogate of the R = prod(V) values.
+        """
+        values = self.even if parity == "even" else self.odd
+        return Surrogate(self.signs, values.reshape(len(values), -1), parity, rng, fitted_of(self.strata, rng))
+
+
 def score_strata(
-    strata: Strata,
-    even: Float[np.ndarray, "m *V"],
+    values: PairedValues,
     i: Int[np.ndarray, " I"],
     j: Int[np.ndarray, " J"],
     rng: np.random.Generator,
@@ -89,21 +145,30 @@ def score_strata(
     shrink: bool,
     surrogate: Surrogate | None = None,
 ) -> PairScores:
-    """`paired_pairs` of values that are there already; with the surrogate of them, if that is.
+    """Score pairs from values that were already asked for; `paired_pairs` without the questions.
 
-    What was spent, and the seed, the caller knows.
+    Args:
+        values: what the game answered.
+        i: (I,) players of the rows.
+        j: (J,) players of the columns.
+        rng: chooses the coalitions of the fit.
+        shrink: as in `paired_pairs`.
+        surrogate: that of the even part, if it is fitted already.
+
+    Returns:
+        Scores of the I x J pairs, row by row, with `evaluations` 0 and no seed: only the caller knows these.
     """
+    even = values.even
     flat = even.reshape(len(even), -1)
-    exact = sums_of_parities(strata, flat, i, j)
+    exact = sums_of_parities(values.strata, flat, i, j)
     shape = (len(i) * len(j), *even.shape[1:])
     if exact is not None:
         sii, unbiased, se = exact, exact, np.zeros_like(exact)
     else:
-        surrogate = surrogate or fit_part(strata, flat, "even", rng)
-        sii, unbiased, se = _mend(strata, flat, i, j, surrogate, shrink)
-        if shrink and shows_graph(strata):
+        sii, unbiased, se = _corrected(values, i, j, surrogate or values.fit("even", rng), shrink)
+        if shrink and shows_graph(values.strata):
             for r in range(flat.shape[1]):
-                sii[~graph(strata, flat[:, r])[np.ix_(i, j)], r] = 0.0
+                sii[~graph(values.strata, flat[:, r])[np.ix_(i, j)], r] = 0.0
     missing = np.full(shape, np.nan)
     return PairScores(
         pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),
@@ -119,40 +184,37 @@ def score_strata(
     )
 
 
-def parts(game: Game, strata: Strata) -> tuple[Float[np.ndarray, "m *V"], Float[np.ndarray, "m *V"]]:
-    """(v(S) + v(complement)) / 2 and (v(S) - v(complement)) / 2."""
-    both = game(np.concatenate([strata.coalitions, ~strata.coalitions]))
-    v, w = both[: len(strata.size)], both[len(strata.size) :]
-    return (v + w) / 2, (v - w) / 2
-
-
-def fit_part(strata: Strata, values: Float[np.ndarray, "m R"], parity: Parity, rng: np.random.Generator) -> Surrogate:
-    """The surrogate of one part: of all coalitions, or of `FITTED` of them, small strata whole."""
-    return Surrogate(np.where(strata.coalitions, 1.0, -1.0), values, parity, rng, fitted_of(strata, rng))
-
-
 def fitted_of(strata: Strata, rng: np.random.Generator) -> Int[np.ndarray, " f"]:
-    """Which coalitions are fitted: an equal number of each stratum as far as it has them."""
+    """Choose the coalitions of a fit: at most `FITTED`, equally many of each stratum as far as it has them.
+
+    Args:
+        strata: the m coalitions there are.
+        rng: decides which of a stratum.
+
+    Returns:
+        (f,) their indices, ascending.
+    """
     if len(strata.size) <= FITTED:
         return np.arange(len(strata.size))
     shuffled = rng.permutation(len(strata.size))
     by_size = shuffled[np.argsort(strata.size[shuffled], kind="stable")]
     starts = np.searchsorted(strata.size[by_size], strata.size[by_size])
-    turn = np.arange(len(by_size)) - starts  # the how manieth of its stratum
-    return np.sort(by_size[np.argsort(turn, kind="stable")[:FITTED]])
+    index = np.arange(len(by_size)) - starts  # within the stratum
+    return np.sort(by_size[np.argsort(index, kind="stable")[:FITTED]])
 
 
-def _mend(
-    strata: Strata, values: Float[np.ndarray, "m R"], i: np.ndarray, j: np.ndarray, surrogate: Surrogate, shrink: bool
+def _corrected(
+    paired: PairedValues, i: np.ndarray, j: np.ndarray, surrogate: Surrogate, shrink: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(scores, unbiased scores, standard errors), (I, J, R) each."""
-    off = values - surrogate(np.where(strata.coalitions, 1.0, -1.0))
-    elsewhere = off.copy()
-    elsewhere[surrogate.fitted] = surrogate.left_out()
+    """SII of the surrogate plus that of its residuals: (scores, unbiased scores, standard errors), (I, J, R) each."""
+    values = paired.even.reshape(len(paired.even), -1)
+    residuals = values - surrogate(paired.signs)
+    held_out = residuals.copy()
+    held_out[surrogate.fitted] = surrogate.leave_one_out_residuals()
     sii = surrogate.sii(i, j)
     unbiased, se = np.empty_like(sii), np.empty_like(sii)
     for r in range(values.shape[1]):
-        known, drawn, variance = contrast(strata, off[:, r], i, j, elsewhere[:, r])
+        known, drawn, variance = contrast(paired.strata, residuals[:, r], i, j, held_out[:, r])
         signal = max(0.0, float(np.mean(drawn**2 - variance)))
         kept = signal / np.maximum(signal + variance, 1e-300) if shrink else 1.0
         unbiased[..., r] = sii[..., r] + known + drawn

@@ -41,7 +41,17 @@ def refined_pairs(
     so that the last costs no more evaluations than it would alone; all results together take at most twice its time.
 
     Args:
-        as `estimate_pairs`.
+        game: its own budget holds as well.
+        rows: players I.
+        columns: players J; no player twice.
+        budget: most evaluations.
+        seed: decides every draw.
+        estimator: as in `estimate_pairs`.
+        gaps: as in `estimate_pairs`.
+
+    Returns:
+        An iterator over scores of the |I||J| pairs. Each step asks the game for what its scores need beyond what was
+        asked before.
 
     Raises:
         GameError: as `estimate_pairs`, at once.
@@ -69,6 +79,13 @@ def refined_pairs(
 def refine_until(results: Iterator[PairScores], stop: Stop) -> PairScores:
     """The first scores that are good enough, or the last there are.
 
+    Args:
+        results: scores that get better, from `refined_pairs`.
+        stop: whether scores are good enough: `narrower`, `top_certain` or any other rule.
+
+    Returns:
+        The scores; nothing more is asked of the game.
+
     Raises:
         Interrupted: by Ctrl-C, with the scores that were ready; a plain KeyboardInterrupt if none were.
 
@@ -93,7 +110,19 @@ def refine_until(results: Iterator[PairScores], stop: Stop) -> PairScores:
 
 
 def narrower(width: float, score: ScoreName = "sii", level: float = 0.95) -> Stop:
-    """Stop once every pair's interval is `width` wide at most, in every output."""
+    """Stop once every pair's interval is at most `width` wide, in every output.
+
+    Args:
+        width: from the lower to the upper bound, in the unit of the game's values.
+        score: which of the two scores.
+        level: of each interval.
+
+    Returns:
+        A rule for `refine_until`.
+
+    Raises:
+        GameError: for a width that is not above 0.
+    """
     if not width > 0:
         raise GameError(f"the width is {width}", expected="a number above 0")
 
@@ -105,8 +134,22 @@ def narrower(width: float, score: ScoreName = "sii", level: float = 0.95) -> Sto
 
 
 def top_certain(k: int, score: ScoreName = "sii", level: float = 0.95) -> Stop:
-    """Stop once it is certain which k pairs have the largest scores: the lowest bound among them is not below the
-    highest among the others, in every output. The level holds for all pairs together (Bonferroni)."""
+    """Stop once it is certain which k pairs have the largest scores.
+
+    That is, once the lowest lower bound among them is not below the highest upper bound among the others, in every
+    output. The level holds for all pairs together (Bonferroni).
+
+    Args:
+        k: number of pairs.
+        score: which of the two scores.
+        level: of the intervals, together.
+
+    Returns:
+        A rule for `refine_until`.
+
+    Raises:
+        GameError: for k below 1.
+    """
     if k < 1:
         raise GameError(f"the number of pairs at the top is {k}", expected="at least 1")
 

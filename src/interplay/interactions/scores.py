@@ -16,7 +16,7 @@ class PairScores:
     Attributes:
         pairs: (P, 2) players i, j of each pair.
         sii: (P, *V) Shapley interaction index (METHOD 9); NaN where missing.
-        sii_se: (P, *V) its standard error; NaN where it cannot be told, 0 where exact.
+        sii_se: (P, *V) its standard error; NaN where it is unknown, 0 where exact.
         redundancy_gap: (P, *V) redundancy gap (METHOD 9); NaN where missing.
         redundancy_gap_se: (P, *V) its standard error.
         samples: (P,) backgrounds S behind each score; 0 means missing.
@@ -42,7 +42,14 @@ class PairScores:
     choice: str = ""
 
     def output(self, index: int | tuple[int, ...]) -> "PairScores":
-        """The scores of one of the game's several values, (P,) each."""
+        """Scores of one of the game's several values.
+
+        Args:
+            index: place of the value in V.
+
+        Returns:
+            Scores of shape (P,) each.
+        """
         at: tuple[slice | int, ...] = (slice(None), *((index,) if isinstance(index, int) else index))
         return replace(
             self,
@@ -54,4 +61,5 @@ class PairScores:
         )
 
     def __len__(self) -> int:
+        """Number of pairs P."""
         return len(self.pairs)

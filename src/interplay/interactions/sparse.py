@@ -30,6 +30,15 @@ def sums_of_parities(
     """SII of I x J if all these values of the even part are, to rounding, sparse sums of parities; else None.
 
     Orders 0 and 2 alone are tried first: they are all there is of a game of order up to 3.
+
+    Args:
+        strata: m paired coalitions.
+        values: (m, R) values of the even part.
+        i: (I,) players of the rows.
+        j: (J,) players of the columns.
+
+    Returns:
+        (I, J, R) exact scores, or None if any of the R values is no such sum.
     """
     n, (m, R) = strata.players, values.shape
     x = np.where(strata.coalitions, 1.0, -1.0)
@@ -82,12 +91,27 @@ def _solve(
 
 
 def shows_graph(strata: Strata) -> bool:
-    """Whether all sets of up to two are there."""
+    """Whether all sets of up to two players are among the coalitions, so that `graph` can be drawn.
+
+    Args:
+        strata: the coalitions.
+
+    Returns:
+        True if they are.
+    """
     return bool(strata.share[:3].min() >= 1)
 
 
 def graph(strata: Strata, values: Float[np.ndarray, " m"]) -> Bool[np.ndarray, "n n"]:
-    """Who interacts with whom around the empty set and the full one."""
+    """Graph of the pairs that interact around the empty set or the full one.
+
+    Args:
+        strata: coalitions with all sets of up to two players (`shows_graph`).
+        values: (m,) one value of the even part.
+
+    Returns:
+        (n, n) symmetric adjacency.
+    """
     n = strata.players
     empty = values[strata.size == 0][0]
     single, double = strata.size == 1, strata.size == 2

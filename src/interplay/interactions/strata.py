@@ -13,8 +13,9 @@ EACH = 4  # coalitions in a stratum at least: fewer do not show how much they di
 PAIRS = 0.65  # of all sets, at most this share is of two players
 LISTED = 2**14  # sets in a stratum that are listed and shuffled; of more, sets are drawn until enough are distinct
 ALIKE = 3  # sets of the whole stratum's mean square that a case of it starts from
-# What strata leave is off one fit: between neighbouring ones it correlated by -.03 to .1, and the variance of their sum
-# was .98 to 1.17 of the sum of theirs (games of a trained network with 16 players, by full enumeration).
+# Residuals of all strata come from one fit, so their estimates are not quite independent: those of neighbouring strata
+# correlated by -.03 to .1, and the variance of their sum was .98 to 1.17 times the sum of their variances (games
+# of a trained network with 16 players, by full enumeration).
 LINKED = 1.1
 TOGETHER = 256  # drawn at once
 
@@ -36,23 +37,38 @@ class Strata:
 
     @property
     def players(self) -> int:
-        """n."""
+        """Number of players n."""
         return self.coalitions.shape[1]
 
 
 def least_pairs(players: int) -> int:
-    """The fewest paired coalitions a stratified draw works with."""
+    """Smallest number of paired coalitions from which every stratum has an error estimate.
+
+    Args:
+        players: n.
+
+    Returns:
+        The number of pairs (S, complement); each costs two evaluations.
+    """
     counts = [strata_size(players, k) for k in range(players // 2 + 1)]
     return sum(min(count, players if k == 1 else EACH) for k, count in enumerate(counts))
 
 
 def strata_size(players: int, k: int) -> int:
-    """How many coalitions of size k there are, a coalition and its complement counted once."""
+    """Count the coalitions of size k, a coalition and its complement once.
+
+    Args:
+        players: n.
+        k: size, at most n/2.
+
+    Returns:
+        C(n, k), or half of it where k = n/2.
+    """
     return comb(players, k) // (2 if 2 * k == players else 1)
 
 
 def draw_strata(rng: np.random.Generator, players: int, pairs: int, graph: bool = True) -> Strata:
-    """Up to `pairs` paired coalitions: sizes 0 and 1 whole, the others in numbers that go as 1 / k.
+    """Draw up to `pairs` paired coalitions: sizes 0 and 1 whole, the others in numbers that go as 1 / k.
 
     An unbiased estimate of SII weighs a set of k players that holds one or both of a pair by about n / k (see
     `contrast`), so strata of small sets need the more draws (Neyman's allocation): stratum k buys its t-th set at the
@@ -64,6 +80,15 @@ def draw_strata(rng: np.random.Generator, players: int, pairs: int, graph: bool 
     measuring: at 1,000 evaluations of 24 players and 4,000 of 48 half the error, and ranks as those of the block
     design]. Where they are almost but not all bought, the others miss what they cost: intervals of a network with 81
     players were twice as wide at 24,000 evaluations, which is why `hybrid` goes without.
+
+    Args:
+        rng: source of the draws.
+        players: n.
+        pairs: most paired coalitions, at least `least_pairs(n)`.
+        graph: whether to complete the stratum of sets of two early.
+
+    Returns:
+        The distinct coalitions, sorted by size.
     """
     n, K = players, players // 2 + 1
     prices = []
@@ -85,8 +110,10 @@ def draw_strata(rng: np.random.Generator, players: int, pairs: int, graph: bool 
 
 
 def _of_size(rng: np.random.Generator, n: int, k: int, count: int) -> Bool[np.ndarray, "count n"]:
-    """Distinct sets of k of n players, the first of a sequence that the generator decides. Of a set of half the
-    players and its complement only one can come: the one without player n - 1."""
+    """Distinct sets of k of n players: the first of a sequence that the generator decides.
+
+    Of a set of half the players and its complement only one can come: the one without player n - 1.
+    """
     pool = n - 1 if 2 * k == n else n
     if comb(pool, k) <= LISTED:
         every = np.array(list(combinations(range(pool), k)), dtype=np.int64).reshape(comb(pool, k), k)
@@ -108,7 +135,7 @@ def contrast(
     values: Float[np.ndarray, " m"],
     i: Int[np.ndarray, " I"],
     j: Int[np.ndarray, " J"],
-    elsewhere: Float[np.ndarray, " m"] | None = None,
+    held_out: Float[np.ndarray, " m"] | None = None,
 ) -> tuple[Float[np.ndarray, "I J"], Float[np.ndarray, "I J"], Float[np.ndarray, "I J"]]:
     """SII of pairs of I x J as a weighted sum of values on paired coalitions, stratum by stratum.
 
@@ -118,18 +145,23 @@ def contrast(
     the two enter as their mean, `values`.
 
     Args:
-        elsewhere: of what a surrogate leaves, `values` are what it leaves of the sets it was fitted to, which are less
-            than those of the sets that were not asked. These are that of each set by a fit without it: what the sets
-            that were not asked are like.
+        strata: m paired coalitions.
+        values: (m,) means of v(S) and v(complement), or their residuals from a surrogate.
+        i: (I,) players of the rows.
+        j: (J,) players of the columns.
+        held_out: (m,) where `values` are residuals of a surrogate, the residual of each coalition from a fit without
+            it (leave-one-out). Residuals of fitted coalitions are smaller than those of coalitions that were not
+            asked for; these are not. None: `values` themselves.
 
     Returns:
-        (known, drawn, variance): the part of the sets that are there, the estimate of that of the others in their
-        strata, and its variance, of sampling without replacement. Both parts together are unbiased. The sets that hold
-        both players, or one, are few and weigh most; their mean square is shrunk towards that of the stratum.
+        (known, drawn, variance), (I, J) each: the contribution of the coalitions in `strata`; the estimate of the
+        contribution of all other coalitions of the same strata; the variance of that estimate under sampling without
+        replacement. `known + drawn` is unbiased. Coalitions that hold both players, or neither or one of them, may be
+        few in a stratum, so their mean square is shrunk towards that of the stratum.
     """
     n = strata.players
     known, drawn, variance = np.zeros((3, len(i), len(j)))
-    elsewhere = values if elsewhere is None else elsewhere
+    held_out = values if held_out is None else held_out
     for k in range(len(strata.share)):
         at = strata.size == k
         m, share, twice = int(at.sum()), strata.share[k], 1 if 2 * k == n else 2
@@ -145,8 +177,8 @@ def contrast(
             known += _weighed(weights, _cases(inside_i, inside_j, values[at] / m))
             continue
         # A whole stratum's weights sum to 0: a level may go, and that of the others keeps what is drawn unbiased.
-        level = elsewhere[at].mean()
-        r = (elsewhere[at] - level) * (m / (m - 1))
+        level = held_out[at].mean()
+        r = (held_out[at] - level) * (m / (m - 1))
         known += share * _weighed(weights, _cases(inside_i, inside_j, (values[at] - level) / m))
         mean = _weighed(weights, _cases(inside_i, inside_j, r / m))
         drawn += (1 - share) * mean

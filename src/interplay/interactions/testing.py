@@ -14,6 +14,12 @@ def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
     """One-sided p-values against "the redundancy gap is not above 0", by Student's t over independent draws.
 
     NaN where the gap or its error is missing; where all draws agreed to the last digit, 0 or 1 by the gap's sign.
+
+    Args:
+        scores: of P pairs, with redundancy gaps.
+
+    Returns:
+        (P, *V) p-values.
     """
     from scipy.stats import t as student  # half a second to load: not before it is needed
 
@@ -33,8 +39,13 @@ def redundant_pairs(
     """The pairs declared to back each other up, of which at most a share `level` is expected not to.
 
     Args:
+        scores: of P pairs, with redundancy gaps.
+        level: the nominal false discovery rate.
         dependence: Benjamini and Hochberg's step-up holds for independent and for positively dependent tests; under
             "any" dependence the level is divided by 1 + 1/2 + ... + 1/P (Benjamini and Yekutieli).
+
+    Returns:
+        (P, *V), True where a pair is declared; each output is a family of tests of its own.
 
     Raises:
         GameError: for a level outside 0..1.
@@ -53,7 +64,15 @@ def redundant_pairs(
 
 
 def step_up(p: Float[np.ndarray, " P"], level: float) -> Bool[np.ndarray, " P"]:
-    """Benjamini and Hochberg: call the k smallest p-values, k the largest with p_(k) <= level k / P."""
+    """Benjamini and Hochberg's step-up: reject the k smallest p-values, k the largest with p_(k) <= level k / P.
+
+    Args:
+        p: (P,) p-values.
+        level: the nominal false discovery rate.
+
+    Returns:
+        (P,) True where rejected.
+    """
     order = np.sort(p)
     below = np.flatnonzero(order <= level * np.arange(1, len(p) + 1) / len(p))
     return p <= order[below[-1]] if len(below) else np.zeros(len(p), dtype=bool)
