@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from interplay.data.check import check_dataset
     from interplay.data.registry import open_dataset
     from interplay.data.scenes import make_scenes
+    from interplay.explanation.functions.explain import explain_callable
+    from interplay.explanation.predictor import Opened, Predictor
     from interplay.interactions.scores import PairScores
     from interplay.models.run import Run, open_run
     from interplay.pipeline.datasets import find_sample
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from interplay.pipeline.train import train
     from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
+    from interplay.report.page import write_page
     from interplay.results import Explanation, Validity
     from interplay.study.config import make_study, read_study
     from interplay.study.running import run_study
@@ -43,10 +46,13 @@ _HOMES = {
     "interplay.pipeline.explain": ("explain", "new_sample", "write_explanations"),
     "interplay.pipeline.train": ("train",),
     "interplay.report.findings": ("finding",),
+    "interplay.report.page": ("write_page",),
     "interplay.pipeline.report": ("report_run",),
     "interplay.results": ("Explanation", "Validity"),
     "interplay.interactions.scores": ("PairScores",),
     "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
+    "interplay.explanation.functions.explain": ("explain_callable",),
+    "interplay.explanation.predictor": ("Opened", "Predictor"),
     "interplay.models.run": ("Run", "open_run"),
     "interplay.study.running": ("run_study",),
     "interplay.study.writing": ("write_study",),
@@ -69,8 +75,12 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "find_sample",
     "new_sample",
     "explain",
+    "explain_callable",
+    "Predictor",
+    "Opened",
     "finding",
     "write_explanations",
+    "write_page",
     "report_run",
     "validate_run",
     "plant_and_train",

@@ -69,6 +69,10 @@ class GameError(BadInput):
     something the game does not have."""
 
 
+class PredictorError(BadInput):
+    """A model that is explained failed, or broke its contract (shape, finite values, same answer twice)."""
+
+
 class BudgetError(GameError):
     """A budget of evaluations is too small for what was asked."""
 

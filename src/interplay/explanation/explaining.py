@@ -56,8 +56,28 @@ def explain_sample(
         BadInput: an unknown target, output or attribution method, a sample that cannot be used, or a budget too small.
     """
     settings = settings or ExplainConfig()
-    output = output_asked(predictor, settings.expert)
+    output_asked(predictor, settings.expert)  # before the sample is encoded
     opened = predictor.open(sample)
+    explanation = explain_opened(
+        predictor, opened, sample.id, settings=settings, target=target, seed=seed, progress=progress
+    )
+    pictured = drawn_as("image", {m: one.kind for m, one in opened.inputs.items()})
+    explanation.remember_pictures({m: c for m, c in sample.inputs.items() if isinstance(c, Path) and m in pictured})
+    return explanation.model_copy(update={"truth": list(sample.labels)}) if sample.split else explanation
+
+
+def explain_opened(
+    predictor: Predictor,
+    opened: Opened,
+    sample_id: str,
+    *,
+    settings: ExplainConfig,
+    target: str | None = None,
+    seed: int = 0,
+    progress: Advance | None = None,
+) -> Explanation:
+    """Explain one prediction of a sample that a predictor has opened; arguments and errors as `explain_sample`."""
+    output = output_asked(predictor, settings.expert)
     players = _players(opened)
     whole = to_probabilities(opened.logits(np.ones((1, len(players)), dtype=bool))[:, -1], predictor.label_kind)[0]
     prediction = dict(zip(predictor.labels, np.clip(whole, 0.0, 1.0).tolist(), strict=True))
@@ -83,12 +103,11 @@ def explain_sample(
     def probabilities(coalitions: np.ndarray) -> np.ndarray:
         return to_probabilities(opened.logits(coalitions)[:, -1], predictor.label_kind)[:, label]
 
-    explanation = Explanation(
-        sample_id=sample.id,
+    return Explanation(
+        sample_id=sample_id,
         inputs=dict(opened.inputs),
         prediction=prediction,
         target=target,
-        truth=list(sample.labels) if sample.split else None,
         label_kind=predictor.label_kind,
         value=value,
         routing=dict(opened.routing),
@@ -108,13 +127,9 @@ def explain_sample(
         evaluations=probe.evaluations,
         estimator=" and ".join(sorted({block.estimator for block in probe.blocks})),
         notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes],
-        provenance=predictor.provenance,
+        provenance=predictor.provenance.model_copy(update={"seed": seed}),
         whatif=what_if(probabilities, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
     )
-    pictured = drawn_as("image", {m: one.kind for m, one in opened.inputs.items()})
-    pictures = {m: c for m, c in sample.inputs.items() if isinstance(c, Path) and m in pictured}
-    explanation.remember_pictures(pictures)
-    return explanation
 
 
 def output_asked(predictor: Predictor, expert: str) -> str:

@@ -1,0 +1,180 @@
+"""Any function of words and pixels is explained by what it answers with some of them removed."""
+
+import importlib.util
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from interplay import explain_callable, finding
+from interplay.errors import BadInput, PredictorError
+from interplay.explanation.functions.removal import cells_of, words_of
+from interplay.interactions import exact_pairs
+from interplay.report.page import render_page
+
+RED, BLUE = (250, 10, 10), (10, 10, 250)
+
+
+def two_cells() -> Image.Image:
+    """Left half red, right half blue."""
+    picture = Image.new("RGB", (40, 20), RED)
+    picture.paste(BLUE, (20, 0, 40, 20))
+    return picture
+
+
+def shows(picture: Image.Image, colour: tuple[int, int, int]) -> bool:
+    return bool((np.asarray(picture) == colour).all(axis=-1).any())
+
+
+def chance(text: str, picture: Image.Image) -> float:
+    """sun AND red raise it, rain OR blue lower it."""
+    words = text.split()
+    both, either = "sun" in words and shows(picture, RED), "rain" in words or shows(picture, BLUE)
+    return 0.3 + 0.5 * both - 0.2 * either
+
+
+def test_pair_scores_are_those_of_the_function_by_enumeration():
+    explanation = explain_callable(chance, text="sun  and rain", image=two_cells(), grid=2, target="score")
+    assert [f.text for f in explanation.features] == ["sun", "and", "rain", None, None]
+    assert [f.box for f in explanation.features[3:]] == [(0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)]
+    assert explanation.value.level == "input" and explanation.value.expert == "model"
+
+    def value(coalitions):
+        """The same game, written down without removing anything."""
+        out = []
+        for sun, _, rain, red, blue in coalitions:
+            p = 0.3 + 0.5 * (sun and red) - 0.2 * (rain or blue)
+            out.append(np.log(p / (1 - p)))
+        return np.array(out)
+
+    exact = exact_pairs(value, 5, list(itertools.product([0, 1, 2], [3, 4])))
+    found = {(p.i, p.j): (p.sii, p.redundancy_gap) for p in explanation.pairs}
+    for (i, j), sii, gap in zip(exact.pairs.tolist(), exact.sii, exact.redundancy_gap, strict=True):
+        assert found[i, j] == pytest.approx((sii, gap), abs=1e-9)
+    assert explanation.prediction == pytest.approx({"score": 0.6})
+    assert explanation.whatif.without == pytest.approx([0.1, 0.6, 0.6, 0.1, 0.6])
+    assert explanation.whatif.nothing == pytest.approx(0.3)
+    assert any("cannot be looked into" in note for note in explanation.notes) and not explanation.attributions
+
+
+def test_removing_a_word_or_a_cell_changes_nothing_else():
+    words, picture = words_of(" two  words\nhere "), two_cells()
+    cells = cells_of(picture, 4, "mean")
+    assert len(cells.edges) == 8, "4 along the longer side, 2 along the other"
+    assert words.keep(np.array([True, True, True])) == " two  words\nhere "
+    assert words.keep(np.array([True, False, True])) == "two  here"
+    assert words.keep(np.array([False, False, False])) == ""
+    for stays in itertools.product([True, False], repeat=8):
+        left = np.asarray(cells.keep(np.array(stays)))
+        for (x0, y0, x1, y1), stay in zip(cells.edges, stays, strict=True):
+            here = left[y0:y1, x0:x1]
+            assert (here == np.asarray(picture)[y0:y1, x0:x1]).all() if stay else (here == cells.fill).all()
+    assert cells.fill == (130, 10, 130) and cells_of(picture, 4, "grey").fill == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("size", "grid", "count"), [((300, 100), 6, 12), ((1, 1), 6, 1), ((500, 2), 6, 6), ((7, 90), 3, 3)]
+)
+def test_cells_are_about_square_and_cover_the_picture(size, grid, count):
+    cells = cells_of(Image.new("RGB", size), grid, "mean")
+    covered = np.zeros(size[::-1], dtype=int)
+    for x0, y0, x1, y1 in cells.edges:
+        covered[y0:y1, x0:x1] += 1
+    assert len(cells.edges) == count and (covered == 1).all()
+
+
+def test_lists_at_once_give_the_same():
+    def many(texts, pictures):
+        return np.array([[1 - chance(t, p), chance(t, p)] for t, p in zip(texts, pictures, strict=True)])
+
+    def one(text, picture):
+        return [1 - chance(text, picture), chance(text, picture)]
+
+    options = {"text": "sun and rain", "image": np.asarray(two_cells()), "grid": 2, "labels": ("no", "yes")}
+    at_once = explain_callable(many, batch=True, **options)
+    singly = explain_callable(one, **options)
+    assert at_once.pairs == singly.pairs and at_once.prediction == singly.prediction
+    assert at_once.target == "yes" and at_once.label_kind == "single"
+    assert sum(at_once.prediction.values()) == pytest.approx(1)
+
+
+def test_text_alone_and_a_picture_alone(tmp_path):
+    two_cells().save(tmp_path / "two.png")
+    text = explain_callable(lambda text: 2.0 * ("sun" in text), text="sun and rain", returns="logits")
+    picture = explain_callable(lambda p: 3.0 * shows(p, RED), image=tmp_path / "two.png", returns="logits", grid=2)
+    assert not text.pairs and not picture.pairs
+    assert np.argmin(text.whatif.without) == 0 and np.argmin(picture.whatif.without) == 0
+    assert "no pair" in finding(text)
+    assert "sun" in render_page([text], {}) and render_page([picture], {"sample": {"image": two_cells()}})
+
+
+def test_the_example_finds_the_pair_that_its_function_needs(tmp_path, monkeypatch):
+    path = Path(__file__).parents[3] / "examples" / "explain_a_function.py"
+    spec = importlib.util.spec_from_file_location("explain_a_function", path)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    explanation = explain_callable(
+        example.warns, text=example.TEXT, image=example.make_picture(), labels=["warning"], grid=4, budget=1500
+    )
+    best = max(explanation.pairs, key=lambda pair: pair.sii)
+    assert explanation.features[best.i].text == "storms"
+    assert explanation.features[best.j].box == (0.5, pytest.approx(1 / 3), 0.75, pytest.approx(2 / 3))
+    others = [abs(pair.sii) for pair in explanation.pairs if pair is not best]
+    assert best.sii > 3 and best.sii > 5 * max(others)
+    assert "‘storms’" in finding(explanation) and "act together" in finding(explanation)
+    assert len(path.read_text().splitlines()) <= 36
+
+
+class Counter:
+    """Answers something else every time."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, text, picture):
+        self.calls += 1
+        return self.calls / 1000
+
+
+def fails_on_no_words(text, picture):
+    if not text:
+        raise IndexError("list index out of range")
+    return 0.5
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (Counter(), "Counter changes its answer to 'street' between two calls"),
+        (fails_on_no_words, "fails_on_no_words failed on 'street' with .* features left: IndexError"),
+        (lambda text, picture: [0.1, 0.2], "with shape .2,.; expected 1 numbers, one for each of score"),
+        (lambda text, picture: [[0.1]], "with shape .1, 1."),
+        (lambda text, picture: float("nan"), "'street' with .nan.; expected finite"),
+        (lambda text, picture: 3.5, "between 0 and 1; say returns=.logits."),
+        (lambda text, picture: "yes", "with str, not numbers"),
+        (lambda text, picture: None, "expected"),
+    ],
+)
+def test_functions_that_break_the_contract(function, words):
+    with pytest.raises(PredictorError, match=words):
+        explain_callable(function, text="sun and rain", image=two_cells(), grid=2, name="street")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "nothing to explain"),
+        ({"text": " \n"}, "holds no word"),
+        ({"text": "sun", "target": "hail"}, "unknown target 'hail'"),
+        ({"text": "sun", "labels": ()}, "labels is empty"),
+        ({"image": np.zeros((4, 4)), "text": "sun"}, r"array of float64 \(4, 4\)"),
+        ({"image": "nowhere.png"}, "nowhere.png"),
+        ({"image": np.zeros((4, 4, 3), np.uint8), "grid": 0}, "grid is 0"),
+        ({"text": "one two three four", "image": two_cells(), "budget": 3}, "budget"),
+    ],
+)
+def test_inputs_that_cannot_be_used(options, words):
+    with pytest.raises(BadInput, match=words):
+        explain_callable(lambda *_: 0.5, **options)
