@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from tests.small_study import ASKED, SETTINGS, quiet
 
 from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
 from interplay.explanation.pairs import backgrounds
+from interplay.explanation.trained import prepared
 from interplay.explanation.trained.pairs import probe_pairs
+from interplay.features import store as features
+from interplay.pipeline import encode as encoding
 from interplay.pipeline.encode import open_encoders
 from interplay.study import running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
@@ -20,6 +24,7 @@ from interplay.study.config import make_study
 from interplay.study.cost import STAGES, estimate_cost
 from interplay.study.running import run_study
 from interplay.study.tables import TABLES
+from interplay.study.writing import write_study
 
 
 @pytest.mark.slow
@@ -182,6 +187,27 @@ def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, 
             ours, theirs = getattr(run, stage), getattr(whole[run.variant, 0], stage)
             for name, values in theirs.values.items():
                 np.testing.assert_array_equal(ours[name], values, err_msg=f"{stage} {name}")
+
+
+def test_every_input_is_read_and_hashed_once(scenes, store, tmp_path, monkeypatch):
+    """Two variants that share their encoders are trained, measured, validated and shown."""
+    samples = [sample for split in ("train", "val", "test") for sample in scenes.split(split)[:16]]
+    dataset = replace(scenes, samples=samples)
+    study = make_study({"study": {**ASKED, "seeds": [0], "samples": 2, "pair_samples": 2}, **SETTINGS})
+    hashed, inputs = Counter(), features._content_hash
+    monkeypatch.setattr(features, "_content_hash", lambda s, m: hashed.update([(s.id, m)]) or inputs(s, m))
+    encoded = Counter()
+    for module in (features, prepared):
+        monkeypatch.setattr(module, "encode_one", lambda *_: encoded.update(["encode_one"]))
+    loaded, load = Counter(), encoding.load_encoder
+    monkeypatch.setattr(encoding, "load_encoder", lambda c, kind: loaded.update([kind]) or load(c, kind))
+
+    results = run_study(study, dataset, tmp_path / "s", store=store, say=quiet)
+    write_study(results, tmp_path / "s", "interplay study")
+    assert len(results.runs) == 2 and results.runs[0].stories
+    assert hashed == {(sample.id, m): 1 for sample in samples for m in dataset.modalities}
+    assert loaded == {"text": 1, "image": 1}, "encoders, too"
+    assert not encoded, "what is stored is not encoded again"
 
 
 def test_only_stages_that_an_option_concerns_are_measured_again(small_study, store, monkeypatch):

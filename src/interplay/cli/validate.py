@@ -38,7 +38,7 @@ def validate(
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.encode import open_encoders
         from interplay.pipeline.explain import explain_config, explanations_folder
-        from interplay.pipeline.validate import plant_and_train, refuse_numbers, validate_run
+        from interplay.pipeline.validate import plant_and_train, refuse_numbers, stored_features, validate_run
 
         refuse_numbers(samples, backgrounds)
         opened = open_run(run)
@@ -54,6 +54,7 @@ def validate(
             opened,
             dataset,
             encoders=encoders,
+            stores=stored_features(dataset, encoders, store),
             config=settings,
             samples=samples,
             backgrounds=backgrounds,

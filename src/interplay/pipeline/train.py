@@ -1,5 +1,6 @@
 """Dataset -> run folder: encode what is not stored, fit, keep the best epoch, measure it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -7,8 +8,9 @@ import torch
 from interplay.config import Config
 from interplay.data.sample import SPLITS, Dataset
 from interplay.data.table import split_problems
+from interplay.encoders.frozen import Encoder
 from interplay.errors import DataError
-from interplay.features.store import open_features
+from interplay.features.store import Features, open_features
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel, Shape
 from interplay.models.run import Run, finish_run, origin_of, refuse_taken, start_run
@@ -25,6 +27,8 @@ def train(
     out: str | Path,
     *,
     store: str | Path = DEFAULT_STORE,
+    encoders: dict[str, Encoder] | None = None,
+    stores: Mapping[str, Features] | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> Run:
@@ -34,6 +38,8 @@ def train(
 
     Args:
         out: the run folder.
+        encoders: modality -> the frozen encoder of `config`; loaded if None.
+        stores: modality -> its features, if they are open already; else they are read from `store` or encoded.
         progress: shows how encoding and training go.
 
     Raises:
@@ -42,8 +48,8 @@ def train(
     refuse_bad_splits(dataset)
     out = Path(out)
     refuse_taken(out, config, overwrite)
-    encoders = encoders_for(dataset, config)
-    stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
+    encoders = encoders or encoders_for(dataset, config)
+    stores = stores or encode(dataset, config, store=store, encoders=encoders, progress=progress)
     task = Task(dataset.labels, dataset.label_kind)
     splits = {name: FeatureSet(dataset.split(name), stores, task) for name in SPLITS}
     card = Card(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ from interplay.evaluation.validity import Known, Pairs, Stories, measure
 from interplay.explanation.game import players_of, value_names
 from interplay.explanation.trained.predictor import off_training, provenance_of
 from interplay.explanation.trained.prepared import prepare
+from interplay.features.store import Features, open_features, store_folder
 from interplay.files import write_atomic
 from interplay.modalities import MODALITIES, drawn_as
 from interplay.models.device import pick_device
@@ -43,6 +44,7 @@ def validate_run(
     dataset: Dataset,
     *,
     encoders: dict[str, Encoder],
+    stores: Mapping[str, Features] | None = None,
     config: Config | None = None,
     samples: int = 50,
     backgrounds: int = 8,
@@ -54,6 +56,8 @@ def validate_run(
     posterior is known for every subset of them.
 
     Args:
+        encoders: modality -> the run's frozen encoder.
+        stores: modality -> the dataset's stored features (see `stored_features`); samples are encoded anew if None.
         samples: how many samples of each story whose label holds, carried by both its slots; half as many, and at
             least 20, calibrate discoveries.
         backgrounds: draws behind each pair score, even.
@@ -75,10 +79,12 @@ def validate_run(
         raise DataError("the run has no label with a planted pair", file=dataset.source, expected=expected)
     start = time.perf_counter()
 
-    test = [_known(run, encoders, s, truth[s.id]) for s in _chosen(dataset.split("test"), truth, known, samples)]
+    test = [
+        _known(run, encoders, stores, s, truth[s.id]) for s in _chosen(dataset.split("test"), truth, known, samples)
+    ]
     # Chosen by the same rule: where a label holds, null pairs score otherwise than where it does not.
     calibrating = _chosen(dataset.split("val"), truth, known, max(20, samples // 2))
-    nulls = [_known(run, encoders, s, truth[s.id]) for s in calibrating]
+    nulls = [_known(run, encoders, stores, s, truth[s.id]) for s in calibrating]
     for split, found_there in (("test", test), ("val", nulls)):
         if not found_there:
             raise DataError(
@@ -117,6 +123,25 @@ def validate_run(
         notes=off_training(run, config),
         provenance=provenance_of(run, config),
     )
+
+
+def stored_features(
+    dataset: Dataset, encoders: dict[str, Encoder], store: str | Path = DEFAULT_STORE
+) -> dict[str, Features] | None:
+    """The features of a dataset where all of them are stored already; None where one modality is not.
+
+    Args:
+        dataset: its files are hashed, so that features of changed ones are never taken.
+        encoders: modality -> the encoder they were made by.
+        store: the folder of the feature store.
+
+    Raises:
+        DataError: a file cannot be read, or stored features are damaged.
+    """
+    folders = {m: store_folder(dataset, m, encoder, store) for m, encoder in encoders.items()}
+    if not all(folder.exists() for folder in folders.values()):
+        return None
+    return {m: open_features(folder) for m, folder in folders.items()}
 
 
 def plant_and_train(
@@ -189,8 +214,10 @@ def _places(encoders: dict[str, Encoder], image: str | None, picture: Image.Imag
     return [box for box, area in zip(boxes, areas, strict=True) if area > 0.9 * areas.max()]
 
 
-def _known(run: Run, encoders: dict[str, Encoder], sample: Sample, truth: Truth) -> Known:
-    prepared = prepare(run, encoders, sample)
+def _known(
+    run: Run, encoders: dict[str, Encoder], stores: Mapping[str, Features] | None, sample: Sample, truth: Truth
+) -> Known:
+    prepared = prepare(run, encoders, sample, stores)
     parts = tuple(prepared.parts.values())
     if truth.grid and not all(_fits(part.box, truth.grid) for part in chain(*parts) if part.box is not None):
         raise DataError(

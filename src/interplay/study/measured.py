@@ -13,6 +13,7 @@ from interplay.models.run import Run
 from interplay.results import Validity
 from interplay.study.arrays import Arrays
 from interplay.study.config import Study
+from interplay.study.encoded import EncodedDataset
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,21 @@ class Measured:
 
 @dataclass(frozen=True)
 class Results:
-    """A finished study."""
+    """A finished study.
+
+    Attributes:
+        encoded: the dataset with the encoders and stored features of every variant.
+        runs: every variant with every seed, in the study's order.
+    """
 
     study: Study
-    dataset: Dataset
+    encoded: EncodedDataset
     runs: Sequence[Measured]
+
+    @property
+    def dataset(self) -> Dataset:
+        """What was measured on."""
+        return self.encoded.dataset
 
     def by_variant(self) -> Mapping[str, list[Measured]]:
         """Variant -> its runs, by seed."""

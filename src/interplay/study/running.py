@@ -25,14 +25,12 @@ from typing import Any
 from interplay.config import Config, config_toml
 from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import read_truth
-from interplay.encoders.frozen import Encoder
 from interplay.errors import ConfigError, DataError
-from interplay.features.store import Features
 from interplay.files import refuse_blocked, write_atomic
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run, origin_of
 from interplay.pipeline.datasets import find_sample
-from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
+from interplay.pipeline.encode import DEFAULT_STORE
 from interplay.pipeline.train import refuse_bad_splits, train
 from interplay.pipeline.validate import validate_run
 from interplay.progress import SILENT, Progress
@@ -40,30 +38,13 @@ from interplay.results import Validity
 from interplay.study import stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
 from interplay.study.config import Study, StudyConfig
+from interplay.study.encoded import EncodedDataset, Encodings
 from interplay.study.measured import Measured, Results
 
 MASKING_OPTIONS = ("split", "samples", "shares", "random_draws")
 PAIR_OPTIONS = ("split", "samples", "pair_samples", "candidates", "backgrounds")
 PAIR_MASKING_OPTIONS = (*PAIR_OPTIONS, "budgets", "draws")
 STORY_BACKGROUNDS = 8
-
-
-class Shared:
-    """Encoders and features that several variants use, opened once."""
-
-    def __init__(self, dataset: Dataset, store: Path, progress: Progress) -> None:
-        self.dataset, self.store, self.progress = dataset, store, progress
-        self._opened: dict[str, tuple[dict[str, Encoder], dict[str, Features]]] = {}
-
-    def open(self, config: Config) -> tuple[dict[str, Encoder], dict[str, Features]]:
-        """The encoders and features of one configuration."""
-        kinds: dict[str, str] = dict(self.dataset.modalities)
-        key = json.dumps({m: config.encoder(m, kind).model_dump() for m, kind in kinds.items()})
-        if key not in self._opened:
-            encoders = encoders_for(self.dataset, config)
-            stores = encode(self.dataset, config, store=self.store, encoders=encoders, progress=self.progress)
-            self._opened[key] = encoders, stores
-        return self._opened[key]
 
 
 def run_study(
@@ -85,15 +66,15 @@ def run_study(
     refuse_blocked(out)
     refuse_unfit(study, dataset)
     options, samples = study.options, dataset.split(study.options.split)
-    shared, runs = Shared(dataset, Path(store), progress), []
+    encoded, runs = EncodedDataset(dataset, store, progress), []
     for variant in study.variants:
         for seed in options.seeds:
             say(f"{variant}, seed {seed}")
             folder = f"{folder_name(variant)}/seed{seed}"
             shown = progress.prefixed(f"{variant} {seed}: ")
-            run = trained(study.config(variant, seed), dataset, out / folder / "run", shared, overwrite, shown)
-            runs.append(measure(variant, seed, run, shared, samples, options, out, folder, shown))
-    return Results(study, dataset, runs)
+            run = trained(study.config(variant, seed), out / folder / "run", encoded, overwrite, shown)
+            runs.append(measure(variant, seed, run, encoded, samples, options, out, folder, shown))
+    return Results(study, encoded, runs)
 
 
 def refuse_unfit(study: Study, dataset: Dataset) -> None:
@@ -132,22 +113,30 @@ def folder_name(variant: str) -> str:
     return re.sub(r"[^\w.-]+", "-", variant).strip("-.") or "variant"
 
 
-def trained(config: Config, dataset: Dataset, folder: Path, shared: Shared, overwrite: bool, progress: Progress) -> Run:
+def trained(config: Config, folder: Path, encoded: EncodedDataset, overwrite: bool, progress: Progress) -> Run:
     """The run in a folder if it is that of this configuration and data, else trained."""
-    _, stores = shared.open(config)
+    dataset, one = encoded.dataset, encoded.open(config)
     if (folder / "metrics.json").exists():
         run = open_run(folder)
-        origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
+        origin = origin_of(dataset, {m: s.folder.name for m, s in one.stores.items()}, config)
         if run.config == config and run.origin.data_hash == origin.data_hash:
             return run
-    return train(dataset, config, folder, store=shared.store, overwrite=overwrite, progress=progress)
+    return train(
+        dataset,
+        config,
+        folder,
+        encoders=one.encoders,
+        stores=one.stores,
+        overwrite=overwrite,
+        progress=progress,
+    )
 
 
 def measure(
     variant: str,
     seed: int,
     run: Run,
-    shared: Shared,
+    encoded: EncodedDataset,
     samples: list[Sample],
     options: StudyConfig,
     out: Path,
@@ -155,12 +144,11 @@ def measure(
     progress: Progress,
 ) -> Measured:
     """Every stage of one run, measured or read."""
-    encoders, stores = shared.open(run.config)
+    one = encoded.open(run.config)
     run.model.to(pick_device(run.config.training.device))
 
     def bench(stage: str) -> stages.Bench:
-        told = progress.stage(stage)
-        return stages.Bench(run, encoders, stores, samples, options, told)
+        return stages.Bench(run, one.encoders, one.stores, samples, options, progress.stage(stage))
 
     def stage(name: str, asked: tuple[str, ...], how: Callable[[], Arrays]) -> Arrays:
         path, key = out / folder / f"{name}.safetensors", stage_key(run, options, asked)
@@ -174,7 +162,7 @@ def measure(
     pair_masking = stage(
         "pair_masking", PAIR_MASKING_OPTIONS, lambda: stages.mask_pairs(bench("mask pairs"), attributions, pairs)
     )
-    stories = _stories(run, shared, encoders, options, out / folder / "stories.json", progress)
+    stories = _stories(run, encoded.dataset, one, options, out / folder / "stories.json", progress)
     return Measured(variant, seed, folder, run, attributions, masking, pairs, pair_masking, stories)
 
 
@@ -187,15 +175,15 @@ def stage_key(run: Run, options: StudyConfig, asked: tuple[str, ...]) -> str:
 
 def _stories(
     run: Run,
-    shared: Shared,
-    encoders: dict[str, Encoder],
+    dataset: Dataset,
+    one: Encodings,
     options: StudyConfig,
     path: Path,
     progress: Progress,
 ) -> Validity | None:
     """Pair scores against the truth, where it is known."""
     try:
-        read_truth(shared.dataset.source)
+        read_truth(dataset.source)
     except DataError:
         return None
     key = stage_key(run, options, ("pair_samples",))
@@ -205,8 +193,9 @@ def _stories(
             return Validity.model_validate(kept["validity"])
     found = validate_run(
         run,
-        shared.dataset,
-        encoders=encoders,
+        dataset,
+        encoders=one.encoders,
+        stores=one.stores,
         samples=options.pair_samples,
         backgrounds=STORY_BACKGROUNDS,
         progress=progress,

@@ -5,7 +5,7 @@ numbers come from the seed of the stage and the sample alone, so that all runs o
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,12 +27,12 @@ from interplay.explanation.trained.pairs import probe_pairs
 from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare
 from interplay.features.store import Features
 from interplay.models.run import Run
+from interplay.progress import SILENT, Advance
 from interplay.study.arrays import Arrays
 from interplay.study.config import StudyConfig
 
 MAPS = tuple(name for name in METHODS if name != "random")
 """Attribution methods that are measured; random rankings are drawn apart."""
-Told = Callable[[int, int], None]
 ATTRIBUTE, MASK, PAIRS, PAIR_MASK = range(4)
 
 
@@ -42,10 +42,10 @@ class Bench:
 
     run: Run
     encoders: dict[str, Encoder]
-    stores: dict[str, Features]
+    stores: Mapping[str, Features]
     samples: list[Sample]
     options: StudyConfig
-    told: Told = field(default=lambda done, of: None)
+    advance: Advance = field(default=SILENT.stage(""))
 
     @property
     def config(self) -> Config:
@@ -62,12 +62,12 @@ class Bench:
         return np.random.default_rng([stage, number])
 
     def prepared(self, most: int) -> Iterator[tuple[int, Prepared, Players]]:
-        """(number, sample, players) of the first samples, telling progress."""
+        """(number, sample, players) of the first `most` samples; advances the stage's progress."""
         count = min(most, len(self.samples))
         for number in range(count):
             one = prepare(self.run, self.encoders, self.samples[number], self.stores)
             yield number, one, players_in(one, self.config)
-            self.told(number + 1, count)
+            self.advance(number + 1, count)
 
     def ask(self, prepared: Prepared, players: Players) -> Ask:
         """Coalitions of players -> logits of every expert and the mixture."""

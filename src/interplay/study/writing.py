@@ -8,13 +8,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from interplay.data.registry import offends
+from interplay.explanation.explaining import explain_sample
 from interplay.explanation.players import SCALES
-from interplay.explanation.trained.predictor import off_training
+from interplay.explanation.trained.predictor import TrainedPredictor, off_training
 from interplay.files import write_atomic
 from interplay.modalities import drawn_as
 from interplay.modalities.pictures import open_picture
 from interplay.pipeline.datasets import find_sample
-from interplay.pipeline.explain import explain
 from interplay.progress import SILENT, Progress
 from interplay.report import study_figures as figures
 from interplay.report.page import write_page
@@ -209,7 +209,9 @@ def _example(results: Results, out: Path) -> Path | None:
     pictures = {}
     opened = {m: open_picture(sample.inputs[m]) for m in drawn_as("image", dataset.modalities)}
     for name, run in reversed(list(zip(chosen, runs, strict=True))):  # what fl-i2moe decided is asked of both
-        (found,) = explain(run, [sample], target=target)
+        one = results.encoded.open(run.config)
+        predictor = TrainedPredictor(run, one.encoders, stores=one.stores)
+        found = explain_sample(predictor, sample, settings=run.config.explain, target=target, seed=run.config.seed)
         target = found.target
         called = f"{sample.id} ({name})"
         explanations.insert(0, found.model_copy(update={"sample_id": called}))

@@ -1,0 +1,65 @@
+"""A dataset with its encoders and stored features, opened once for all runs and stages of a study."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from interplay.config import Config
+from interplay.data.sample import Dataset
+from interplay.encoders.frozen import Encoder
+from interplay.features.store import Features
+from interplay.pipeline.encode import encode, encoders_for
+from interplay.progress import SILENT, Progress
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """What one configuration makes of a dataset.
+
+    Attributes:
+        encoders: modality -> its frozen encoder.
+        stores: modality -> the stored features of every sample.
+    """
+
+    encoders: dict[str, Encoder]
+    stores: Mapping[str, Features]
+
+
+@final
+class EncodedDataset:
+    """A dataset, encoded once for each set of encoders: configurations that agree on them share one opening.
+
+    Opening reads and hashes every input file and hashes the encoders' weights, so no stage does it again.
+
+    Args:
+        dataset: what is encoded.
+        store: the folder of the feature store.
+        progress: shows how encoding goes, where something is not stored yet.
+    """
+
+    def __init__(self, dataset: Dataset, store: str | Path, progress: Progress = SILENT) -> None:
+        self.dataset, self.store, self.progress = dataset, Path(store), progress
+        self._opened: dict[str, Encodings] = {}
+
+    def open(self, config: Config) -> Encodings:
+        """The encoders and stored features of one configuration.
+
+        Args:
+            config: its `encoders`, and `training.device` where they compute.
+
+        Returns:
+            The same object for every configuration with these encoders on this device.
+
+        Raises:
+            DataError: an input cannot be read or holds no feature.
+            EncoderError: an encoder cannot be loaded.
+        """
+        settings = {m: config.encoder(m, kind).model_dump() for m, kind in self.dataset.modalities.items()}
+        key = json.dumps([config.training.device, settings])
+        if key not in self._opened:
+            encoders = encoders_for(self.dataset, config)
+            stores = encode(self.dataset, config, store=self.store, encoders=encoders, progress=self.progress)
+            self._opened[key] = Encodings(encoders, stores)
+        return self._opened[key]
