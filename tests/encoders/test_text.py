@@ -12,6 +12,7 @@ import transformers
 
 from interplay.config import EncoderConfig
 from interplay.encoders.frozen import TextEncoder, load_encoder
+from interplay.encoders.tokens import tokenize
 from interplay.errors import EncoderError
 
 Folder = Callable[[str], Path]
@@ -246,3 +247,23 @@ def test_words_by_themselves_know_nothing_of_each_other(folder: Folder, family: 
     context = whole.encode(texts)
     assert not torch.allclose(of(context[0].features, texts[0], "cat"), of(context[1].features, texts[1], "cat"))
     assert len(encoder.encode([""])[0].features) == 0
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_text_that_is_encoded_and_then_asked_for_its_parts_is_tokenized_once(folder, monkeypatch, isolate):
+    encoder = load(folder("bert"), isolate=isolate)
+    calls: list[list[str]] = []
+
+    def counted(tokenizer, texts, limit):
+        calls.append(list(texts))
+        return tokenize(tokenizer, texts, limit)
+
+    monkeypatch.setattr("interplay.encoders.frozen.tokenize", counted)
+    alone = [load(folder("bert"), isolate=isolate).parts(text) for text in TEXTS]
+    calls.clear()
+    encoder.encode(TEXTS)
+    assert [encoder.parts(text) for text in TEXTS] == alone
+    assert calls == [TEXTS]
+    encoder.encode(["another"])  # only the last batch is kept
+    encoder.parts(TEXTS[0])
+    assert calls == [TEXTS, ["another"], [TEXTS[0]]]

@@ -97,6 +97,8 @@ class TextEncoder(Encoder):
         self.max_features = int(min(config.max_tokens, longest - special))
         if self.max_features < 1:
             raise EncoderError(f"encoder {tower.name} takes {longest} tokens, of which {special} are special")
+        # Of the last batch: whoever encodes a text asks what its tokens are next.
+        self._tokenized: dict[str, Tokens] = {}
         # SigLIP was trained on texts padded to full length, the padding seen as any token: it gets no mask.
         self.padded = positions if tower.config.model_type.startswith("siglip") else None
         ids = torch.full((1, self.padded or 1), self._pad)
@@ -123,6 +125,7 @@ class TextEncoder(Encoder):
     def encode(self, inputs: Sequence[str]) -> list[Encoded]:
         """Texts -> token features. The special tokens take part in the encoder's attention, then are dropped."""
         batch = tokenize(self.tokenizer, inputs, self.max_features)
+        self._tokenized = dict(zip(inputs, batch, strict=True))
         if self.config.isolate:
             return self._encode_words(batch)
         out = []
@@ -171,7 +174,8 @@ class TextEncoder(Encoder):
 
         A piece that is only a blank has an empty span; the bytes of one character share its span.
         """
-        spans = tokenize(self.tokenizer, [content], self.max_features)[0].spans
+        known = self._tokenized.get(content)
+        spans = (known or tokenize(self.tokenizer, [content], self.max_features)[0]).spans
         return [Part(text=content[start:end], span=(start, end)) for start, end in spans]
 
 

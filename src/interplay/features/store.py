@@ -8,7 +8,8 @@ width and half precision, memory-mapped:
       features.bin   (N, W) float16, all samples' positions one after another
       valid.bin      (N,) bool, False where a position holds no feature
       counts.bin     (samples, 2) int64: each sample's positions, and its tokens cut off
-      meta.json      ids, width, encoder
+      meta.json      layout, ids, width, encoder
+    hashes.json      SHA-256 of the content files, see `hashes.py`
 
 It is written by `writing.py` under another name and renamed when whole: a folder with this name is complete.
 """
@@ -16,9 +17,10 @@ It is written by `writing.py` under another name and renamed when whole: a folde
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,8 +29,13 @@ from torch import Tensor
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import DataError, EncoderError
+from interplay.features.hashes import ContentHashes
 from interplay.features.writing import COUNT, LAYOUT, Progress, Writer, halved, writable
 from interplay.modalities import MODALITIES
+
+VERSION = int(LAYOUT.rpartition("/")[2])
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""Version of the layout -> what makes meta.json of it one of the next version; the arrays stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -101,20 +108,27 @@ def store_features(
 def store_folder(dataset: Dataset, modality: str, encoder: Encoder, root: str | Path) -> Path:
     """Where the features of one modality are, or will be. Raises DataError for an input that cannot be read."""
     readable = re.sub(r"[^\w-]", "_", modality)[:40]
-    return Path(root) / f"{readable}-{content_key(dataset.samples, modality, encoder)}"
+    hashes = ContentHashes(Path(root))
+    key = content_key(dataset.samples, modality, encoder, hashes)
+    hashes.save()
+    return Path(root) / f"{readable}-{key}"
 
 
 def open_features(folder: Path) -> Features:
-    """Open a finished folder of the store. Raises DataError if it is not whole."""
+    """Open a finished folder of the store.
+
+    Raises:
+        DataError: it is not whole, or was written by a newer version.
+    """
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        ids, width, layout = meta["ids"], meta["width"], meta["layout"]
+        meta = _current(json.loads((folder / "meta.json").read_text(encoding="utf-8")), folder)
+        ids, width = meta["ids"], meta["width"]
         counts = np.fromfile(folder / "counts.bin", dtype=COUNT)
         valid = np.fromfile(folder / "valid.bin", dtype=np.bool_)
         offsets = np.concatenate([[0], np.cumsum(counts["positions"])]).astype(np.int64)
         size = (folder / "features.bin").stat().st_size
         whole = len(counts) == len(ids) and len(valid) == offsets[-1] and size == offsets[-1] * width * 2
-        if layout != LAYOUT or not whole:
+        if not whole:
             raise ValueError(f"it holds {len(counts)} of {len(ids)} samples and {size} bytes of features")
         values = np.memmap(folder / "features.bin", dtype=np.float16, mode="r", shape=(int(offsets[-1]), width))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -127,11 +141,45 @@ def open_features(folder: Path) -> Features:
     return Features(folder, values, valid, offsets, rows, counts["cut"].tolist())
 
 
-def content_key(samples: Sequence[Sample], modality: str, encoder: Encoder) -> str:
-    """The store's key: the encoder and every sample's content (the text, or the bytes of its file)."""
+def _current(meta: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The description of a stored folder in today's layout. Raises DataError for a newer one, ValueError for no layout.
+
+    An older layout without an upgrade is never asked for: the layout is part of the key, so features are encoded again.
+    """
+    layout = str(meta["layout"])
+    name, _, number = layout.rpartition("/")
+    if name != LAYOUT.rpartition("/")[0] or not number.isdecimal():
+        raise ValueError(f"its layout is {layout!r}")
+    if int(number) > VERSION:
+        raise DataError(
+            f"written by a newer version of Interplay: {layout}",
+            expected=f"at most {LAYOUT}",
+            fix="update, or encode into another --store",
+            file=folder,
+        )
+    for version in range(int(number), VERSION):
+        if version not in UPGRADES:
+            raise ValueError(f"its layout {layout} is no longer read")
+        meta = UPGRADES[version](meta)
+    return meta
+
+
+def content_key(samples: Sequence[Sample], modality: str, encoder: Encoder, hashes: ContentHashes | None = None) -> str:
+    """The store's key: the encoder and every sample's content (the text, or the bytes of its file).
+
+    Args:
+        samples: all samples of the dataset, in order.
+        modality: whose content counts.
+        encoder: whose fingerprint counts.
+        hashes: where hashes of files are remembered; every file is read if None.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    hashes = hashes or ContentHashes()
     digest = hashlib.sha256(f"{LAYOUT} {encoder.fingerprint}".encode())
     for sample in samples:
-        digest.update(json.dumps([sample.id, _content_hash(sample, modality)]).encode())
+        digest.update(json.dumps([sample.id, _content_hash(sample, modality, hashes)]).encode())
     return digest.hexdigest()[:20]
 
 
@@ -156,17 +204,17 @@ def encode_one(encoder: Encoder, content: object) -> Encoded:
     return Encoded(half.float(), encoded.valid, encoded.truncated)
 
 
-def _content_hash(sample: Sample, modality: str) -> str:
+def _content_hash(sample: Sample, modality: str, hashes: ContentHashes) -> str:
     content = sample.inputs[modality]
     if isinstance(content, Path):
         try:
-            return hashlib.sha256(content.read_bytes()).hexdigest()
+            return hashes.of(content)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
             raise DataError(
                 f"cannot read the file: {error}",
                 file=content,
                 row=sample.row or None,
-                fix="mend the path, or drop the row",
+                fix="correct the path, or remove the row",
             ) from None
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -200,7 +248,7 @@ def _refuse_unusable(sample: Sample, one: Encoded, modality: str) -> None:
             f"sample {sample.id!r}: modality {modality!r} holds no feature (an empty text?)",
             row=sample.row or None,
             expected="at least one token or patch",
-            fix="run `interplay data check` and mend or drop the row",
+            fix="run `interplay data check` and correct or remove the row",
         )
     if halved(one) is None:
         raise DataError(

@@ -1,0 +1,78 @@
+"""Content hashes of files, remembered: a file that has not changed since is not read again."""
+
+import contextlib
+import hashlib
+import json
+import time
+from pathlib import Path
+
+from interplay.errors import DiskFullError
+from interplay.files import write_atomic
+
+FILE = "hashes.json"
+GRANULARITY_NS = 2_000_000_000
+"""Time stamps of some file systems are this coarse: a younger file may change once more and show the same ones."""
+
+Stamp = tuple[int, int, int]
+
+
+class ContentHashes:
+    """SHA-256 of files, remembered by path, size and times of change in one file of the feature store's root.
+
+    Several processes may use one root: each writes the file whole, with what the others wrote before. What one of
+    them loses costs another reading, and a damaged file costs reading everything.
+
+    Args:
+        root: the feature store; None to remember nothing beyond this object.
+
+    Attributes:
+        bytes_read: bytes of content that had to be read and hashed.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._file = root / FILE if root else None
+        self._known: dict[str, tuple[Stamp, str]] = self._stored()
+        self._new: dict[str, tuple[Stamp, str]] = {}
+        self.bytes_read = 0
+
+    def of(self, path: Path) -> str:
+        """The SHA-256 (hex) of a file's bytes. Raises OSError or ValueError for one that cannot be read."""
+        name = str(path.absolute())
+        stamp = _stamp(path)
+        known = self._known.get(name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        content = path.read_bytes()
+        self.bytes_read += len(content)
+        digest = hashlib.sha256(content).hexdigest()
+        settled = time.time_ns() - max(stamp[1:]) > GRANULARITY_NS
+        if settled and _stamp(path) == stamp:
+            self._known[name] = self._new[name] = (stamp, digest)
+        return digest
+
+    def save(self) -> None:
+        """Write what is new. A store that cannot be written is no error here: it is one when features are stored."""
+        if self._file is None or not self._new:
+            return
+        with contextlib.suppress(OSError, DiskFullError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._file, json.dumps(self._stored() | self._new))
+            self._new = {}
+
+    def _stored(self) -> dict[str, tuple[Stamp, str]]:
+        if self._file is None:
+            return {}
+        try:
+            values = json.loads(self._file.read_text(encoding="utf-8"))
+            return {name: ((int(a), int(b), int(c)), str(digest)) for name, ((a, b, c), digest) in values.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+
+def _stamp(path: Path) -> Stamp:
+    """(size, time of the last write, time of the last change of any kind) in bytes and nanoseconds.
+
+    The last of them also moves where a file is replaced by one that keeps the old time of writing.
+    """
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns

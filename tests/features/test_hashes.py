@@ -1,0 +1,92 @@
+"""Content hashes are remembered, and never wrong: a file that may have changed is read again."""
+
+import hashlib
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from interplay.features.hashes import FILE, ContentHashes
+
+
+def settle(path: Path) -> None:
+    """Wait until the file is older than what its time stamps can tell apart."""
+    while time.time_ns() - path.stat().st_ctime_ns < 2_100_000_000:
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    made = [tmp_path / f"{number}.bin" for number in range(3)]
+    for number, path in enumerate(made):
+        path.write_bytes(bytes([number]) * 100)
+    settle(made[-1])
+    return made
+
+
+def test_an_unchanged_file_is_read_once(files, tmp_path):
+    first = ContentHashes(tmp_path / "store")
+    digests = [first.of(path) for path in files]
+    assert digests == [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    assert first.bytes_read == 300
+    first.save()
+    again = ContentHashes(tmp_path / "store")
+    assert [again.of(path) for path in files] == digests and again.bytes_read == 0
+
+
+def test_a_changed_file_is_read_again_even_with_its_old_size_and_time_of_writing(files, tmp_path):
+    hashes = ContentHashes(tmp_path / "store")
+    before = hashes.of(files[0])
+    hashes.save()
+    stamp = files[0].stat()
+    files[0].write_bytes(b"x" * 100)
+    os.utime(files[0], ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert files[0].stat().st_mtime_ns == stamp.st_mtime_ns
+    again = ContentHashes(tmp_path / "store")
+    assert again.of(files[0]) != before and again.bytes_read == 100
+
+
+def test_a_file_written_just_now_is_not_remembered(tmp_path):
+    path = tmp_path / "new.bin"
+    path.write_bytes(b"a" * 10)
+    hashes = ContentHashes(tmp_path / "store")
+    assert hashes.of(path) == hashes.of(path)
+    assert hashes.bytes_read == 20
+    hashes.save()
+    assert not (tmp_path / "store" / FILE).exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 1}', '{"a": [[1, 2], "x"]}', "null", "\x00"])
+def test_a_damaged_memory_costs_reading_again(files, tmp_path, content):
+    (tmp_path / FILE).write_text(content)
+    hashes = ContentHashes(tmp_path)
+    hashes.of(files[0])
+    assert hashes.bytes_read == 100
+    hashes.save()
+    assert list(json.loads((tmp_path / FILE).read_text())) == [str(files[0])]
+
+
+def test_writers_at_once_leave_a_whole_file(files, tmp_path):
+    def remember(path: Path) -> None:
+        for _ in range(20):
+            hashes = ContentHashes(tmp_path / "store")
+            hashes.of(path)
+            hashes.save()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(remember, files))
+    stored = json.loads((tmp_path / "store" / FILE).read_text())
+    assert stored and set(stored) <= {str(path) for path in files}
+    for path in files:
+        assert ContentHashes(tmp_path / "store").of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_store_that_cannot_be_written_is_no_error_here(files, tmp_path):
+    (tmp_path / "store").write_text("a file")
+    hashes = ContentHashes(tmp_path / "store")
+    hashes.of(files[0])
+    hashes.save()
+    assert (tmp_path / "store").read_text() == "a file"
