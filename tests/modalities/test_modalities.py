@@ -165,7 +165,7 @@ def test_a_feature_of_a_new_kind_has_a_name_on_the_page(audio):
     )
     assert explanation.inputs["talk"].path == "s.npy"
     again = Explanation.model_validate_json(explanation.model_dump_json())
-    assert [name.phrase for name in describe_features(again)][1] == "talk 1"
+    assert "talk 1" in describe_features(again)[1].phrase
 
 
 def test_modalities_are_known_without_torch():
