@@ -207,7 +207,7 @@ def test_pictures_of_every_kind_and_side_up_to_the_limit(start):
 def test_the_header_alone_is_read_of_a_picture_too_large(start, monkeypatch):
     service = start(Gate())
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("it was decoded"))
-    monkeypatch.setattr(uploads, "open_picture", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("interplay.modalities.image.open_picture", lambda *_: pytest.fail("it was decoded"))
     assert service.client.post("/api/jobs", **form(content=png(20_000, 20_000))).status_code == 413
 
 
