@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from tests.serving.conftest import LIMITS, PICTURE, TEXT, TOKEN, Gate, form, picture, wait_for
 from tests.serving.hostile import MEGABYTE_WORD
 
+from interplay.modalities import MODALITIES
 from interplay.pipeline.explain import explain, new_sample
 from interplay.pipeline.report import report_run
 from interplay.report import write_page
@@ -484,7 +485,7 @@ def test_features_that_were_computed_beforehand(tmp_path):
         out.seek(0)
         return uploads.UploadFile(out, filename=name)
 
-    kept = np.load(io.BytesIO(uploads._features(upload(np.ones((4, 3)), "x.npy"), 3)))
+    kept = np.load(io.BytesIO(uploads._content(upload(np.ones((4, 3)), "x.npy"), MODALITIES["features"], 3, Limits())))
     assert kept.shape == (4, 3) and kept.dtype == np.float32
     for values, name, message in (
         (np.ones((4, 2)), "x.npy", "2 columns"),
@@ -493,7 +494,7 @@ def test_features_that_were_computed_beforehand(tmp_path):
         (np.full((4, 3), np.nan), "x.npy", "nan"),
     ):
         with pytest.raises(uploads.Refusal, match=message) as refused:
-            uploads._features(upload(values, name), 3)
+            uploads._content(upload(values, name), MODALITIES["features"], 3, Limits())
         assert refused.value.status == 422 and not LEAKS.search(refused.value.fault.model_dump_json())
 
 

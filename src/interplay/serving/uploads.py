@@ -150,7 +150,7 @@ def _order(form: FormData, accepted: Accepted) -> Order:
             continue
         upload = _file(modality, value)
         names[modality] = file_name(upload.filename or "") or modality
-        content = _content(upload, MODALITIES[kind], accepted.widths[modality], accepted.limits)
+        content = _content(upload, MODALITIES[kind], accepted.widths.get(modality, 0), accepted.limits)
         files[modality] = (f"{number}{MODALITIES[kind].stored_as}", content)
     target = given.get(named["target"])
     if target is not None and target not in accepted.labels:
