@@ -18,7 +18,8 @@ from PIL import Image
 from interplay.errors import BadInput, DiskFullError
 from interplay.pipeline.explain import json_name
 from interplay.report import render_page, run_page, write_page
-from interplay.report.page import PICTURE_SIDE, SCRIPTS, _picture, embed
+from interplay.report.bundle import modules_of
+from interplay.report.page import ENTRY, PICTURE_SIDE, _picture, embed
 from interplay.results import Explanation
 
 KINDS = (
@@ -176,9 +177,8 @@ def test_scripts_write_no_markup(examples):
         assert word not in page and not any(word in text for text in scripts.values())
     asks = [name for name, text in scripts.items() if "fetch(" in text]
     assert asks == ["start.js"]  # the form of the service asks it for jobs; pages ask for nothing
-    every = {*SCRIPTS, *run_page.SCRIPTS, "run-chunk.js", "start.js"}
+    every = {*modules_of(ENTRY), *modules_of(run_page.ENTRY), "run-chunk.js", "start.js"}
     assert sorted(every) == sorted(scripts), "every script is on a page"
-    assert len(set(SCRIPTS)) == len(SCRIPTS) and len(set(run_page.SCRIPTS)) == len(run_page.SCRIPTS)
 
 
 def test_several_explanations_keep_their_order(examples):
@@ -249,11 +249,3 @@ def test_write_is_whole_or_nothing(examples, tmp_path, monkeypatch):
 def test_report_opens_without_torch():
     code = "import sys, interplay.report, interplay.report.figures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("names", [SCRIPTS, run_page.SCRIPTS], ids=["sample", "run"])
-def test_no_name_is_declared_twice_in_a_script(names):
-    here = files("interplay.report").joinpath("assets")
-    text = "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in names)
-    declared = re.findall(r"^(?:const|let|class|(?:async )?function) \*?(\w+)", text, flags=re.MULTILINE)
-    assert len(declared) > 50 and sorted(declared) == sorted(set(declared))

@@ -12,7 +12,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from PIL import Image, features
 from interplay.errors import BadInput
 from interplay.files import write_atomic
 from interplay.report.addresses import sample_addresses, value_addresses
+from interplay.report.bundle import asset, script_of
 from interplay.report.names import FeatureName, describe_features
 from interplay.report.ranking import rank_pairs
 from interplay.report.tables import CSV_COLUMNS, csv_feature, csv_head, csv_line, grid_places, tables_of
@@ -30,27 +30,7 @@ from interplay.results import Explanation, Pair
 
 Pictures = Mapping[str, Mapping[str, Image.Image]]
 
-# The script is these files in this order, inside one function.
-SCRIPTS = (
-    "base.js",
-    "downloads.js",
-    "theme.js",
-    "model.js",
-    "panels.js",
-    "wires.js",
-    "marks.js",
-    "stage.js",
-    "lens.js",
-    "whatif.js",
-    "readout.js",
-    "experts.js",
-    "export.js",
-    "table.js",
-    "notes.js",
-    "beside.js",
-    "address.js",
-    "main.js",
-)
+ENTRY = "main.js"
 PICTURE_SIDE = 768
 LOSSLESS_SIDE = 256  # pictures up to this side are small enough to keep every pixel
 PAIR_COLUMNS = ("i", "j", "sii", "sii_se", "redundancy_gap", "redundancy_gap_se", "samples")
@@ -79,7 +59,7 @@ def render_page(
     """
     if not explanations:
         raise BadInput("there is no explanation to show", expected="at least one", fix="explain a sample first")
-    style, script = asset("page.css"), script_of(SCRIPTS)
+    style, script = asset("page.css"), script_of(ENTRY)
     policy = (
         f"default-src 'none'; img-src data:; style-src {source_of(style)}; script-src {source_of(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -204,19 +184,6 @@ def _picture(picture: Image.Image) -> dict[str, str | int]:
     )
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return {"uri": f"data:image/{kind};base64,{data}", "width": width, "height": height}
-
-
-def asset(name: str) -> str:
-    """One file of the folder `assets`."""
-    return files("interplay.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def script_of(names: Sequence[str]) -> str:
-    """The files as one script, inside one function."""
-    parts = "\n".join(asset(name) for name in names)
-    script = f'(() => {{\n"use strict";\n{parts}\n}})();\n'
-    assert "</script" not in script and "<!--" not in script, "the script would end its own element"
-    return script
 
 
 def source_of(text: str) -> str:

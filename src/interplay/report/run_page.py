@@ -25,17 +25,15 @@ from markupsafe import Markup
 from interplay.errors import BadInput
 from interplay.files import refuse_blocked, write_atomic
 from interplay.progress import SILENT, Progress
-from interplay.report.page import asset, embed, script_of, source_of
+from interplay.report.bundle import asset, script_of
+from interplay.report.page import embed, source_of
 from interplay.report.ranking import SCORES, StrongPair, strong_pairs, strongest_of_several
 from interplay.report.run_rows import LabelKind, Row, confidence, mistake, per_label, rounded, said
 from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
 
-SCRIPTS = (
-    *("base.js", "downloads.js", "theme.js", "run-data.js", "run-filter.js", "run-card.js", "run-gallery.js"),
-    *("run-sample.js", "run-controls.js", "run-summary.js", "run-main.js"),
-)
+ENTRY = "run-main.js"
 IN_A_CHUNK = 500
 MARK = '<meta name="generator" content="interplay report">'
 PAGE = "index.html"
@@ -133,7 +131,7 @@ def refuse_other(out: Path) -> None:
 
 def render_index(report: RunReport, numbers: Mapping[Path, int]) -> str:
     """The page's HTML; `numbers` are those of the thumbnails."""
-    style, script = asset("page.css") + asset("run.css"), script_of(SCRIPTS)
+    style, script = asset("page.css") + asset("run.css"), script_of(ENTRY)
     policy = (
         f"default-src 'none'; img-src 'self' data:; style-src {source_of(style)}; script-src {source_of(script)}; "
         "frame-src 'self'; base-uri 'none'; form-action 'none'"

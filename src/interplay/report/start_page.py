@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import jinja2
 from markupsafe import Markup
 
-from interplay.report.page import asset, source_of
+from interplay.report.bundle import asset
+from interplay.report.page import source_of
 
 
 def render_start(

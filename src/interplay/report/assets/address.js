@@ -1,5 +1,7 @@
 // The address after #, of parts that Python made (report/addresses.py): the sample, then &value=, and &pin=, &pair= or &off=, so that what is looked at can be linked to.
 
+import { index } from "./data.js";
+
 function decoded(text) {
   try {
     return decodeURIComponent(text);
@@ -8,16 +10,16 @@ function decoded(text) {
   }
 }
 
-const addresses = index.samples.map(({ address }) => address);
+export const addresses = index.samples.map(({ address }) => address);
 
 // [which explanation, what is looked at in it, still as text]
-function fromAddress() {
+export function fromAddress() {
   const [wanted, ...rest] = location.hash.slice(1).split("&");
   const n = Math.max(0, addresses.findIndex((address) => address === wanted || decoded(address) === decoded(wanted)));
   return [n, new Map(rest.map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]))];
 }
 
-function writeLook({ tables }, { table, pinned, off }) {
+export function writeLook({ tables }, { table, pinned, off }) {
   const parts = [];
   if (table > 0) parts.push(`value=${tables[table].address}`);
   if (pinned && pinned.pair) parts.push(`pair=${pinned.pair.i}-${pinned.pair.j}`);
@@ -27,7 +29,7 @@ function writeLook({ tables }, { table, pinned, off }) {
 }
 
 // What a link asks for, as far as it is there: a link from an older page must not break this one.
-function readLook({ tables, features }, texts) {
+export function readLook({ tables, features }, texts) {
   const value = texts.get("value") || "";
   const table = Math.max(0, tables.findIndex(({ address }) => address === value || decoded(address) === decoded(value)));
   const numbers = (key) => (/^\d+(-\d+)*$/.test(texts.get(key) || "") ? texts.get(key).split("-").map(Number) : []).filter((at) => at < features.length);

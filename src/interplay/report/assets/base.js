@@ -1,12 +1,11 @@
-// Making elements, writing numbers and naming texts. Every file of this folder shares one function's scope.
+// Making elements, writing numbers and naming texts.
 
-const SVG = "http://www.w3.org/2000/svg";
-const byId = (id) => document.getElementById(id);
-const index = JSON.parse(byId("index").textContent); // what the page holds: samples, details, columns, blur
+export const SVG = "http://www.w3.org/2000/svg";
+export const byId = (id) => document.getElementById(id);
 
 // The only way elements are made. Strings become text nodes, so no text of the data can become markup; the
 // names of tags and attributes never come from the data.
-function el(tag, attributes = {}, ...children) {
+export function el(tag, attributes = {}, ...children) {
   const node = tag.startsWith("svg:") ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
@@ -20,10 +19,10 @@ function el(tag, attributes = {}, ...children) {
 
 // ---- numbers ----
 
-const MINUS = "−";
+export const MINUS = "−";
 
 // As many decimals as the interval deserves: one figure of it, two where it starts with a 1.
-function decimalsFor(value, spread) {
+export function decimalsFor(value, spread) {
   const size = spread > 0 ? spread : Math.abs(value) / 100;
   if (!(size > 0)) return 2;
   const exponent = Math.floor(Math.log10(size));
@@ -36,13 +35,13 @@ function fixed(value, digits) {
   return (value < 0 && Number(text) !== 0 ? MINUS : "") + text;
 }
 
-function signed(value, digits) {
+export function signed(value, digits) {
   const text = fixed(value, digits);
   return value > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
 // A raw score: three significant figures.
-function plain(value) {
+export function plain(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   const text = size < 1e-3 || size >= 1e5 ? size.toExponential(1) : String(Number(size.toPrecision(3)));
@@ -50,7 +49,7 @@ function plain(value) {
 }
 
 // "+3.2 ± 0.4"; what is missing says n/a, for missing is not 0.
-function scoreText(score) {
+export function scoreText(score) {
   if (score.value === null) return "n/a";
   if (score.half === null) return `${signed(score.value, decimalsFor(score.value, 0))} ± n/a`;
   let digits = decimalsFor(score.value, score.half);
@@ -60,13 +59,13 @@ function scoreText(score) {
 }
 
 // Never 0% or 100% of what is not quite.
-const percent = (share) => {
+export const percent = (share) => {
   const text = (100 * share).toFixed(share > 0 && share < 1 && (share < 0.01 || share > 0.99) ? 1 : 0);
   if (share > 0 && Number(text) === 0) return "<0.1%";
   return `${share < 1 && Number(text) === 100 ? ">99.9" : text}%`;
 };
-const count = (number) => number.toLocaleString("en-US");
-const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
+export const count = (number) => number.toLocaleString("en-US");
+export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
 // ---- texts ----
 
@@ -74,13 +73,13 @@ const plural = (number, one, many = `${one}s`) => `${count(number)} ${number ===
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff]/u;
 const TURNING = /[\u202a-\u202e\u2066-\u2069]/gu;
 
-const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+export const code = (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 
 // Text as it runs, except that characters which would turn their neighbours around are spelled out.
-const running = (text) => text.replace(TURNING, code);
+export const running = (text) => text.replace(TURNING, code);
 
 // A text that shows nothing at all is spelled out, so that it can be seen and pointed at.
-function visible(text) {
+export function visible(text) {
   const characters = Array.from(text);
   const seen = characters.some((c) => !HIDDEN.test(c) && c.trim() !== "");
   if (seen) return running(text);
@@ -88,7 +87,7 @@ function visible(text) {
 }
 
 // At most `limit` characters, with the start and the end kept.
-function shorten(text, limit) {
+export function shorten(text, limit) {
   if (text.length <= limit) return text;
   const head = Array.from(text.slice(0, 2 * limit));
   if (text.length <= 2 * limit && head.length <= limit) return text;
@@ -97,8 +96,8 @@ function shorten(text, limit) {
 }
 
 // A name of the data (of a modality, an expert, a method), as far as it is shown.
-const named = (text) => shorten(visible(text), 60);
+export const named = (text) => shorten(visible(text), 60);
 
 // Names inside sentences are set apart, so that a right-to-left word does not reorder the numbers beside it.
-const apart = (text) => `\u2068${text}\u2069`;
-const quoted = (text) => `“${apart(text)}”`;
+export const apart = (text) => `\u2068${text}\u2069`;
+export const quoted = (text) => `“${apart(text)}”`;

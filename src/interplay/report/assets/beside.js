@@ -1,10 +1,16 @@
 // The same sample as every explanation of it on this page sees it: what each model says, where it looks, which pairs
 // stand out, and what each makes of the pair that is looked at.
 
+import { el, named, plural, scoreText } from "./base.js";
+import { index } from "./data.js";
+import { miniOf } from "./experts.js";
+import { KINDS } from "./model.js";
+import { claimOf } from "./notes.js";
+
 // Explanations name a feature by its place in their own lists; the same one elsewhere has its modality, span and box.
 const keyOf = (f) => JSON.stringify([f.modality.name, f.span, f.box, f.box || f.span ? null : f.raw]);
 
-class Beside {
+export class Beside {
   // shown: which explanation is open; open: gives the nth, opened; go: shows the nth.
   constructor(root, shown, options, open, go) {
     Object.assign(this, { root, options });

@@ -1,5 +1,8 @@
 // One row per expert: its role, its routing weight and where it looks, by the chosen attribution method.
 
+import { apart, el, named, percent, plain, shorten, visible } from "./base.js";
+import { FAINT, panelOf } from "./panels.js";
+
 const METHODS = {
   integrated_gradients: "Integrated gradients",
   grad_rollout: "Grad × rollout",
@@ -21,7 +24,7 @@ function roleOf(expert) {
   return [shorten(visible(expert), 60), "An expert without a named role"];
 }
 
-class Experts {
+export class Experts {
   constructor(root, opened, options) {
     Object.assign(this, { root, opened, options });
     const order = ["integrated_gradients", "grad_rollout", "attention_rollout"];
@@ -73,7 +76,7 @@ class Experts {
 }
 
 // A modality small and still, shaded by scores of all features.
-function miniOf(opened, modality, scores) {
+export function miniOf(opened, modality, scores) {
   const panel = panelOf(modality, false);
   const own = modality.features.map((f) => scores[f.at]);
   const scale = scaleFor(own);

@@ -1,6 +1,11 @@
 // The evidence as a picture: an SVG that stands alone, drawn from the data for paper, and a PNG made of it. Only
 // attributes, never styles: the page's policy allows no style that it does not name.
 
+import { code, el, percent, plural, running, scoreText, shorten, SVG, visible } from "./base.js";
+import { KINDS } from "./model.js";
+import { loosePlace, textParts } from "./panels.js";
+import { alongLane, assignLanes, box, spreadInPatches, stack, sweep } from "./wires.js";
+
 const SHEET = { width: 1120, margin: 28, left: 470, right: 430, scale: 2 };
 const INK = { ink: "#1c1b19", soft: "#635e56", line: "#e5dfd4", synergy: "#d9580d", against: "#6d4bb4", redundancy: "#0b7a72" };
 const SERIF = "Palatino, Georgia, 'Liberation Serif', 'DejaVu Serif', serif";
@@ -34,7 +39,7 @@ function saidOf({ raw, prediction }) {
   return `${shorten(visible(raw.target), 60)}${found ? ` ${percent(found[1])}` : ""}`;
 }
 
-function evidenceSvg(opened, table, links) {
+export function evidenceSvg(opened, table, links) {
   const { modalities, raw } = opened;
   const listed = modalities.filter((m) => m.listed);
   const seen = modalities.filter((m) => !m.listed);
@@ -156,10 +161,10 @@ function legendLine(y) {
   });
 }
 
-const svgText = (svg) => `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(svg)}\n`;
+export const svgText = (svg) => `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(svg)}\n`;
 
 // Drawn through a data URI, which the page's policy allows for pictures already.
-async function pngOf(svg) {
+export async function pngOf(svg) {
   const bytes = new TextEncoder().encode(svgText(svg));
   const image = new Image();
   image.src = `data:image/svg+xml;base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}`;

@@ -1,6 +1,12 @@
 // The lens of one pinned feature: its synergy and its redundancy with all others, as two heat maps side by side.
 
-function fillLens(node, opened, table, options, at) {
+import { count, el, plural } from "./base.js";
+import { sample, warm } from "./marks.js";
+import { KINDS } from "./model.js";
+import { panelOf } from "./panels.js";
+import { NAMES, scaleBar } from "./readout.js";
+
+export function fillLens(node, opened, table, options, at) {
   const pairs = at === null ? new Map() : table.partnersOf(at);
   node.hidden = !pairs.size;
   if (node.hidden) return node.replaceChildren();

@@ -1,5 +1,16 @@
 // Opens an explanation, keeps the address in step with it, and minds the printer.
 
+import { addresses, fromAddress, readLook, writeLook } from "./address.js";
+import { byId, el, shorten, visible } from "./base.js";
+import { Beside } from "./beside.js";
+import { index } from "./data.js";
+import { Experts } from "./experts.js";
+import { openExplanation } from "./model.js";
+import { fillHero, fillNotes, fillProvenance, fillReading } from "./notes.js";
+import { Stage } from "./stage.js";
+import { PairList } from "./table.js";
+import { setTheme } from "./theme.js";
+
 const options = { table: 0, kind: "both", links: 4, sureOnly: true, method: null };
 let current = null; // the explanation on show
 let stage = null;

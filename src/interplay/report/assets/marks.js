@@ -1,19 +1,23 @@
 // The marks of links and of heat, and what is said where there is none.
 
+import { decimalsFor, el, signed } from "./base.js";
+import { linkOf } from "./model.js";
+import { FAINT } from "./panels.js";
+
 // The link of a pinned pair that is not among the strongest: as what it is more of, or not at all if it is missing.
-function loneLink(pair, kinds) {
+export function loneLink(pair, kinds) {
   const links = kinds.map((kind) => linkOf(kind, pair)).filter((link) => link.score.value !== null);
   const size = ({ kind, score }) => (kind === "redundancy" && score.value < 0 ? -1 : Math.abs(score.value));
   return links.sort((a, b) => size(b) - size(a)).slice(0, 1);
 }
 
 // A short stretch of the kind's line: solid for synergy, dashed for redundancy.
-function sample(kind) {
+export function sample(kind) {
   return el("svg:svg", { class: `sample ${kind}`, viewBox: "0 0 22 8", "aria-hidden": "true" }, el("svg:path", { d: "M1 4H21" }));
 }
 
 // Heat of one feature: undefined takes it away, null marks a pair that is missing.
-function warm(node, pair, table, options) {
+export function warm(node, pair, table, options) {
   node.classList.remove("pos", "neg", "missing", "weak", "faint", "backup", "by-gap", "linked");
   delete node.dataset.value;
   if (pair === undefined) return;
@@ -33,7 +37,7 @@ function warm(node, pair, table, options) {
   if (options.kind === "both" && pair.gap.sure && pair.gap.value > 0) node.classList.add("backup");
 }
 
-function nothingToDraw(table, { kind, sureOnly }, ofPinned) {
+export function nothingToDraw(table, { kind, sureOnly }, ofPinned) {
   if (!table.pairs.length) return "No pairs were scored under this value.";
   const what = `${kind === "both" ? "pair" : `${kind} pair`}${ofPinned ? " of what is pinned" : ""}`;
   return sureOnly ? `No ${what} has an interval that excludes 0 under this value.` : `No ${what} to draw under this value.`;

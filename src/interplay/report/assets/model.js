@@ -1,7 +1,10 @@
 // One explanation, opened: features by modality with names and places, pair tables with intervals, links.
 
+import { named } from "./base.js";
+import { WhatIf } from "./whatif.js";
+
 // Veiled, no text of the sample gets into what is drawn or read out: words are numbered, and their letters replaced.
-function openExplanation(block, veiled) {
+export function openExplanation(block, veiled) {
   const raw = block.explanation;
   const opened = {
     raw,
@@ -55,7 +58,7 @@ function score(value, se, width, sure) {
 }
 
 // The pairs of one value function, with their order and what is clear of 0 as report/ranking.py has them.
-class PairTable {
+export class PairTable {
   constructor(table, interval, ranking, address) {
     const columns = table.pairs;
     this.value = table.value;
@@ -110,15 +113,15 @@ class PairTable {
   }
 }
 
-const linkOf = (kind, pair) => ({ kind, pair, score: pair[KINDS[kind].score], against: kind === "synergy" && pair.sii.value < 0 });
+export const linkOf = (kind, pair) => ({ kind, pair, score: pair[KINDS[kind].score], against: kind === "synergy" && pair.sii.value < 0 });
 
-const KINDS = {
+export const KINDS = {
   synergy: { score: "sii", short: "SII", long: "Shapley interaction index" },
   redundancy: { score: "gap", short: "gap", long: "redundancy gap" },
 };
 
 // The original JSON, with its pairs as rows again.
-function originalJson(raw) {
+export function originalJson(raw) {
   const rows = (columns) => columns.i.map((_, n) => Object.fromEntries(Object.keys(columns).map((k) => [k, columns[k][n]])));
   const more = raw.more_pairs.map((table) => ({ value: table.value, pairs: rows(table.pairs) }));
   return JSON.stringify({ ...raw, pairs: rows(raw.pairs), more_pairs: more }, null, 2);

@@ -1,5 +1,8 @@
 // The headline sentence, whether the prediction is right, how to read the numbers, and where they come from.
 
+import { apart, count, el, named, percent, plural, quoted, running, scoreText, shorten, visible } from "./base.js";
+import { KINDS } from "./model.js";
+
 // ---- the headline ----
 
 // The strongest pair that stands out, in words; or that none does. Returns nodes.
@@ -61,7 +64,7 @@ function verdictOf(prediction, truth, kind) {
 const SAYS = 0.9; // "says" at this probability or more, and says no at 1 - SAYS or less
 const LEANS = 0.6; // "leans to" from here to SAYS; between 1 - LEANS and LEANS a label of several is undecided
 
-function claimOf(prediction, kind) {
+export function claimOf(prediction, kind) {
   const named = ([label, p]) => `${quoted(shorten(visible(label), 40))} (${percent(p)})`;
   const list = (found) => found.slice(0, 3).map(named).join(", ") + (found.length > 3 ? ` and ${count(found.length - 3)} more` : "");
   if (!prediction.length) return "";
@@ -101,7 +104,7 @@ function predictionBox(opened) {
     el("p", { class: `verdict ${verdict.mark}` }, el("b", {}, verdict.word), verdict.text ? `: ${verdict.text}` : ""));
 }
 
-function fillHero(root, opened, table) {
+export function fillHero(root, opened, table) {
   const { raw } = opened;
   root.replaceChildren(
     el("div", { class: "headline" },
@@ -111,7 +114,7 @@ function fillHero(root, opened, table) {
     predictionBox(opened));
 }
 
-function fillNotes(root, raw) {
+export function fillNotes(root, raw) {
   root.hidden = raw.notes.length === 0;
   root.replaceChildren(el("h2", {}, "Know before reading"), el("ul", {}, raw.notes.map((note) => el("li", { dir: "auto" }, shorten(running(note), 2000)))));
 }
@@ -130,7 +133,7 @@ const LEVELS = {
 
 const widths = ({ sii, gap }) => (sii === gap ? sii.toFixed(2) : `${sii.toFixed(2)} (SII) or ${gap.toFixed(2)} (gap)`);
 
-function fillReading(root, opened, table) {
+export function fillReading(root, opened, table) {
   const { value, pairs } = table;
   const chance = Math.round(pairs.length * 0.05);
   const card = (title, ...text) => el("div", { class: "tip" }, el("h3", {}, title), text.map((t) => el("p", {}, t)));
@@ -145,7 +148,7 @@ function fillReading(root, opened, table) {
 
 // ---- provenance ----
 
-function fillProvenance(root, opened, table, details) {
+export function fillProvenance(root, opened, table, details) {
   const { raw } = opened;
   const from = raw.provenance;
   const pairs = (object) => Object.entries(object).map(([k, v]) => `${k} ${v === null ? "none" : v}`).join(" · ");

@@ -2,11 +2,13 @@
 // list of named features.
 // The evidence stage uses them large and live; the experts' rows use them small and still.
 
-const VEILED = "hidden until asked for";
-const FAINT = 0.12; // below this share of the scale a negative score is not marked as one, or noise would be all dots
+import { el, running, shorten, visible } from "./base.js";
+
+export const VEILED = "hidden until asked for";
+export const FAINT = 0.12; // below this share of the scale a negative score is not marked as one, or noise would be all dots
 
 // A list of parts: strings between tokens, and {feature, text} for tokens. Every feature appears exactly once.
-function textParts(modality) {
+export function textParts(modality) {
   const { text, features } = modality;
   const spanned = features.filter((f) => text && f.span && f.span[1] > f.span[0] && f.span[0] < text.length);
   const loose = features.filter((f) => !spanned.includes(f));
@@ -78,7 +80,7 @@ function picturePanel(modality, live) {
 }
 
 // A patch without a box gets a cell of a square board, in order: better than not being there.
-function loosePlace(f) {
+export function loosePlace(f) {
   const side = Math.ceil(Math.sqrt(f.modality.features.length));
   const [x, y] = [f.order % side, Math.floor(f.order / side)];
   return [x / side, y / side, (x + 1) / side, (y + 1) / side];
@@ -106,10 +108,10 @@ function axes(frame, features) {
   draw(columns, "column", "left");
 }
 
-const panelOf = (modality, live) => (modality.listed ? textPanel(modality, live) : picturePanel(modality, live));
+export const panelOf = (modality, live) => (modality.listed ? textPanel(modality, live) : picturePanel(modality, live));
 
 // One tab stop for a whole panel; arrows walk through its features. Hundreds of tab stops would trap a keyboard.
-function rove(panel, modality) {
+export function rove(panel, modality) {
   const order = modality.features.map((f) => panel.nodes.get(f.at)).filter(Boolean);
   if (!order.length) return;
   order[0].tabIndex = 0;

@@ -1,8 +1,12 @@
 // The line of numbers under the stage, the legend, and the small interval plots that the table uses too.
 
-const NAMES = { sii: "SII", gap: "redundancy gap" };
+import { count, el, MINUS, plain, plural, scoreText } from "./base.js";
+import { sample } from "./marks.js";
+import { KINDS } from "./model.js";
 
-function fillReadout(node, opened, table, options, look) {
+export const NAMES = { sii: "SII", gap: "redundancy gap" };
+
+export function fillReadout(node, opened, table, options, look) {
   if (look.pair) node.replaceChildren(...pairReadout(opened, table, look.pair));
   else if (look.at !== undefined) node.replaceChildren(...featureReadout(opened, table, options, opened.features[look.at]));
   else {
@@ -24,7 +28,7 @@ function pairReadout(opened, table, pair) {
 }
 
 // The same in two lines, beside what is pointed at.
-function tooltipLines(opened, table, options, look) {
+export function tooltipLines(opened, table, options, look) {
   const told = (pair) => `SII ${scoreText(pair.sii)} · gap ${scoreText(pair.gap)}`;
   if (look.pair) return [`${opened.features[look.pair.i].phrase} × ${opened.features[look.pair.j].phrase}`, told(look.pair)];
   const which = options.kind === "redundancy" ? "gap" : "sii";
@@ -64,13 +68,13 @@ function featureReadout(opened, table, options, feature) {
 }
 
 // The colours of the heat and the value at each end of them.
-function scaleBar(max, which) {
+export function scaleBar(max, which) {
   const far = plain(max);
   return el("div", { class: "scale" }, el("span", {}, `${MINUS}${far}`), el("span", { class: `ramp ${which}`, "aria-hidden": "true" }), el("span", {}, `+${far} ${NAMES[which]}`));
 }
 
 // A dot with its 95% interval on a line from -max to max; hollow where the interval includes 0 or is unknown.
-function whisker(s, max, which) {
+export function whisker(s, max, which) {
   const svg = el("svg:svg", { class: `whisker ${which}`, viewBox: "0 0 120 16", "aria-hidden": "true" });
   svg.append(el("svg:path", { class: "axis", d: "M60 2V14" }));
   if (s.value === null || !max) return svg;
@@ -81,7 +85,7 @@ function whisker(s, max, which) {
   return svg;
 }
 
-function legend() {
+export function legend() {
   const entry = (mark, name, meaning) => el("li", {}, mark, el("span", {}, el("b", {}, name), ` ${meaning}`));
   const box = (name) => el("i", { class: `key ${name}`, "aria-hidden": "true" });
   return el("ul", { class: "legend", "aria-label": "Legend" },

@@ -1,9 +1,13 @@
 // One sample in the gallery, and what of it is blurred until asked for.
 
-const blur = { all: index.blur, shown: new Set() };
-const isBlurred = (n) => blur.all && !blur.shown.has(n);
+import { el, percent, running, shorten, visible } from "./base.js";
+import { index } from "./data.js";
+import { columns, detailsOf, explained, isRight, labelled, thumbOf, total } from "./run-data.js";
 
-function toggleBlur(n) {
+export const blur = { all: index.blur, shown: new Set() };
+export const isBlurred = (n) => blur.all && !blur.shown.has(n);
+
+export function toggleBlur(n) {
   if (!blur.all) {
     blur.all = true;
     for (let other = 0; other < total; other += 1) blur.shown.add(other);
@@ -15,17 +19,17 @@ function toggleBlur(n) {
 // A blurred text is not in the page at all: neither search, selection nor a screen reader comes upon it.
 const hiddenLetters = (text) => Array.from(text.slice(0, 400), (c) => (c.trim() === "" ? " " : "x")).join("");
 
-function passage(n, text, attributes, limit) {
+export function passage(n, text, attributes, limit) {
   if (!isBlurred(n)) return el("p", { dir: "auto", ...attributes }, shorten(limit ? visible(text) : running(text), limit || 1_000_000));
   return [el("p", { ...attributes, "aria-hidden": "true" }, hiddenLetters(shorten(text, limit || 400))), el("span", { class: "hush" }, "Text blurred")];
 }
 
-function picture(n, modality, size) {
+export function picture(n, modality, size) {
   const src = thumbOf(n, modality);
   return src === null ? null : el("img", { src, alt: "", width: size, height: size, draggable: "false", decoding: "async" });
 }
 
-const percentOf = (n) => percent(columns.confidence[n]);
+export const percentOf = (n) => percent(columns.confidence[n]);
 
 function cardName(n) {
   const right = isRight(n) ? "right" : "wrong";
@@ -33,7 +37,7 @@ function cardName(n) {
 }
 
 // A cell of the grid; texts come later if they are not there yet.
-function card(n, attributes) {
+export function card(n, attributes) {
   const right = isRight(n);
   const cell = el("div", { role: "gridcell", class: `one ${right ? "right" : "wrong"}${isBlurred(n) ? " blurred" : ""}`, "data-n": n, "aria-label": cardName(n), ...attributes });
   const pictures = index.pictures.modalities.map((_, m) => picture(n, m, index.pictures.side)).filter(Boolean);
@@ -47,7 +51,7 @@ function card(n, attributes) {
   return cell;
 }
 
-function excerpt(n) {
+export function excerpt(n) {
   const details = detailsOf(n);
   if (!details) return el("p", { class: "text waits" }, index.texts.length ? "…" : "");
   return [...details.texts.values()].filter((text) => text !== "").slice(0, 2).map((text) => passage(n, text, { class: "text" }, 160));

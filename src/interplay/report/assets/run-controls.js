@@ -1,6 +1,12 @@
 // The filters above the gallery. They read and write `state.filter`; the page does the rest.
 
-function buildControls(root, changed) {
+import { byId, el, shorten, visible } from "./base.js";
+import { index } from "./data.js";
+import { csvCell } from "./downloads.js";
+import { columns, detailsOf, explained, isRight, labels, splitOf, strongestOf } from "./run-data.js";
+import { EMPTY, NONE, SORTS, state } from "./run-filter.js";
+
+export function buildControls(root, changed) {
   const option = (value, text) => el("option", { value }, text);
   const label = (name) => shorten(visible(name), 40);
   const field = (id, name, control) => el("label", { class: "field" }, el("span", {}, name), Object.assign(control, { id: `by-${id}`, name: id }));
@@ -48,7 +54,7 @@ function buildControls(root, changed) {
 }
 
 // Controls as the address has them. What is being typed is left alone.
-function fillControls(root) {
+export function fillControls(root) {
   for (const control of root.querySelectorAll("[name]")) {
     if (control.value !== state.filter[control.name]) control.value = state.filter[control.name];
   }
@@ -72,7 +78,7 @@ function record(n) {
   };
 }
 
-function rowsCsv(rows) {
+export function rowsCsv(rows) {
   const head = ["id", "split", "true", "predicted", "right", "confidence", "mistake", "sii", "redundancy_gap", ...labels.map((name) => `p(${name})`), ...index.texts];
   const lines = rows.map(record).map((r) => {
     const texts = new Map(r.texts);
@@ -82,7 +88,7 @@ function rowsCsv(rows) {
 }
 
 // Label and modality names may be anything, `__proto__` too: objects are made from entries.
-function rowsJson(rows) {
+export function rowsJson(rows) {
   const plainRecord = (n) => {
     const r = record(n);
     return { ...r, probabilities: Object.fromEntries(r.probabilities), texts: Object.fromEntries(r.texts) };

@@ -1,20 +1,23 @@
 // The samples: columns that lie in the page, and texts and probabilities that come in frames when they are needed.
 
-const { columns, labels } = index;
-const total = columns.id.length;
+import { byId, el } from "./base.js";
+import { index } from "./data.js";
+
+export const { columns, labels } = index;
+export const total = columns.id.length;
 const AT_ONCE = 4;
 const PATIENCE = 5000; // ms that a frame which has loaded may take to send what it holds
-const arrived = new Map(); // number of a chunk -> its rows: [texts, probabilities]
+export const arrived = new Map(); // number of a chunk -> its rows: [texts, probabilities]
 const asked = new Map(); // number of a chunk -> a promise of them
 
-const chunkOf = (n) => Math.floor(n / index.chunk);
-const detailsOf = (n) => {
+export const chunkOf = (n) => Math.floor(n / index.chunk);
+export const detailsOf = (n) => {
   const rows = arrived.get(chunkOf(n));
   return rows ? { texts: new Map(Object.entries(rows[n % index.chunk][0])), probabilities: rows[n % index.chunk][1] } : null;
 };
 
 // A file beside the page cannot be fetched from disk; a sandboxed frame can load it and post what it holds.
-function askFor(chunk) {
+export function askFor(chunk) {
   if (!asked.has(chunk)) {
     asked.set(chunk, new Promise((resolve, reject) => {
       const frame = el("iframe", { sandbox: "allow-scripts", hidden: true, title: "Data", src: `data/${String(chunk).padStart(3, "0")}.html` });
@@ -37,7 +40,7 @@ function askFor(chunk) {
 }
 
 // All chunks of these rows, a few at a time; `tell` hears how many are there, of how many.
-async function askForRows(rows, tell) {
+export async function askForRows(rows, tell) {
   const wanted = [...new Set(rows.map(chunkOf))];
   const next = async () => {
     while (wanted.length) {
@@ -51,26 +54,26 @@ async function askForRows(rows, tell) {
 
 // ---- what is known of a row at once ----
 
-const splitOf = (n) => index.splits[columns.split[n]];
-const holds = (n, label) => columns.truth[n].includes(label);
-const says = (n, label) => columns.said[n].includes(label);
-const isRight = (n) => columns.truth[n].length === columns.said[n].length && columns.truth[n].every((label) => says(n, label));
-const labelled = (places) => (places.length ? places.map((c) => labels[c]).join(", ") : "none");
+export const splitOf = (n) => index.splits[columns.split[n]];
+export const holds = (n, label) => columns.truth[n].includes(label);
+export const says = (n, label) => columns.said[n].includes(label);
+export const isRight = (n) => columns.truth[n].length === columns.said[n].length && columns.truth[n].every((label) => says(n, label));
+export const labelled = (places) => (places.length ? places.map((c) => labels[c]).join(", ") : "none");
 
-const explained = new Map(Object.entries(index.explained).map(([n, told]) => [Number(n), told.explanations]));
+export const explained = new Map(Object.entries(index.explained).map(([n, told]) => [Number(n), told.explanations]));
 
 // The strongest pair of one score over the explanations of a row, which Python chose; null where there is none.
-function strongestOf(n, score) {
+export function strongestOf(n, score) {
   const told = index.explained[n];
   const at = told ? told.strongest[score] : null;
   return at ? told.explanations[at[0]].pairs[at[1]] : null;
 }
-const strength = (n, score) => {
+export const strength = (n, score) => {
   const pair = strongestOf(n, score);
   return pair === null ? null : Math.abs(pair.value);
 };
 
-function thumbOf(n, modality) {
+export function thumbOf(n, modality) {
   const { folder, kind } = index.pictures;
   const number = columns.thumbs[n][modality];
   if (number === null || number === undefined) return null;

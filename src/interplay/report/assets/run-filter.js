@@ -1,10 +1,12 @@
 // What is asked of the gallery: filters, order, the opened sample. The part of the address after # holds all of it.
 
-const NONE = "!none"; // no label
-const EMPTY = { split: "", true: "", said: "", error: "", pairs: "", strength: "", min: "", max: "", text: "", sort: "order", down: "" };
-const state = { filter: { ...EMPTY }, sample: "", pair: "" };
+import { columns, detailsOf, explained, holds, isRight, labelled, labels, says, splitOf, strength, total } from "./run-data.js";
 
-const SORTS = {
+export const NONE = "!none"; // no label
+export const EMPTY = { split: "", true: "", said: "", error: "", pairs: "", strength: "", min: "", max: "", text: "", sort: "order", down: "" };
+export const state = { filter: { ...EMPTY }, sample: "", pair: "" };
+
+export const SORTS = {
   order: ["file order", (n) => n],
   id: ["id", (n) => columns.id[n]],
   true: ["true label", (n) => labelled(columns.truth[n])],
@@ -46,7 +48,7 @@ function tests(filter) {
 }
 
 // The numbers of the rows that pass, in order. What is missing comes last whichever way one sorts.
-function findRows(filter) {
+export function findRows(filter) {
   const all = tests(filter);
   const rows = [];
   for (let n = 0; n < total; n += 1) if (all.every((test) => test(n))) rows.push(n);
@@ -70,7 +72,7 @@ function toAddress() {
   return `#${out}`;
 }
 
-function fromAddress() {
+export function fromAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(EMPTY)) state.filter[name] = given.get(name) ?? EMPTY[name];
   const { filter } = state;
@@ -81,7 +83,7 @@ function fromAddress() {
 }
 
 // A step that Back undoes, or not.
-function keepAddress(step) {
+export function keepAddress(step) {
   const address = toAddress();
   if (address === location.hash || (address === "#" && !location.hash)) return;
   if (step) history.pushState(null, "", address);

@@ -1,10 +1,14 @@
 // The samples that are found, as a grid of which only what is in view is in the page.
 
+import { el } from "./base.js";
+import { card, excerpt, toggleBlur } from "./run-card.js";
+import { arrived, askFor, chunkOf } from "./run-data.js";
+
 const LEAST_WIDTH = 158;
 const GAP = 12;
-const ON_PAPER = 48;
+export const ON_PAPER = 48;
 
-class Gallery {
+export class Gallery {
   constructor(root, open) {
     Object.assign(this, { root, open, rows: [], at: 0, lines: new Map(), paper: false, waiting: false });
     root.addEventListener("keydown", (event) => this.key(event));

@@ -1,5 +1,17 @@
 // Puts the page together: what is asked, what is found, what is opened.
 
+import { byId, count, el, plural } from "./base.js";
+import { index } from "./data.js";
+import { offer } from "./downloads.js";
+import { blur, toggleBlur } from "./run-card.js";
+import { buildControls, fillControls, rowsCsv, rowsJson } from "./run-controls.js";
+import { arrived, askForRows, columns, total } from "./run-data.js";
+import { findRows, fromAddress, keepAddress, state } from "./run-filter.js";
+import { Gallery, ON_PAPER } from "./run-gallery.js";
+import { Opened } from "./run-sample.js";
+import { fillFacts, fillMetrics, fillTables, fillTraining } from "./run-summary.js";
+import { setTheme } from "./theme.js";
+
 const summary = JSON.parse(byId("summary").textContent);
 const form = byId("filters");
 const told = byId("told");
@@ -132,7 +144,7 @@ document.addEventListener("click", (event) => {
 
 window.addEventListener("hashchange", () => follow());
 setTheme(0);
-fillFacts(summary);
+fillFacts(summary, toSamples);
 fillMetrics(summary);
 fillTraining(summary);
 fillTables(summary);

@@ -1,8 +1,13 @@
 // The opened sample: its whole text, its pictures, what the model says of every label, and where it is explained.
 
+import { byId, count, el, percent, running, scoreText, shorten, visible } from "./base.js";
+import { index } from "./data.js";
+import { isBlurred, passage, percentOf, picture } from "./run-card.js";
+import { askFor, chunkOf, columns, detailsOf, explained, holds, isRight, labels, says, splitOf, thumbOf } from "./run-data.js";
+
 const OPENED_SIDE = 192;
 
-class Opened {
+export class Opened {
   constructor(root, { step, close, blurred }) {
     Object.assign(this, { root, step, blurred, n: null });
     root.addEventListener("close", () => {

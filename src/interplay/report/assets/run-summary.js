@@ -1,5 +1,9 @@
 // What the run is and how well it does: facts, metrics, training curves, tables of other reports.
 
+import { byId, count, el, plain, plural, running, shorten } from "./base.js";
+import { index } from "./data.js";
+import { total } from "./run-data.js";
+
 const METRICS = {
   accuracy: "accuracy", exact_match: "every label right", macro_f1: "macro F1", weighted_f1: "weighted F1", micro_f1: "micro F1",
   samples_f1: "F1 of samples", auroc: "AUROC", map: "mAP", loss: "loss", best_f1: "best F1 over thresholds", best_balanced_accuracy: "best balanced accuracy",
@@ -15,7 +19,7 @@ function plainTable(caption, head, rows, numbersFrom) {
       el("tbody", {}, rows.map((row) => el("tr", {}, row.map((child, k) => cell("td", k, child)))))));
 }
 
-function fillFacts({ facts, metrics, notes }) {
+export function fillFacts({ facts, metrics, notes }, toSamples) {
   const last = Object.keys(metrics).at(-1);
   const tiles = last ? TILES.filter((name) => typeof metrics[last][name] === "number") : [];
   byId("tiles").append(el("dl", { class: "tiles" }, tiles.map((name) => el("div", {}, el("dt", {}, `${METRICS[name]} on ${last}`), el("dd", {}, figure3(metrics[last][name]))))),
@@ -28,7 +32,7 @@ function fillFacts({ facts, metrics, notes }) {
 // The address of the gallery's samples that a number of the table counts.
 const those = (filter) => `#${new URLSearchParams(filter)}`;
 
-function fillMetrics({ metrics, perLabel }) {
+export function fillMetrics({ metrics, perLabel }) {
   const splits = Object.keys(metrics);
   const names = [...new Set(splits.flatMap((split) => Object.keys(metrics[split])))].filter((name) => !name.includes("/"));
   const counted = (number, filter, told) => (number > 0 ? el("a", { href: those(filter), "aria-label": `${count(number)} ${told}` }, count(number)) : "0");
@@ -73,7 +77,7 @@ function chart({ title, series }, best) {
   return el("figure", {}, el("h3", {}, title), drawing, el("ul", { class: "legend" }, series.map(key)));
 }
 
-function fillTraining({ charts, bestEpoch }) {
+export function fillTraining({ charts, bestEpoch }) {
   if (!charts.length) return;
   const epochs = [...new Set(charts.flatMap((c) => c.series.flatMap((s) => s.points.map((p) => p[0]))))].sort((a, b) => a - b);
   const all = charts.flatMap((c) => c.series).map((s) => ({ name: s.name, at: new Map(s.points) }));
@@ -87,7 +91,7 @@ function fillTraining({ charts, bestEpoch }) {
 
 const atHand = location.protocol === "file:"; // served, what lies outside the report's folder is not there
 
-function fillTables({ tables }) {
+export function fillTables({ tables }) {
   byId("tables").append(...tables.map((table, k) => el("section", { "aria-labelledby": `table-${k}` },
     el("h2", { id: `table-${k}` }, table.title),
     table.about ? el("p", { class: "caption" }, shorten(running(table.about), 4000)) : "",

@@ -1,6 +1,15 @@
 // The evidence stage: panels, links, and what lights up when a word, a patch or a pair is pointed at.
 
-class Stage {
+import { byId, el, plural, scoreText } from "./base.js";
+import { fillLens } from "./lens.js";
+import { loneLink, nothingToDraw, sample, warm } from "./marks.js";
+import { KINDS } from "./model.js";
+import { panelOf, rove, VEILED } from "./panels.js";
+import { fillReadout, legend, tooltipLines } from "./readout.js";
+import { fillWhatIf } from "./whatif.js";
+import { routeWires } from "./wires.js";
+
+export class Stage {
   constructor(root, opened, options) {
     this.root = root;
     this.opened = opened;

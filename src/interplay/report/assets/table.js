@@ -1,10 +1,15 @@
 // Every pair as a sortable table, and the downloads. Rows are written a page at a time: 320 words by 196 patches
 // are 62,720 rows, and no browser should lay them all out.
 
+import { count, el, plural, scoreText, shorten } from "./base.js";
+import { evidenceSvg, pngOf, svgText } from "./export.js";
+import { originalJson } from "./model.js";
+import { whisker } from "./readout.js";
+
 const FIRST_ROWS = 12;
 const MORE_ROWS = 100;
 
-class PairList {
+export class PairList {
   constructor(root, opened, stage, index) {
     Object.assign(this, { root, opened, stage, index, shown: FIRST_ROWS });
     this.sort = { column: "sii", down: true };

@@ -1,8 +1,10 @@
 // Light, dark, or as the system has it.
 
+import { byId } from "./base.js";
+
 const THEMES = [["", "◐ Auto"], ["light", "☼ Light"], ["dark", "☾ Dark"]];
 
-function setTheme(n) {
+export function setTheme(n) {
   const [theme, name] = THEMES[n];
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;

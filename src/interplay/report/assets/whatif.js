@@ -1,5 +1,7 @@
 // What if a word or a patch were not there: the model's stored answers, and estimates where it was not asked.
 
+import { count, el, percent, plural, quoted, shorten, visible } from "./base.js";
+
 const EDGE = 1e-12; // an answer that is 0 or 1 to the last digit still gets a logit
 const logit = (p) => {
   const inside = Math.min(1 - EDGE, Math.max(EDGE, p));
@@ -8,7 +10,7 @@ const logit = (p) => {
 const probability = (x) => 1 / (1 + Math.exp(-x));
 const pairKey = (i, j) => (i < j ? `${i} ${j}` : `${j} ${i}`);
 
-class WhatIf {
+export class WhatIf {
   constructor(raw, features) {
     this.raw = raw;
     this.features = features;
@@ -60,7 +62,7 @@ class WhatIf {
 const exactly = (p) => (p === undefined || p === null ? { missing: 1 } : { p, exact: true });
 
 // The panel under the stage; empty while everything is there and nobody asks.
-function fillWhatIf(node, opened, off, asking, restore) {
+export function fillWhatIf(node, opened, off, asking, restore) {
   node.hidden = !opened.whatif || (!asking && !off.size);
   if (node.hidden) return node.replaceChildren();
   const { raw } = opened;

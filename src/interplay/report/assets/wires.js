@@ -1,11 +1,13 @@
 // The links between words and patches. A word's link leaves along the gap under its line, so it never crosses the
 // text; it runs into a pill that carries the number, and from there on to the patch.
 
+import { el } from "./base.js";
+
 const LANE = 4.5; // between two links under one line of text
 const PILL_GAP = 7;
 
 // Sets the pills' places and draws the paths. `links` carry {pill, ends: [{at, node, text, column, panel}, ...]}.
-function routeWires(board, gutter, svg, links) {
+export function routeWires(board, gutter, svg, links) {
   const origin = board.getBoundingClientRect();
   const boxOf = (node) => {
     const r = node.getBoundingClientRect();
@@ -26,7 +28,7 @@ function routeWires(board, gutter, svg, links) {
   svg.replaceChildren(...shapes.map((shape, n) => drawWire(links[n], shape)));
 }
 
-function box(left, top, right, bottom) {
+export function box(left, top, right, bottom) {
   return { left, top, right, bottom, width: right - left, height: bottom - top, x: (left + right) / 2, y: (top + bottom) / 2 };
 }
 
@@ -41,7 +43,7 @@ function measureEnd(end, boxOf, origin) {
 }
 
 // Several links into one patch end side by side.
-function spreadInPatches(links, wide) {
+export function spreadInPatches(links, wide) {
   const groups = groupBy(links.flatMap((link) => link.ends.filter((end) => !end.text)), (end) => end.at);
   for (const group of groups.values()) {
     const room = wide ? group[0].box.height : group[0].box.width;
@@ -54,7 +56,7 @@ function spreadInPatches(links, wide) {
 }
 
 // Under each line the word nearest the exit takes the highest lane, so that lanes never cross.
-function assignLanes(links, wide, width) {
+export function assignLanes(links, wide, width) {
   const ends = links.flatMap((link) => link.ends.filter((end) => end.text).map((end) => Object.assign(end, { kind: link.kind })));
   for (const end of ends) end.side = wide ? (end.column === 0 ? 1 : -1) : end.box.x > width / 2 ? 1 : -1;
   for (const line of groupBy(ends, (end) => `${Math.round(end.box.bottom)} ${end.side} ${end.column}`).values()) {
@@ -79,7 +81,7 @@ function groupBy(items, key) {
 }
 
 // From the word's underline down into its lane and along it, to x.
-function alongLane(end, x) {
+export function alongLane(end, x) {
   const { box: b, side } = end;
   const under = b.bottom + 1.5 + 4 * end.twin;
   const y = b.bottom + 8 + LANE * end.lane;
@@ -92,7 +94,7 @@ function alongLane(end, x) {
   };
 }
 
-const sweep = (x0, y0, x1, y1) => `M${x0} ${y0}C${(x0 + x1) / 2} ${y0} ${(x0 + x1) / 2} ${y1} ${x1} ${y1}`;
+export const sweep = (x0, y0, x1, y1) => `M${x0} ${y0}C${(x0 + x1) / 2} ${y0} ${(x0 + x1) / 2} ${y1} ${x1} ${y1}`;
 const drop = (x0, y0, x1, y1) => `M${x0} ${y0}C${x0} ${(y0 + y1) / 2} ${x1} ${(y0 + y1) / 2} ${x1} ${y1}`;
 
 // Side by side: pills stand in the gutter, each as near as it can to the middle of its two ends.
@@ -123,7 +125,7 @@ function routeWide(links, gutter, boxOf) {
 }
 
 // Places items of given heights near their wished middles, in that order and without overlap.
-function stack(wish, heights, top, bottom) {
+export function stack(wish, heights, top, bottom) {
   const order = wish.map((_, n) => n).sort((a, b) => wish[a] - wish[b]);
   const tops = [];
   let edge = top;
