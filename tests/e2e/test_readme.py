@@ -18,9 +18,10 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     for code in BLOCKS:
         exec(compile(code, "README", "exec"), names)
         said.append(capsys.readouterr().out)
-    assert len(said) == 3 and all(said)
+    assert len(said) == 4 and all(said)
     assert "storm" in said[0] and (tmp_path / "runs" / "first" / "explanations" / "page.html").exists()
-    assert "paired" in said[1] and int(said[2]) < 16_000
+    assert "storms" in said[1] and (tmp_path / "function.html").exists()
+    assert "paired" in said[2] and int(said[3]) < 16_000
 
 
 def test_the_packaged_tree_is_the_tree():
