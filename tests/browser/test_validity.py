@@ -9,7 +9,7 @@ from tests.browser.conftest import Watch
 from interplay.data.scenes_story import STORIES
 from interplay.evaluation.discovery import discoveries
 from interplay.evaluation.summaries import calibrations, recovered
-from interplay.evaluation.validity import Answers, Pairs
+from interplay.evaluation.validity import SampleAnswers, SamplePairs
 from interplay.report.validity import HEADER, write_validity
 from interplay.results import Provenance, Validity
 
@@ -28,10 +28,12 @@ def made_up(seed: int = 0) -> Validity:
         planted[3] = True
         scores = {n: v[..., None] + 0.05 * rng.standard_normal((50, 2, 2, 5)) for n, v in ideal.items()}
         outside = {name: np.abs(values) > 0.1 for name, values in scores.items()}
-        pairs.append(Pairs(scores, outside, ideal, planted, np.array([True, True]), 100))
+        pairs.append(SamplePairs(scores, outside, ideal, planted, np.array([True, True]), 100))
         exact, whole = rng.random((20, 2)), rng.random((4, 2))
         off = 0.05 * rng.standard_normal(5)
-        answers.append(Answers(np.linspace(0, 1, 20), exact[..., None] + off, exact, whole[..., None] + off, whole))
+        answers.append(
+            SampleAnswers(np.linspace(0, 1, 20), exact[..., None] + off, exact, whole[..., None] + off, whole)
+        )
     return Validity(
         stories={name: story.score for name, story in named.items()},
         fill="attention",

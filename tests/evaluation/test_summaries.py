@@ -7,7 +7,7 @@ from interplay.data.scenes_story import STORIES
 from interplay.evaluation.discovery import discoveries, tail
 from interplay.evaluation.estimates import estimate, jackknife
 from interplay.evaluation.summaries import calibrations, recovered
-from interplay.evaluation.validity import WHOLE, Answers, Pairs
+from interplay.evaluation.validity import WHOLE, SampleAnswers, SamplePairs
 from interplay.interactions import step_up
 
 NAMED = {name: STORIES[name] for name in ("sarcasm", "storm")}
@@ -23,7 +23,7 @@ def sample(rng, make_scores):
     planted[7] = True
     scores = {name: np.repeat(make_scores(rng, values)[..., None], 2, axis=-1) for name, values in ideal.items()}
     outside = {name: np.abs(values) > 0.1 for name, values in scores.items()}
-    return Pairs(scores, outside, ideal, planted, np.array([True, True]), 100)
+    return SamplePairs(scores, outside, ideal, planted, np.array([True, True]), 100)
 
 
 def many(make_scores, count=60, seed=0):
@@ -160,7 +160,9 @@ def test_calibration_counts_every_size_and_whole_modality():
     for _ in pairs:
         ideal, whole = rng.random((20, 2)), rng.random((4, 2))
         off = np.array([0.1, -0.2])
-        answers.append(Answers(np.linspace(0, 1, 20), ideal[..., None] + off, ideal, whole[..., None] + off, whole))
+        answers.append(
+            SampleAnswers(np.linspace(0, 1, 20), ideal[..., None] + off, ideal, whole[..., None] + off, whole)
+        )
     for row in calibrations(answers, pairs, NAMES, list(NAMED)):
         size = {"synergy": 0.1, "mixture": 0.2}[row.expert]
         assert row.error.mean == pytest.approx(size) and row.error.se == pytest.approx(0, abs=1e-12)

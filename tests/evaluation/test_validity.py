@@ -8,7 +8,7 @@ from interplay.data.scenes_story import SLOTS, STORIES
 from interplay.data.truth import Truth
 from interplay.encoders.parts import Part
 from interplay.evaluation.summaries import calibrations, recovered
-from interplay.evaluation.validity import Known, Stories, measure
+from interplay.evaluation.validity import KnownSample, Stories, measure
 from interplay.explanation.game import players_of, value_names
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens
@@ -47,7 +47,7 @@ def found(make_model):
     tokens = Tokens(
         tuple(torch.randn(1, n, 16) for n in (6, 5)), tuple(torch.ones(1, n, dtype=torch.bool) for n in (6, 5))
     )
-    known = [Known(tokens, players_of(tokens), PARTS, Truth(slots, words, cells, {}))] * 3
+    known = [KnownSample(tokens, players_of(tokens), PARTS, Truth(slots, words, cells, {}))] * 3
     told = []
     answers, pairs = measure(
         model, TASK, known, NAMED, fill="attention", backgrounds=16, progress=lambda *done: told.append(done)

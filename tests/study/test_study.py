@@ -189,6 +189,7 @@ def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, 
                 np.testing.assert_array_equal(ours[name], values, err_msg=f"{stage} {name}")
 
 
+@pytest.mark.slow
 def test_every_input_is_read_and_hashed_once(scenes, store, tmp_path, monkeypatch):
     """Two variants that share their encoders are trained, measured, validated and shown."""
     samples = [sample for split in ("train", "val", "test") for sample in scenes.split(split)[:16]]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from interplay.data.truth import Story
 from interplay.evaluation.estimates import jackknife, ratio
 from interplay.evaluation.ideal import NULL
-from interplay.evaluation.validity import Pairs
+from interplay.evaluation.validity import SamplePairs
 from interplay.explanation.players import SCALES
 from interplay.interactions import step_up
 from interplay.results import Discovery
@@ -18,8 +18,8 @@ SURE = 1.645
 
 
 def discoveries(
-    nulls: Sequence[Pairs],
-    pairs: Sequence[Pairs],
+    nulls: Sequence[SamplePairs],
+    pairs: Sequence[SamplePairs],
     names: Sequence[str],
     stories: dict[str, Story],
     level: float = 0.1,
@@ -39,11 +39,11 @@ def discoveries(
         for o, on in enumerate(SCALES):
             for e, name in enumerate(names):
 
-                def size(p: Pairs, k: int = k, o: int = o, e: int = e, score: str = score) -> np.ndarray:
+                def size(p: SamplePairs, k: int = k, o: int = o, e: int = e, score: str = score) -> np.ndarray:
                     values = p.scores[score][:, k, o, e]
                     return np.abs(values) if score == "sii" else values
 
-                def null(p: Pairs, k: int = k, o: int = o, score: str = score) -> np.ndarray:
+                def null(p: SamplePairs, k: int = k, o: int = o, score: str = score) -> np.ndarray:
                     return np.abs(p.ideal[score][:, k, o]) <= NULL
 
                 sizes, null_pairs = [size(p) for p in pairs], [null(p) for p in pairs]

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from interplay.data.truth import Story
 from interplay.evaluation.estimates import estimate, jackknife, ratio
 from interplay.evaluation.ideal import NULL
-from interplay.evaluation.validity import WHOLE, Answers, Pairs
+from interplay.evaluation.validity import WHOLE, SampleAnswers, SamplePairs
 from interplay.explanation.players import SCALES
 from interplay.results import Calibration, Recovered
 
@@ -17,7 +17,7 @@ SHARES = 10
 
 
 def calibrations(
-    answers: Sequence[Answers], pairs: Sequence[Pairs], names: Sequence[str], stories: Sequence[str]
+    answers: Sequence[SampleAnswers], pairs: Sequence[SamplePairs], names: Sequence[str], stories: Sequence[str]
 ) -> list[Calibration]:
     """|v(S) - ideal| of every story and expert: over all sizes, by size, and by whole modality."""
     model, ideal = (np.stack([getattr(a, what) for a in answers]) for what in ("model", "ideal"))  # N K L E1, N K L
@@ -48,7 +48,7 @@ def calibrations(
     return out
 
 
-def recovered(pairs: Sequence[Pairs], names: Sequence[str], stories: dict[str, Story]) -> list[Recovered]:
+def recovered(pairs: Sequence[SamplePairs], names: Sequence[str], stories: dict[str, Story]) -> list[Recovered]:
     """How well every expert's scores find each story's planted pair."""
     out = []
     for k, (story, what) in enumerate(stories.items()):

@@ -29,7 +29,7 @@ WHOLE = ("everything", "no text", "no image", "nothing")
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownSample:
     """One sample of known truth, ready to be probed: its tokens (batch of 1) and players, and what they are."""
 
     tokens: Tokens
@@ -47,7 +47,7 @@ class Stories:
 
 
 @dataclass(frozen=True)
-class Answers:
+class SampleAnswers:
     """What a model answers when features are removed, beside the exact posterior.
 
     Attributes:
@@ -65,7 +65,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class SamplePairs:
     """The scores of one sample's cross-modal pairs, beside the exact ones.
 
     Attributes:
@@ -86,8 +86,8 @@ class Pairs:
 
 
 def ask_answers(
-    model: FusionModel, task: Task, known: Known, stories: Stories, *, fill: Fill, draws: int, seed: int
-) -> Answers:
+    model: FusionModel, task: Task, known: KnownSample, stories: Stories, *, fill: Fill, draws: int, seed: int
+) -> SampleAnswers:
     """Ask for `draws` subsets, their sizes spread evenly over 0 .. n, and for each modality as a whole."""
     n, rng = len(known.players), np.random.default_rng(seed)
     sizes = np.round(np.linspace(0, n, draws)).astype(int)
@@ -101,12 +101,12 @@ def ask_answers(
     carried = carriers(known.truth, known.players, known.parts)
     exact = [ideal_value(story, stories.slots, known.truth, carried) for story in stories.named.values()]
     ideal = np.stack([v(np.concatenate([whole, subsets])) for v in exact], axis=1)
-    return Answers(sizes / n, answers[4:], ideal[4:], answers[:4], ideal[:4])
+    return SampleAnswers(sizes / n, answers[4:], ideal[4:], answers[:4], ideal[:4])
 
 
 def ask_pairs(
-    model: FusionModel, task: Task, known: Known, stories: Stories, *, fill: Fill, samples: int, seed: int
-) -> Pairs:
+    model: FusionModel, task: Task, known: KnownSample, stories: Stories, *, fill: Fill, samples: int, seed: int
+) -> SamplePairs:
     """Score every cross-modal pair for every story, from the same evaluations."""
     labels = [task.labels.index(name) for name in stories.named]
     probe = probe_pairs(
@@ -127,7 +127,7 @@ def ask_pairs(
             first, second = (np.isin(pairs, carried.slots[name]).any(axis=1) for name in story.slots)
             planted[:, k] = first & second
             holds[k] = carried_by_both(story, known.truth) and planted[:, k].any()
-    return Pairs(scores, outside, ideal, planted, holds, probe.evaluations)
+    return SamplePairs(scores, outside, ideal, planted, holds, probe.evaluations)
 
 
 def _outside(scores: PairScores, name: str) -> np.ndarray:
@@ -138,7 +138,7 @@ def _outside(scores: PairScores, name: str) -> np.ndarray:
 def measure(
     model: FusionModel,
     task: Task,
-    samples: Sequence[Known],
+    samples: Sequence[KnownSample],
     stories: Stories,
     *,
     fill: Fill,
@@ -146,7 +146,7 @@ def measure(
     draws: int = 32,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[list[Answers], list[Pairs]]:
+) -> tuple[list[SampleAnswers], list[SamplePairs]]:
     """Ask every sample, each with a seed of its own."""
     answers, pairs = [], []
     for k, known in enumerate(samples):

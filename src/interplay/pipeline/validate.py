@@ -21,7 +21,7 @@ from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput, DataError, RunExistsError
 from interplay.evaluation.discovery import discoveries
 from interplay.evaluation.summaries import calibrations, recovered
-from interplay.evaluation.validity import Known, Pairs, Stories, measure
+from interplay.evaluation.validity import KnownSample, SamplePairs, Stories, measure
 from interplay.explanation.game import players_of, value_names
 from interplay.explanation.trained.predictor import off_training, provenance_of
 from interplay.explanation.trained.prepared import prepare
@@ -216,7 +216,7 @@ def _places(encoders: dict[str, Encoder], image: str | None, picture: Image.Imag
 
 def _known(
     run: Run, encoders: dict[str, Encoder], stores: Mapping[str, Features] | None, sample: Sample, truth: Truth
-) -> Known:
+) -> KnownSample:
     prepared = prepare(run, encoders, sample, stores)
     parts = tuple(prepared.parts.values())
     if truth.grid and not all(_fits(part.box, truth.grid) for part in chain(*parts) if part.box is not None):
@@ -229,7 +229,7 @@ def _known(
     kinds = run.card.modalities
     groups = [MODALITIES[kinds[m]].groups(p, token_groups=True, grid=truth.grid) for m, p in prepared.parts.items()]
     players = players_of(prepared.tokens, groups)
-    return Known(prepared.tokens, players, parts, truth)
+    return KnownSample(prepared.tokens, players, parts, truth)
 
 
 def refuse_numbers(samples: int, backgrounds: int) -> None:
@@ -260,7 +260,7 @@ def _chosen(split: Sequence[Sample], truth: dict[str, Truth], stories: Stories, 
     return [sample for sample in split if sample.id in chosen]
 
 
-def _evaluations(pairs: Sequence[Pairs]) -> int:
+def _evaluations(pairs: Sequence[SamplePairs]) -> int:
     return sum(p.evaluations for p in pairs)
 
 
