@@ -15,7 +15,7 @@ from interplay.models.run import Run
 from interplay.pipeline.report import report_run
 from interplay.serving.app import make_app
 from interplay.serving.explainer import Explainer
-from interplay.serving.jobs import Desk
+from interplay.serving.jobs import JobQueue
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 from interplay.serving.server import bind, server_of
@@ -32,11 +32,11 @@ def served(browser: Browser, small_run, tmp_path: Path) -> Iterator[Served]:
 
     def open_start(token: str | None = None, *, width: int = 1000, run: Run = small_run.run) -> Page:
         limits, meter = Limits(budget=400, most_budget=2_000), Meter()
-        desk = Desk(Explainer(small_run.run, small_run.encoders), tmp_path / "jobs", limits, meter)
-        desk.__enter__()
+        queue = JobQueue(Explainer(small_run.run, small_run.encoders), tmp_path / "jobs", limits, meter)
+        queue.__enter__()
         address = bind("127.0.0.1", 0)
         address.socket.listen()
-        server = server_of(make_app(run, desk, meter, token=token), limits)
+        server = server_of(make_app(run, queue, meter, token=token), limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [address.socket]})
         thread.start()
         context = browser.new_context(viewport={"width": width, "height": 900})
@@ -45,7 +45,7 @@ def served(browser: Browser, small_run, tmp_path: Path) -> Iterator[Served]:
             context.close()
             server.should_exit = True
             thread.join(timeout=60)
-            desk.__exit__()
+            queue.__exit__()
 
         endings.append(end)
         page = context.new_page()

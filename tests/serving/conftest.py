@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from interplay.serving.app import make_app
 from interplay.serving.explainer import Explainer
-from interplay.serving.job import ENDED, Explained, Order
-from interplay.serving.jobs import Desk
+from interplay.serving.job import ENDED, Explained, JobRequest
+from interplay.serving.jobs import JobQueue
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 
@@ -47,7 +47,7 @@ class Gate:
         self.begun, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
         self.fails: Exception | None = None
 
-    def __call__(self, order: Order, inputs: Path, tell: Callable[[int, int], None]) -> Explained:
+    def __call__(self, order: JobRequest, inputs: Path, tell: Callable[[int, int], None]) -> Explained:
         tell(0, 10)
         self.begun.release()
         if not self.go_on.acquire(timeout=60):
@@ -62,7 +62,7 @@ class Gate:
 class Service:
     """A service and somebody who asks it."""
 
-    desk: Desk
+    queue: JobQueue
     client: TestClient
 
     def post(self, **parts: object) -> str:
@@ -74,7 +74,7 @@ class Service:
 
     def ended(self, job_id: str) -> dict:
         """The job once it has ended."""
-        wait_for(lambda: self.desk.job(job_id).state in ENDED)
+        wait_for(lambda: self.queue.job(job_id).state in ENDED)
         return self.client.get(f"/api/jobs/{job_id}").json()
 
 
@@ -106,11 +106,11 @@ def start(explainer, tmp_path) -> Iterator[Starter]:
 
         def starter(explain=None, folder=None, limits: Limits = LIMITS, token: str | None = None, **more) -> Service:
             meter = Meter()
-            desk = stack.enter_context(Desk(explain or explainer, folder or tmp_path / "jobs", limits, meter))
+            queue = stack.enter_context(JobQueue(explain or explainer, folder or tmp_path / "jobs", limits, meter))
             if isinstance(explain, Gate):
                 stack.callback(explain.go_on.release, 1_000)  # nothing is waited for at the end
-            app = make_app(explainer.run, desk, meter, token=token, **more)
+            app = make_app(explainer.run, queue, meter, token=token, **more)
             client = TestClient(app, base_url="http://127.0.0.1:8000", follow_redirects=False)
-            return Service(desk, stack.enter_context(client))
+            return Service(queue, stack.enter_context(client))
 
         yield starter

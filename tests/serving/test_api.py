@@ -142,20 +142,20 @@ def refusing(explainer, tmp_path_factory):
     from starlette.testclient import TestClient
 
     from interplay.serving.app import make_app
-    from interplay.serving.jobs import Desk
+    from interplay.serving.jobs import JobQueue
     from interplay.serving.meter import Meter
 
     meter = Meter()
-    with Desk(Gate(), tmp_path_factory.mktemp("refusing"), LIMITS, meter) as desk:
-        yield desk, TestClient(make_app(explainer.run, desk, meter, token=None), base_url="http://127.0.0.1")
+    with JobQueue(Gate(), tmp_path_factory.mktemp("refusing"), LIMITS, meter) as queue:
+        yield queue, TestClient(make_app(explainer.run, queue, meter, token=None), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize("parts, status, message", [row[1:] for row in BAD], ids=[row[0] for row in BAD])
 def test_bad_input(refusing, parts, status, message):
-    desk, client = refusing
+    queue, client = refusing
     response = client.post("/api/jobs", **parts)
     assert response.status_code == status and message in told(response), response.text
-    assert desk.jobs() == [] and [p.name for p in desk.folder.iterdir()] == [".lock"]
+    assert queue.jobs() == [] and [p.name for p in queue.folder.iterdir()] == [".lock"]
     assert client.get("/health").json() == {"alive": True, "ready": True, "queued": 0}
 
 
@@ -194,7 +194,7 @@ def test_a_body_without_length_is_refused_as_it_comes(start):
     kind = {"content-type": "multipart/form-data; boundary=x"}
     response = service.client.post("/api/jobs", content=body(), headers=kind)
     assert response.status_code == 413 and "at most 300000 bytes" in told(response)
-    assert service.desk.jobs() == []
+    assert service.queue.jobs() == []
 
 
 def test_pictures_of_every_kind_and_side_up_to_the_limit(start):
@@ -234,7 +234,7 @@ def test_cancel_a_running_job_of_the_model(start):
     """The real thing: it stops at one of its own reports."""
     service = start(limits=Limits(most_budget=60_000, budget=60_000))
     job_id = service.post(budget=60_000)
-    wait_for(lambda: service.desk.job(job_id).progress.done > 0 or service.desk.job(job_id).state != "running")
+    wait_for(lambda: service.queue.job(job_id).progress.done > 0 or service.queue.job(job_id).state != "running")
     response = service.client.delete(f"/api/jobs/{job_id}")
     if response.status_code == 200:
         assert service.ended(job_id)["state"] == "cancelled"
@@ -305,7 +305,7 @@ def test_a_token(start):
             response = client.get(address, headers=headers)
             assert response.status_code == 401 and "token" in told(response), (address, headers)
             assert response.headers["www-authenticate"] == "Bearer" and TOKEN not in response.text
-    assert client.post("/api/jobs", **form()).status_code == 401 and service.desk.jobs() == []
+    assert client.post("/api/jobs", **form()).status_code == 401 and service.queue.jobs() == []
     assert client.get("/api/run", headers={"authorization": f"bearer {TOKEN}"}).status_code == 200
     assert client.get("/health").status_code == 200
 
@@ -380,7 +380,7 @@ def test_offered_to_others_it_takes_any_host_with_the_token(start):
 def test_pages_of_other_sites_cannot_send_jobs(start, headers, status):
     service = start(Gate())
     response = service.client.post("/api/jobs", **form(), headers=headers)
-    assert response.status_code == status and len(service.desk.jobs()) == (status == 202)
+    assert response.status_code == status and len(service.queue.jobs()) == (status == 202)
 
 
 def test_headers_of_every_answer(start, small_run):
@@ -401,7 +401,7 @@ def test_headers_of_every_answer(start, small_run):
 def test_pages_of_the_run(start, explainer, tmp_path):
     service = start()
     job_id = service.ended(service.post())["id"]
-    explanation = Explanation.model_validate_json(service.desk.result(job_id))
+    explanation = Explanation.model_validate_json(service.queue.result(job_id))
     folder = tmp_path / "run"
     (folder / "explanations").mkdir(parents=True)
     write_page([explanation], {}, folder / "explanations" / "page.html")
@@ -410,7 +410,7 @@ def test_pages_of_the_run(start, explainer, tmp_path):
     (folder / "validation").mkdir()
     (folder / "validation" / "old.html").write_text("<!doctype html><head><script>alert(1)</script></head>")
     other = replace(explainer, run=replace(explainer.run, folder=folder))
-    client = TestClient(make_app(other.run, service.desk, Meter(), token=None), base_url="http://localhost")
+    client = TestClient(make_app(other.run, service.queue, Meter(), token=None), base_url="http://localhost")
     pages = client.get("/api/pages").json()
     assert [p["href"] for p in pages] == ["/pages/explanations/page.html", "/pages/validation/old.html"]
     assert all(p["href"] in client.get("/").text for p in pages)
@@ -426,7 +426,7 @@ def test_the_page_of_the_run_and_what_it_loads(start, small_run, tmp_path):
     run = replace(small_run.run, folder=tmp_path / "run")
     shutil.copytree(small_run.run.folder, run.folder)
     report_run(run, small_run.dataset, splits=["val"], store=small_run.store)
-    client = TestClient(make_app(run, start().desk, Meter(), token=None), base_url="http://localhost")
+    client = TestClient(make_app(run, start().queue, Meter(), token=None), base_url="http://localhost")
     assert [p["href"] for p in client.get("/api/pages").json()] == ["/pages/report/index.html"]
     policy = client.get("/pages/report/index.html").headers["content-security-policy"]
     assert "frame-src 'self'" in policy and "frame-ancestors 'none'" in policy and "script-src 'sha256-" in policy
@@ -446,7 +446,7 @@ def test_openapi_says_which_answers_there_are(start):
     assert set(post["responses"]) == {"202", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503"}
     schema = post["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert schema["required"] == ["text", "image"] and "storm" in schema["properties"]["target"]["enum"]
-    fault = {"$ref": "#/components/schemas/Fault"}
+    fault = {"$ref": "#/components/schemas/ErrorBody"}
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for status, response in operation["responses"].items():
@@ -466,7 +466,7 @@ def test_openapi_tells_of_the_token_where_one_is_asked_for(start):
 
 def test_what_goes_wrong_inside_is_told_by_a_number_alone(start, monkeypatch, caplog):
     service = start(Gate())
-    monkeypatch.setattr(service.desk, "jobs", lambda: 1 / 0)
+    monkeypatch.setattr(service.queue, "jobs", lambda: 1 / 0)
     response = service.client.get("/api/jobs")
     assert response.status_code == 500
     key = re.search(r"\((\w+)\)", told(response)).group(1)
@@ -493,9 +493,9 @@ def test_features_that_were_computed_beforehand(tmp_path):
         (np.ones((4, 3)), "x.pkl", "'.pkl'"),
         (np.full((4, 3), np.nan), "x.npy", "nan"),
     ):
-        with pytest.raises(uploads.Refusal, match=message) as refused:
+        with pytest.raises(uploads.ApiError, match=message) as refused:
             uploads._content(upload(values, name), MODALITIES["features"], 3, Limits())
-        assert refused.value.status == 422 and not LEAKS.search(refused.value.fault.model_dump_json())
+        assert refused.value.status == 422 and not LEAKS.search(refused.value.body.model_dump_json())
 
 
 @pytest.mark.parametrize("name, kept", [("../../etc/passwd", "passwd"), ("a\x00b.png", "ab.png"), ("..", ""), ("", "")])

@@ -31,7 +31,7 @@ def test_two_hundred_jobs_at_once(start):
     assert all(int(a.headers["retry-after"]) >= 1 for a in answers if a.status_code == 429)
     assert service.client.get("/health").json()["ready"]
     taken = [answer.json()["id"] for answer in answers if answer.status_code == 202]
-    assert len(set(taken)) == len(taken) == len(service.desk.jobs())
+    assert len(set(taken)) == len(taken) == len(service.queue.jobs())
     for job_id in taken[::2]:  # half of them are not wanted any more
         assert service.client.delete(f"/api/jobs/{job_id}").status_code in (200, 409)
     for job_id in taken:
@@ -54,5 +54,5 @@ def test_uploads_at_one_time_are_bounded(start):
     answers = _all_at_once(service, 50)
     refused = [a for a in answers if a.status_code == 429]
     assert refused and all("uploads come in" in a.json()["error"] for a in refused)
-    wait_for(lambda: all(job.state in ENDED for job in service.desk.jobs()))
-    assert len(service.desk.jobs()) == 50 - len(refused) >= 2
+    wait_for(lambda: all(job.state in ENDED for job in service.queue.jobs()))
+    assert len(service.queue.jobs()) == 50 - len(refused) >= 2

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from tests.serving.conftest import PICTURE, TOKEN, Gate, form, picture
 
-from interplay.serving.job import Explained, Order
+from interplay.serving.job import Explained, JobRequest
 from interplay.serving.limits import Limits
 
 CASES = 12
@@ -23,7 +23,7 @@ class Repeated(Gate):
         super().__init__()
         self.explained = explained
 
-    def __call__(self, order: Order, inputs, tell) -> Explained:
+    def __call__(self, order: JobRequest, inputs, tell) -> Explained:
         tell(10, 10)
         return self.explained
 
@@ -32,7 +32,7 @@ class Repeated(Gate):
 def explained(explainer, tmp_path_factory) -> Explained:
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "1.png").write_bytes(PICTURE)
-    order = Order({"text": "thunder"}, {"image": ("1.png", b"")}, {"image": "cat.png"}, None, 400, 0)
+    order = JobRequest({"text": "thunder"}, {"image": ("1.png", b"")}, {"image": "cat.png"}, None, 400, 0)
     return explainer(order, folder, lambda done, most: None)
 
 

@@ -52,7 +52,7 @@ def serve(
 
         from interplay.serving.app import make_app
         from interplay.serving.explainer import open_explainer
-        from interplay.serving.jobs import Desk
+        from interplay.serving.jobs import JobQueue
         from interplay.serving.limits import Limits
         from interplay.serving.meter import Meter
 
@@ -70,8 +70,8 @@ def serve(
         )
         meter = Meter()
         logging.getLogger("interplay.serving").setLevel(logging.WARNING)
-        with Desk(explainer, jobs or run / "served", limits, meter) as desk:
-            app = make_app(explainer.run, desk, meter, token=secret, loopback=address.loopback)
+        with JobQueue(explainer, jobs or run / "served", limits, meter) as job_queue:
+            app = make_app(explainer.run, job_queue, meter, token=secret, loopback=address.loopback)
             address.socket.listen(256)
             _announce(address.url, secret if token is None else None, json)
             answer(app, address, limits)

@@ -9,25 +9,25 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from interplay.models.run import Run
-from interplay.serving.guard import OPEN_PATHS, Guard
-from interplay.serving.jobs import Desk
+from interplay.serving.errors import ErrorBody, answer
+from interplay.serving.jobs import JobQueue
 from interplay.serving.meter import Meter
+from interplay.serving.middleware import OPEN_PATHS, ProtectionMiddleware
 from interplay.serving.routes_jobs import job_routes
 from interplay.serving.routes_pages import page_routes
 from interplay.serving.routes_state import state_routes
 from interplay.serving.uploads import Accepted
-from interplay.serving.wording import Fault, answer
 
 
-def make_app(run: Run, desk: Desk, meter: Meter, *, token: str | None, loopback: bool = True) -> FastAPI:
+def make_app(run: Run, queue: JobQueue, meter: Meter, *, token: str | None, loopback: bool = True) -> FastAPI:
     """The service of one run.
 
     Args:
-        desk: takes the jobs; it must run.
+        queue: takes the jobs; it must run.
         token: whoever has it is let in; None lets everybody in.
         loopback: whether it is reached from this machine alone; then requests that name another host are refused.
     """
-    accepted = Accepted(dict(run.card.modalities), tuple(run.card.labels), dict(run.card.widths), desk.limits)
+    accepted = Accepted(dict(run.card.modalities), tuple(run.card.labels), dict(run.card.widths), queue.limits)
     app = FastAPI(
         title="Interplay",
         description="Explains new samples with a trained run: which words and patches act together, or alone.",
@@ -37,11 +37,11 @@ def make_app(run: Run, desk: Desk, meter: Meter, *, token: str | None, loopback:
         redirect_slashes=False,
     )
     app.include_router(page_routes(run, accepted, token))
-    app.include_router(state_routes(run, accepted, desk, meter))
-    app.include_router(job_routes(accepted, desk))
+    app.include_router(state_routes(run, accepted, queue, meter))
+    app.include_router(job_routes(accepted, queue))
     _handle(app, meter)
     _complete(app, token)
-    app.add_middleware(Guard, token=token, loopback=loopback, limits=desk.limits, meter=meter)
+    app.add_middleware(ProtectionMiddleware, token=token, loopback=loopback, limits=queue.limits, meter=meter)
     return app
 
 
@@ -53,16 +53,16 @@ def _handle(app: FastAPI, meter: Meter) -> None:
         meter.refused("route")
         problem = "this method is not offered there" if error.status_code == 405 else "there is nothing at this address"
         headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-        return answer(Fault(error=problem, expected="an address of /openapi.json"), error.status_code, headers)
+        return answer(ErrorBody(error=problem, expected="an address of /openapi.json"), error.status_code, headers)
 
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
         meter.refused("input")
-        return answer(Fault(error="the request cannot be used", expected="as /openapi.json says"), 422)
+        return answer(ErrorBody(error="the request cannot be used", expected="as /openapi.json says"), 422)
 
 
 def _complete(app: FastAPI, token: str | None) -> None:
-    """Mend what FastAPI does not know: the token, and that any text can be an id, so that none is refused as 422."""
+    """Add what FastAPI does not know: the token, and that any text can be an id, so that none is refused as 422."""
     made: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _complete(app: FastAPI, token: str | None) -> None:
                     operation["security"] = [{"token": []}]
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
-        document["components"]["schemas"]["Fault"] = Fault.model_json_schema()
+        document["components"]["schemas"]["ErrorBody"] = ErrorBody.model_json_schema()
         if token is not None:
             document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         app.openapi_schema = document

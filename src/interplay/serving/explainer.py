@@ -1,7 +1,6 @@
-"""A trained run with its encoders, opened once: an order in, explanation and page out."""
+"""A trained run with its encoders, opened once: a request in, explanation and page out."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +14,10 @@ from interplay.modalities.pictures import open_picture
 from interplay.models.run import Run, open_run
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
+from interplay.progress import Advance
 from interplay.report.page import render_page
 from interplay.results import Explanation
-from interplay.serving.job import Explained, Order
+from interplay.serving.job import Explained, JobRequest
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,18 @@ class Explainer:
     run: Run
     encoders: dict[str, Encoder]
 
-    def __call__(self, order: Order, inputs: Path, tell: Callable[[int, int], None]) -> Explained:
-        """Explain an order whose files lie in `inputs`.
+    def __call__(self, job_request: JobRequest, inputs: Path, advance: Advance) -> Explained:
+        """Explain a sample whose files lie in `inputs`.
 
-        Raises BadInput for an input that cannot be used, and whatever `tell` raises.
+        Raises BadInput for an input that cannot be used, and whatever `advance` raises.
         """
-        return self._explain(order, inputs, tell, {"explain.budget": order.budget, "seed": order.seed})
+        return self._explain(
+            job_request, inputs, advance, {"explain.budget": job_request.budget, "seed": job_request.seed}
+        )
 
-    def _explain(
-        self, order: Order, inputs: Path, tell: Callable[[int, int], None], settings: dict[str, int]
-    ) -> Explained:
-        tell(0, order.budget)
-        content = dict(order.texts) | {m: inputs / name for m, (name, _) in order.files.items()}
+    def _explain(self, job_request: JobRequest, inputs: Path, advance: Advance, settings: dict[str, int]) -> Explained:
+        advance(0, job_request.budget)
+        content = dict(job_request.texts) | {m: inputs / name for m, (name, _) in job_request.files.items()}
         ordered = {m: content[m] for m in self.run.card.modalities}
         sample = Sample(id="new", split="", inputs=ordered, labels=())
         config = explain_config(self.run, settings)
@@ -46,12 +46,12 @@ class Explainer:
             TrainedPredictor(self.run, self.encoders, config),
             sample,
             settings=config.explain,
-            target=order.target,
+            target=job_request.target,
             seed=config.seed,
-            progress=tell,
+            progress=advance,
         )
-        tell(explained.evaluations, explained.evaluations)  # it was told an upper bound before
-        explanation = _without_paths(explained, order)
+        advance(explained.evaluations, explained.evaluations)  # the total was an upper bound before
+        explanation = _without_paths(explained, job_request)
         pictures = {m: open_picture(ordered[m]) for m in drawn_as("image", self.run.card.modalities)}
         title = f"{self.run.origin.data}: why {self.run.config.fusion.kind} decided so"
         blur = offends(self.run.card.labels)
@@ -72,9 +72,9 @@ class Explainer:
                 path = Path(folder) / f"{len(files)}{MODALITIES[kind].stored_as}"
                 path.write_bytes(content)
                 files[modality] = (path.name, b"")
-            order = Order(texts, files, {}, None, 4096, 0)
-            few = {"explain.budget": order.budget, "explain.candidates": 1}
-            self._explain(order, Path(folder), lambda done, most: None, few)
+            job_request = JobRequest(texts, files, {}, None, 4096, 0)
+            few = {"explain.budget": job_request.budget, "explain.candidates": 1}
+            self._explain(job_request, Path(folder), lambda done, most: None, few)
 
 
 def open_explainer(folder: Path) -> Explainer:
@@ -85,10 +85,10 @@ def open_explainer(folder: Path) -> Explainer:
     return explainer
 
 
-def _without_paths(explanation: Explanation, order: Order) -> Explanation:
+def _without_paths(explanation: Explanation, job_request: JobRequest) -> Explanation:
     """The files under the names the client gave them."""
     inputs = {
-        m: one.model_copy(update={"path": order.names.get(m, m)}) if one.path is not None else one
+        m: one.model_copy(update={"path": job_request.names.get(m, m)}) if one.path is not None else one
         for m, one in explanation.inputs.items()
     }
     return explanation.model_copy(update={"inputs": inputs})

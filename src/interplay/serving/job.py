@@ -1,4 +1,4 @@
-"""One job: what is ordered, what is told of it, and what it leaves."""
+"""One job: its request, its state and its result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interplay.serving.wording import Fault
+from interplay.progress import Advance
+from interplay.serving.errors import ErrorBody
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
@@ -15,7 +16,7 @@ ENDED = ("done", "failed", "cancelled")
 JOB_SCHEMA = "interplay/job/1"
 
 
-class Progress(BaseModel):
+class JobProgress(BaseModel):
     """Evaluations of the model done, and the most there will be; 0 of 0 before the first."""
 
     done: int = Field(0, ge=0)
@@ -23,7 +24,7 @@ class Progress(BaseModel):
 
 
 class Job(BaseModel):
-    """One job as it is told and kept. Times are ISO 8601 in UTC."""
+    """One job as it is shown and kept. Times are ISO 8601 in UTC."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
 
@@ -37,13 +38,13 @@ class Job(BaseModel):
     created: str
     started: str | None = None
     ended: str | None = None
-    progress: Progress = Progress()
-    cancelling: bool = Field(False, description="it was told to stop, and will at its next evaluation")
-    fault: Fault | None = Field(None, description="why it failed")
+    progress: JobProgress = JobProgress()
+    cancelling: bool = Field(False, description="it was asked to stop, and will at its next evaluation")
+    fault: ErrorBody | None = Field(None, description="why it failed")
 
 
 @dataclass(frozen=True)
-class Order:
+class JobRequest:
     """What is to be explained.
 
     Attributes:
@@ -69,6 +70,5 @@ class Explained:
     page: str
 
 
-Tell = Callable[[int, int], None]
-Explain = Callable[[Order, Path, Tell], Explained]
-"""(order, its folder of inputs, told (done, most) now and then and free to raise) -> what it leaves."""
+Explain = Callable[[JobRequest, Path, Advance], Explained]
+"""(job_request, its folder of inputs, an `Advance` called with (done, most) that may raise) -> its result."""

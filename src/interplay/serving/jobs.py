@@ -1,16 +1,7 @@
-"""Jobs: a bounded queue, one worker, and a folder for each job.
-
-<jobs>/
-  <id>/job.json          what is known about it; written last, so a job that says "done" is
-  <id>/explanation.json  the result
-  <id>/page.html         the page
-  <id>/inputs/           what was uploaded, until the job ends
-"""
+"""Jobs: a bounded queue and one worker. What is kept of them on disk: `job_folder`."""
 
 import math
-import re
 import secrets
-import shutil
 import threading
 import time
 from collections import deque
@@ -18,17 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from pydantic import ValidationError
-
 from interplay.errors import BadInput, DiskFullError
-from interplay.files import refuse_blocked, write_atomic
-from interplay.serving.job import ENDED, STATES, Explain, Job, Order, Progress, State, Tell
+from interplay.progress import Advance
+from interplay.serving.errors import ApiError, ErrorBody, error_body_of, log, shown, unforeseen
+from interplay.serving.job import ENDED, STATES, Explain, Job, JobProgress, JobRequest, State
+from interplay.serving.job_folder import JobFolder
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
-from interplay.serving.wording import Fault, Refusal, fault_of, log, shown, unforeseen
-
-_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class _Stop(Exception):
@@ -47,38 +34,30 @@ class _ShutDown(_Stop):
     pass
 
 
-INTERRUPTED = Fault(error="interrupted by a restart", expected="", fix="send it again")
-STOPPED = Fault(error="interrupted: the service was stopped", expected="", fix="send it again once it is up")
-NO_ROOM = Fault(error="there is no room on the disk of this service", expected="", fix="tell whoever runs it")
+INTERRUPTED = ErrorBody(error="interrupted by a restart", expected="", fix="send it again")
+STOPPED = ErrorBody(error="interrupted: the service was stopped", expected="", fix="send it again once it is up")
+NO_ROOM = ErrorBody(error="there is no room on the disk of this service", expected="", fix="tell whoever runs it")
 
 
 @dataclass
 class _Entry:
     job: Job
-    order: Order | None = None
+    job_request: JobRequest | None = None
     cancel: bool = False
 
 
-class Desk:
-    """Takes orders, has them explained one after another, keeps the results. Safe to be called by any thread.
+class JobQueue:
+    """Takes requests, has them explained one after another, keeps the results. Safe to be called by any thread.
 
-    Used as a context manager: entered, its worker runs; left, the running job is stopped and told to be interrupted.
+    Used as a context manager: entered, its worker runs; left, the running job is stopped and fails as interrupted.
 
     Raises:
         BadInput: the folder cannot be one, or another service keeps its jobs there.
     """
 
     def __init__(self, explain: Explain, folder: Path, limits: Limits, meter: Meter) -> None:
-        refuse_blocked(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._explain, self.folder, self.limits, self._meter = explain, folder, limits, meter
-        self._lock = FileLock(folder / ".lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise BadInput(
-                "another service keeps its jobs there", file=folder, fix="stop it, or give another folder with --jobs"
-            ) from None
+        self._explain, self.limits, self._meter = explain, limits, meter
+        self._disk = JobFolder(folder)
         self._changed = threading.Condition()
         self._waiting: deque[str] = deque()
         self._entries: dict[str, _Entry] = {}
@@ -87,7 +66,7 @@ class Desk:
         self._worker = threading.Thread(target=self._work, name="explain", daemon=True)
         self._open_folder()
 
-    def __enter__(self) -> "Desk":
+    def __enter__(self) -> "JobQueue":
         self._worker.start()
         return self
 
@@ -99,11 +78,16 @@ class Desk:
             self._waiting.clear()
             self._changed.notify_all()
         self._worker.join(timeout=30)
-        self._lock.release()
+        self._disk.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where the jobs are kept."""
+        return self._disk.path
 
     @property
     def ready(self) -> bool:
-        """Whether orders are worked on."""
+        """Whether jobs are worked on."""
         return self._worker.is_alive() and not self._stopping
 
     def counts(self) -> dict[str, int]:
@@ -118,14 +102,14 @@ class Desk:
             return [entry.job for entry in reversed(self._entries.values())]
 
     def job(self, job_id: str) -> Job:
-        """One of them. Raises Refusal (404)."""
+        """One of them. Raises ApiError (404)."""
         with self._changed:
             return self._known(job_id).job
 
     def refuse_full(self) -> None:
-        """Raise Refusal (429) if the queue has no place: to be asked before an upload is read, too."""
+        """Raise ApiError (429) if the queue has no place: to be asked before an upload is read, too."""
         if len(self._waiting) >= self.limits.queue:
-            raise Refusal(
+            raise ApiError(
                 429,
                 f"{len(self._waiting)} jobs wait already",
                 expected=f"at most {self.limits.queue}",
@@ -138,48 +122,44 @@ class Desk:
         """Seconds until a place is likely to be free."""
         return max(1, min(600, math.ceil(self._typical)))
 
-    def submit(self, order: Order) -> Job:
-        """Take an order. Raises Refusal (429 if the queue is full, 503 without room on the disk)."""
-        inputs = {modality: text[:80] for modality, text in order.texts.items()} | dict(order.names)
+    def submit(self, job_request: JobRequest) -> Job:
+        """Take a job. Raises ApiError (429 if the queue is full, 503 without room on the disk)."""
+        inputs = {modality: text[:80] for modality, text in job_request.texts.items()} | dict(job_request.names)
         job = Job(
             id=secrets.token_hex(8),
             state="queued",
             inputs=inputs,
-            target=order.target,
-            budget=order.budget,
-            seed=order.seed,
+            target=job_request.target,
+            budget=job_request.budget,
+            seed=job_request.seed,
             created=_now(),
         )
-        folder = self.folder / job.id
         try:
-            (folder / "inputs").mkdir(parents=True)
-            for name, content in order.files.values():
-                write_atomic(folder / "inputs" / name, content)
-            write_atomic(folder / "job.json", job.model_dump_json(indent=1) + "\n")
+            self._disk.create(job, job_request)
             with self._changed:
                 if self._stopping:
-                    raise Refusal(503, "the service is stopping", fix="try again later", reason="stopping")
+                    raise ApiError(503, "the service is stopping", fix="try again later", reason="stopping")
                 self.refuse_full()
-                self._entries[job.id] = _Entry(job, order)
+                self._entries[job.id] = _Entry(job, job_request)
                 self._waiting.append(job.id)
                 self._changed.notify_all()
         except BaseException as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            self._disk.forget(job.id)
             if isinstance(error, OSError | DiskFullError):
                 log.exception("A job cannot be kept")
-                raise Refusal(503, NO_ROOM.error, fix=NO_ROOM.fix, reason="disk") from None
+                raise ApiError(503, NO_ROOM.error, fix=NO_ROOM.fix, reason="disk") from None
             raise
         return job
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: at once where it waits, at its next evaluation where it runs.
 
-        Raises Refusal (404, or 409 if it has ended).
+        Raises ApiError (404, or 409 if it has ended).
         """
         with self._changed:
             entry = self._known(job_id)
             if entry.job.state in ENDED:
-                raise Refusal(
+                raise ApiError(
                     409,
                     f"the job has ended already: {entry.job.state}",
                     expected="one that waits or runs",
@@ -195,11 +175,11 @@ class Desk:
             return entry.job
 
     def result(self, job_id: str) -> bytes:
-        """The explanation of a job that is done, as JSON. Raises Refusal (404, 409)."""
+        """The explanation of a job that is done, as JSON. Raises ApiError (404, 409)."""
         return self._left(job_id, "explanation.json")
 
     def page(self, job_id: str) -> bytes:
-        """The page of a job that is done. Raises Refusal (404, 409)."""
+        """The page of a job that is done. Raises ApiError (404, 409)."""
         return self._left(job_id, "page.html")
 
     def _left(self, job_id: str, name: str) -> bytes:
@@ -207,7 +187,7 @@ class Desk:
         if job.state != "done":
             why = f": {job.fault.error}" if job.fault else ""
             wait = "wait until it is done" if job.state not in ENDED else "send it again"
-            raise Refusal(409, f"the job is {job.state}{why}", expected="one that is done", fix=wait, reason="state")
+            raise ApiError(409, f"the job is {job.state}{why}", expected="one that is done", fix=wait, reason="state")
         try:
             return (self.folder / job.id / name).read_bytes()
         except FileNotFoundError:  # it was the oldest just now, or somebody tidied up
@@ -229,14 +209,14 @@ class Desk:
                 job_id = self._waiting.popleft()
                 entry = self._entries[job_id]
                 entry.job = entry.job.model_copy(update={"state": "running", "started": _now()})
-            self._save(entry.job)
+            self._disk.save(entry.job)
             self._run(entry)
 
     def _run(self, entry: _Entry) -> None:
         """One job from its start to its end, whatever happens in it."""
         job_id, started = entry.job.id, time.monotonic()
 
-        def tell(done: int, most: int) -> None:
+        def advance(done: int, most: int) -> None:
             if self._stopping:
                 raise _ShutDown
             if entry.cancel:
@@ -244,52 +224,47 @@ class Desk:
             if time.monotonic() - started > self.limits.job_seconds:
                 raise _TooLong
             with self._changed:
-                entry.job = entry.job.model_copy(update={"progress": Progress(done=done, most=most)})
+                entry.job = entry.job.model_copy(update={"progress": JobProgress(done=done, most=most)})
 
-        state, fault = self._attempt(entry, tell)
+        state, error = self._attempt(entry, advance)
         seconds = time.monotonic() - started
         self._meter.ran(state, seconds)
         with self._changed:
             self._typical = 0.7 * self._typical + 0.3 * seconds
-            self._end(job_id, state, fault)
+            self._end(job_id, state, error)
             self._trim()
 
-    def _attempt(self, entry: _Entry, tell: Tell) -> tuple[State, Fault | None]:
+    def _attempt(self, entry: _Entry, advance: Advance) -> tuple[State, ErrorBody | None]:
         """Explain and write what that leaves; how it ended, and why it failed."""
-        job_id, folder = entry.job.id, self.folder / entry.job.id
-        assert entry.order is not None
+        job_id = entry.job.id
+        assert entry.job_request is not None
         try:
-            explained = self._explain(entry.order, folder / "inputs", tell)
-            tell(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
-            write_atomic(folder / "explanation.json", explained.explanation)
-            write_atomic(folder / "page.html", explained.page)
+            explained = self._explain(entry.job_request, self._disk.inputs(job_id), advance)
+            advance(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
+            self._disk.write_result(job_id, explained)
             return "done", None
         except _Cancelled:
             return "cancelled", None
         except _TooLong:
             seconds = f"it ran longer than {self.limits.job_seconds:g} seconds"
-            return "failed", Fault(error=seconds, fix="ask for a smaller budget, or try again")
+            return "failed", ErrorBody(error=seconds, fix="ask for a smaller budget, or try again")
         except _ShutDown:
             return "failed", STOPPED
         except BadInput as error:
-            return "failed", fault_of(error)
+            return "failed", error_body_of(error)
         except DiskFullError:
             return "failed", NO_ROOM
         except MemoryError:
-            return "failed", Fault(error="there was not enough memory for it", fix="send a smaller picture or text")
+            return "failed", ErrorBody(error="there was not enough memory for it", fix="send a smaller picture or text")
         except Exception:
             return "failed", unforeseen(f"Job {job_id}")
 
-    def _end(self, job_id: str, state: State, fault: Fault | None = None) -> Job:
+    def _end(self, job_id: str, state: State, error: ErrorBody | None = None) -> Job:
         """Note how a job ended, and drop what was uploaded for it. Called with the lock."""
         entry = self._entries[job_id]
-        entry.order = None
-        entry.job = entry.job.model_copy(update={"state": state, "ended": _now(), "fault": fault, "cancelling": False})
-        shutil.rmtree(self.folder / job_id / "inputs", ignore_errors=True)
-        if state != "done":
-            for name in ("explanation.json", "page.html"):
-                (self.folder / job_id / name).unlink(missing_ok=True)
-        self._save(entry.job)
+        entry.job_request = None
+        entry.job = entry.job.model_copy(update={"state": state, "ended": _now(), "fault": error, "cancelling": False})
+        self._disk.end(entry.job)
         return entry.job
 
     def _trim(self) -> None:
@@ -297,39 +272,19 @@ class Desk:
         ended = sorted((e.job for e in self._entries.values() if e.job.state in ENDED), key=lambda job: job.ended or "")
         for job in ended[: max(0, len(ended) - self.limits.keep)]:
             del self._entries[job.id]
-            shutil.rmtree(self.folder / job.id, ignore_errors=True)
-
-    def _save(self, job: Job) -> None:
-        try:
-            write_atomic(self.folder / job.id / "job.json", job.model_dump_json(indent=1) + "\n")
-        except (OSError, DiskFullError):
-            log.exception("The state of job %s cannot be kept", job.id)
+            self._disk.forget(job.id)
 
     def _open_folder(self) -> None:
-        """What earlier services left: ended jobs as they are; those that were not are told to be interrupted."""
-        found = []
-        for folder in self.folder.iterdir():
-            if not _ID.fullmatch(folder.name) or not folder.is_dir():
-                continue  # not ours
-            if not (folder / "job.json").exists():
-                shutil.rmtree(folder, ignore_errors=True)  # it was never answered for
-                continue
-            try:
-                job = Job.model_validate_json((folder / "job.json").read_bytes())
-            except (OSError, ValidationError):
-                log.exception("A kept job cannot be read: %s", folder.name)
-                continue
-            if job.id == folder.name:
-                found.append(job)
-        for job in sorted(found, key=lambda job: (job.created, job.id)):
+        """What earlier services left: ended jobs as they are; those that had not ended fail as interrupted."""
+        for job in self._disk.read_jobs():
             self._entries[job.id] = _Entry(job)
             if job.state not in ENDED:
                 self._end(job.id, "failed", INTERRUPTED)
         self._trim()
 
 
-def _unknown(job_id: str) -> Refusal:
-    return Refusal(404, f"no job {shown(job_id)}", expected="the id of a job that is kept", reason="unknown")
+def _unknown(job_id: str) -> ApiError:
+    return ApiError(404, f"no job {shown(job_id)}", expected="the id of a job that is kept", reason="unknown")
 
 
 def _now() -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds, each with its refusal.
+    """Bounds; in brackets, how a request beyond one is answered.
 
     Attributes:
         upload_bytes: of one request's body (413).

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 
-from interplay.serving.wording import Refusal, shown
+from interplay.serving.errors import ApiError, shown
 
 FOLDERS = ("report", "explanations", "validation")
 """Folders of a run whose HTML files are shown; of anything else in it only what the page of the run loads."""
@@ -42,27 +42,27 @@ def run_pages(run: Path) -> list[Shown]:
 
 
 def read_page(run: Path, folder: str, name: str) -> bytes:
-    """One of them; no path is ever made of what a client sent. Raises Refusal (404)."""
+    """One of them; no path is ever made of what a client sent. Raises ApiError (404)."""
     for page in run_pages(run):
         if (page.folder, page.name) == (folder, name):
             return (run / page.folder / page.name).read_bytes()
-    raise Refusal(404, f"no page {shown(name)} in {shown(folder)}", expected="one of /api/pages", reason="unknown")
+    raise ApiError(404, f"no page {shown(name)} in {shown(folder)}", expected="one of /api/pages", reason="unknown")
 
 
 def read_samples(run: Path, name: str) -> bytes:
-    """A document with samples, which the page of the run loads in a frame. Raises Refusal (404)."""
+    """A document with samples, which the page of the run loads in a frame. Raises ApiError (404)."""
     return _beside(run / "report" / "data", name, DATA)
 
 
 def read_thumbnail(run: Path, name: str) -> tuple[bytes, str]:
-    """A thumbnail of the page of the run, and its media type. Raises Refusal (404)."""
+    """A thumbnail of the page of the run, and its media type. Raises ApiError (404)."""
     kind = next((kind for kind, names in PICTURES.items() if names.fullmatch(name)), "image/png")
     return _beside(run / "report" / "pictures", name, PICTURES[kind]), kind
 
 
 def _beside(folder: Path, name: str, names: re.Pattern[str]) -> bytes:
     if not names.fullmatch(name) or not (folder / name).is_file():
-        raise Refusal(404, f"there is no {shown(name)} beside the page of the run", reason="unknown")
+        raise ApiError(404, f"there is no {shown(name)} beside the page of the run", reason="unknown")
     return (folder / name).read_bytes()
 
 

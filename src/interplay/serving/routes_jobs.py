@@ -5,11 +5,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from interplay.results import Explanation
+from interplay.serving.errors import ALWAYS, HTML, ApiError, Declared, error_responses
 from interplay.serving.job import Job
-from interplay.serving.jobs import Desk
+from interplay.serving.jobs import JobQueue
 from interplay.serving.pages import html
-from interplay.serving.uploads import Accepted, read_order
-from interplay.serving.wording import ALWAYS, HTML, Declared, Refusal, faults
+from interplay.serving.uploads import Accepted, read_job_request
 
 
 class Uploads:
@@ -20,7 +20,7 @@ class Uploads:
 
     def __enter__(self) -> None:
         if self._now >= self._most:
-            raise Refusal(
+            raise ApiError(
                 429,
                 f"{self._now} uploads come in at this time",
                 expected=f"at most {self._most}",
@@ -34,50 +34,52 @@ class Uploads:
         self._now -= 1
 
 
-def job_routes(accepted: Accepted, desk: Desk) -> APIRouter:
+def job_routes(accepted: Accepted, queue: JobQueue) -> APIRouter:
     """All that is under /api/jobs."""
     routes = APIRouter(tags=["jobs"])
-    _add_submit(routes, accepted, desk)
+    _add_submit(routes, accepted, queue)
 
-    @routes.get("/api/jobs", summary="All jobs that are kept, the newest first", responses=faults(*ALWAYS))
+    @routes.get("/api/jobs", summary="All jobs that are kept, the newest first", responses=error_responses(*ALWAYS))
     def jobs() -> list[Job]:
-        return desk.jobs()
+        return queue.jobs()
 
-    @routes.get("/api/jobs/{job_id}", summary="One job", responses=faults(*ALWAYS, 404))
+    @routes.get("/api/jobs/{job_id}", summary="One job", responses=error_responses(*ALWAYS, 404))
     def job(job_id: str) -> Job:
-        return desk.job(job_id)
+        return queue.job(job_id)
 
     @routes.delete(
-        "/api/jobs/{job_id}", summary="Cancel a job that waits or runs", responses=faults(*ALWAYS, 403, 404, 409)
+        "/api/jobs/{job_id}",
+        summary="Cancel a job that waits or runs",
+        responses=error_responses(*ALWAYS, 403, 404, 409),
     )
     def cancel(job_id: str) -> Job:
-        return desk.cancel(job_id)
+        return queue.cancel(job_id)
 
     @routes.get(
         "/api/jobs/{job_id}/result",
         summary="The explanation",
         response_model=Explanation,
-        responses=faults(*ALWAYS, 404, 409),
+        responses=error_responses(*ALWAYS, 404, 409),
     )
     def result(job_id: str) -> Response:
-        return Response(desk.result(job_id), media_type="application/json")
+        return Response(queue.result(job_id), media_type="application/json")
 
     @routes.get(
         "/api/jobs/{job_id}/page",
         summary="The explanation as a page",
         response_class=HTMLResponse,
-        responses=faults(*ALWAYS, 404, 409) | HTML,
+        responses=error_responses(*ALWAYS, 404, 409) | HTML,
     )
     def page(job_id: str) -> Response:
-        return html(desk.page(job_id))
+        return html(queue.page(job_id))
 
     return routes
 
 
-def _add_submit(routes: APIRouter, accepted: Accepted, desk: Desk) -> None:
-    uploads = Uploads(desk.limits.uploads)
+def _add_submit(routes: APIRouter, accepted: Accepted, queue: JobQueue) -> None:
+    uploads = Uploads(queue.limits.uploads)
     form = {"schema": accepted.schema(), "encoding": accepted.encoding()}
-    where = {"Location": {"description": "where its state is told", "schema": {"type": "string"}}}
+    where = {"Location": {"description": "where its state is found", "schema": {"type": "string"}}}
     waits: Declared = {202: {"description": "it waits", "headers": where}}
 
     @routes.post(
@@ -86,11 +88,11 @@ def _add_submit(routes: APIRouter, accepted: Accepted, desk: Desk) -> None:
         status_code=202,
         response_model=Job,
         openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": form}}},
-        responses=faults(*ALWAYS, 403, 408, 413, 415, 422, 429) | waits,
+        responses=error_responses(*ALWAYS, 403, 408, 413, 415, 422, 429) | waits,
     )
     async def submit(request: Request) -> Response:
-        desk.refuse_full()
+        queue.refuse_full()
         with uploads:
-            order = await read_order(request, accepted)
-            job = await run_in_threadpool(desk.submit, order)
+            job_request = await read_job_request(request, accepted)
+            job = await run_in_threadpool(queue.submit, job_request)
         return JSONResponse(job.model_dump(mode="json"), 202, headers={"Location": f"/api/jobs/{job.id}"})

@@ -6,10 +6,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from interplay.models.run import Run
 from interplay.report.start_page import render_login, render_start
-from interplay.serving.guard import COOKIE, cookie_of, same
+from interplay.serving.errors import ALWAYS, HTML, ApiError, Declared, error_responses
+from interplay.serving.middleware import COOKIE, cookie_of, same
 from interplay.serving.pages import PICTURES, Shown, frame, html, read_page, read_samples, read_thumbnail, run_pages
 from interplay.serving.uploads import Accepted
-from interplay.serving.wording import ALWAYS, HTML, Declared, Refusal, faults
 
 FORM = "application/x-www-form-urlencoded"
 LONGEST_TOKEN = 1000
@@ -21,7 +21,10 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
     asks: Declared = {401: HTML[200] | {"description": "the page that asks for the token"}}
 
     @routes.get(
-        "/", summary="The start page", response_class=HTMLResponse, responses=faults(400, 500, 503) | HTML | asks
+        "/",
+        summary="The start page",
+        response_class=HTMLResponse,
+        responses=error_responses(400, 500, 503) | HTML | asks,
     )
     def start(request: Request) -> Response:
         if not request.state.let_in:
@@ -38,7 +41,7 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
         )
         return html(page.encode(), 200, policy)
 
-    @routes.get("/api/pages", summary="The pages of the run", responses=faults(*ALWAYS))
+    @routes.get("/api/pages", summary="The pages of the run", responses=error_responses(*ALWAYS))
     def pages() -> list[Shown]:
         return run_pages(run.folder)
 
@@ -46,7 +49,7 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
         "/pages/{folder}/{name}",
         summary="A page of the run",
         response_class=HTMLResponse,
-        responses=faults(*ALWAYS, 404) | HTML,
+        responses=error_responses(*ALWAYS, 404) | HTML,
     )
     def page(folder: str, name: str) -> Response:
         return html(read_page(run.folder, folder, name))
@@ -63,7 +66,7 @@ def _add_beside(routes: APIRouter, run: Run) -> None:
         "/pages/report/data/{name}",
         summary="Samples of the page of the run, for its frames",
         response_class=HTMLResponse,
-        responses=faults(*ALWAYS, 404) | HTML,
+        responses=error_responses(*ALWAYS, 404) | HTML,
     )
     def samples(name: str) -> Response:
         return frame(read_samples(run.folder, name))
@@ -74,7 +77,7 @@ def _add_beside(routes: APIRouter, run: Run) -> None:
         "/pages/report/pictures/{part}/{name}",
         summary="A thumbnail of the page of the run",
         response_class=Response,
-        responses=faults(*ALWAYS, 404) | pictures,
+        responses=error_responses(*ALWAYS, 404) | pictures,
     )
     def thumbnail(part: str, name: str) -> Response:
         content, kind = read_thumbnail(run.folder, f"{part}/{name}")
@@ -102,7 +105,7 @@ def _add_login(routes: APIRouter, token: str | None) -> None:
         status_code=303,
         response_class=RedirectResponse,
         openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": fields}}}},
-        responses=faults(400, 408, 413, 415, 500, 503) | answers,
+        responses=error_responses(400, 408, 413, 415, 500, 503) | answers,
     )
     async def login(request: Request) -> Response:
         given = await _token_of(request)
@@ -117,9 +120,9 @@ def _add_login(routes: APIRouter, token: str | None) -> None:
 
 
 async def _token_of(request: Request) -> str:
-    """What the form of the login holds. Raises Refusal (400, 415)."""
+    """What the form of the login holds. Raises ApiError (400, 415)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise Refusal(415, "the body is of another type", expected=FORM, reason="type")
+        raise ApiError(415, "the body is of another type", expected=FORM, reason="type")
     try:
         async with request.form(max_fields=2, max_part_size=12 * LONGEST_TOKEN) as form:
             given = form.multi_items()
@@ -127,5 +130,5 @@ async def _token_of(request: Request) -> str:
         given = []
     names, values = [name for name, _ in given], [value for _, value in given]
     if names != ["token"] or not isinstance(values[0], str) or len(values[0]) > LONGEST_TOKEN:
-        raise Refusal(400, "the form cannot be read", expected="one field, token", reason="form")
+        raise ApiError(400, "the form cannot be read", expected="one field, token", reason="form")
     return values[0].strip()

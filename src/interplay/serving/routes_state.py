@@ -5,10 +5,10 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from interplay.models.run import Run
-from interplay.serving.jobs import Desk
+from interplay.serving.errors import ALWAYS, Declared, error_responses, in_json
+from interplay.serving.jobs import JobQueue
 from interplay.serving.meter import MEDIA_TYPE, Meter
 from interplay.serving.uploads import Accepted
-from interplay.serving.wording import ALWAYS, Declared, faults, in_json
 
 
 class Health(BaseModel):
@@ -35,30 +35,33 @@ class About(BaseModel):
     most_budget: int
 
 
-def state_routes(run: Run, accepted: Accepted, desk: Desk, meter: Meter) -> APIRouter:
+def state_routes(run: Run, accepted: Accepted, queue: JobQueue, meter: Meter) -> APIRouter:
     """/health, /metrics and /api/run."""
     routes = APIRouter(tags=["state"])
     not_ready: Declared = {
-        503: {"description": "not ready, or too many connections", "content": in_json("Health", "Fault")}
+        503: {"description": "not ready, or too many connections", "content": in_json("Health", "ErrorBody")}
     }
 
     @routes.get(
         "/health",
         summary="Whether it lives and works",
         response_model=Health,
-        responses=faults(400, 500) | not_ready,
+        responses=error_responses(400, 500) | not_ready,
     )
     def health() -> Response:
-        told = Health(alive=True, ready=desk.ready, queued=desk.counts()["queued"])
-        return JSONResponse(told.model_dump(), 200 if told.ready else 503)
+        state = Health(alive=True, ready=queue.ready, queued=queue.counts()["queued"])
+        return JSONResponse(state.model_dump(), 200 if state.ready else 503)
 
     @routes.get(
-        "/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse, responses=faults(*ALWAYS)
+        "/metrics",
+        summary="Metrics for Prometheus",
+        response_class=PlainTextResponse,
+        responses=error_responses(*ALWAYS),
     )
     def metrics() -> Response:
-        return Response(meter.text(desk.counts()), media_type=MEDIA_TYPE)
+        return Response(meter.text(queue.counts()), media_type=MEDIA_TYPE)
 
-    @routes.get("/api/run", summary="What a new sample must hold", responses=faults(*ALWAYS))
+    @routes.get("/api/run", summary="What a new sample must hold", responses=error_responses(*ALWAYS))
     def about() -> About:
         limits = accepted.limits
         return About(

@@ -1,4 +1,4 @@
-"""A multipart body to an order. What is too much is refused while it comes in, pictures by their header alone."""
+"""A multipart body to a request for a job. Too much is refused while it comes in, pictures by their header alone."""
 
 import asyncio
 import re
@@ -17,9 +17,9 @@ from starlette.requests import Request
 
 from interplay.errors import BadInput
 from interplay.modalities import MODALITIES, Modality
-from interplay.serving.job import Order
+from interplay.serving.errors import ApiError, plain, shown
+from interplay.serving.job import JobRequest
 from interplay.serving.limits import LEAST_BUDGET, Limits
-from interplay.serving.wording import Refusal, plain, shown
 
 OPTIONS = ("target", "budget", "seed")
 MOST_SEED = 2**32 - 1
@@ -80,11 +80,11 @@ class Accepted:
         return {m: {"contentType": types[m]} for m in types if types[m]}
 
 
-async def read_order(request: Request, accepted: Accepted) -> Order:
-    """Read and check a form. Raises Refusal (400, 408, 413, 415, 422)."""
+async def read_job_request(request: Request, accepted: Accepted) -> JobRequest:
+    """Read and check a form. Raises ApiError (400, 408, 413, 415, 422)."""
     form = await _form(request, accepted.limits)
     try:
-        return await asyncio.get_running_loop().run_in_executor(_READER, _order, form, accepted)
+        return await asyncio.get_running_loop().run_in_executor(_READER, _job_request, form, accepted)
     finally:
         await form.close()
 
@@ -92,21 +92,21 @@ async def read_order(request: Request, accepted: Accepted) -> Order:
 async def _form(request: Request, limits: Limits) -> FormData:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or options.get(b"charset", b"utf-8").lower() != b"utf-8":
-        raise Refusal(
+        raise ApiError(
             415,
             "the body is of another type",
             expected="multipart/form-data in UTF-8",
             fix="curl -F does it",
             reason="type",
         )
-    refused: list[Refusal] = []
+    refused: list[ApiError] = []
 
     async def body() -> AsyncGenerator[bytes, None]:
         try:
             async for chunk in request.stream():
                 yield chunk
-        except Refusal as refusal:  # by the guard; in the parser's own words, so that it closes what it opened
-            refused.append(refusal)
+        except ApiError as error:  # by the middleware; in the parser's own words, so that it closes what it opened
+            refused.append(error)
             raise MultiPartException("refused") from None
 
     most = 4 * limits.characters + 4096  # bytes of a text of so many characters
@@ -120,7 +120,7 @@ async def _form(request: Request, limits: Limits) -> FormData:
             raise refused[0] from None
         if "maximum size" in error.message:
             raise _too_long(limits) from None
-        raise Refusal(
+        raise ApiError(
             400,
             "the form has too many parts" if "Too many" in error.message else "the form cannot be read",
             expected=f"at most {limits.parts} parts, each with a name"
@@ -130,7 +130,7 @@ async def _form(request: Request, limits: Limits) -> FormData:
         ) from None
 
 
-def _order(form: FormData, accepted: Accepted) -> Order:
+def _job_request(form: FormData, accepted: Accepted) -> JobRequest:
     named = accepted.options
     known = [*accepted.modalities, *named.values()]
     given: dict[str, str | UploadFile] = {}
@@ -157,7 +157,7 @@ def _order(form: FormData, accepted: Accepted) -> Order:
         came = shown(target) if isinstance(target, str) else "a file"
         raise _unusable(f"unknown target {came}", f"one of {', '.join(accepted.labels)}")
     limits = accepted.limits
-    return Order(
+    return JobRequest(
         texts,
         files,
         names,
@@ -167,12 +167,12 @@ def _order(form: FormData, accepted: Accepted) -> Order:
     )
 
 
-def _unusable(problem: str, expected: str, fix: str = "") -> Refusal:
-    return Refusal(422, problem, expected=expected, fix=fix, reason="input")
+def _unusable(problem: str, expected: str, fix: str = "") -> ApiError:
+    return ApiError(422, problem, expected=expected, fix=fix, reason="input")
 
 
-def _too_long(limits: Limits) -> Refusal:
-    return Refusal(
+def _too_long(limits: Limits) -> ApiError:
+    return ApiError(
         413, "a text is too long", expected=f"at most {limits.characters} characters", fix="shorten it", reason="text"
     )
 
@@ -218,14 +218,14 @@ def _content(upload: UploadFile, kind: Modality, width: int, limits: Limits) -> 
             fix = plain(error.fix) if kind.precomputed else "send another file"
             raise _unusable(error.problem, error.expected, fix) from None
         except MemoryError:
-            raise Refusal(
+            raise ApiError(
                 413, "there is not enough memory to decode it", fix="make it smaller", reason="pixels"
             ) from None
 
 
 def _refuse_size(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.pixels or max(width, height) > limits.side:
-        raise Refusal(
+        raise ApiError(
             413,
             "the picture has too many pixels",
             expected=f"at most {limits.pixels} in all, and {limits.side} a side",

@@ -12,9 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from interplay.serving.errors import ApiError, answer, unforeseen
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
-from interplay.serving.wording import Refusal, answer, unforeseen
 
 COOKIE = "interplay"
 OPEN_PATHS = ("/", "/health", "/login")
@@ -35,16 +35,16 @@ DRAIN_BYTES, DRAIN_SECONDS = 128_000_000, 5.0
 
 
 def cookie_of(token: str) -> str:
-    """What the cookie holds of somebody who has shown the token; the token cannot be told from it."""
+    """What the cookie holds of somebody who has shown the token; the token cannot be derived from it."""
     return hmac.new(token.encode(), b"interplay cookie", hashlib.sha256).hexdigest()
 
 
 def same(given: str, wanted: str) -> bool:
-    """Whether two secrets are equal, in a time that does not tell where they differ."""
+    """Whether two secrets are equal, in a time that does not depend on where they differ."""
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode("utf-8", "surrogateescape"))
 
 
-class Guard:
+class ProtectionMiddleware:
     """ASGI middleware.
 
     Args:
@@ -80,23 +80,23 @@ class Guard:
             scope.setdefault("state", {})["let_in"] = self._let_in(headers)
             self._check(scope, headers)
             await self._app(scope, body, secured)
-        except Refusal as refusal:
-            self._meter.refused(refusal.reason)
+        except ApiError as error:
+            self._meter.refused(error.reason)
             if body.whole:
-                await answer(refusal.fault, refusal.status, refusal.headers)(scope, receive, secured)
+                await answer(error.body, error.status, error.headers)(scope, receive, secured)
             else:
-                await _answer_early(refusal, body, secured)
+                await _answer_early(error, body, secured)
         except ClientDisconnect:
             pass  # nobody is there to be answered
         except Exception:
             self._meter.refused("error")
-            fault = unforeseen(f"{scope['method']} request")
+            error_body = unforeseen(f"{scope['method']} request")
             if not started:
-                await answer(fault, 500)(scope, receive, secured)
+                await answer(error_body, 500)(scope, receive, secured)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         if self._loopback and not _local(headers.get("host", "")):
-            raise Refusal(
+            raise ApiError(
                 400,
                 "the request names another host",
                 expected="127.0.0.1, localhost or [::1]",
@@ -105,11 +105,11 @@ class Guard:
             )
         # Under our Referrer-Policy a form says Origin: null; and who has the token may send it from anywhere.
         if scope["method"] not in SAFE and scope["path"] != "/login" and not _own_origin(headers):
-            raise Refusal(
+            raise ApiError(
                 403, "the request comes from a page of another site", expected="a page of this service", reason="origin"
             )
         if scope["path"] not in OPEN_PATHS and not scope["state"]["let_in"]:
-            raise Refusal(
+            raise ApiError(
                 401,
                 "the token is missing or another one",
                 expected="the header `Authorization: Bearer TOKEN`",
@@ -145,13 +145,13 @@ class Body:
         self._until = time.monotonic() + limits.upload_seconds
 
     async def __call__(self) -> Message:
-        """The next message. Raises Refusal (408, 413)."""
+        """The next message. Raises ApiError (408, 413)."""
         if self.whole:
             return await self._receive()
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, self._until - time.monotonic()))
         except TimeoutError:
-            raise Refusal(
+            raise ApiError(
                 408,
                 "the body took too long to arrive",
                 expected=f"all of it within {self._limits.upload_seconds:g} seconds",
@@ -176,18 +176,18 @@ class Body:
             self.whole = not message.get("more_body", False)
 
 
-async def _answer_early(refusal: Refusal, body: Body, send: Send) -> None:
+async def _answer_early(error: ApiError, body: Body, send: Send) -> None:
     """Answer while the body still comes in, then close the connection: not before the answer could be read."""
-    response = answer(refusal.fault, refusal.status, refusal.headers | {"Connection": "close"})
+    response = answer(error.body, error.status, error.headers | {"Connection": "close"})
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    if refusal.reason != "slow":
+    if error.reason != "slow":
         await body.drain()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _too_large(limits: Limits) -> Refusal:
-    return Refusal(
+def _too_large(limits: Limits) -> ApiError:
+    return ApiError(
         413,
         "the body is too large",
         expected=f"at most {limits.upload_bytes} bytes",

@@ -1,4 +1,4 @@
-"""Every refusal in one shape: what came, what was expected, what to do. Never a path, a host name or a stack trace."""
+"""Every error in one shape: what came, what was expected, what to do. Never a path, a host name or a stack trace."""
 
 import logging
 import re
@@ -32,7 +32,7 @@ MEANINGS = {
 }
 
 
-class Fault(BaseModel):
+class ErrorBody(BaseModel):
     """What went wrong; the body of every answer that is not a success."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,8 +42,8 @@ class Fault(BaseModel):
     fix: str = Field("", description="what can be done about it")
 
 
-class Refusal(Exception):
-    """A request that is answered with a fault.
+class ApiError(Exception):
+    """A request that is answered with an error.
 
     Args:
         status: of the answer.
@@ -64,7 +64,7 @@ class Refusal(Exception):
     ) -> None:
         super().__init__(problem)
         self.status, self.reason, self.headers = status, reason, dict(headers or {})
-        self.fault = Fault(error=plain(problem), expected=plain(expected), fix=plain(fix))
+        self.body = ErrorBody(error=plain(problem), expected=plain(expected), fix=plain(fix))
 
 
 def plain(text: str) -> str:
@@ -82,31 +82,31 @@ def shown(value: str) -> str:
     return repr(value if len(value) <= 40 else value[:39] + "…")
 
 
-def fault_of(error: BadInput) -> Fault:
+def error_body_of(error: BadInput) -> ErrorBody:
     """The same error without the file it names."""
-    return Fault(error=plain(error.problem), expected=plain(error.expected), fix=plain(error.fix))
+    return ErrorBody(error=plain(error.problem), expected=plain(error.expected), fix=plain(error.fix))
 
 
-def unforeseen(what: str) -> Fault:
-    """Log the error that is being handled under a new id, and tell the id alone."""
+def unforeseen(what: str) -> ErrorBody:
+    """Log the error that is being handled under a new id; the answer names the id alone."""
     key = secrets.token_hex(4)
     log.exception("%s failed (%s)", what, key)
-    return Fault(
+    return ErrorBody(
         error=f"something went wrong here ({key})",
         fix="try again; if it stays, tell whoever runs this service the number in brackets",
     )
 
 
-def answer(fault: Fault, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """A fault as a response."""
-    return JSONResponse(fault.model_dump(), status, headers=dict(headers or {}))
+def answer(body: ErrorBody, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as a response."""
+    return JSONResponse(body.model_dump(), status, headers=dict(headers or {}))
 
 
 Declared = dict[int | str, dict[str, Any]]
-"""Status -> how OpenAPI tells of it."""
+"""Status -> how OpenAPI describes it."""
 
 ALWAYS = (400, 401, 500, 503)
-"""Faults that any answer can be."""
+"""Errors that any request can meet."""
 
 HTML: Declared = {200: {"description": "the page", "content": {"text/html": {"schema": {"type": "string"}}}}}
 
@@ -117,9 +117,9 @@ def in_json(*models: str) -> dict[str, Any]:
     return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
 
 
-def faults(*statuses: int) -> Declared:
+def error_responses(*statuses: int) -> Declared:
     """How OpenAPI declares these answers."""
-    out: Declared = {s: {"description": MEANINGS[s], "content": in_json("Fault")} for s in statuses}
+    out: Declared = {s: {"description": MEANINGS[s], "content": in_json("ErrorBody")} for s in statuses}
     if 429 in out:
         out[429]["headers"] = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
     return out
