@@ -72,7 +72,7 @@ def table(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_new_kind_is_read_x(audio, table, tmp_path):
+def test_a_new_kind_is_read_checked_encoded_and_stored(audio, table, tmp_path):
     dataset = read_table(table)
     assert dict(dataset.modalities) == {"text": "text", "talk": "audio"}
     assert [p for p in check_table(table) if p.severity == "error"] == []
