@@ -123,7 +123,7 @@ def test_the_example_finds_the_pair_that_its_function_needs(tmp_path, monkeypatc
     assert explanation.features[best.j].box == (0.5, pytest.approx(1 / 3), 0.75, pytest.approx(2 / 3))
     others = [abs(pair.sii) for pair in explanation.pairs if pair is not best]
     assert best.sii > 3 and best.sii > 5 * max(others)
-    assert "‘storms’" in finding(explanation) and "act together" in finding(explanation)
+    assert "“storms” and the patch in row 2, column 3 act together" in finding(explanation)
     assert len(path.read_text().splitlines()) <= 36
 
 
