@@ -36,7 +36,8 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 MOST_MEMORY = 2e9
 SMALL = {
     "fusion": {"width": 32, "heads": 2},
-    "training": {"epochs": 4, "batch_size": 64, "learning_rate": 3e-3, "device": "cpu"},
+    "device": "cpu",
+    "training": {"epochs": 4, "batch_size": 64, "learning_rate": 3e-3},
     "explain": {"budget": 400, "candidates": 4, "ig_steps": 8},
 }
 Row = tuple[str, str, str]

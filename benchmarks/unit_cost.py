@@ -56,7 +56,7 @@ def removed(model: FusionModel, tokens: Tokens, asked: np.ndarray, fill: Fill) -
 def plain(model: FusionModel, tokens: Tokens, asked: np.ndarray, fill: Fill, batch: int) -> torch.Tensor:
     """Logits of the first expert: attention written out, every feature computed."""
     pieces = [removed(model, tokens, asked[k : k + batch], fill) for k in range(0, len(asked), batch)]
-    return torch.cat([model.experts[0](piece, explicit=True)[0] for piece in pieces])
+    return torch.cat([model.experts[0](piece, return_attention=True)[0] for piece in pieces])
 
 
 @torch.inference_mode()

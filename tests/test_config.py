@@ -49,11 +49,11 @@ BAD = {
     "out of range": ({"fusion": {"dropout": 1.5}}, "fusion.dropout"),
     "heads": ({"fusion": {"width": 30, "heads": 4}}, "width 30 is not a multiple of heads 4"),
     "no estimator": ({"explain": {"estimator": "magic"}}, "explain.estimator"),
-    "no width": ({"explain": {"width": 0}}, "explain.width"),
+    "no width": ({"explain": {"max_interval_width": 0}}, "explain.max_interval_width"),
     "no model": ({"encoders": {"poster": {"layer": 4}}}, "encoders.poster.model: Field required"),
     "preset list": ({"preset": [1]}, "preset: "),
     "preset": ({"preset": "fast"}, "preset: .*'paper'"),
-    "device": ({"training": {"device": "tpu"}}, "training.device"),
+    "device": ({"device": "tpu"}, "device"),
 }
 
 

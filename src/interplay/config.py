@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from interplay.config_versions import FORMAT, RENAMED, upgrade_config
 from interplay.errors import ConfigError
 
 Fill = Literal["mean", "zero", "attention"]
@@ -86,7 +87,7 @@ class RemovalConfig(Section):
     fill: Fill = "attention"
     mask_aware: bool = True
     copies: float = Field(2.0, ge=0, le=64, description="copies of each batch that training sees with features removed")
-    toward: Literal["labels", "answers"] = Field(
+    target: Literal["labels", "answers"] = Field(
         "labels", description="copies learn labels, or the intact sample's answers"
     )
     drop_modality: float = Field(0.3, ge=0, le=1, description="share of those that lose one modality whole")
@@ -116,21 +117,22 @@ class TrainingConfig(Section):
     patience: int = Field(30, ge=1, description="epochs without a better validation score before stopping")
     monitor: Literal["loss", "metric"] = Field("loss", description="validation score that picks the best epoch")
     gradient_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 clips nothing")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
 
 
 class ExplainConfig(Section):
     """What `explain` computes by default (METHOD 7, 9, 10)."""
 
-    on: Literal["logit", "probability"] = "logit"
+    scale: Literal["logit", "probability"] = "logit"
     expert: str = "mixture"
     budget: int = Field(16384, ge=1, description="most evaluations of the model for the pair scores of a sample")
     estimator: Estimator = Field("auto", description="how pair scores are estimated; auto chooses by the budget")
-    width: float | None = Field(
+    max_interval_width: float | None = Field(
         None, gt=0, description="stop once the 95% interval of every SII is this wide at most; spend all if absent"
     )
     precision: Precision = Field("fp32", description="of the answers to sets of features")
-    players: Literal["words", "features"] = Field("words", description="pieces of one word play together, or alone")
+    token_groups: Literal["words", "none"] = Field(
+        "words", description="words: pieces of one word play together; none: each token by itself"
+    )
     grid: int | None = Field(None, ge=1, description="patches play in blocks of a grid x grid; by themselves if absent")
     candidates: int = Field(24, ge=1, description="players of each modality that may form pairs")
     methods: tuple[str, ...] = Field(
@@ -154,7 +156,9 @@ class Config(Section):
     encoder. `data` holds the options of the dataset's reader, which checks them.
     """
 
+    format: Literal["interplay/config/2"] = FORMAT
     preset: Literal["default", "paper"] = "default"
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="where encoders and models run")
     seed: int = Field(0, ge=0)
     data: dict[str, str | bool | int | float] = {}
     encoders: dict[str, EncoderConfig] = DEFAULT_ENCODERS
@@ -212,7 +216,9 @@ def make_config(settings: dict[str, Any], source: str | Path = "configuration") 
     try:
         return Config.model_validate(merge(base, settings))
     except ValidationError as error:
-        raise ConfigError(told(error, _known_keys), file=source, fix="mend the keys named, or remove them") from None
+        raise ConfigError(
+            format_validation_error(error, _known_keys), file=source, fix="fix or remove these keys"
+        ) from None
 
 
 def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, Any]:
@@ -232,12 +238,31 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot read: {error.strerror}", file=path, expected="a TOML configuration") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not valid TOML: {error}", file=path, fix="mend the line named") from None
+        raise ConfigError(f"not valid TOML: {error}", file=path, fix="correct that line") from None
 
 
 def read_config(path: str | Path) -> Config:
-    """Read and check a TOML file. Raises ConfigError for a missing file, broken TOML or an unknown key."""
+    """Read and check a TOML file that a user wrote.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigError: it is missing, no TOML, or holds an unknown key; of a key that was renamed it says the new name.
+    """
     return make_config(read_settings(path), path)
+
+
+def read_run_config(path: str | Path) -> Config:
+    """Read the config.toml of a run folder, whatever version wrote it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigError: it is missing, damaged, or of a newer version.
+    """
+    return make_config(upgrade_config(read_settings(path), path), path)
 
 
 def config_toml(config: Config) -> str:
@@ -245,7 +270,9 @@ def config_toml(config: Config) -> str:
     return tomli_w.dumps(config.model_dump(exclude_none=True))
 
 
-def told(error: ValidationError, known: Callable[[list[str]], list[str]], inside: str | None = None) -> str:
+def format_validation_error(
+    error: ValidationError, known: Callable[[list[str]], list[str]], inside: str | None = None
+) -> str:
     """One clause per key at fault; an unknown key comes with the nearest known one.
 
     Args:
@@ -259,6 +286,10 @@ def told(error: ValidationError, known: Callable[[list[str]], list[str]], inside
             clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']} (got {fault['input']!r})")
             continue
         near = difflib.get_close_matches(where[-1], known(where[:-1]), n=1)
+        path = ".".join(where)
+        if path in RENAMED:
+            clauses.append(f"{path} is now {RENAMED[path]}")
+            continue
         hint = f"did you mean {'.'.join([*where[:-1], near[0]])}?" if near else "no key is like it"
         clauses.append(f"unknown key {'.'.join(where)} ({hint})")
     return "; ".join(clauses)

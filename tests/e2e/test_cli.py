@@ -289,7 +289,7 @@ def test_check_tells_every_problem_at_once(run_cli, tmp_path, tiny):
         ("--preset papper", "unknown preset 'papper'; expected one of default, paper"),
         ("--model moe", "fusion.kind: .*'dense', 'i2moe' or 'fl-i2moe'.*moe"),
         ("--fill blur", "removal.fill: .*blur"),
-        ("--device gpu", "training.device: .*gpu"),
+        ("--device gpu", "device: .*gpu"),
         ("--device mps", "there is no device 'mps' here; expected one of auto, cpu"),
         ("--config {tmp}/none.toml", "none.toml: cannot read: No such file"),
         ("--config {tmp}", "cannot read: Is a directory"),
@@ -340,7 +340,7 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("explain --estimator magic", "explain.estimator: .*'auto'.*magic"),
         ("explain --target rain", "unknown target 'rain'; expected one of sarcasm, storm"),
         ("explain --expert synergie", "unknown expert 'synergie' of small; expected one of unique_text"),
-        ("explain --on odds", "explain.on: .*odds"),
+        ("explain --on odds", "explain.scale: .*odds"),
         ("explain --set explain.budgets=8", "unknown key explain.budgets .*explain.budget"),
         ("explain --out {picture}", "scene-000000.png: a file is there; expected a folder"),
         ("explain --out {picture}/out", "scene-000000.png: a file is there; expected a folder"),
@@ -518,9 +518,11 @@ def test_an_estimator_and_a_width_that_were_asked_for(run_cli, tmp_path, small_r
     naive = run_cli(*command, *small, "--budget", 400, "--estimator", "naive").json[0]
     assert naive["estimator"] == "naive" and naive["evaluations"] <= 400
     most = run_cli(*command, *small, "--budget", 4000, "--estimator", "hybrid").json[0]
-    wide = run_cli(*command, *small, "--budget", 4000, "--estimator", "hybrid", "--set", "explain.width=100").json[0]
+    wide = run_cli(
+        *command, *small, "--budget", 4000, "--estimator", "hybrid", "--set", "explain.max_interval_width=100"
+    ).json[0]
     assert wide["evaluations"] < most["evaluations"] / 4, "it stops as soon as the intervals are that narrow"
-    assert wide["provenance"]["settings"]["width"] == 100
+    assert wide["provenance"]["settings"]["max_interval_width"] == 100
     done = run_cli(*command, *small, "--budget", 12, "--estimator", "naive")
     assert done.code == 2 and "a budget of 12 evaluations is too small" in done.error()
 

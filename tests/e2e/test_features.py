@@ -29,7 +29,8 @@ from interplay.study.writing import write_study
 
 SETTINGS = {
     "fusion": {"width": 16, "heads": 2},
-    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-2, "device": "cpu"},
+    "device": "cpu",
+    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-2},
     "explain": {"budget": 1_000, "candidates": 3, "ig_steps": 2},
     "encoders": {"image": {"model": "efficientnet-lite0", "size": 64}},
 }
@@ -167,7 +168,7 @@ def test_features_are_named_in_findings(tmp_path: Path, store: Path) -> None:
 def test_features_play_by_themselves_where_words_and_cells_are_grouped(tmp_path: Path, store: Path) -> None:
     dataset = make(tmp_path / "data", ("text", "image", "sound"))
     run = trained(tmp_path, dataset, store)
-    grouped = explain_config(run, {"explain.grid": 1, "explain.players": "words"})
+    grouped = explain_config(run, {"explain.grid": 1, "explain.token_groups": "words"})
     (explanation,) = explain(run, dataset.split("test")[1:2], config=grouped)
     names = [f.modality for f in explanation.features]
     assert names.count("image") == 1 and names.count("text") == 4 and names.count("sound") == 5

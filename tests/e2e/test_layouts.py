@@ -20,7 +20,7 @@ from interplay.pipeline.encode import load_encoders
 from interplay.pipeline.explain import explain
 from interplay.pipeline.validate import plant_and_train
 
-TINY = ["training.epochs=1", "training.device=cpu", "fusion.width=16", "fusion.heads=2"]
+TINY = ["training.epochs=1", "device=cpu", "fusion.width=16", "fusion.heads=2"]
 GENRES = (["Drama"], ["Comedy", "Drama"], ["Comedy"], ["War"])
 
 

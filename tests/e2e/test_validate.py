@@ -30,7 +30,7 @@ def validity(small_run) -> Validity:
 def test_what_the_report_holds(validity, small_run):
     assert Validity.model_validate_json(validity.model_dump_json()) == validity
     assert validity.stories == {"sarcasm": "sii", "storm": "redundancy_gap", "urgent": None, "animal": None}
-    experts = [*small_run.run.model.experts_named, MIXTURE]
+    experts = [*small_run.run.model.expert_names, MIXTURE]
     assert [(c.story, c.expert) for c in validity.calibrations] == [(s, e) for s in validity.stories for e in experts]
     keys = [(r.story, r.on, r.expert) for r in validity.recovered]
     assert keys == [(s, o, e) for s in ("sarcasm", "storm") for o in ("logit", "probability") for e in experts]

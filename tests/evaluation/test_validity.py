@@ -26,7 +26,7 @@ CARRIED |= {"night_word": (0, 5), "moon": (1, 1)}
 class Perfect(torch.nn.Module):
     """Logits of the exact posterior for scenes whose slots are all true, but for the night: a mismatch."""
 
-    def forward(self, tokens: Tokens, explicit: bool = False):
+    def forward(self, tokens: Tokens, return_attention: bool = False):
         assert tokens.places is not None
         there = {name: (tokens.valid[m] & (tokens.places[m] == k)).any(1) for name, (m, k) in CARRIED.items()}
         both = there["praise"] & there["unhappy"]

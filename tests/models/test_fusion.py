@@ -25,7 +25,7 @@ def _padded(features, valid, extra):
 def test_output_shapes(make_model, kind):
     model = make_model(kind)
     output = model(*_features(6))
-    E = len(model.experts_named)
+    E = len(model.expert_names)
     assert output.logits.shape == (6, 3) and output.expert_logits.shape == (6, E, 3)
     assert output.expert_latents.shape == (6, E, 32) and output.weights.shape == (6, E)
     assert torch.allclose(output.weights.sum(1), torch.ones(6))
@@ -62,7 +62,7 @@ def test_a_prediction_depends_on_nothing_but_the_sample(make_model, kind):
 def test_explicit_attention_gives_the_same_answer(make_model, kind, make_tokens):
     model = make_model(kind)
     tokens = make_tokens()
-    plain, explicit = model.fuse(tokens), model.fuse(tokens, explicit=True)
+    plain, explicit = model.fuse(tokens), model.fuse(tokens, return_attention=True)
     assert torch.allclose(plain.logits, explicit.logits, atol=1e-5)
     for layers in explicit.attention:
         for weights in layers:
@@ -149,5 +149,5 @@ def test_uniform_routing_weighs_experts_equally(make_model, make_tokens):
 def test_one_expert_asked_alone(make_model, make_tokens, kind):
     model, tokens = make_model(kind), make_tokens()
     output = model.fuse(tokens)
-    for e in range(len(model.experts_named)):
-        assert torch.allclose(model.ask_expert(e, tokens), output.expert_logits[:, e], atol=1e-6)
+    for e in range(len(model.expert_names)):
+        assert torch.allclose(model.expert_logits(e, tokens), output.expert_logits[:, e], atol=1e-6)

@@ -82,7 +82,7 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
             "roles.regulariser": "barlow",
             "roles.regulariser_weight": 0.1,
             "removal.fill": "mean",
-            "removal.toward": "answers",
+            "removal.target": "answers",
         },
         {"roles.regulariser": "squared_cosine", "roles.regulariser_weight": 0.1, "removal.fill": "zero"},
         {"roles.weight": 0.0, "removal.mask_aware": False, "training.monitor": "metric"},

@@ -27,12 +27,10 @@ def evaluate(
         from interplay.pipeline.explain import explain_config
 
         opened = open_run(run)
-        settings = explain_config(opened, options.given({"training.device": device}))
+        settings = explain_config(opened, options.given({"device": device}))
         dataset = data_of(opened, data)
         console.say_notes(dataset.notes)
-        metrics = evaluate(
-            opened, dataset, split=split, store=store, device=settings.training.device, progress=progress
-        )
+        metrics = evaluate(opened, dataset, split=split, store=store, device=settings.device, progress=progress)
     if json:
         return console.print_json({"run": run, "split": split, "metrics": metrics})
     console.out.print(console.metrics_table(str(run), {split: metrics}))

@@ -45,12 +45,12 @@ def explain(
 ) -> None:
     """Explain predictions: one page to look at, and one JSON file a sample."""
     flags = {
-        "explain.on": on,
+        "explain.scale": on,
         "explain.expert": expert,
         "explain.budget": budget,
         "explain.estimator": estimator,
         "removal.fill": fill,
-        "training.device": device,
+        "device": device,
     }
     assignments = options.assigned(set_) | options.given(flags)
     with console.working() as progress:

@@ -37,7 +37,7 @@ def report(
         from interplay.pipeline.report import report_run
 
         opened = open_run(run)
-        settings = explain_config(opened, options.given({"training.device": device}))
+        settings = explain_config(opened, options.given({"device": device}))
         dataset = data_of(opened, data)
         console.say_notes(dataset.notes)
         page = report_run(
@@ -47,7 +47,7 @@ def report(
             out=out,
             blur=blur,
             store=store,
-            device=settings.training.device,
+            device=settings.device,
             progress=progress,
         )
     if json:

@@ -30,7 +30,7 @@ def train(
         "fusion.kind": model,
         "seed": seed,
         "training.epochs": epochs,
-        "training.device": device,
+        "device": device,
         "removal.mask_aware": mask_aware,
         "removal.fill": fill,
     }

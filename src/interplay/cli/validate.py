@@ -31,7 +31,7 @@ def validate(
     Leaves a page and a JSON file: how far answers are from the exact posterior when features are removed, and how
     often the planted pair is found, by story, expert and value function.
     """
-    assignments = options.assigned(set_) | options.given({"removal.fill": fill, "training.device": device})
+    assignments = options.assigned(set_) | options.given({"removal.fill": fill, "device": device})
     with console.working(console.GO_ON) as progress:
         require_finished_run(run)
         from interplay.models.run import open_run
@@ -49,7 +49,7 @@ def validate(
             dataset, opened = plant_and_train(
                 opened, dataset, folder, config=settings, samples=planted, store=store, progress=progress
             )
-        encoders = open_encoders(opened, settings.training.device)
+        encoders = open_encoders(opened, settings.device)
         found = validate_run(
             opened,
             dataset,

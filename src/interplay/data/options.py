@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from interplay.config import told
+from interplay.config import format_validation_error
 from interplay.data.sample import Options
 from interplay.errors import ConfigError
 
@@ -25,7 +25,7 @@ def settle(model: type[Chosen], options: Options | None, layout: str) -> Chosen:
     except ValidationError as error:
         known = list(model.model_fields)
         raise ConfigError(
-            told(error, lambda _: known, inside="data"),
+            format_validation_error(error, lambda _: known, inside="data"),
             expected=f"options of the layout {layout!r}: {', '.join(f'data.{key}' for key in known) or 'it has none'}",
-            fix="mend the keys named, or remove them",
+            fix="fix or remove these keys",
         ) from None

@@ -97,7 +97,7 @@ def explain_opened(
         candidates=lambda players, m: candidate_players(players, importance, m, limit),
         progress=(lambda done: progress(min(done, most), most)) if progress else None,
     )
-    value = ValueFunction(on=settings.on, expert=output, fill=opened.fill, level=opened.level)
+    value = ValueFunction(on=settings.scale, expert=output, fill=opened.fill, level=opened.level)
     pairs = _pairs(probe, value)
 
     def probabilities(coalitions: np.ndarray) -> np.ndarray:
@@ -166,19 +166,19 @@ def _importance(opened: Opened, scores: Mapping[str, np.ndarray] | None, label: 
 
 def _within_budget(settings: ExplainConfig, outputs: Sequence[str], output: str, M: int, seed: int) -> Estimate:
     """Estimates by `estimator`, the budget shared equally by the pairs of the M modalities; until the SII asked about
-    is known to `width`, if that is set."""
-    blocks = max(1, M * (M - 1) // 2)
+    is known to `max_interval_width`, if that is set."""
+    most, blocks = settings.max_interval_width, max(1, M * (M - 1) // 2)
     budget = settings.budget // blocks
 
     def narrow(scores: PairScores) -> bool:
-        at = (0, SCALES.index(settings.on), list(outputs).index(output))
+        at = (0, SCALES.index(settings.scale), list(outputs).index(output))
         bounds = interval(scores.output(at))
-        return settings.width is not None and bool((bounds.sii_high - bounds.sii_low <= settings.width).all())
+        return most is not None and bool((bounds.sii_high - bounds.sii_low <= most).all())
 
     def estimate(game: Game, rows: np.ndarray, columns: np.ndarray) -> PairScores:
         asked: dict[str, Any] = {"budget": budget, "seed": seed, "estimator": settings.estimator}
         try:
-            if settings.width is None:
+            if most is None:
                 return estimate_pairs(game, rows, columns, **asked)
             return refine_until(refined_pairs(game, rows, columns, **asked), narrow)
         except BudgetError as error:

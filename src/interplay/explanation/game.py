@@ -36,7 +36,7 @@ def players_of(tokens: Tokens, groups: Sequence[Int[np.ndarray, " _"]] | None = 
 
 def value_names(model: FusionModel) -> list[str]:
     """Whose values a model game answers with, along its last axis: every expert, then the mixture."""
-    return [*model.experts_named, MIXTURE]
+    return [*model.expert_names, MIXTURE]
 
 
 def model_logits(

@@ -1,19 +1,25 @@
 """A checkpoint is a folder: model.safetensors beside card.json, which says what the weights are for. Never pickle."""
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
+from interplay.formats import Upgrade, upgrade_document
 from interplay.models.fusion import FusionModel, Shape
 from interplay.models.task import LabelKind, Task
+
+FORMAT = "interplay/model/2"
 
 
 @dataclass(frozen=True)
@@ -50,20 +56,40 @@ class Card:
 def save_model(model: FusionModel, card: Card, folder: Path) -> None:
     """Write the weights and their card; what was there before stays whole until the new is."""
     folder.mkdir(parents=True, exist_ok=True)
-    described = asdict(card) | {"fusion": card.fusion.model_dump()}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomic(folder / "model.safetensors", save(state, metadata={"card": json.dumps(described)}))
+    described = {"format": FORMAT} | asdict(card) | {"fusion": card.fusion.model_dump()}
+    weights = save(state, metadata={"card": json.dumps(described)})
+    described["sha256"] = hashlib.sha256(weights).hexdigest()
+    write_atomic(folder / "model.safetensors", weights)
     write_atomic(folder / "card.json", json.dumps(described, indent=2) + "\n")
 
 
 def load_model(folder: Path) -> tuple[FusionModel, Card]:
-    """Open a checkpoint, in eval mode. Raises CheckpointError that names the first weight that does not fit."""
+    """Open a checkpoint, in eval mode.
+
+    Args:
+        folder: where `save_model` wrote it, in this version or an older one.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, of a newer version, or holds other weights than the card says; the
+            first weight that does not fit is named.
+    """
     path = folder / "model.safetensors"
-    card = _read_card(folder / "card.json")
+    card, described = _read_card(folder / "card.json")
     try:
-        state = load_file(path)
+        content = path.read_bytes()
+        state = load(content)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot open: {error}", file=path, expected="a safetensors file") from None
+    if described.get("sha256", found := hashlib.sha256(content).hexdigest()) != found:
+        raise CheckpointError(
+            "the weights are not those that were saved",
+            file=path,
+            expected=f"sha256 {described['sha256'][:12]}, as card.json says, got {found[:12]}",
+            fix="copy the run folder anew, or train again",
+        )
+    if "std_0" not in state:  # version 1 called the deviations a spread
+        state = {re.sub(r"^spread_(?=\d+$)", "std_", name): tensor for name, tensor in state.items()}
     model = FusionModel(card.fusion, card.shape)
     refuse_other_shape(model.state_dict(), state, path)
     model.load_state_dict(state, strict=True)
@@ -84,12 +110,24 @@ def refuse_other_shape(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]
             )
 
 
-def _read_card(path: Path) -> Card:
+def _read_card(path: Path) -> tuple[Card, dict[str, Any]]:
+    """The card, and what its file says besides."""
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-        described["fusion"] = FusionConfig.model_validate(described["fusion"])
-        return Card(**described)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        described = upgrade_document(read, FORMAT, UPGRADES, error=CheckpointError, file=path)
+        known = {field.name for field in fields(Card)}
+        said = {key: value for key, value in described.items() if key in known}
+        said["fusion"] = FusionConfig.model_validate(said["fusion"])
+        return Card(**said), described
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"cannot open: {error}", file=path, expected="the card of a trained model", fix="give a finished run folder"
         ) from None
+
+
+def _from_1(described: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said neither its version nor a checksum; the weights' names are told apart by themselves."""
+    return described
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1}

@@ -55,21 +55,21 @@ class FusionModel(nn.Module):
 
     Attributes:
         modalities: names, in the order of every per-modality tuple.
-        experts_named: the experts' names, in the order of every E axis.
+        expert_names: the experts' names, in the order of every E axis.
     """
 
     def __init__(self, config: FusionConfig, shape: Shape) -> None:
         super().__init__()
         self.modalities = list(shape.widths)
-        self.experts_named = expert_names(config.kind, self.modalities)
+        self.expert_names = expert_names(config.kind, self.modalities)
         self.pooled = config.kind != "fl-i2moe"
         self.temperature = config.temperature
-        D, E = config.width, len(self.experts_named)
+        D, E = config.width, len(self.expert_names)
         self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
         self.standardize = config.standardize
         for m, W in enumerate(shape.widths.values()):
             self.register_buffer(f"mean_{m}", torch.zeros(W))
-            self.register_buffer(f"spread_{m}", torch.ones(W))
+            self.register_buffer(f"std_{m}", torch.ones(W))
         lengths = [1] * len(self.modalities) if self.pooled else list(shape.lengths.values())
         # Built one after another from one stream of random numbers, so no two experts start alike [ours].
         self.experts = nn.ModuleList(
@@ -87,7 +87,7 @@ class FusionModel(nn.Module):
         """
         for m, (mean, deviation) in enumerate(moments):
             self.get_buffer(f"mean_{m}").copy_(mean)
-            self.get_buffer(f"spread_{m}").copy_(deviation.clamp(min=0.1 * float(deviation.median()) + 1e-6))
+            self.get_buffer(f"std_{m}").copy_(deviation.clamp(min=0.1 * float(deviation.median()) + 1e-6))
 
     def project(self, features: tuple[Float[Tensor, "B _ _"], ...], valid: tuple[Bool[Tensor, "B _"], ...]) -> Tokens:
         """Encoder features (B, T_m, W_m) -> tokens (B, T_m, D)."""
@@ -95,7 +95,7 @@ class FusionModel(nn.Module):
 
     def _project(self, m: int, x: Float[Tensor, "*B _"]) -> Float[Tensor, "*B D"]:
         if self.standardize:
-            x = (x - self.get_buffer(f"mean_{m}")) / self.get_buffer(f"spread_{m}")
+            x = (x - self.get_buffer(f"mean_{m}")) / self.get_buffer(f"std_{m}")
         out: Tensor = self.projections[m](x)
         return out
 
@@ -107,10 +107,10 @@ class FusionModel(nn.Module):
         """`interplay.models.tokens.remove` with this model's mean tokens."""
         return remove(tokens, keep, fill, self.projected_means())
 
-    def fuse(self, tokens: Tokens, explicit: bool = False) -> FusionOutput:
-        """Tokens -> logits of every expert and their routed mixture; with `explicit`, attention weights too."""
+    def fuse(self, tokens: Tokens, return_attention: bool = False) -> FusionOutput:
+        """Tokens -> logits of every expert and their routed mixture; with `return_attention`, attention weights too."""
         seen = pool(tokens) if self.pooled else tokens
-        answers = [expert(seen, explicit) for expert in self.experts]
+        answers = [expert(seen, return_attention) for expert in self.experts]
         expert_logits = torch.stack([logits for logits, _, _ in answers], dim=1)
         weights = self.route(tokens)
         return FusionOutput(
@@ -118,10 +118,10 @@ class FusionModel(nn.Module):
             expert_logits=expert_logits,
             expert_latents=torch.stack([latent for _, latent, _ in answers], dim=1),
             weights=weights,
-            attention=[attention for _, _, attention in answers] if explicit else [],
+            attention=[attention for _, _, attention in answers] if return_attention else [],
         )
 
-    def ask_expert(self, e: int, tokens: Tokens) -> Float[Tensor, "B C"]:
+    def expert_logits(self, e: int, tokens: Tokens) -> Float[Tensor, "B C"]:
         """Tokens -> logits of one expert alone, as `fuse` gives them."""
         logits: Tensor = self.experts[e](pool(tokens) if self.pooled else tokens)[0]
         return logits
@@ -130,7 +130,7 @@ class FusionModel(nn.Module):
         """Routing weights: softmax at temperature tau of an MLP on the pooled, normalised tokens (METHOD 4); equal ones
         for a single expert or uniform routing."""
         if self.router is None:
-            E = len(self.experts_named)
+            E = len(self.expert_names)
             return tokens.values[0].new_full((tokens.values[0].shape[0], E), 1 / E)
         parts = [F.normalize(masked_mean(x, v), dim=-1) for x, v in zip(tokens.values, tokens.valid, strict=True)]
         return (self.router(torch.cat(parts, dim=-1)) / self.temperature).softmax(-1)

@@ -18,9 +18,9 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from interplay.config import Config, config_toml, read_config
+from interplay.config import Config, config_toml, read_run_config
 from interplay.data.sample import Dataset
-from interplay.errors import CheckpointError, RunExistsError
+from interplay.errors import CheckpointError, ConfigError, RunExistsError
 from interplay.files import refuse_blocked, write_atomic
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
@@ -77,7 +77,7 @@ def open_run(folder: str | Path) -> Run:
     """Open a finished run. Raises CheckpointError if it is not there, not finished or does not fit together."""
     folder = require_finished_run(folder)
     model, card = load_model(folder / "model")
-    run = Run(folder, read_config(folder / "config.toml"), model, card, _read_origin(folder / "provenance.json"))
+    run = Run(folder, read_run_config(folder / "config.toml"), model, card, _read_origin(folder / "provenance.json"))
     try:
         _ = run.metrics
     except (OSError, ValueError, AttributeError) as error:
@@ -113,7 +113,7 @@ def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
         raise RunExistsError("something that is no run is there", file=folder, fix="choose another --out")
     if (folder / "metrics.json").exists():
         raise RunExistsError("a finished run is there already", file=folder, fix=fix)
-    if before.read_text(encoding="utf-8") != config_toml(config):
+    if not _same_config(before, config):
         raise RunExistsError("an unfinished run of another configuration is there already", file=folder, fix=fix)
 
 
@@ -142,12 +142,20 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
         raise
 
 
+def _same_config(path: Path, config: Config) -> bool:
+    """Whether a run folder's config.toml, of any version, says the same; one that cannot be read does not."""
+    try:
+        return read_run_config(path) == config
+    except ConfigError:
+        return False
+
+
 def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
     """Whether the folder holds the beginning of just this run."""
     written = folder / "config.toml"
     if not written.exists() or (folder / "metrics.json").exists():
         return False
-    if written.read_text(encoding="utf-8") != config_toml(config):
+    if not _same_config(written, config):
         return False
     try:
         return _read_origin(folder / "provenance.json").data_hash == origin.data_hash

@@ -21,12 +21,12 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], explicit: bool
+        self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], return_attention: bool
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T T"] | None]:
-        """Attend; with `explicit` also return the attention weights, in the graph of gradients."""
+        """Attend; with `return_attention` also return the attention weights, in the graph of gradients."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mask = valid[:, None, None, :]
-        if not explicit:
+        if not return_attention:
             mixed, weights = F.scaled_dot_product_attention(q, k, v, attn_mask=mask), None
         else:
             scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
@@ -48,9 +48,9 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], explicit: bool
+        self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], return_attention: bool
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T T"] | None]:
-        mixed, weights = self.attention(self.norm_attention(x), valid, explicit)
+        mixed, weights = self.attention(self.norm_attention(x), valid, return_attention)
         x = x + self.dropout(mixed)
         return x + self.dropout(self.mlp(self.norm_mlp(x))), weights
 
@@ -72,9 +72,9 @@ class Expert(nn.Module):
         self.head = nn.Linear(len(lengths) * width, classes)
 
     def forward(
-        self, tokens: Tokens, explicit: bool = False
+        self, tokens: Tokens, return_attention: bool = False
     ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B L"], list[Float[Tensor, "B H T T"]]]:
-        """Logits (B, C), latent (B, M D) and, with `explicit`, each layer's attention.
+        """Logits (B, C), latent (B, M D) and, with `return_attention`, each layer's attention.
 
         The axis T of the attention runs over anchor_1, tokens of modality 1, anchor_2, ...
         """
@@ -87,7 +87,7 @@ class Expert(nn.Module):
         x, valid = torch.cat(pieces, dim=1), torch.cat(masks, dim=1)
         attention = []
         for block in self.blocks:
-            x, weights = block(x, valid, explicit)
+            x, weights = block(x, valid, return_attention)
             if weights is not None:
                 attention.append(weights)
         sizes = [1 + T for T in tokens.lengths]

@@ -47,7 +47,7 @@ def run_demo(
     run = _run(dataset, out, config, overwrite, progress, say)
     say("Explaining one prediction of each story")
     chosen = {label: sample for label in dataset.labels if (sample := example_of(dataset, label))}
-    encoders = open_encoders(run, config.training.device)
+    encoders = open_encoders(run, config.device)
     explanations = []
     for label, sample in chosen.items():
         explanations += explain(

@@ -42,7 +42,7 @@ def load_encoders(
 
 def encoders_for(dataset: Dataset, config: Config) -> dict[str, Encoder]:
     """The frozen encoders of a dataset's modalities."""
-    return load_encoders(config, dict(dataset.modalities), config.training.device, feature_shapes(dataset))
+    return load_encoders(config, dict(dataset.modalities), config.device, feature_shapes(dataset))
 
 
 def encode(

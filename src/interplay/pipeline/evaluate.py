@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from interplay.data.sample import Dataset
+from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
@@ -20,10 +21,28 @@ def evaluate(
     device: str | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, float]:
-    """Task metrics of a run on one split of a dataset with the run's labels and modalities."""
+    """Task metrics of a run on one split of a dataset with the run's labels and modalities.
+
+    Args:
+        run: a trained run.
+        dataset: with the labels and modalities of the run.
+        split: train, val or test.
+        store: where encoded features are kept.
+        device: where encoders and model run; the run's own if None.
+        progress: shows how far encoding is.
+
+    Returns:
+        metric -> value, of `Task.metrics`; undefined ones are NaN.
+
+    Raises:
+        BadInput: an unknown split or device, or other encoders than the run's.
+        DataError: another dataset than the run's, an empty split, or an input that cannot be read.
+    """
     refuse_other_data(run, dataset)
     samples = samples_of(dataset, split)
-    encoders = open_encoders(run, device or run.config.training.device)
+    device = device or run.config.device
+    run.model.to(pick_device(device))
+    encoders = open_encoders(run, device)
     stores = encode(dataset, run.config, store=store, encoders=encoders, progress=progress)
     data = FeatureData({split: FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
     return run.card.task.metrics(*answer(run.model, data, split))

@@ -79,7 +79,7 @@ def explain_each(
         refuse_unknown_expert(one, settings)
     asked = []
     for one, settings in everyone:
-        device = settings.training.device
+        device = settings.device
         given = encoders if one is run else None
         one.model.to(pick_device(device))
         opened = TrainedPredictor(one, given or open_encoders(one, device), settings)

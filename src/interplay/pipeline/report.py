@@ -12,6 +12,7 @@ from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
 from interplay.features.store import Features
 from interplay.modalities import drawn_as
+from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
@@ -47,7 +48,7 @@ def report_run(
         splits: whose samples are shown.
         out: the folder; RUN/report if None.
         blur: blur pictures and texts until asked to show them; where its labels are of hate speech if None.
-        device: where samples not in the store are encoded; the run's own if None.
+        device: where encoders and model run; the run's own if None.
 
     Raises:
         BadInput: an unknown split, a folder that holds something else, or other encoders than the run's.
@@ -59,7 +60,9 @@ def report_run(
     samples = {split: samples_of(dataset, split) for split in dict.fromkeys(splits)}
     if not samples:
         raise BadInput("no split is named", expected="at least one of train, val, test")
-    encoders = open_encoders(run, device or run.config.training.device)
+    device = device or run.config.device
+    run.model.to(pick_device(device))
+    encoders = open_encoders(run, device)
     stores = encode(dataset, run.config, store=store, encoders=encoders, progress=progress)
     rows, metrics = _answers(run, samples, stores)
     explanations, copies, notes = _explanations(run)

@@ -12,6 +12,7 @@ from interplay.encoders.frozen import Encoder
 from interplay.errors import DataError
 from interplay.features.store import Features, open_features
 from interplay.models.checkpoint import Card, load_model
+from interplay.models.device import pick_device
 from interplay.models.fusion import FusionModel, Shape
 from interplay.models.run import Run, finish_run, origin_of, refuse_taken, start_run
 from interplay.models.task import Task
@@ -65,7 +66,7 @@ def train(
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
-    model, _ = load_model(out / "model")
+    model = load_model(out / "model")[0].to(pick_device(config.device))
     metrics = {split: task.metrics(*answer(model, data, split)) for split in ("val", "test")}
     return finish_run(out, metrics)
 

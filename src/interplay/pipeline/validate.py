@@ -72,7 +72,7 @@ def validate_run(
     if sorted(run.card.modalities.values()) != ["image", "text"]:
         raise DataError(f"the modalities are {run.card.modalities}", expected="one text and one image")
     config, truth = config or run.config, read_truth(dataset.source)
-    run.model.to(pick_device(config.training.device))
+    run.model.to(pick_device(config.device))
     known = Stories({label: STORIES[label] for label in run.card.labels if label in STORIES}, SLOTS)
     if not any(story.score for story in known.named.values()):
         expected = f"labels of which the truth is known, of {', '.join(STORIES)}"
@@ -175,7 +175,7 @@ def plant_and_train(
     place = folder / "planted"
     _refuse_other_plant(folder / "planted.json", dataset, config, samples)
     if not place.exists():
-        encoders = open_encoders(run, config.training.device)
+        encoders = open_encoders(run, config.device)
         plant(
             dataset,
             place,

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from interplay.config import MODEL_KINDS, Config, Section, make_config, merge, read_settings, told
+from interplay.config import MODEL_KINDS, Config, Section, format_validation_error, make_config, merge, read_settings
 from interplay.errors import ConfigError
 
 MODELS: dict[str, dict[str, Any]] = {kind: {"fusion": {"kind": kind}} for kind in MODEL_KINDS}
@@ -93,8 +93,8 @@ def make_study(settings: dict[str, Any], source: str | Path = "study") -> Study:
     try:
         options = StudyConfig.model_validate(settings.get("study", {}))
     except ValidationError as error:
-        faults = told(error, lambda _: list(StudyConfig.model_fields), inside="study")
-        raise ConfigError(faults, file=source, fix="mend the keys named, or remove them") from None
+        faults = format_validation_error(error, lambda _: list(StudyConfig.model_fields), inside="study")
+        raise ConfigError(faults, file=source, fix="fix or remove these keys") from None
     if taken := [name for name in options.variants if name in MODELS]:
         raise ConfigError(
             f"study.variants.{taken[0]} has the name of a model", file=source, fix="give the variant another name"

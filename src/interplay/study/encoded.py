@@ -47,7 +47,7 @@ class EncodedDataset:
         """The encoders and stored features of one configuration.
 
         Args:
-            config: its `encoders`, and `training.device` where they compute.
+            config: its `encoders`, and `device` where they compute.
 
         Returns:
             The same object for every configuration with these encoders on this device.
@@ -57,7 +57,7 @@ class EncodedDataset:
             EncoderError: an encoder cannot be loaded.
         """
         settings = {m: config.encoder(m, kind).model_dump() for m, kind in self.dataset.modalities.items()}
-        key = json.dumps([config.training.device, settings])
+        key = json.dumps([config.device, settings])
         if key not in self._opened:
             encoders = encoders_for(self.dataset, config)
             stores = encode(self.dataset, config, store=self.store, encoders=encoders, progress=self.progress)

@@ -145,7 +145,7 @@ def measure(
 ) -> Measured:
     """Every stage of one run, measured or read."""
     one = encoded.open(run.config)
-    run.model.to(pick_device(run.config.training.device))
+    run.model.to(pick_device(run.config.device))
 
     def bench(stage: str) -> stages.Bench:
         return stages.Bench(run, one.encoders, one.stores, samples, options, progress.stage(stage))

@@ -214,11 +214,11 @@ def rankings_of(names: list[str]) -> list[tuple[str, str]]:
 def mask_pairs(bench: Bench, attributions: Arrays, pairs: Arrays) -> Arrays:
     """Logits (N, Q, 3, D, B, E1, C) without the pairs ranked first, matched ones and random ones (METHOD 10).
 
-    Ranked on the value function of `explain.on`. `used` (N, Q, B): pairs that a budget came to.
+    Ranked on the value function of `explain.scale`. `used` (N, Q, B): pairs that a budget came to.
     """
     start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
     rankings = rankings_of(bench.names)
-    on = SCALES.index(bench.config.explain.on)
+    on = SCALES.index(bench.config.explain.scale)
     logits, used, asked = [], [], 0
     for number, one, players in bench.prepared(options.pair_samples):
         maps, modality = of_sample(attributions, number)

@@ -76,8 +76,8 @@ def _about(results: Results, command: str) -> list[str]:
         f"{results.dataset.name}: {len(results.dataset.split('train'))} training samples, {asked} of split "
         f"{options.split!r} attributed and masked, the first {scored} probed for pairs. Seeds "
         f"{', '.join(map(str, options.seeds))}. Made by: {command}",
-        f"Features are removed by fill {fills} at feature level; {level}. Players are {config.explain.players}. "
-        f"Pairs are ranked on the {config.explain.on} of the most probable label, with "
+        f"Features are removed by fill {fills} at feature level; {level}. Players are {config.explain.token_groups}. "
+        f"Pairs are ranked on the {config.explain.scale} of the most probable label, with "
         f"{options.backgrounds} backgrounds a pair.",
         "Intervals are 95% bootstrap intervals over samples of each sample's mean over seeds; ± is the standard "
         "deviation over seeds. p-values flip signs of samples, corrected by Holm within their table. – is "

@@ -98,7 +98,7 @@ def fit(
     ]
     advance = progress.stage("Train")
     callbacks.append(ShowEpochs(advance))
-    accelerator, devices = _device(options.device)
+    accelerator, devices = _device(config.device)
     with _quiet():
         trainer = L.Trainer(
             accelerator=accelerator,

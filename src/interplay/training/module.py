@@ -43,7 +43,7 @@ class FusionTraining(L.LightningModule):
 
         loss = task_loss = self.task.loss(output.logits[:B], batch.target)
         toward = batch.target
-        if self.config.removal.toward == "answers":
+        if self.config.removal.target == "answers":
             toward = self.task.probabilities(output.logits[:B]).detach()
         if (removed_loss := self._removed_loss(tokens, toward)) is not None:
             self.log("train/removed", removed_loss, batch_size=B)
@@ -65,7 +65,7 @@ class FusionTraining(L.LightningModule):
         return range(len(self.model.modalities))
 
     def _has_roles(self) -> bool:
-        return len(self.model.experts_named) > 1 and self.config.roles.weight > 0 and bool(self.config.roles.losses)
+        return len(self.model.expert_names) > 1 and self.config.roles.weight > 0 and bool(self.config.roles.losses)
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])

@@ -26,7 +26,7 @@ def _request(model, tokens, **more):
 def test_every_method_scores_every_expert_and_feature(make_model, one, kind, method):
     model = make_model(kind)
     result = METHODS[method](_request(model, one))
-    assert result.method == method and list(result.scores) == [*model.experts_named, "mixture"]
+    assert result.method == method and list(result.scores) == [*model.expert_names, "mixture"]
     for scores in result.scores.values():
         assert scores.shape == (12,) and np.isfinite(scores).all()
 
@@ -68,21 +68,21 @@ def _naive_features(flow, valid):
 
 
 def test_rollout_rows_sum_to_one(make_model, one):
-    output = make_model().fuse(one, explicit=True)
+    output = make_model().fuse(one, return_attention=True)
     flow = rollout([layer[0].mean(0) for layer in output.attention[0]])
     torch.testing.assert_close(flow.sum(1), torch.ones(14))
 
 
 def test_attention_rollout(make_model, one):
     model = make_model()
-    output = model.fuse(one, explicit=True)
+    output = model.fuse(one, return_attention=True)
     result = METHODS["attention_rollout"](_request(model, one)).scores
-    for e, name in enumerate(model.experts_named):
+    for e, name in enumerate(model.expert_names):
         layers = [layer[0].mean(0).detach().numpy() for layer in output.attention[e]]
         expected = _naive_features(_naive_rollout(layers), [v[0].tolist() for v in one.valid])
         np.testing.assert_allclose(result[name], expected, atol=1e-6)
     weights = output.weights[0].detach().numpy()
-    mixture = sum(w * result[n] for w, n in zip(weights, model.experts_named, strict=True))
+    mixture = sum(w * result[n] for w, n in zip(weights, model.expert_names, strict=True))
     np.testing.assert_allclose(result["mixture"], mixture, atol=1e-6)
 
 
@@ -90,8 +90,8 @@ def test_grad_rollout(make_model, one):
     model = make_model(seed=5)
     result = METHODS["grad_rollout"](_request(model, one)).scores
     tokens = Tokens(tuple(v.clone().requires_grad_() for v in one.values), one.valid)
-    for e, name in enumerate(model.experts_named):
-        logits, _, attention = model.experts[e](tokens, explicit=True)
+    for e, name in enumerate(model.expert_names):
+        logits, _, attention = model.experts[e](tokens, return_attention=True)
         for layer in attention:
             layer.retain_grad()
         model.zero_grad()
@@ -115,7 +115,7 @@ def test_integrated_gradients_are_complete(make_model, one, kind, fill):
     keep = tuple(torch.zeros_like(v) for v in one.valid)
     with torch.no_grad():
         full, empty = model.fuse(one), model.fuse(model.remove(one, keep, fill))
-    for e, name in enumerate([*model.experts_named, "mixture"]):
+    for e, name in enumerate([*model.expert_names, "mixture"]):
         values = [o.logits[0, 1] if name == "mixture" else o.expert_logits[0, e, 1] for o in (full, empty)]
         change = float(values[0] - values[1])
         assert result.scores[name].sum() == pytest.approx(change, abs=2e-3)

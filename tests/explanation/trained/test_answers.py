@@ -20,14 +20,14 @@ CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 
 
 def naive_logits(model, tokens, fill, players, asked):
-    """Each coalition by itself, nothing left out and attention written out: `fuse(remove(...), explicit=True)`."""
+    """Each coalition by itself, attention written out: `fuse(remove(...), return_attention=True)`."""
     rows = []
     for present in asked:
         keep = [torch.zeros(1, T, dtype=torch.bool) for T in tokens.lengths]
         for player in np.flatnonzero(present):
             keep[players.modality[player]][0, players.positions[player]] = True
         with torch.no_grad():
-            output = model.fuse(model.remove(tokens, tuple(keep), fill), explicit=True)
+            output = model.fuse(model.remove(tokens, tuple(keep), fill), return_attention=True)
         rows.append(torch.cat([output.expert_logits[0], output.logits]))
     return torch.stack(rows).numpy()
 
@@ -131,7 +131,7 @@ def test_an_answer_does_not_depend_on_batch_mates(make_model, make_tokens, kind,
 def test_some_experts_are_asked_alone(make_model, make_tokens, kind, fill):
     model, tokens, asked = make_model(kind), make_tokens(B=1), some_coalitions(20, 12, seed=1)
     everything = model_logits(model, tokens, fill)(asked)
-    last = len(model.experts_named) - 1
+    last = len(model.expert_names) - 1
     some = model_logits(model, tokens, fill, experts=[last, 0])(asked)
     np.testing.assert_allclose(some, everything[:, [last, 0]], atol=1e-6)
 
@@ -174,7 +174,7 @@ def test_tokens_that_stand_elsewhere_keep_their_places(make_model, make_tokens, 
 class Sum(torch.nn.Module):
     """An expert that is no transformer: sums of what is valid, by where it stands."""
 
-    def forward(self, tokens, explicit=False):
+    def forward(self, tokens, return_attention=False):
         sums = [
             (v * k[..., None] * (1 + p[..., None])).sum(1)
             for v, k, p in zip(tokens.values, tokens.valid, tokens.places, strict=True)

@@ -29,12 +29,12 @@ def integrated_gradients(
     baselines = tuple(p.detach().expand_as(v).contiguous() for p, v in zip(put, tokens.values, strict=True))
     inputs = tuple(v.detach().contiguous() for v in tokens.values)
     rows, errors = [], []
-    outputs: list[int | None] = list(range(len(model.experts_named)))
+    outputs: list[int | None] = list(range(len(model.expert_names)))
     for e in [*outputs, None] if len(outputs) > 1 else outputs:  # None: the mixture
 
         def value(*values: Tensor, e: int | None = e) -> Tensor:
             seen = Tokens(values, tuple(v.expand(values[0].shape[0], -1) for v in tokens.valid))
-            return target.of(model.fuse(seen).logits if e is None else model.ask_expert(e, seen))
+            return target.of(model.fuse(seen).logits if e is None else model.expert_logits(e, seen))
 
         scores, delta = IntegratedGradients(value).attribute(
             inputs, baselines, n_steps=steps, internal_batch_size=steps, return_convergence_delta=True

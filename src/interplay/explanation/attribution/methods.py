@@ -47,7 +47,7 @@ def _random(request: Request) -> Attribution:
     """Seeded standard normal scores, the control."""
     N = sum(request.tokens.lengths)
     rng = np.random.default_rng(request.seed)
-    names = [*request.model.experts_named, MIXTURE]
+    names = [*request.model.expert_names, MIXTURE]
     return Attribution("random", {name: rng.standard_normal(N) for name in names}, {})
 
 
@@ -57,11 +57,11 @@ def _by_rollout(method: str, rollout: Callable[..., torch.Tensor]) -> Callable[[
     def attribute(request: Request) -> Attribution:
         with torch.enable_grad():
             tokens = Tokens(tuple(v.detach().requires_grad_() for v in request.tokens.values), request.tokens.valid)
-            output = request.model.fuse(tokens, explicit=True)
+            output = request.model.fuse(tokens, return_attention=True)
             scores = rollout(request.model, tokens, request.target, output)
         mixture = output.weights[0].detach() @ scores
         rows = [*scores, mixture]
-        names = [*request.model.experts_named, MIXTURE]
+        names = [*request.model.expert_names, MIXTURE]
         return Attribution(method, {n: r.cpu().double().numpy() for n, r in zip(names, rows, strict=True)}, {})
 
     return attribute
@@ -69,7 +69,7 @@ def _by_rollout(method: str, rollout: Callable[..., torch.Tensor]) -> Callable[[
 
 def _integrated_gradients(request: Request) -> Attribution:
     scores, errors = integrated_gradients(request.model, request.tokens, request.target, request.fill, request.ig_steps)
-    names = [*request.model.experts_named, MIXTURE]
+    names = [*request.model.expert_names, MIXTURE]
     return Attribution(
         "integrated_gradients",
         {n: r.cpu().double().numpy() for n, r in zip(names, scores, strict=True)},

@@ -79,7 +79,7 @@ class OpenedSample(Opened):
         self.inputs = _inputs(run, prepared)
         with torch.inference_mode():
             weights = run.model.route(prepared.tokens)[0].tolist()
-        self.routing = dict(zip(run.model.experts_named, weights, strict=True))
+        self.routing = dict(zip(run.model.expert_names, weights, strict=True))
         self.notes = _notes(run, config, prepared)
         # Prepared once: pair scores and what-if ask the same tables.
         precision = config.explain.precision
@@ -189,9 +189,9 @@ def provenance_of(run: Run, config: Config) -> Provenance:
         settings={
             "budget": explain.budget,
             "estimator": explain.estimator,
-            "width": explain.width,
+            "max_interval_width": explain.max_interval_width,
             "precision": explain.precision,
-            "players": explain.players,
+            "token_groups": explain.token_groups,
             "grid": explain.grid,
             "candidates": explain.candidates,
             "rank_by": explain.rank_by,

@@ -59,8 +59,8 @@ def prepare(
 
 
 def players_in(prepared: Prepared, config: Config) -> Players:
-    """What plays in one sample: words and blocks of patches, or every feature by itself (`explain.players`)."""
-    words, grid = config.explain.players == "words", config.explain.grid
+    """What plays in one sample: words and blocks of patches, or every feature by itself (`explain.token_groups`)."""
+    words, grid = config.explain.token_groups == "words", config.explain.grid
     kinds = prepared.kinds
     groups = [MODALITIES[kinds[m]].groups(p, token_groups=words, grid=grid) for m, p in prepared.parts.items()]
     return players_of(prepared.tokens, groups)
@@ -100,6 +100,6 @@ def attribute(
 
 def refuse_unknown_expert(run: Run, config: Config) -> None:
     """Raise BadInput if a run has not the expert that is asked about."""
-    known = [*run.model.experts_named, MIXTURE]
+    known = [*run.model.expert_names, MIXTURE]
     if config.explain.expert not in known:
         raise BadInput(f"unknown expert {config.explain.expert!r} of {run.name}", expected=f"one of {', '.join(known)}")

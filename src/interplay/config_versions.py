@@ -1,0 +1,44 @@
+"""Versions of config.toml: what a key of an older one is called today."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from interplay.errors import ConfigError
+from interplay.formats import Upgrade, rename_keys, upgrade_document
+
+FORMAT: Literal["interplay/config/2"] = "interplay/config/2"
+RENAMED = {
+    "removal.toward": "removal.target",
+    "explain.on": "explain.scale",
+    "explain.width": "explain.max_interval_width",
+    "explain.players": "explain.token_groups",
+    "training.device": "device",
+}
+"""Keys of version 1 of the format -> their names of today."""
+
+
+def upgrade_config(settings: dict[str, Any], file: str | Path) -> dict[str, Any]:
+    """The settings of a run folder, whatever version wrote them, with the names of today.
+
+    Args:
+        settings: what its config.toml holds.
+        file: that file, for messages.
+
+    Raises:
+        ConfigError: they are of a newer version.
+    """
+    return upgrade_document(settings, FORMAT, UPGRADES, error=ConfigError, file=file)
+
+
+def _from_1(settings: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said no version, and kept the device with the training."""
+    out = rename_keys(settings, {old: new for old, new in RENAMED.items() if old != "training.device"})
+    training = dict(out.get("training", {}))
+    if "device" in training:
+        out = {"device": training.pop("device"), **out, "training": training}
+    if out.get("explain", {}).get("token_groups") == "features":
+        out["explain"] = out["explain"] | {"token_groups": "none"}
+    return out
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1}

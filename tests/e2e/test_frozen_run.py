@@ -1,0 +1,170 @@
+"""A run trained by version 0.1.0 (tests/fixtures/run-v1) opens, evaluates and explains as it did then."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interplay import evaluate, explain, open_dataset, open_run, validate_run
+from interplay.config import read_run_config
+from interplay.errors import CheckpointError, ConfigError
+from interplay.features.store import open_features
+from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.explain import explain_config
+from interplay.results import Explanation, Validity
+
+FROZEN = Path(__file__).parents[1] / "fixtures" / "run-v1"
+CLOSE = {"rel": 1e-4, "abs": 2e-5}  # single precision on another processor
+
+
+def alike(found, expected, where=""):
+    """Equal but for rounding, field by field; names the first that is not."""
+    if isinstance(expected, dict):
+        assert isinstance(found, dict) and set(found) == set(expected), where
+        for key in expected:
+            alike(found[key], expected[key], f"{where}.{key}")
+    elif isinstance(expected, list) and expected and all(isinstance(x, float | int | None) for x in expected):
+        alike_numbers(found, expected, where)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), where
+        for at, pair in enumerate(zip(found, expected, strict=True)):
+            alike(*pair, f"{where}[{at}]")
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, **CLOSE), where
+    else:
+        assert found == expected, where
+
+
+def alike_numbers(found, expected, where):
+    assert [x is None for x in found] == [x is None for x in expected], where
+    known = [(x, y) for x, y in zip(found, expected, strict=True) if y is not None]
+    scale = max((abs(y) for _, y in known), default=1.0)
+    assert np.allclose(*zip(*known, strict=True), rtol=1e-4, atol=1e-4 * scale + 2e-5), where
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    return open_run(FROZEN / "run"), open_dataset(FROZEN / "scenes")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The run folder, to be damaged."""
+    return Path(shutil.copytree(FROZEN / "run", tmp_path / "run"))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_it_opens_with_the_names_of_today(frozen):
+    run, _ = frozen
+    assert run.config.removal.target == "labels" and run.config.explain.scale == "logit"
+    assert run.config.device == "cpu" and run.config.explain.token_groups == "words"
+    assert {"mean_0", "std_0", "mean_1", "std_1"} <= set(run.model.state_dict())
+
+
+def test_it_evaluates_equally(frozen, tmp_path):
+    run, dataset = frozen
+    expected = json.loads((FROZEN / "expected" / "metrics.json").read_text())
+    for split in ("test", "val"):
+        found = evaluate(run, dataset, split=split, store=tmp_path)
+        assert found == pytest.approx(expected[split], nan_ok=True, rel=1e-4, abs=1e-5)
+
+
+THIRD = {
+    "explain.scale": "probability",
+    "explain.expert": "synergy",
+    "removal.fill": "mean",
+    "explain.estimator": "block",
+}
+
+
+def test_it_explains_equally(frozen):
+    run, dataset = frozen
+    samples = dataset.split("test")
+    found = explain(run, samples[:2])
+    found += explain(run, samples[2:3], target="storm", config=explain_config(run, THIRD))
+    for number, explanation in enumerate(found, start=1):
+        expected = json.loads((FROZEN / "expected" / f"{number:02d}.json").read_text())
+        plain = json.loads(explanation.model_dump_json())
+        for one in (
+            plain,
+            expected,
+        ):  # how many features left differ, and which words the notes use, is not the model's
+            for key in ("schema", "notes", "provenance"):
+                one.pop(key)
+        for method, bounds in (("attributions", None), ("pairs", None)):
+            assert plain[method] and expected[method], bounds
+        alike(plain, expected, f"explanation {number}")
+
+
+def test_it_is_valid_as_before(frozen):
+    run, dataset = frozen
+    found = validate_run(run, dataset, encoders=open_encoders(run, "cpu"), samples=2, backgrounds=4)
+    expected = Validity.model_validate_json((FROZEN / "expected" / "validity.json").read_bytes())
+    for field in ("calibrations", "recovered", "discoveries"):
+        ours, theirs = ([json.loads(one.model_dump_json()) for one in getattr(v, field)] for v in (found, expected))
+        alike(ours, theirs, field)
+
+
+def test_its_explanations_and_features_open():
+    for file in sorted((FROZEN / "expected").glob("0*.json")):
+        old = Explanation.model_validate_json(file.read_bytes())
+        assert old.schema_ == "interplay/explanation/3" and old.pairs
+    for folder in sorted((FROZEN / "store").glob("text-*")):
+        assert open_features(folder).width == 384
+
+
+def set_json(path: Path, **values) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+DAMAGES = {
+    "a newer config": (lambda run: _prepend(run / "config.toml", 'format = "interplay/config/9"\n'), "newer version"),
+    "another file": (lambda run: _prepend(run / "config.toml", 'format = "other/2"\n'), "its format is 'other/2'"),
+    "a newer card": (
+        lambda run: set_json(run / "model" / "card.json", format="interplay/model/3"),
+        "interplay/model/3",
+    ),
+    "no card": (lambda run: (run / "model" / "card.json").unlink(), "card.json"),
+    "a cut file": (lambda run: truncate(run / "model" / "model.safetensors"), "model.safetensors"),
+    "other weights": (lambda run: set_json(run / "model" / "card.json", sha256="0" * 64), "not those that were saved"),
+    "an unknown key": (lambda run: _prepend(run / "config.toml", "speed = 3\n"), "unknown key speed"),
+}
+
+
+def _prepend(path: Path, line: str) -> None:
+    path.write_text(line + path.read_text())
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_run_is_refused_and_left_as_it_is(copy, name):
+    damage, words = DAMAGES[name]
+    damage(copy)
+    before = files_of(copy)
+    with pytest.raises((CheckpointError, ConfigError), match=words) as caught:
+        open_run(copy)
+    assert caught.value.exit_code == 2 and files_of(copy) == before
+
+
+def test_a_run_whose_card_alone_was_upgraded_opens(copy):
+    set_json(copy / "model" / "card.json", format="interplay/model/2")
+    assert open_run(copy).card.labels == open_run(FROZEN / "run").card.labels
+
+
+def test_a_config_of_a_user_is_told_the_new_name():
+    from interplay.config import make_config
+
+    with pytest.raises(ConfigError, match="explain.on is now explain.scale") as caught:
+        make_config({"explain": {"on": "logit"}})
+    assert caught.value.exit_code == 2
+    with pytest.raises(ConfigError, match="training.device is now device"):
+        make_config({"training": {"device": "cpu"}})
+    assert read_run_config(FROZEN / "run" / "config.toml").explain.budget == 400
