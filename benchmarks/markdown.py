@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from interplay.results import Estimate
+from interplay.validity_results import Estimate
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
     from interplay.report.page import write_page
-    from interplay.results import Explanation, Validity
+    from interplay.results import Explanation
     from interplay.study.config import make_study, read_study
     from interplay.study.running import run_study
     from interplay.study.writing import write_study
+    from interplay.validity_results import Validity
 
 _HOMES = {
     "interplay.config": ("Config", "make_config", "read_config"),
@@ -48,7 +49,8 @@ _HOMES = {
     "interplay.report.findings": ("finding",),
     "interplay.report.page": ("write_page",),
     "interplay.pipeline.report": ("report_run",),
-    "interplay.results": ("Explanation", "Validity"),
+    "interplay.results": ("Explanation",),
+    "interplay.validity_results": ("Validity",),
     "interplay.interactions.scores": ("PairScores",),
     "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
     "interplay.explanation.functions.explain": ("explain_callable",),

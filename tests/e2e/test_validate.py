@@ -19,7 +19,8 @@ from interplay.pipeline.explain import explain_config
 from interplay.pipeline.train import train
 from interplay.pipeline.validate import plant_and_train, validate_run
 from interplay.report.validity import error_rows, render_validity, validity_rows
-from interplay.results import MIXTURE, Validity
+from interplay.results import MIXTURE
+from interplay.validity_results import Validity
 
 
 @pytest.fixture(scope="module")

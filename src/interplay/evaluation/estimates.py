@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from interplay.results import Estimate
+from interplay.validity_results import Estimate
 
 
 def estimate(values: Sequence[float] | Float[np.ndarray, " n"]) -> Estimate:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from interplay.evaluation.estimates import jackknife
-from interplay.results import Estimate
+from interplay.validity_results import Estimate
 
 WITHOUT, ALONE = 0, 1
 Ask = Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E1 C"]]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,10 @@ def load_model(folder: Path) -> tuple[FusionModel, Card]:
         state = load(content)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot open: {error}", file=path, expected="a safetensors file") from None
+    if "std_0" not in state:  # version 1 called the deviations a spread
+        state = {re.sub(r"^spread_(?=\d+$)", "std_", name): tensor for name, tensor in state.items()}
+    model = FusionModel(card.fusion, card.shape)
+    refuse_other_shape(model.state_dict(), state, path)
     if described.get("sha256", found := hashlib.sha256(content).hexdigest()) != found:
         raise CheckpointError(
             "the weights are not those that were saved",
@@ -88,10 +92,6 @@ def load_model(folder: Path) -> tuple[FusionModel, Card]:
             expected=f"sha256 {described['sha256'][:12]}, as card.json says, got {found[:12]}",
             fix="copy the run folder anew, or train again",
         )
-    if "std_0" not in state:  # version 1 called the deviations a spread
-        state = {re.sub(r"^spread_(?=\d+$)", "std_", name): tensor for name, tensor in state.items()}
-    model = FusionModel(card.fusion, card.shape)
-    refuse_other_shape(model.state_dict(), state, path)
     model.load_state_dict(state, strict=True)
     return model.eval(), card
 
@@ -115,8 +115,7 @@ def _read_card(path: Path) -> tuple[Card, dict[str, Any]]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         described = upgrade_document(read, FORMAT, UPGRADES, error=CheckpointError, file=path)
-        known = {field.name for field in fields(Card)}
-        said = {key: value for key, value in described.items() if key in known}
+        said = {key: value for key, value in described.items() if key not in ("format", "sha256")}
         said["fusion"] = FusionConfig.model_validate(said["fusion"])
         return Card(**said), described
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

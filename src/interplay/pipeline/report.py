@@ -20,9 +20,10 @@ from interplay.progress import SILENT, Progress
 from interplay.report.addresses import page_addresses
 from interplay.report.run_page import Chart, RunReport, Table, refuse_other, write_run_page
 from interplay.report.run_rows import Row
-from interplay.results import Explanation, Validity
+from interplay.results import Explanation
 from interplay.training.data import FeatureData, FeatureSet
 from interplay.training.fit import answer
+from interplay.validity_results import Validity
 
 CHARTS = {
     "Loss": ("train/task", "train/removed", "val/loss", "val/removed_loss"),
@@ -181,7 +182,7 @@ def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[
     for file in sorted(folder.glob("*.json"), key=lambda file: (len(file.name.partition("-")[0]), file.name)):
         try:
             one = Explanation.model_validate_json(file.read_bytes())
-        except (ValidationError, OSError):
+        except (ValidationError, BadInput, OSError):
             notes.append("One file of explanations/ is left out: it is of another version, or damaged.")
             continue
         ours = one.provenance.model in ("", run.config.fusion.kind)  # not of a model that was put beside
@@ -198,7 +199,7 @@ def _validity(file: Path, copies: Mapping[str, Path]) -> Iterator[Table]:
 
     try:
         found = Validity.model_validate_json(file.read_bytes())
-    except ValidationError:
+    except (ValidationError, BadInput):
         return
     yield Table(
         "Can the pair scores be trusted?",

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 
 from interplay.files import write_atomic
 from interplay.report.svg import svg_of
-from interplay.results import MIXTURE, SCORE_NAMES, Estimate, Validity
+from interplay.results import MIXTURE, SCORE_NAMES
+from interplay.validity_results import Estimate, Validity
 
 HEADER = (
     *("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "sign elsewhere", "slope", "r"),

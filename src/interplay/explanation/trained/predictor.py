@@ -20,12 +20,7 @@ from interplay.explanation.trained.prepared import Prepared, attribute, players_
 from interplay.features.store import Features
 from interplay.modalities import MODALITIES
 from interplay.models.run import Run
-from interplay.results import (
-    MIXTURE,
-    Feature,
-    Input,
-    Provenance,
-)
+from interplay.results import MIXTURE, Feature, Input, Provenance
 
 
 @final

@@ -18,9 +18,7 @@ from interplay.features.store import Features, encode_one, read_input
 from interplay.modalities import MODALITIES
 from interplay.models.run import Run
 from interplay.models.tokens import Tokens
-from interplay.results import (
-    MIXTURE,
-)
+from interplay.results import MIXTURE
 
 
 @dataclass(frozen=True)
