@@ -141,7 +141,7 @@ def open_features(folder: Path) -> Features:
     return Features(folder, values, valid, offsets, rows, counts["cut"].tolist())
 
 
-def _current(meta: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _current(meta: Any, folder: Path) -> dict[str, Any]:
     """The description of a stored folder in today's layout. Raises DataError for a newer one, ValueError for no layout.
 
     An older layout without an upgrade is never asked for: the layout is part of the key, so features are encoded again.
