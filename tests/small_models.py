@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from interplay.config import MODEL_KINDS, FusionConfig
-from interplay.models.fusion import FusionModel, Shape
+from interplay.config import FusionConfig
+from interplay.models.fusion import MODELS, FusionModel, Shape
 from interplay.models.tokens import Tokens
 
 
-@pytest.fixture(params=MODEL_KINDS)
+@pytest.fixture(params=list(MODELS))
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 

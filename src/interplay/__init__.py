@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
     from interplay.report.page import write_page
-    from interplay.results import Explanation
+    from interplay.report.reading import read_explanation
+    from interplay.results import Explanation, Explanations
     from interplay.study.config import make_study, read_study
     from interplay.study.running import run_study
     from interplay.study.writing import write_study
@@ -49,7 +50,8 @@ _HOMES = {
     "interplay.report.findings": ("finding",),
     "interplay.report.page": ("write_page",),
     "interplay.pipeline.report": ("report_run",),
-    "interplay.results": ("Explanation",),
+    "interplay.report.reading": ("read_explanation",),
+    "interplay.results": ("Explanation", "Explanations"),
     "interplay.validity_results": ("Validity",),
     "interplay.interactions.scores": ("PairScores",),
     "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
@@ -91,6 +93,8 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "run_study",
     "write_study",
     "Explanation",
+    "Explanations",
+    "read_explanation",
     "PairScores",
     "Validity",
 ]

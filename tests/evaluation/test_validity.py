@@ -40,7 +40,7 @@ class Perfect(torch.nn.Module):
 @pytest.fixture
 def found(make_model):
     model = make_model("dense")
-    model.pooled, model.experts = False, torch.nn.ModuleList([Perfect()])
+    model.reads_sequences, model.experts = True, torch.nn.ModuleList([Perfect()])
     slots = dict.fromkeys(SLOTS, True) | {"night_word": False}
     words = {name: PARTS[0][k].span for name, (m, k) in CARRIED.items() if m == 0}
     cells = {name: PARTS[1][k].box for name, (m, k) in CARRIED.items() if m == 1}

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from interplay.models.fusion import expert_names
+from interplay.config import MODEL_KINDS
+from interplay.models.fusion import MODELS
 from interplay.models.tokens import Tokens
 
 
@@ -34,8 +35,14 @@ def test_output_shapes(make_model, kind):
 
 
 def test_order_of_experts():
-    assert expert_names("fl-i2moe", ["a", "b", "c"]) == ["unique_a", "unique_b", "unique_c", "synergy", "redundancy"]
-    assert expert_names("dense", ["a", "b"]) == ["fusion"]
+    assert MODELS["fl-i2moe"].expert_names(["a", "b", "c"]) == [
+        "unique_a",
+        "unique_b",
+        "unique_c",
+        "synergy",
+        "redundancy",
+    ]
+    assert MODELS["dense"].expert_names(["a", "b"]) == ["fusion"]
 
 
 @pytest.mark.parametrize("modalities", [2, 3, 4])
@@ -151,3 +158,7 @@ def test_one_expert_asked_alone(make_model, make_tokens, kind):
     output = model.fuse(tokens)
     for e in range(len(model.expert_names)):
         assert torch.allclose(model.expert_logits(e, tokens), output.expert_logits[:, e], atol=1e-6)
+
+
+def test_the_registry_holds_every_kind_that_a_configuration_may_name():
+    assert tuple(MODELS) == MODEL_KINDS

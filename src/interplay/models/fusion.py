@@ -1,5 +1,6 @@
 """The three models on one trunk: dense, i2moe and fl-i2moe (METHOD 2). All give the same FusionOutput."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -41,9 +42,30 @@ class Shape:
     classes: int
 
 
-def expert_names(kind: str, modalities: list[str]) -> list[str]:
-    """unique_1 .. unique_M, synergy, redundancy (METHOD 3); the dense model's one expert is called fusion."""
-    return ["fusion"] if kind == "dense" else [*(f"unique_{m}" for m in modalities), "synergy", "redundancy"]
+@dataclass(frozen=True)
+class Design:
+    """What tells the models apart: all else they share (METHOD 2).
+
+    Attributes:
+        expert_names: names of the modalities -> names of the experts, in the order of every E axis.
+        reads_sequences: whether experts see the sequences of tokens and patches, or one mean vector per modality.
+    """
+
+    expert_names: Callable[[Sequence[str]], list[str]]
+    reads_sequences: bool
+
+
+def role_names(modalities: Sequence[str]) -> list[str]:
+    """unique_1 .. unique_M, synergy, redundancy (METHOD 3) [I2MoE]."""
+    return [*(f"unique_{m}" for m in modalities), "synergy", "redundancy"]
+
+
+MODELS: dict[str, Design] = {
+    "dense": Design(lambda modalities: ["fusion"], reads_sequences=False),
+    "i2moe": Design(role_names, reads_sequences=False),
+    "fl-i2moe": Design(role_names, reads_sequences=True),
+}
+"""Name in `fusion.kind` -> the model. A new one is a line here and its name in `interplay.config.ModelKind`."""
 
 
 @final
@@ -56,13 +78,15 @@ class FusionModel(nn.Module):
     Attributes:
         modalities: names, in the order of every per-modality tuple.
         expert_names: the experts' names, in the order of every E axis.
+        reads_sequences: whether experts see sequences, or one mean vector per modality.
     """
 
     def __init__(self, config: FusionConfig, shape: Shape) -> None:
         super().__init__()
         self.modalities = list(shape.widths)
-        self.expert_names = expert_names(config.kind, self.modalities)
-        self.pooled = config.kind != "fl-i2moe"
+        design = MODELS[config.kind]
+        self.expert_names = design.expert_names(self.modalities)
+        self.reads_sequences = design.reads_sequences
         self.temperature = config.temperature
         D, E = config.width, len(self.expert_names)
         self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
@@ -70,7 +94,7 @@ class FusionModel(nn.Module):
         for m, W in enumerate(shape.widths.values()):
             self.register_buffer(f"mean_{m}", torch.zeros(W))
             self.register_buffer(f"std_{m}", torch.ones(W))
-        lengths = [1] * len(self.modalities) if self.pooled else list(shape.lengths.values())
+        lengths = list(shape.lengths.values()) if self.reads_sequences else [1] * len(self.modalities)
         # Built one after another from one stream of random numbers, so no two experts start alike [ours].
         self.experts = nn.ModuleList(
             Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes) for _ in range(E)
@@ -109,7 +133,7 @@ class FusionModel(nn.Module):
 
     def fuse(self, tokens: Tokens, return_attention: bool = False) -> FusionOutput:
         """Tokens -> logits of every expert and their routed mixture; with `return_attention`, attention weights too."""
-        seen = pool(tokens) if self.pooled else tokens
+        seen = tokens if self.reads_sequences else pool(tokens)
         answers = [expert(seen, return_attention) for expert in self.experts]
         expert_logits = torch.stack([logits for logits, _, _ in answers], dim=1)
         weights = self.route(tokens)
@@ -123,8 +147,30 @@ class FusionModel(nn.Module):
 
     def expert_logits(self, e: int, tokens: Tokens) -> Float[Tensor, "B C"]:
         """Tokens -> logits of one expert alone, as `fuse` gives them."""
-        logits: Tensor = self.experts[e](pool(tokens) if self.pooled else tokens)[0]
+        logits: Tensor = self.experts[e](tokens if self.reads_sequences else pool(tokens))[0]
         return logits
+
+    def feature_scores(self, flow: Float[Tensor, "T T"], tokens: Tokens) -> Float[Tensor, " N"]:
+        """Scores of the features of one sample from a rollout of an expert's attention (METHOD 7).
+
+        Args:
+            flow: how much of each input position of the expert (anchor_1, tokens of modality 1, anchor_2, ...) reaches
+                each output position.
+            tokens: the sample, a batch of 1.
+
+        Returns:
+            (N,) what each feature gives, on average over the valid output positions; modality after modality. Where
+            experts see means, every valid token of a modality gave an equal share of its one position.
+        """
+        alone = self.reads_sequences
+        lengths = tokens.lengths if alone else [1] * len(tokens.lengths)
+        valid = [v[0] if alone else v.any(1) for v in tokens.valid]
+        queries = torch.cat([torch.cat([v.new_ones(1), v]) for v in valid])
+        scores = []
+        for m, part in enumerate(flow[queries].mean(0).split([1 + T for T in lengths])):
+            mask = tokens.valid[m][0].to(part.dtype)
+            scores.append(part[1:] * mask if alone else part[1] * mask / mask.sum().clamp(min=1))
+        return torch.cat(scores)
 
     def route(self, tokens: Tokens) -> Float[Tensor, "B E"]:
         """Routing weights: softmax at temperature tau of an MLP on the pooled, normalised tokens (METHOD 4); equal ones

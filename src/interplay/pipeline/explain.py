@@ -23,7 +23,7 @@ from interplay.pipeline.datasets import data_of, find_sample, refuse_other_data,
 from interplay.pipeline.encode import open_encoders
 from interplay.progress import SILENT, Progress
 from interplay.report.page import write_page
-from interplay.results import Explanation
+from interplay.results import Explanation, Explanations
 
 
 def explain(
@@ -34,7 +34,7 @@ def explain(
     target: str | None = None,
     encoders: dict[str, Encoder] | None = None,
     progress: Progress | None = None,
-) -> list[Explanation]:
+) -> Explanations:
     """Explain samples of a dataset, or new ones, with a trained run.
 
     Args:
@@ -46,13 +46,14 @@ def explain(
         progress: where to show how far it is; of None, bars on a terminal and in a notebook, and nothing elsewhere.
 
     Returns:
-        One explanation a sample, in their order.
+        One explanation a sample, in their order, in a list that shows itself.
 
     Raises:
         BadInput: for a label, an expert or an input that the run does not know.
     """
     with progress_or_default(progress) as shown:
-        return list(explain_each(run, samples, config=config, target=target, encoders=encoders, progress=shown))
+        each = explain_each(run, samples, config=config, target=target, encoders=encoders, progress=shown)
+        return Explanations(each)
 
 
 def explain_each(

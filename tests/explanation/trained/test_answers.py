@@ -185,7 +185,7 @@ class Sum(torch.nn.Module):
 @pytest.mark.parametrize("fill", FILLS)
 def test_experts_of_another_make_are_asked_plainly(make_model, make_tokens, fill):
     model, tokens = make_model("dense"), make_tokens(B=1)
-    model.pooled, model.experts = False, torch.nn.ModuleList([Sum()])
+    model.reads_sequences, model.experts = True, torch.nn.ModuleList([Sum()])
     places = tuple(torch.arange(T).expand(1, -1) for T in tokens.lengths)
     asked = some_coalitions(9, 12, seed=5)
     found = model_logits(model, tokens, fill)(asked)

@@ -25,7 +25,7 @@ def attention_rollout(model: FusionModel, tokens: Tokens, target: Target, output
     Returns one row per expert over the N features of one sample, modality after modality. `target` plays no part.
     """
     rows = [rollout([layer[0].mean(0) for layer in layers]) for layers in output.attention]
-    return torch.stack([_features(flow, tokens, model.pooled) for flow in rows]).detach()
+    return torch.stack([model.feature_scores(flow, tokens) for flow in rows]).detach()
 
 
 def grad_rollout(model: FusionModel, tokens: Tokens, target: Target, output: FusionOutput) -> Float[Tensor, "E N"]:
@@ -36,21 +36,5 @@ def grad_rollout(model: FusionModel, tokens: Tokens, target: Target, output: Fus
         value = target.of(output.expert_logits[0, e])
         gradients = torch.autograd.grad(value, layers, retain_graph=True)
         weighted = [(a[0].relu() * g[0].relu()).mean(0) for a, g in zip(layers, gradients, strict=True)]
-        rows.append(_features(rollout(weighted), tokens, model.pooled))
+        rows.append(model.feature_scores(rollout(weighted), tokens))
     return torch.stack(rows).detach()
-
-
-def _features(flow: Float[Tensor, "T T"], tokens: Tokens, pooled: bool) -> Float[Tensor, " N"]:
-    """Scores of the features from a rollout over (anchor_1, tokens_1, anchor_2, ...).
-
-    Pooled models attend over one position per modality, to which every valid token of it gave an equal share.
-    """
-    lengths = [1] * len(tokens.lengths) if pooled else tokens.lengths
-    valid = [v[0] if not pooled else v.any(1) for v in tokens.valid]
-    queries = torch.cat([torch.cat([v.new_ones(1), v]) for v in valid])
-    received = flow[queries].mean(0)
-    scores = []
-    for m, part in enumerate(received.split([1 + T for T in lengths])):
-        mask = tokens.valid[m][0].to(part.dtype)
-        scores.append(part[1] * mask / mask.sum().clamp(min=1) if pooled else part[1:] * mask)
-    return torch.cat(scores)

@@ -57,7 +57,7 @@ class Answers:
         keep = (present.float() @ self.holds > 0) | self.anchors
         device = self.features.values[0].device
         means = self.features.means(keep.to(device))
-        if self.model.pooled:
+        if not self.model.reads_sequences:
             asked = range(len(self.model.experts)) if self.experts is None else self.experts
             logits = torch.stack([self.model.experts[e](means)[0] for e in asked], dim=1)
         else:
@@ -108,13 +108,13 @@ def prepare(
         columns += [mine.new_zeros(len(mine), 1), mine]
         anchors += [True] + [False] * mine.shape[1]
     tables: list[ExpertTable | OtherExpert] = []
-    if not model.pooled:
+    if model.reads_sequences:
         asked = range(len(model.experts)) if experts is None else experts
         tables = [_table(model.experts[e], features, TYPES[precision]) for e in asked]
     D = features.values[0].shape[1]
     device = features.values[0].device
     # Memory of zeros that nothing writes to takes no room, so it costs nothing where few coalitions are asked.
-    rows = TOGETHER // D + len(anchors) if device.type == "cpu" and not model.pooled else 0
+    rows = TOGETHER // D + len(anchors) if device.type == "cpu" and model.reads_sequences else 0
     return Answers(
         model,
         features,
