@@ -15,6 +15,7 @@ from interplay.pipeline.explain import explain, write_explanations
 from interplay.pipeline.train import train
 from interplay.progress import SILENT, Progress
 from interplay.report.findings import finding
+from interplay.results import Explanations
 
 DEMO = make_config({"training": {"epochs": 14}, "removal": {"copies": 1.0}})  # enough for scenes
 
@@ -48,7 +49,7 @@ def run_demo(
     say("Explaining one prediction of each story")
     chosen = {label: sample for label in dataset.labels if (sample := example_of(dataset, label))}
     encoders = open_encoders(run, config.device)
-    explanations = []
+    explanations = Explanations()
     for label, sample in chosen.items():
         explanations += explain(
             run, [sample], target=label, encoders=encoders, progress=progress.prefixed(f"{label}: ")
