@@ -33,11 +33,12 @@ def upgrade_config(settings: dict[str, Any], file: str | Path) -> dict[str, Any]
 def _from_1(settings: dict[str, Any]) -> dict[str, Any]:
     """Version 1 said no version, and kept the device with the training."""
     out = rename_keys(settings, {old: new for old, new in RENAMED.items() if old != "training.device"})
-    training = dict(out.get("training", {}))
-    if "device" in training:
-        out = {"device": training.pop("device"), **out, "training": training}
-    if out.get("explain", {}).get("token_groups") == "features":
-        out["explain"] = out["explain"] | {"token_groups": "none"}
+    training, explain = out.get("training"), out.get("explain")
+    if isinstance(training, dict) and "device" in training:  # what is no section is named when the whole is checked
+        rest = {key: value for key, value in training.items() if key != "device"}
+        out = {"device": training["device"], **out, "training": rest}
+    if isinstance(explain, dict) and explain.get("token_groups") == "features":
+        out["explain"] = explain | {"token_groups": "none"}
     return out
 
 

@@ -45,7 +45,7 @@ def upgrade_document(
     name, _, today = version.rpartition("/")
     said = document.get(key, f"{name}/1")
     theirs, _, number = str(said).rpartition("/")
-    if theirs != name or not number.isdigit():
+    if theirs != name or not number.isdecimal() or int(number) < 1:
         raise error(f"its {key} is {said!r}", file=file, expected=version)
     if int(number) > int(today):
         raise error(

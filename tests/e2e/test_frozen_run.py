@@ -11,6 +11,7 @@ from interplay import evaluate, explain, open_dataset, open_run, validate_run
 from interplay.config import read_run_config
 from interplay.errors import CheckpointError, ConfigError
 from interplay.features.store import open_features
+from interplay.models.checkpoint import load_model, save_model
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.results import Explanation
@@ -136,8 +137,26 @@ DAMAGES = {
     "no card": (lambda run: (run / "model" / "card.json").unlink(), "card.json"),
     "a cut file": (lambda run: truncate(run / "model" / "model.safetensors"), "model.safetensors"),
     "other weights": (lambda run: set_json(run / "model" / "card.json", sha256="0" * 64), "not those that were saved"),
+    "a version that never was": (
+        lambda run: _prepend(run / "config.toml", 'format = "interplay/config/0"\n'),
+        "its format is 'interplay/config/0'",
+    ),
+    "no section": (
+        lambda run: (run / "config.toml").write_text("training = 3\nexplain = 4\n"),
+        "training: .*explain: ",
+    ),
+    "a flipped bit": (lambda run: _flip(run), "not those that were saved"),
     "an unknown key": (lambda run: _prepend(run / "config.toml", "speed = 3\n"), "unknown key speed"),
 }
+
+
+def _flip(run: Path) -> None:
+    """Save the weights as today, with their checksum, and turn one bit over."""
+    save_model(*load_model(run / "model"), run / "model")
+    weights = run / "model" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 0x10
+    weights.write_bytes(content)
 
 
 def _prepend(path: Path, line: str) -> None:
