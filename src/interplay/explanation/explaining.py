@@ -12,7 +12,7 @@ from interplay.errors import BadInput, BudgetError
 from interplay.explanation.candidates import candidate_players, ranking_experts
 from interplay.explanation.pairs import Estimate, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
-from interplay.explanation.predictor import Opened, Predictor, to_probabilities, value_of
+from interplay.explanation.predictor import Opened, Predictor, Scores, probability_of, to_probabilities, value_of
 from interplay.explanation.what_if import what_if
 from interplay.interactions import (
     EXACT,
@@ -99,10 +99,7 @@ def explain_opened(
     )
     value = ValueFunction(on=settings.scale, expert=output, fill=opened.fill, level=opened.level)
     pairs = _pairs(probe, value)
-
-    def probabilities(coalitions: np.ndarray) -> np.ndarray:
-        return to_probabilities(opened.logits(coalitions)[:, -1], predictor.label_kind)[:, label]
-
+    probability = probability_of(opened, predictor.label_kind, label)
     return Explanation(
         sample_id=sample_id,
         inputs=dict(opened.inputs),
@@ -112,11 +109,7 @@ def explain_opened(
         value=value,
         routing=dict(opened.routing),
         features=list(opened.features),
-        attributions={
-            method: {name: np.asarray(scores, float).tolist() for name, scores in by.items()}
-            for method, by in attributions.items()
-            if method in settings.methods
-        },
+        attributions=_plain(attributions, settings.methods),
         interval=_interval(probe),
         pairs=pairs,
         more_pairs=[
@@ -128,7 +121,7 @@ def explain_opened(
         estimator=" and ".join(sorted({block.estimator for block in probe.blocks})),
         notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes],
         provenance=predictor.provenance.model_copy(update={"seed": seed}),
-        whatif=what_if(probabilities, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
+        whatif=what_if(probability, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
     )
 
 
@@ -142,6 +135,15 @@ def output_asked(predictor: Predictor, expert: str) -> str:
         return predictor.outputs[-1]
     refuse_unknown("expert", expert, predictor.outputs)
     return expert
+
+
+def _plain(attributions: Mapping[str, Scores], methods: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """The scores of the methods asked for, as lists."""
+    return {
+        method: {name: np.asarray(scores, float).tolist() for name, scores in by.items()}
+        for method, by in attributions.items()
+        if method in methods
+    }
 
 
 def _players(opened: Opened) -> Players:

@@ -5,7 +5,7 @@ A trained run is one predictor (`interplay.explanation.trained.predictor`), a fu
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -92,6 +92,17 @@ def to_probabilities(logits: Float[np.ndarray, "*B C"], label_kind: LabelKind) -
 
     double = logits.astype(np.float64)
     return softmax(double, axis=-1) if label_kind == "single" else expit(double)
+
+
+def probability_of(
+    opened: Opened, label_kind: LabelKind, label: int
+) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]]:
+    """The probability of one label by the model's own answer, as a function of coalitions (m, n)."""
+
+    def probability(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+        return to_probabilities(opened.logits(coalitions)[:, -1], label_kind)[:, label]
+
+    return probability
 
 
 def value_of(opened: Opened, label_kind: LabelKind, labels: Sequence[int]) -> Value:
