@@ -16,11 +16,11 @@ from interplay.evaluation.masking import (
     counts_of,
     mean_over,
     metric_drop,
-    predicted,
     scores_of,
     top_players,
 )
 from interplay.explanation.game import model_logits, players_of
+from interplay.metrics import predicted_labels
 
 SHARES = (5.0, 10.0, 25.0, 60.0)
 
@@ -103,9 +103,9 @@ def test_the_same_random_draw_is_read_at_every_output(make_model, make_tokens):
 
 def test_predicted_labels():
     p = np.array([[0.6, 0.7, 0.1], [0.2, 0.4, 0.3]])
-    assert predicted(p, single=False).tolist() == [[True, True, False], [False, True, False]]
-    assert predicted(p, single=True).tolist() == [[False, True, False], [False, True, False]]
-    assert mean_over(p, predicted(p, single=False)).tolist() == pytest.approx([0.65, 0.4])
+    assert predicted_labels(p, "multi", at_least_one=True).tolist() == [[True, True, False], [False, True, False]]
+    assert predicted_labels(p, "single").tolist() == [[False, True, False], [False, True, False]]
+    assert mean_over(p, predicted_labels(p, "multi", at_least_one=True)).tolist() == pytest.approx([0.65, 0.4])
 
 
 @pytest.mark.parametrize("single", [True, False])

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from interplay.evaluation.estimates import jackknife
+from interplay.metrics import confusions, macro_f1, micro_f1, predicted_labels
 from interplay.validity_results import Estimate
 
 WITHOUT, ALONE = 0, 1
@@ -66,16 +67,6 @@ def ask_masked(
     return np.concatenate([np.moveaxis(mapped, 0, 1), chance])
 
 
-def predicted(probabilities: Float[np.ndarray, "N C"], single: bool) -> Bool[np.ndarray, "N C"]:
-    """The predicted labels: the arg max, or where several may hold all of at least .5 (the arg max if none is)."""
-    best = np.zeros(probabilities.shape, dtype=bool)
-    best[np.arange(len(best)), probabilities.argmax(axis=1)] = True
-    if single:
-        return best
-    over = probabilities >= 0.5
-    return np.where(over.any(axis=1, keepdims=True), over, best)
-
-
 def mean_over(probabilities: Float[np.ndarray, "N *V C"], target: Bool[np.ndarray, "N C"]) -> Float[np.ndarray, "N *V"]:
     """The mean probability of each sample's target labels."""
     weight = target / target.sum(axis=1, keepdims=True)
@@ -95,28 +86,16 @@ class Score:
     of: Callable[[Float[np.ndarray, " k"]], float]
 
 
-def _confusions(single: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _counts(single: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     def counts(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        said = np.eye(logits.shape[1], dtype=bool)[logits.argmax(axis=1)] if single else logits > 0
-        return np.concatenate([said & truth, said & ~truth, ~said & truth], axis=1).astype(float)
+        predicted = predicted_labels(logits, "single" if single else "multi", threshold=0.0)
+        return np.concatenate(confusions(predicted, truth), axis=1).astype(float)
 
     return counts
 
 
-def _f1(hits: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return 2 * hits / (2 * hits + wrong + missed)
-
-
-def _macro_f1(sums: np.ndarray) -> float:
-    """Over the classes that occur."""
-    hits, wrong, missed = np.split(sums, 3)
-    there = hits + missed > 0
-    return float(_f1(hits[there], wrong[there], missed[there]).mean()) if there.any() else np.nan
-
-
-def _micro_f1(sums: np.ndarray) -> float:
-    return float(_f1(*(part.sum(keepdims=True) for part in np.split(sums, 3)))[0])
+def _of_sums(metric: Callable[[np.ndarray, np.ndarray, np.ndarray], float]) -> Callable[[np.ndarray], float]:
+    return lambda sums: metric(*np.split(sums, 3))
 
 
 def scores_of(single: bool) -> dict[str, Score]:
@@ -125,8 +104,8 @@ def scores_of(single: bool) -> dict[str, Score]:
     With one label a sample the micro F1 is the accuracy.
     """
     first = "accuracy" if single else "micro_f1"
-    counts = _confusions(single)
-    return {first: Score(counts, _micro_f1), "macro_f1": Score(counts, _macro_f1)}
+    counts = _counts(single)
+    return {first: Score(counts, _of_sums(micro_f1)), "macro_f1": Score(counts, _of_sums(macro_f1))}
 
 
 def metric_drop(

@@ -16,8 +16,9 @@ from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
 from interplay.formats import Upgrade, upgrade_document
+from interplay.metrics import LabelKind
 from interplay.models.fusion import FusionModel, Shape
-from interplay.models.task import LabelKind, Task
+from interplay.models.task import Task
 
 FORMAT = "interplay/model/2"
 

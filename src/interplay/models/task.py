@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-LabelKind = Literal["single", "multi"]
+from interplay.metrics import LabelKind, confusions, f1, macro_f1, micro_f1, predicted_labels
 
 
 @dataclass(frozen=True)
@@ -60,45 +60,44 @@ class Task:
         return out | (self._single(logits, target) if self.kind == "single" else self._multi(logits, target))
 
     def _single(self, logits: Tensor, target: Tensor) -> dict[str, float]:
-        from torchmetrics.functional import classification as metrics  # a second to load, and only measuring needs it
-
         true, C = target.argmax(dim=1), len(self.labels)
-        out = {"accuracy": float((logits.argmax(1) == true).float().mean())}
-        present = true.unique(return_counts=False).tolist()
-        f1 = metrics.multiclass_f1_score(logits, true, num_classes=C, average="none")
-        out["macro_f1"] = _mean_over(f1, present)
-        out["weighted_f1"] = float((f1[present] * true.bincount(minlength=C)[present]).sum() / len(true))
-        out["micro_f1"] = out["samples_f1"] = out["accuracy"]  # one label a sample: all are the same number
+        accuracy = float((logits.argmax(1) == true).float().mean())
+        out = {"accuracy": accuracy} | self._f1(logits, F.one_hot(true, C))
+        out["micro_f1"] = out["samples_f1"] = accuracy  # one label a sample: all are the same number
         if C == 2:
             out |= _best_threshold(logits[:, 1] - logits[:, 0], true)
         return out | _ranking([(logits[:, c], (true == c).long()) for c in range(C)])
 
     def _multi(self, logits: Tensor, target: Tensor) -> dict[str, float]:
-        from torchmetrics.functional import classification as metrics
-
         true, C = target.long(), len(self.labels)
-        hit = (logits > 0) == (true == 1)
+        hit = torch.from_numpy(self._predicted(logits)) == (true == 1).cpu()
         out = {f"accuracy/{name}": float(hit[:, c].float().mean()) for c, name in enumerate(self.labels)}
         out["accuracy"] = float(hit.float().mean())
         out["exact_match"] = float(hit.all(dim=1).float().mean())
-        f1 = metrics.multilabel_f1_score(logits, true, num_labels=C, average="none")
-        present = [c for c in range(C) if true[:, c].any()]
-        out["macro_f1"] = _mean_over(f1, present)
-        out["weighted_f1"] = float((f1 * true.sum(0)).sum() / true.sum()) if true.any() else math.nan
-        out["micro_f1"] = float(metrics.multilabel_f1_score(logits, true, num_labels=C, average="micro"))
-        out["samples_f1"] = _samples_f1(logits > 0, true == 1)
+        out |= self._f1(logits, true)
         return out | _ranking([(logits[:, c], true[:, c]) for c in range(C)])
 
+    def _predicted(self, logits: Tensor) -> Bool[np.ndarray, "N C"]:
+        return predicted_labels(logits.detach().float().cpu().numpy(), self.kind, threshold=0.0)
 
-def _samples_f1(said: Tensor, true: Tensor) -> float:
-    """Mean over samples of each one's F1; those with no label that neither get one have none and are left out."""
-    f1 = 2 * (said & true).sum(1) / (said.sum(1) + true.sum(1))
-    return float(f1.nanmean())
+    def _f1(self, logits: Tensor, target: Tensor) -> dict[str, float]:
+        """F1 by the four ways to average it; samples with no label that neither get one have none of their own."""
+        cells = confusions(self._predicted(logits), target.cpu().numpy() == 1)
+        counts = [cell.sum(axis=0) for cell in cells]
+        of_sample = f1(*(cell.sum(axis=1) for cell in cells))
+        occurs = counts[0] + counts[2]
+        weighted = float((np.nan_to_num(f1(*counts)) * occurs).sum() / occurs.sum()) if occurs.any() else math.nan
+        return {
+            "macro_f1": macro_f1(*counts),
+            "weighted_f1": weighted,
+            "micro_f1": micro_f1(*counts),
+            "samples_f1": math.nan if np.isnan(of_sample).all() else float(np.nanmean(of_sample)),
+        }
 
 
 def _best_threshold(scores: Tensor, true: Tensor) -> dict[str, float]:
     """Best F1 of the positive class and best balanced accuracy over thresholds; NaN if a class is absent."""
-    from torchmetrics.functional import classification as metrics
+    from torchmetrics.functional import classification as metrics  # a second to load, and only measuring needs it
 
     if not 0 < int(true.sum()) < len(true):
         return {"best_f1": math.nan, "best_balanced_accuracy": math.nan}
@@ -106,10 +105,6 @@ def _best_threshold(scores: Tensor, true: Tensor) -> dict[str, float]:
     f1 = 2 * precision * recall / (precision + recall)
     wrong, right, _ = metrics.binary_roc(scores, true)
     return {"best_f1": float(f1.nan_to_num().max()), "best_balanced_accuracy": float(((right + 1 - wrong) / 2).max())}
-
-
-def _mean_over(values: Tensor, classes: list[int]) -> float:
-    return float(values[classes].mean()) if classes else math.nan
 
 
 def _ranking(columns: list[tuple[Tensor, Tensor]]) -> dict[str, float]:

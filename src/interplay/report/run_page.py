@@ -24,11 +24,12 @@ from markupsafe import Markup
 
 from interplay.errors import BadInput
 from interplay.files import refuse_blocked, write_atomic
+from interplay.metrics import LabelKind
 from interplay.progress import SILENT, Progress
 from interplay.report.bundle import asset, script_of
 from interplay.report.page import embed, source_of
 from interplay.report.ranking import SCORES, StrongPair, strong_pairs, strongest_of_several
-from interplay.report.run_rows import LabelKind, Row, confidence, mistake, per_label, rounded, said
+from interplay.report.run_rows import Row, confidence, mistake, per_label, rounded, said
 from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation

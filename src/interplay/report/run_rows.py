@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-LabelKind = Literal["single", "multi"]
+import numpy as np
+
+from interplay.metrics import LabelKind, f1, predicted_labels
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,8 @@ class Row:
 
 
 def said(probabilities: Sequence[float], kind: LabelKind) -> list[int]:
-    """Places of the labels the model gives: the most probable one, or all that are more probable than not."""
-    if kind == "single":
-        return [max(range(len(probabilities)), key=probabilities.__getitem__)]
-    return [c for c, p in enumerate(probabilities) if p > 0.5]
+    """Places of the labels the model gives: the most probable one, or all of a probability of at least .5."""
+    return np.flatnonzero(predicted_labels(np.array([probabilities]), kind)[0]).tolist()
 
 
 def confidence(probabilities: Sequence[float], kind: LabelKind) -> float:
@@ -66,8 +65,8 @@ def per_label(rows: Sequence[Row], labels: Sequence[str], kind: LabelKind) -> li
             true = sum(label in truth for truth, _ in answers)
             given = sum(label in labels_said for _, labels_said in answers)
             both = sum(label in truth and label in labels_said for truth, labels_said in answers)
-            f1 = _ratio(2 * both, true + given) if true else None
-            out.append([split, label, true, given, both, _ratio(both, given), _ratio(both, true), f1])
+            score = float(f1(np.array(both), np.array(given - both), np.array(true - both))) if true else None
+            out.append([split, label, true, given, both, _ratio(both, given), _ratio(both, true), score])
     return out
 
 

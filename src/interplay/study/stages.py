@@ -16,7 +16,7 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.evaluation.alignment import pair_importance
-from interplay.evaluation.masking import Ask, ask_masked, predicted
+from interplay.evaluation.masking import Ask, ask_masked
 from interplay.evaluation.pair_masking import ask_pairs_masked, pair_masks
 from interplay.explanation.attribution.methods import METHODS
 from interplay.explanation.candidates import candidate_players, ranking_experts
@@ -26,6 +26,7 @@ from interplay.explanation.players import SCALES, Players
 from interplay.explanation.trained.pairs import probe_pairs
 from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare
 from interplay.features.store import Features
+from interplay.metrics import predicted_labels
 from interplay.models.run import Run
 from interplay.progress import SILENT, Advance
 from interplay.study.arrays import Arrays
@@ -88,7 +89,7 @@ def attribute_samples(bench: Bench) -> Arrays:
         with torch.inference_mode():
             output = bench.run.model.fuse(one.tokens)
         logits = torch.cat([output.expert_logits[0], output.logits])
-        chosen = predicted(task.probabilities(output.logits).numpy(), task.kind == "single")[0]
+        chosen = predicted_labels(task.probabilities(output.logits).numpy(), task.kind, at_least_one=True)[0]
         maps = attribute(bench.run, bench.config, one.tokens, players, tuple(np.flatnonzero(chosen).tolist()))
         full.append(logits.cpu().numpy())
         target.append(chosen)
