@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interplay import evaluate, explain, open_dataset, open_run, validate_run
+from interplay import evaluate, explain, open_dataset, open_run, report_run, validate_run
 from interplay.config import read_run_config
-from interplay.errors import CheckpointError, ConfigError
+from interplay.errors import BadInput, CheckpointError, ConfigError
 from interplay.features.store import open_features
 from interplay.models.checkpoint import load_model, save_model
 from interplay.pipeline.encode import open_encoders
@@ -187,3 +187,16 @@ def test_a_config_of_a_user_is_told_the_new_name():
     with pytest.raises(ConfigError, match=r"training\.device is now device"):
         make_config({"training": {"device": "cpu"}})
     assert read_run_config(FROZEN / "run" / "config.toml").explain.budget == 400
+
+
+def test_the_model_runs_where_it_is_asked_to(frozen, tmp_path, monkeypatch):
+    run, dataset = frozen
+    moved = []
+    whole = type(run.model).to
+    monkeypatch.setattr(type(run.model), "to", lambda self, device: moved.append(str(device)) or whole(self, device))
+    evaluate(run, dataset, store=tmp_path / "store", device="cpu")
+    report_run(run, dataset, splits=["test"], out=tmp_path / "page", store=tmp_path / "store", device="cpu")
+    explain(run, dataset.split("test")[:1], config=explain_config(run, {"explain.budget": 200}))
+    assert moved == ["cpu", "cpu", "cpu"]
+    with pytest.raises(BadInput, match="no device 'cuda:7'"):
+        evaluate(run, dataset, store=tmp_path / "store", device="cuda:7")
