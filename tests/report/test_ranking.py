@@ -30,6 +30,13 @@ def test_order_is_by_size_and_a_backup_is_no_synergy():
     assert ranking.lead == ("sii", 2)
 
 
+def test_what_rounding_leaves_of_a_zero_does_not_stand_out():
+    """Exact scores have intervals of 0 width: 1e-16 would be clear of 0 beside the pair that matters."""
+    pairs = [pair(6.6, 0.0, 0.0, 0.0), pair(-3e-16, 2e-17, 0.0, 0.0), pair(1e-7, 0.0, 0.0, 0.0)]
+    assert rank_pairs(pairs, Interval()).clear == {"sii": [0], "redundancy_gap": []}
+    assert rank_pairs(pairs[1:2], Interval()).lead is None
+
+
 @pytest.mark.parametrize(
     "pairs, lead",
     [

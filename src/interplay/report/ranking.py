@@ -1,9 +1,9 @@
 """Which pairs stand out, and in which order: the one rule for findings, tables of a run, and pages.
 
-A pair is clear of 0 where the interval of its score leaves 0 out. Synergy is ranked by the size of SII, of either
-sign; backup by the redundancy gap, above 0 alone. A pair with a negative SII and a positive gap is a backup, so it is
-ranked as redundancy only. Of the strongest clear pair of each score the one further from 0, in half widths of its own
-interval, leads.
+A pair is clear of 0 where the interval of its score leaves 0 out, and the score is more than rounding. Synergy is
+ranked by the size of SII, of either sign; backup by the redundancy gap, above 0 alone. A pair with a negative SII and a
+positive gap is a backup, so it is ranked as redundancy only. Of the strongest clear pair of each score the one further
+from 0, in half widths of its own interval, leads.
 """
 
 import math
@@ -14,6 +14,9 @@ from typing import Literal
 from interplay.report.names import describe_features, describe_pair
 from interplay.results import Explanation, Interval, Pair
 
+ROUNDING = 1e-6, 1e-9
+"""A score below this share of the largest of the table, or this size, is rounding: the algebra of exact scores leaves
+1e-16 where 0 is meant, with an interval as narrow."""
 Score = Literal["sii", "redundancy_gap"]
 SCORES: tuple[Score, Score] = ("sii", "redundancy_gap")
 PAIRS_SHOWN = 3
@@ -78,11 +81,14 @@ def rank_pairs(pairs: Sequence[Pair], interval: Interval) -> Ranking:
     """
     order: dict[Score, list[int]] = {}
     clear: dict[Score, list[int]] = {}
+    sizes = [abs(value) for pair in pairs for score in SCORES if (value := getattr(pair, score)) is not None]
+    share, least = ROUNDING
+    rounding = max(least, share * max(sizes, default=0.0))
     for score in SCORES:
         values = [getattr(pair, score) for pair in pairs]
         counted = [at for at, pair in enumerate(pairs) if _counts(pair, score)]
         order[score] = sorted(counted, key=lambda at: -abs(values[at]))
-        clear[score] = [at for at, pair in enumerate(pairs) if _is_clear(pair, score, interval)]
+        clear[score] = [at for at, pair in enumerate(pairs) if _is_clear(pair, score, interval, rounding)]
     ranking = Ranking(order, clear, None)
     firsts = [(score, at) for score in SCORES for at in ranking.best(score, 1)]
     lead = max(firsts, key=lambda first: _margin(pairs[first[1]], first[0], interval), default=None)
@@ -144,9 +150,9 @@ def _half(pair: Pair, score: Score, interval: Interval) -> float | None:
     return None if error is None else getattr(interval, score) * error
 
 
-def _is_clear(pair: Pair, score: Score, interval: Interval) -> bool:
+def _is_clear(pair: Pair, score: Score, interval: Interval, rounding: float) -> bool:
     value, half = getattr(pair, score), _half(pair, score, interval)
-    return value is not None and half is not None and abs(value) > half
+    return value is not None and half is not None and abs(value) > max(half, rounding)
 
 
 def _margin(pair: Pair, score: Score, interval: Interval) -> float:

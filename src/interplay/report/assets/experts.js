@@ -58,7 +58,8 @@ export class Experts {
     const all = new Set([...this.opened.routing.keys(), ...[...this.opened.attributions.values()].flatMap((m) => [...m.keys()])]);
     all.delete("mixture");
     const experts = this.opened.routing.size > 1 || by.has("mixture") ? ["mixture", ...all] : [...all];
-    this.rows.replaceChildren(...experts.map((expert) => this.row(expert, by.get(expert))));
+    const none = el("p", { class: "empty" }, "This model has no experts and cannot be looked into, so there are no attributions.");
+    this.rows.replaceChildren(...(experts.length ? experts.map((expert) => this.row(expert, by.get(expert))) : [none]));
   }
 
   row(expert, scores) {

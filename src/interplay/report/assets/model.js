@@ -80,7 +80,7 @@ export class PairTable {
   }
 
   get name() {
-    const who = this.value.expert === "mixture" ? "mixture" : `${named(this.value.expert)} expert`;
+    const who = isWhole(this.value.expert) ? this.value.expert : `${named(this.value.expert)} expert`;
     return `${who}, ${this.value.on}`;
   }
 
@@ -112,6 +112,9 @@ export class PairTable {
     return found;
   }
 }
+
+// The answer of the whole model, which is no expert's: of experts together, or of one that has none.
+export const isWhole = (name) => name === "mixture" || name === "model";
 
 export const linkOf = (kind, pair) => ({ kind, pair, score: pair[KINDS[kind].score], against: kind === "synergy" && pair.sii.value < 0 });
 

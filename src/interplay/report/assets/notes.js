@@ -1,7 +1,7 @@
 // The headline sentence, whether the prediction is right, how to read the numbers, and where they come from.
 
 import { apart, count, el, named, percent, plural, quoted, running, scoreText, shorten, visible } from "./base.js";
-import { KINDS } from "./model.js";
+import { KINDS, isWhole } from "./model.js";
 
 // ---- the headline ----
 
@@ -19,7 +19,7 @@ function summary(opened, table) {
   const say = (verb, name) => [
     `${upper(opened.features[found.pair.i].phrase)} and ${opened.features[found.pair.j].phrase} ${verb}: `,
     el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
-    ` ${value}${table.value.expert === "mixture" ? "" : ` of the ${named(table.value.expert)} expert`}.`,
+    ` ${value}${isWhole(table.value.expert) ? "" : ` of the ${named(table.value.expert)} expert`}.`,
   ];
   if (found.kind === "redundancy") return say("back each other up", "redundancy gap");
   return say(found.against ? "act together against it" : "act together", "SII");
@@ -125,6 +125,7 @@ const FILLS = {
   mean: "A removed feature is replaced by the training set's mean token",
   zero: "A removed feature is replaced by zeros",
   attention: "A removed feature is dropped from attention and pooling",
+  input: "A removed word is left out of the text, a removed patch is painted over",
 };
 const LEVELS = {
   feature: "Features are removed behind the frozen encoders: this explains the fusion. A token that was encoded with its neighbours still carries something of them",
@@ -143,7 +144,7 @@ export function fillReading(root, opened, table) {
       card("Acting together: SII", `The Shapley interaction index asks how much more two features move the ${value.on} together than each does alone, averaged over backgrounds of the other features. Above 0 they need each other; below 0 they do less together than apart, or act together against the label.`),
       card("Backing each other up: redundancy gap", "Above 0 where each feature alone moves the value the same way, the joint effect is less than the sum, and removing both hurts: each is a spare for the other. Below 0 the pair works only together. A pair with a negative SII and a positive gap is drawn as redundancy only."),
       card("The interval", `± is ${widths(table.width)} standard errors: a ${100 * opened.raw.interval.level}% interval for one pair taken alone.${chance ? ` Of ${count(pairs.length)} pairs about ${count(chance)} would exclude 0 by chance, so trust wide margins more than narrow ones.` : ""} n/a is missing, never 0. ± 0 means that all samples agreed, or that the score is exact.`),
-      card("What the model was asked", `The ${value.on} of ${quoted(shorten(visible(opened.raw.target), 60))} from the ${table.value.expert === "mixture" ? "mixture of experts" : `${apart(shorten(value.expert, 60))} expert`}. ${FILLS[value.fill]}. ${LEVELS[value.level]}.`)));
+      card("What the model was asked", `The ${value.on} of ${quoted(shorten(visible(opened.raw.target), 60))} from the ${value.expert === "mixture" ? "mixture of experts" : isWhole(value.expert) ? "model" : `${apart(shorten(value.expert, 60))} expert`}. ${FILLS[value.fill]}. ${LEVELS[value.level]}.`)));
 }
 
 // ---- provenance ----
