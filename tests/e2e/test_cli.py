@@ -549,7 +549,7 @@ def test_a_command_line_into_a_pipe_that_closes(small_run):
 
 
 def test_the_demo(run_cli, tmp_path, monkeypatch):
-    from interplay import demo
+    from interplay.pipeline import demo
 
     small = nested(SMALL, {"training.epochs": 1, "explain.budget": 200, "explain.candidates": 2})
     monkeypatch.setattr(demo, "DEMO", make_config(small))

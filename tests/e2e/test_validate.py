@@ -18,6 +18,7 @@ from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.pipeline.train import train
 from interplay.pipeline.validate import plant_and_train, validate_run
+from interplay.progress import Advance, Progress
 from interplay.report.validity import error_rows, render_validity, validity_rows
 from interplay.results import MIXTURE
 from interplay.validity_results import Validity
@@ -120,11 +121,21 @@ def unknown(small_run: SmallRun, tmp_path) -> Dataset:
     return write_table(replace(small_run.dataset, samples=small_run.dataset.samples[:40]), tmp_path / "data")
 
 
+class Seen(Progress):
+    """Notes the name of every stage that advances."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+
+    def stage(self, name: str) -> Advance:
+        return lambda done, total: self.names.append(name)
+
+
 def test_planting_trains_once_and_is_then_used_again(small_run: SmallRun, unknown, tmp_path):
     config, told = make_config(nested(SMALL, {"training.epochs": 1})), []
 
     def planted(**changed):
-        options = {"config": config, "samples": 80, "store": small_run.store, "report": lambda *a: told.append(a[0])}
+        options = {"config": config, "samples": 80, "store": small_run.store, "progress": Seen(told)}
         return plant_and_train(small_run.run, unknown, tmp_path / "v", **options | changed)
 
     copy, trained = planted()

@@ -11,12 +11,12 @@ import pytest
 from tests.small_runs import SMALL
 from tests.small_study import ASKED, SETTINGS, quiet
 
+from interplay.encoders import frozen
 from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
 from interplay.explanation.pairs import backgrounds
 from interplay.explanation.trained import prepared
 from interplay.explanation.trained.pairs import probe_pairs
 from interplay.features import store as features
-from interplay.pipeline import encode as encoding
 from interplay.pipeline.encode import open_encoders
 from interplay.study import running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
@@ -196,12 +196,12 @@ def test_every_input_is_read_and_hashed_once(scenes, store, tmp_path, monkeypatc
     dataset = replace(scenes, samples=samples)
     study = make_study({"study": {**ASKED, "seeds": [0], "samples": 2, "pair_samples": 2}, **SETTINGS})
     hashed, inputs = Counter(), features._content_hash
-    monkeypatch.setattr(features, "_content_hash", lambda s, m: hashed.update([(s.id, m)]) or inputs(s, m))
+    monkeypatch.setattr(features, "_content_hash", lambda s, m, h: hashed.update([(s.id, m)]) or inputs(s, m, h))
     encoded = Counter()
     for module in (features, prepared):
         monkeypatch.setattr(module, "encode_one", lambda *_: encoded.update(["encode_one"]))
-    loaded, load = Counter(), encoding.load_encoder
-    monkeypatch.setattr(encoding, "load_encoder", lambda c, kind: loaded.update([kind]) or load(c, kind))
+    loaded, load = Counter(), frozen.load_encoder
+    monkeypatch.setattr(frozen, "load_encoder", lambda c, kind: loaded.update([kind]) or load(c, kind))
 
     results = run_study(study, dataset, tmp_path / "s", store=store, say=quiet)
     write_study(results, tmp_path / "s", "interplay study")

@@ -110,7 +110,8 @@ def store_folder(dataset: Dataset, modality: str, encoder: Encoder, root: str | 
     readable = re.sub(r"[^\w-]", "_", modality)[:40]
     hashes = ContentHashes(Path(root))
     key = content_key(dataset.samples, modality, encoder, hashes)
-    hashes.save()
+    if Path(root).is_dir():  # to ask where features would be leaves no store behind
+        hashes.save()
     return Path(root) / f"{readable}-{key}"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from interplay.errors import DataError
+from interplay.errors import BadInput, DataError
 from interplay.results import Explanation
 
 
@@ -25,8 +25,10 @@ def read_explanation(path: str | Path, folder: str | Path | None = None) -> Expl
     path = Path(path)
     try:
         explanation = Explanation.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is no explanation of this version, or damaged"
+    except (OSError, ValidationError, BadInput) as error:
+        damaged = "it is no explanation, or damaged"
+        known = {OSError: getattr(error, "strerror", None), BadInput: getattr(error, "problem", None)}
+        what = next((text for kind, text in known.items() if isinstance(error, kind)), damaged)
         raise DataError(str(what), file=path, expected="a JSON file that write_explanations wrote") from error
     places = [Path(folder)] if folder is not None else []
     explanation.remember_pictures(find_pictures(explanation, [*places, path.parent, *_dataset_of(path)]))
