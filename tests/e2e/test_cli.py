@@ -559,7 +559,7 @@ def test_the_demo(run_cli, tmp_path, monkeypatch):
         def interrupt(*_, **__):
             raise KeyboardInterrupt
 
-        patched.setattr("interplay.pipeline.train.train", interrupt)
+        patched.setattr("interplay.pipeline.demo.train", interrupt)
         done = run_cli(*command)
         assert done.code == 130 and done.err.endswith("Interrupted. Run the same command again to go on.\n")
     assert "expected 300" in run_cli("demo", "--out", tmp_path / "demo", "--samples", 300).err
@@ -569,7 +569,7 @@ def test_the_demo(run_cli, tmp_path, monkeypatch):
     assert page.exists() and done.out.rstrip().endswith(f"Open the page:  {page}")
     assert all(f" is {label} at " in done.out for label in ("sarcasm", "storm", "urgent", "animal"))
     with monkeypatch.context() as patched:
-        patched.setattr("interplay.pipeline.train.train", None)
+        patched.setattr("interplay.pipeline.demo.train", None)
         again = run_cli(*command, "--json")
     assert again.code == 0 and "Using the model an earlier demo trained" in again.err
     assert len(again.json["findings"]) == 4 and again.json["page"] == str(page)
