@@ -218,7 +218,7 @@ def _interval(probe: Probe, level: float = 0.95) -> Interval:
 
 
 def _quantile(draws: int, level: float) -> float:
-    """Of t; where one draw leaves no standard error, none is told either."""
+    """Student's t quantile for this many draws; a single draw, which has no standard error, is treated as two."""
     return float(student_quantile(np.array([max(1, draws - 1)]), level)[0])
 
 

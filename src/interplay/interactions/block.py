@@ -128,7 +128,7 @@ def four_values(
     """Ask for v(S), v(S+i), v(S+j), v(S+i+j) of every pair, where S is a background without i and j.
 
     Args:
-        game: what is asked.
+        game: the game to evaluate.
         s: (d, n) backgrounds; whether i and j are in them does not matter.
         flips: (I + 1, J + 1, n) from `block_flips`.
         i: (I,) players of the rows.

@@ -84,7 +84,7 @@ def refine_until(results: Iterator[PairScores], stop: Stop) -> PairScores:
         stop: whether scores are good enough: `narrower`, `top_certain` or any other rule.
 
     Returns:
-        The scores; nothing more is asked of the game.
+        The last scores that were computed; no further coalition is evaluated.
 
     Raises:
         Interrupted: by Ctrl-C, with the scores that were ready; a plain KeyboardInterrupt if none were.

@@ -78,6 +78,7 @@ class Modality(ABC):
 
     def shape(self, path: Path, row: int | None = None) -> tuple[int, int]:
         """(T, D) of a file, where `precomputed`. Raises DataError if it cannot be read."""
+        # Asked of precomputed kinds alone, which say their own; of any other this is a mistake of the caller.
         raise NotImplementedError(f"{self.kind} has no shape before it is encoded")
 
     def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
@@ -117,6 +118,7 @@ class Modality(ABC):
         Raises:
             DataError: it cannot be read.
         """
+        # Asked of kinds that arrive as files alone, which say their own; text arrives as a field of the form.
         raise NotImplementedError(f"{self.kind} is no file")
 
     @abstractmethod

@@ -97,7 +97,7 @@ def attribute(
 
 
 def refuse_unknown_expert(run: Run, config: Config) -> None:
-    """Raise BadInput if a run has not the expert that is asked about."""
+    """Raise BadInput if `explain.expert` is not an expert of the run, nor its mixture."""
     known = [*run.model.expert_names, MIXTURE]
     if config.explain.expert not in known:
         raise BadInput(f"unknown expert {config.explain.expert!r} of {run.name}", expected=f"one of {', '.join(known)}")
