@@ -16,12 +16,12 @@ import torch
 from markdown import markdown
 from torchmetrics.functional.classification import binary_auroc
 
-from interplay.config import EncoderConfig
 from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
 from interplay.data.truth import GRID, Truth, read_truth
 from interplay.encoders.frozen import Encoder, load_encoder
 from interplay.encoders.parts import Part
+from interplay.encoders.settings import EncoderConfig
 from interplay.evaluation.ideal import lies_in, overlaps
 from interplay.features.store import read_input
 from interplay.modalities.text import word_groups

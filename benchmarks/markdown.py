@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from interplay.validity_results import Estimate
+from interplay.results.validity import Estimate
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -27,7 +27,7 @@ from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.train import train
 from interplay.pipeline.validate import plant_and_train, validate_run
 from interplay.results import MIXTURE
-from interplay.validity_results import Estimate, Validity
+from interplay.results.validity import Estimate, Validity
 
 COPIES = 1600  # of 544 films, three each
 SPLITS = {"train": 3000, "val": 300, "test": 1000}

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from interplay.report.page import write_page
     from interplay.report.reading import read_explanation
     from interplay.results import Explanation, Explanations
+    from interplay.results.validity import Validity
     from interplay.study.config import make_study, read_study
     from interplay.study.running import run_study
     from interplay.study.writing import write_study
-    from interplay.validity_results import Validity
 
 _HOMES = {
     "interplay.config": ("Config", "make_config", "read_config"),
@@ -52,7 +52,7 @@ _HOMES = {
     "interplay.pipeline.report": ("report_run",),
     "interplay.report.reading": ("read_explanation",),
     "interplay.results": ("Explanation", "Explanations"),
-    "interplay.validity_results": ("Validity",),
+    "interplay.results.validity": ("Validity",),
     "interplay.interactions.scores": ("PairScores",),
     "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
     "interplay.explanation.functions.explain": ("explain_callable",),

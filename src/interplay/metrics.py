@@ -1,11 +1,9 @@
 """Which labels are predicted, and F1: one rule and one formula for training, evaluation and reports."""
 
-from typing import Literal
-
 import numpy as np
 from jaxtyping import Bool, Float
 
-LabelKind = Literal["single", "multi"]
+from interplay.kinds import LabelKind
 
 
 def predicted_labels(

@@ -12,7 +12,7 @@ from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import SampleAnswers, SamplePairs
 from interplay.report.validity import HEADER, write_validity
 from interplay.results import Provenance
-from interplay.validity_results import Validity
+from interplay.results.validity import Validity
 
 NAMES = ["unique_text", "unique_image", "synergy", "redundancy", "mixture"]
 

@@ -15,7 +15,7 @@ from interplay.models.checkpoint import load_model, save_model
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.results import Explanation
-from interplay.validity_results import Validity
+from interplay.results.validity import Validity
 
 FROZEN = Path(__file__).parents[1] / "fixtures" / "run-v1"
 CLOSE = {"rel": 1e-4, "abs": 2e-5}  # single precision on another processor

@@ -21,7 +21,7 @@ from interplay.pipeline.validate import plant_and_train, validate_run
 from interplay.progress import Advance, Progress
 from interplay.report.validity import error_rows, render_validity, validity_rows
 from interplay.results import MIXTURE
-from interplay.validity_results import Validity
+from interplay.results.validity import Validity
 
 
 @pytest.fixture(scope="module")

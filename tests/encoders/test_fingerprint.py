@@ -11,9 +11,9 @@ import torch
 import transformers
 from torch import nn
 
-from interplay.config import EncoderConfig
 from interplay.encoders.fingerprint import fingerprint
 from interplay.encoders.frozen import load_encoder
+from interplay.encoders.settings import EncoderConfig
 
 Folder = Callable[[str], Path]
 

@@ -10,9 +10,9 @@ import torch
 import transformers
 from PIL import Image
 
-from interplay.config import EncoderConfig
 from interplay.encoders.frozen import ImageEncoder, load_encoder
 from interplay.encoders.preparation import patch_boxes, patches_on_picture, square, view
+from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError
 
 Folder = Callable[[str], Path]

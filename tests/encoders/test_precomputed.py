@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from interplay.config import DEFAULT_ENCODERS, EncoderConfig
+from interplay.config import DEFAULT_ENCODERS
 from interplay.encoders.precomputed import PrecomputedEncoder
+from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError
 
 OWN = DEFAULT_ENCODERS["features"]

@@ -12,9 +12,9 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from interplay.config import EncoderConfig
 from interplay.encoders import sources
 from interplay.encoders.frozen import load_encoder
+from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError
 
 Folder = Callable[[str], Path]

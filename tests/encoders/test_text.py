@@ -10,8 +10,8 @@ import safetensors.torch
 import torch
 import transformers
 
-from interplay.config import EncoderConfig
 from interplay.encoders.frozen import TextEncoder, load_encoder
+from interplay.encoders.settings import EncoderConfig
 from interplay.encoders.tokens import tokenize
 from interplay.errors import EncoderError
 

@@ -19,10 +19,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from interplay.config import EncoderConfig
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder, load_encoder
 from interplay.encoders.parts import Part
+from interplay.encoders.settings import EncoderConfig
 from interplay.errors import BadInput, DataError, DiskFullError, EncoderError
 from interplay.features import writing
 from interplay.features.store import Features, content_key, encode_one, open_features, read_input, store_features

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interplay.config import EncoderConfig, make_config
+from interplay.config import make_config
 from interplay.data.shapes import feature_shapes
 from interplay.data.table import check_table, read_table
 from interplay.encoders.parts import Part
 from interplay.encoders.precomputed import PrecomputedEncoder
+from interplay.encoders.settings import EncoderConfig
 from interplay.errors import DataError
 from interplay.features.store import store_features
 from interplay.modalities import MODALITIES, Modality, drawn_as

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from interplay.console_progress import LogProgress, bars_on
 from interplay.progress import Progress
+from interplay.progress.console import LogProgress, bars_on
 
 INTERRUPTED = 130
 AGAIN = "Run the same command again."

@@ -7,7 +7,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import Device, Json, RunPath, Set
-from interplay.run_folder import require_finished_run
+from interplay.files.run_folder import require_finished_run
 
 
 def explain(

@@ -9,7 +9,7 @@ import typer
 
 from interplay.cli import console
 from interplay.cli.options import Json, RunPath
-from interplay.run_folder import require_finished_run
+from interplay.files.run_folder import require_finished_run
 
 
 def serve(

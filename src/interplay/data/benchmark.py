@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from interplay.data.problems import Problem
-from interplay.data.sample import Dataset, LabelKind, ModalityKind, Options, Sample
+from interplay.data.sample import Dataset, ModalityKind, Options, Sample
 from interplay.data.table_rows import read_text
 from interplay.errors import DataError
+from interplay.kinds import LabelKind
 
 Published = Mapping[str, Mapping[str, float]]
 

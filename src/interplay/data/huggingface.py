@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from interplay.data.huggingface_rows import IMAGES, RowCopier
-from interplay.data.sample import Dataset, LabelKind, ModalityKind
+from interplay.data.sample import Dataset, ModalityKind
 from interplay.data.table import read_table
 from interplay.data.table_declaration import RESERVED
 from interplay.data.table_fields import SHARES, SPLIT_NAMES, hashed_split
 from interplay.data.table_write import new_folder, write_declaration, write_lines
 from interplay.errors import BadInput, DataError
+from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES
 
 SAVED = ("dataset_dict.json", "state.json")

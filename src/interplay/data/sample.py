@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+
+from interplay.kinds import LabelKind
 
 ModalityKind = str
 """A key of `interplay.modalities.MODALITIES`."""
 
-LabelKind = Literal["single", "multi"]
 Options = Mapping[str, str | bool | int | float]
 SPLITS = ("train", "val", "test")
 

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from interplay.data.options import ReaderOptions, settle
 from interplay.data.problems import Problem, Severity
-from interplay.data.sample import SPLITS, Dataset, LabelKind, ModalityKind, Options, Sample
+from interplay.data.sample import SPLITS, Dataset, ModalityKind, Options, Sample
 from interplay.data.table_declaration import Declaration, read_declaration, settle_labels, settle_modalities
 from interplay.data.table_fields import Fields
 from interplay.data.table_rows import Report, Row, read_rows
 from interplay.errors import DataError
+from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES, drawn_as
 from interplay.modalities.feature_files import refuse_other_width
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from interplay.data.problems import Problem
-from interplay.data.sample import LabelKind, ModalityKind
+from interplay.data.sample import ModalityKind
 from interplay.data.table_rows import Report, read_text
+from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES
 
 DECLARATION = "dataset.toml"

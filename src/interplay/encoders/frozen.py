@@ -16,11 +16,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interplay.config import EncoderConfig
 from interplay.encoders.fingerprint import fingerprint, tokenizer_state
 from interplay.encoders.packaged import PACKAGED, PACKAGED_TOWERS, minilm_folder
 from interplay.encoders.parts import Part
 from interplay.encoders.preparation import View, normalised, patch_boxes, patches_on_picture, square, view
+from interplay.encoders.settings import EncoderConfig
 from interplay.encoders.sources import local_folder
 from interplay.encoders.tokens import Tokens, Word, tokenize, words_alone
 from interplay.encoders.towers import Tower, load_tower, probe

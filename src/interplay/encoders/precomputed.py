@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from interplay.config import EncoderConfig
 from interplay.encoders.fingerprint import fingerprint
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.encoders.parts import Part
+from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError
 
 PRECOMPUTED = "precomputed"

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from interplay.validity_results import Compared
+from interplay.results.validity import Compared
 
 RESAMPLES = 2000
 FLIPS = 9999

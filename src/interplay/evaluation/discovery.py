@@ -11,7 +11,7 @@ from interplay.evaluation.ideal import NULL
 from interplay.evaluation.validity import SamplePairs
 from interplay.explanation.players import SCALES
 from interplay.interactions import step_up
-from interplay.validity_results import Discovery
+from interplay.results.validity import Discovery
 
 SURE = 1.645
 """Standard errors above the estimate: a tail is below its bound in 95% of draws of samples."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from interplay.validity_results import Estimate
+from interplay.results.validity import Estimate
 
 
 def estimate(values: Sequence[float] | Float[np.ndarray, " n"]) -> Estimate:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from interplay.evaluation.estimates import jackknife
 from interplay.metrics import confusions, macro_f1, micro_f1, predicted_labels
-from interplay.validity_results import Estimate
+from interplay.results.validity import Estimate
 
 WITHOUT, ALONE = 0, 1
 Ask = Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E1 C"]]

@@ -10,7 +10,7 @@ from interplay.evaluation.estimates import estimate, jackknife, ratio
 from interplay.evaluation.ideal import NULL
 from interplay.evaluation.validity import WHOLE, SampleAnswers, SamplePairs
 from interplay.explanation.players import SCALES
-from interplay.validity_results import Calibration, Recovered
+from interplay.results.validity import Calibration, Recovered
 
 TOP = 5
 SHARES = 10

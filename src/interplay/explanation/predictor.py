@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from interplay.data.sample import LabelKind, Sample
+from interplay.data.sample import Sample
 from interplay.interactions.game import Value
+from interplay.kinds import LabelKind
 from interplay.results import Feature, Input, Provenance
 
 Scores = Mapping[str, Float[np.ndarray, " n"]]

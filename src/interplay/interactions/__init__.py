@@ -15,7 +15,6 @@
 True
 """
 
-from interplay.config import Estimator
 from interplay.interactions.block import block_evaluations, block_pairs
 from interplay.interactions.choosing import choose, estimate_pairs, least_budget
 from interplay.interactions.exact import exact_pairs
@@ -29,6 +28,7 @@ from interplay.interactions.paired import least_evaluations, paired_pairs
 from interplay.interactions.refining import Interrupted, narrower, refine_until, refined_pairs, top_certain
 from interplay.interactions.scores import PairScores
 from interplay.interactions.testing import gap_p_values, redundant_pairs, step_up
+from interplay.kinds import Estimator
 
 __all__ = [
     "EXACT",

@@ -6,7 +6,6 @@ from itertools import product
 
 import numpy as np
 
-from interplay.config import ESTIMATORS, Estimator
 from interplay.errors import BudgetError, GameError
 from interplay.interactions.block import block_evaluations, block_pairs, checked_block
 from interplay.interactions.exact import MOST_PLAYERS, exact_pairs
@@ -15,6 +14,7 @@ from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
 from interplay.interactions.scores import PairScores
+from interplay.kinds import ESTIMATORS, Estimator
 
 
 def estimate_pairs(

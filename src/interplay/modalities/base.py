@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Int
 
-from interplay.config import EncoderConfig
 from interplay.encoders.parts import Part
+from interplay.encoders.settings import EncoderConfig
 from interplay.results import Input
 
 if TYPE_CHECKING:  # torch is imported where an encoder is loaded, not where a table is read

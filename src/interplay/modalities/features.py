@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from interplay.config import EncoderConfig
+from interplay.encoders.settings import EncoderConfig
 from interplay.errors import DataError
 from interplay.modalities.base import Modality
 from interplay.modalities.feature_files import feature_shape, read_features

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Int
 from PIL import Image
 
-from interplay.config import EncoderConfig
 from interplay.encoders.parts import Part
+from interplay.encoders.settings import EncoderConfig
 from interplay.modalities.base import Modality
 from interplay.modalities.pictures import header_size, open_picture
 from interplay.results import Input

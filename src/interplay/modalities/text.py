@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from jaxtyping import Int
 
-from interplay.config import EncoderConfig
 from interplay.encoders.parts import Part
+from interplay.encoders.settings import EncoderConfig
 from interplay.modalities.base import Modality
 from interplay.results import Input
 

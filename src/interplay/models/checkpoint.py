@@ -15,8 +15,8 @@ from torch import Tensor
 from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
-from interplay.formats import Upgrade, upgrade_document
-from interplay.metrics import LabelKind
+from interplay.files.versions import Upgrade, upgrade_document
+from interplay.kinds import LabelKind
 from interplay.models.fusion import FusionModel, Shape
 from interplay.models.task import Task
 

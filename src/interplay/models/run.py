@@ -22,9 +22,9 @@ from interplay.config import Config, config_toml, read_run_config
 from interplay.data.sample import Dataset
 from interplay.errors import CheckpointError, ConfigError, RunExistsError
 from interplay.files import refuse_blocked, write_atomic
+from interplay.files.run_folder import require_finished_run
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
-from interplay.run_folder import require_finished_run
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]

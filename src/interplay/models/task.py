@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from interplay.metrics import LabelKind, confusions, f1, macro_f1, micro_f1, predicted_labels
+from interplay.kinds import LabelKind
+from interplay.metrics import confusions, f1, macro_f1, micro_f1, predicted_labels
 
 
 @dataclass(frozen=True)

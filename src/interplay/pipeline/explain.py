@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from interplay.config import Config, make_config, nested
-from interplay.console_progress import progress_or_default
 from interplay.data.registry import offends
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
@@ -22,6 +21,7 @@ from interplay.models.run import Run
 from interplay.pipeline.datasets import data_of, find_sample, refuse_other_data, refuse_other_run, samples_of
 from interplay.pipeline.encode import open_encoders
 from interplay.progress import SILENT, Progress
+from interplay.progress.console import progress_or_default
 from interplay.report.page import write_page
 from interplay.results import Explanation, Explanations
 

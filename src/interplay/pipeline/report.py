@@ -21,9 +21,9 @@ from interplay.report.addresses import page_addresses
 from interplay.report.run_page import Chart, RunReport, Table, refuse_other, write_run_page
 from interplay.report.run_rows import Row
 from interplay.results import Explanation
+from interplay.results.validity import Validity
 from interplay.training.data import FeatureData, FeatureSet
 from interplay.training.fit import answer
-from interplay.validity_results import Validity
 
 CHARTS = {
     "Loss": ("train/task", "train/removed", "val/loss", "val/removed_loss"),

@@ -35,7 +35,7 @@ from interplay.pipeline.encode import DEFAULT_STORE, open_encoders
 from interplay.pipeline.train import train
 from interplay.progress import SILENT, Progress
 from interplay.results import MIXTURE, SCORE_NAMES, Box
-from interplay.validity_results import Calibration, Discovery, Recovered, Validity
+from interplay.results.validity import Calibration, Discovery, Recovered, Validity
 
 GOOD_AUROC, GOOD_TOP, GOOD_SIGN = 0.97, 0.9, 0.95
 

@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from interplay.errors import BadInput
 from interplay.files import refuse_blocked, write_atomic
-from interplay.metrics import LabelKind
+from interplay.kinds import LabelKind
 from interplay.progress import SILENT, Progress
 from interplay.report.bundle import asset, script_of
 from interplay.report.page import embed, source_of

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from interplay.metrics import LabelKind, f1, predicted_labels
+from interplay.kinds import LabelKind
+from interplay.metrics import f1, predicted_labels
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from interplay.files import write_atomic
 from interplay.report.svg import svg_of
 from interplay.results import MIXTURE, SCORE_NAMES
-from interplay.validity_results import Estimate, Validity
+from interplay.results.validity import Estimate, Validity
 
 HEADER = (
     *("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "sign elsewhere", "slope", "r"),

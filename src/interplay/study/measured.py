@@ -10,10 +10,10 @@ from scipy import special
 from interplay.data.sample import Dataset
 from interplay.evaluation.masking import mean_over
 from interplay.models.run import Run
+from interplay.results.validity import Validity
 from interplay.study.arrays import Arrays
 from interplay.study.config import Study
 from interplay.study.encoded import EncodedDataset
-from interplay.validity_results import Validity
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,12 @@ from interplay.pipeline.encode import DEFAULT_STORE
 from interplay.pipeline.train import refuse_bad_splits, train
 from interplay.pipeline.validate import validate_run
 from interplay.progress import SILENT, Progress
+from interplay.results.validity import Validity
 from interplay.study import stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
 from interplay.study.config import Study, StudyConfig
 from interplay.study.encoded import EncodedDataset, Encodings
 from interplay.study.measured import Measured, Results
-from interplay.validity_results import Validity
 
 MASKING_OPTIONS = ("split", "samples", "shares", "random_draws")
 PAIR_OPTIONS = ("split", "samples", "pair_samples", "candidates", "backgrounds")

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from interplay.config import ExplainConfig
-from interplay.data.sample import LabelKind
 from interplay.errors import BadInput
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.predictor import FunctionPredictor, Scale
 from interplay.explanation.functions.removal import Fill
+from interplay.kinds import LabelKind
 from interplay.modalities.pictures import open_picture
 from interplay.progress import SILENT, Progress
 from interplay.results import Explanation

@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 from PIL import Image
 
-from interplay.data.sample import LabelKind, Sample
+from interplay.data.sample import Sample
 from interplay.errors import BadInput, PredictorError
 from interplay.explanation.functions.removal import Cells, Fill, Words, cells_of, words_of
 from interplay.explanation.predictor import Opened, Predictor
+from interplay.kinds import LabelKind
 from interplay.results import Feature, Input, Provenance
 
 Scale = Literal["probabilities", "logits"]

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from interplay import console_progress
-from interplay.console_progress import LogProgress, bars_on, progress_or_default
 from interplay.progress import SILENT, Progress
+from interplay.progress import console as console_progress
+from interplay.progress.console import LogProgress, bars_on, progress_or_default
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How long work tells how far it is. Silent unless somebody wants to see it."""
+"""`Progress`: where long work reports how far it is."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ Advance = Callable[[int, int], None]
 class Progress:
     """Where the stages of long work report how far they are; this one shows nothing.
 
-    `console_progress.BarProgress` and `LogProgress` show it on standard error. To show it elsewhere, override `stage`:
+    `progress.console.BarProgress` and `LogProgress` show it on standard error. To show it elsewhere, override `stage`:
 
     >>> class Printed(Progress):
     ...     def stage(self, name):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from interplay.errors import ConfigError
-from interplay.formats import Upgrade, rename_keys, upgrade_document
+from interplay.files.versions import Upgrade, rename_keys, upgrade_document
 
 FORMAT: Literal["interplay/config/2"] = "interplay/config/2"
 RENAMED = {

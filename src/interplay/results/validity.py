@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from interplay.formats import upgrade_document
+from interplay.files.versions import upgrade_document
 from interplay.results import Frozen, Provenance
 
 VALIDITY_SCHEMA = "interplay/validity/2"

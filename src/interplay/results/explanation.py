@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from interplay.formats import Upgrade, upgrade_document
+from interplay.files.versions import Upgrade, upgrade_document
 
 EXPLANATION_SCHEMA = "interplay/explanation/3"
 EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict}

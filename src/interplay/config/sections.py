@@ -1,24 +1,18 @@
-"""The configuration of a run: pydantic models to and from TOML. Unknown keys are errors that name the nearest key."""
+"""The configuration of a run, section by section, with its defaults and the settings of the paper."""
 
-import difflib
-import tomllib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from interplay.config_versions import FORMAT, RENAMED, upgrade_config
-from interplay.errors import ConfigError
+from interplay.config.versions import FORMAT
+from interplay.encoders.settings import EncoderConfig
+from interplay.kinds import Estimator
 
 Fill = Literal["mean", "zero", "attention"]
 FILLS: tuple[Fill, ...] = get_args(Fill)
 Role = Literal["unique", "synergy", "redundancy"]
 ROLES: tuple[Role, ...] = get_args(Role)
-Estimator = Literal["auto", "exact", "paired", "hybrid", "block", "naive"]
 Precision = Literal["fp32", "bf16"]
-ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 ModelKind = Literal["dense", "i2moe", "fl-i2moe"]
 MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 
@@ -27,24 +21,6 @@ class Section(BaseModel):
     """Base of every section: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EncoderConfig(Section):
-    """A frozen encoder of one modality (METHOD 1).
-
-    `model` is a packaged name (`interplay encode --list`), a Hugging Face folder or a hub id; "precomputed" for
-    features that are there already, of which only `max_tokens` matters.
-    """
-
-    model: str
-    layer: int | None = Field(None, ge=1, description="take the tokens after this layer; the last if absent [paper]")
-    max_tokens: int = Field(
-        320, ge=1, description="text, features: longest sequence, special tokens not counted [paper: 320]"
-    )
-    size: int | None = Field(None, ge=14, description="image: side in pixels given to the encoder; its own if absent")
-    fit: Literal["letterbox", "stretch", "crop"] = Field("letterbox", description="image: how it meets the square")
-    pool: int = Field(1, ge=1, description="image: average blocks of pool x pool patches")
-    isolate: bool = Field(False, description="encode every word, or every block of patches, by itself [ours]")
 
 
 class FusionConfig(Section):
@@ -194,111 +170,3 @@ PAPER: dict[str, Any] = {
     },
 }
 PRESETS: dict[str, dict[str, Any]] = {"default": {}, "paper": PAPER}
-
-
-def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `over` laid on top, section by section."""
-    out = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict)
-        out[key] = merge(out[key], value) if both else value
-    return out
-
-
-def make_config(settings: dict[str, Any], source: str | Path = "configuration") -> Config:
-    """Check settings, laid over their preset. Raises ConfigError that names every key at fault."""
-    preset = settings.get("preset", "default")
-    base = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
-    given = settings.get("encoders")
-    if isinstance(given, dict) and "encoders" not in base:  # one key of a packaged encoder may be set alone
-        partial = {k: e for k, e in given.items() if isinstance(e, dict) and "model" not in e and k in DEFAULT_ENCODERS}
-        base = merge(base, {"encoders": {k: DEFAULT_ENCODERS[k].model_dump(exclude_none=True) for k in partial}})
-    try:
-        return Config.model_validate(merge(base, settings))
-    except ValidationError as error:
-        raise ConfigError(
-            format_validation_error(error, _known_keys), file=source, fix="fix or remove these keys"
-        ) from None
-
-
-def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, Any]:
-    """Settings with dotted assignments ("training.epochs": 5) laid on top."""
-    for key, value in assignments.items():
-        for part in reversed(key.split(".")):
-            value = {part: value}
-        settings = merge(settings, value)
-    return settings
-
-
-def read_settings(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file as it is. Raises ConfigError for a missing file or broken TOML."""
-    path = Path(path)
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read: {error.strerror}", file=path, expected="a TOML configuration") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not valid TOML: {error}", file=path, fix="correct that line") from None
-
-
-def read_config(path: str | Path) -> Config:
-    """Read and check a TOML file that a user wrote.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ConfigError: it is missing, no TOML, or holds an unknown key; of a key that was renamed it says the new name.
-    """
-    return make_config(read_settings(path), path)
-
-
-def read_run_config(path: str | Path) -> Config:
-    """Read the config.toml of a run folder, whatever version wrote it.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ConfigError: it is missing, damaged, or of a newer version.
-    """
-    return make_config(upgrade_config(read_settings(path), path), path)
-
-
-def config_toml(config: Config) -> str:
-    """The whole configuration as TOML, every default written out."""
-    return tomli_w.dumps(config.model_dump(exclude_none=True))
-
-
-def format_validation_error(
-    error: ValidationError, known: Callable[[list[str]], list[str]], inside: str | None = None
-) -> str:
-    """One clause per key at fault; an unknown key comes with the nearest known one.
-
-    Args:
-        known: section -> its keys.
-        inside: the section that all of it is about; the whole configuration if None.
-    """
-    clauses = []
-    for fault in error.errors():
-        where = [*([inside] if inside else []), *(str(part) for part in fault["loc"])]
-        if fault["type"] != "extra_forbidden":
-            clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']} (got {fault['input']!r})")
-            continue
-        near = difflib.get_close_matches(where[-1], known(where[:-1]), n=1)
-        path = ".".join(where)
-        if path in RENAMED:
-            clauses.append(f"{path} is now {RENAMED[path]}")
-            continue
-        hint = f"did you mean {'.'.join([*where[:-1], near[0]])}?" if near else "no key is like it"
-        clauses.append(f"unknown key {'.'.join(where)} ({hint})")
-    return "; ".join(clauses)
-
-
-def _known_keys(section: list[str]) -> list[str]:
-    model: type[BaseModel] = Config
-    for name in section:
-        if name in model.model_fields:
-            annotation = model.model_fields[name].annotation
-            model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else EncoderConfig
-    return list(model.model_fields)

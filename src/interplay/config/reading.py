@@ -1,0 +1,123 @@
+"""Settings from TOML and the command line to a checked `Config`. Unknown keys are errors that name the nearest key."""
+
+import difflib
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from interplay.config.sections import DEFAULT_ENCODERS, PRESETS, Config
+from interplay.config.versions import RENAMED, upgrade_config
+from interplay.encoders.settings import EncoderConfig
+from interplay.errors import ConfigError
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `over` laid on top, section by section."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = merge(out[key], value) if both else value
+    return out
+
+
+def make_config(settings: dict[str, Any], source: str | Path = "configuration") -> Config:
+    """Check settings, laid over their preset. Raises ConfigError that names every key at fault."""
+    preset = settings.get("preset", "default")
+    base = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+    given = settings.get("encoders")
+    if isinstance(given, dict) and "encoders" not in base:  # one key of a packaged encoder may be set alone
+        partial = {k: e for k, e in given.items() if isinstance(e, dict) and "model" not in e and k in DEFAULT_ENCODERS}
+        base = merge(base, {"encoders": {k: DEFAULT_ENCODERS[k].model_dump(exclude_none=True) for k in partial}})
+    try:
+        return Config.model_validate(merge(base, settings))
+    except ValidationError as error:
+        raise ConfigError(
+            format_validation_error(error, _known_keys), file=source, fix="fix or remove these keys"
+        ) from None
+
+
+def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, Any]:
+    """Settings with dotted assignments ("training.epochs": 5) laid on top."""
+    for key, value in assignments.items():
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        settings = merge(settings, value)
+    return settings
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file as it is. Raises ConfigError for a missing file or broken TOML."""
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read: {error.strerror}", file=path, expected="a TOML configuration") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}", file=path, fix="correct that line") from None
+
+
+def read_config(path: str | Path) -> Config:
+    """Read and check a TOML file that a user wrote.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigError: it is missing, no TOML, or holds an unknown key; of a key that was renamed it says the new name.
+    """
+    return make_config(read_settings(path), path)
+
+
+def read_run_config(path: str | Path) -> Config:
+    """Read the config.toml of a run folder, whatever version wrote it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigError: it is missing, damaged, or of a newer version.
+    """
+    return make_config(upgrade_config(read_settings(path), path), path)
+
+
+def config_toml(config: Config) -> str:
+    """The whole configuration as TOML, every default written out."""
+    return tomli_w.dumps(config.model_dump(exclude_none=True))
+
+
+def format_validation_error(
+    error: ValidationError, known: Callable[[list[str]], list[str]], inside: str | None = None
+) -> str:
+    """One clause per key at fault; an unknown key comes with the nearest known one.
+
+    Args:
+        known: section -> its keys.
+        inside: the section that all of it is about; the whole configuration if None.
+    """
+    clauses = []
+    for fault in error.errors():
+        where = [*([inside] if inside else []), *(str(part) for part in fault["loc"])]
+        if fault["type"] != "extra_forbidden":
+            clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']} (got {fault['input']!r})")
+            continue
+        near = difflib.get_close_matches(where[-1], known(where[:-1]), n=1)
+        path = ".".join(where)
+        if path in RENAMED:
+            clauses.append(f"{path} is now {RENAMED[path]}")
+            continue
+        hint = f"did you mean {'.'.join([*where[:-1], near[0]])}?" if near else "no key is like it"
+        clauses.append(f"unknown key {'.'.join(where)} ({hint})")
+    return "; ".join(clauses)
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for name in section:
+        if name in model.model_fields:
+            annotation = model.model_fields[name].annotation
+            model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else EncoderConfig
+    return list(model.model_fields)
