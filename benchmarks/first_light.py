@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from markdown import markdown, plus_minus
+from markdown_table import markdown, plus_minus
 
-from interplay.config import FILLS, MODEL_KINDS, Fill, make_config
+from interplay.config import MODEL_KINDS, Fill, make_config
+from interplay.config.sections import FILLS
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder

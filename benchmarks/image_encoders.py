@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markdown import markdown, plus_minus
+from markdown_table import markdown, plus_minus
 
 from interplay.config import make_config
 from interplay.data.scenes import make_scenes

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from markdown import markdown
+from markdown_table import markdown
 
 EXACT = 1e-16  # relative squared error of rounding
 FLOOR = 1e-8  # of the figure, its lowest error

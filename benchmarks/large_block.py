@@ -5,7 +5,7 @@
 Scenes with a second, neutral sentence (32 words), seen as 7 x 7 cells. Without --run a model is trained first with the
 default settings but for those and the epochs. The estimator's own time is what a call takes less what the model's
 answers take; beside the small model of the scenes it is also set against answers of the paper's size (width 256,
-128 + 196 features), whose cost per answer is measured on a few.
+128 + 196 features), whose cost per answer is measured on a few. All on one thread.
 """
 
 import argparse
@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from markdown import markdown
+import torch
+from markdown_table import markdown
 from unit_cost import coalitions, make
 
 from interplay.config import make_config
@@ -146,6 +147,7 @@ def main() -> None:
     asked = parser.parse_args()
     if (asked.run is None) != (asked.data is None):
         parser.error("--run and --data go together")
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         if asked.run is None:
             place = asked.keep or Path(name)

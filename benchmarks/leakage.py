@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from markdown import markdown
+from markdown_table import markdown
 from torchmetrics.functional.classification import binary_auroc
 
 from interplay.data.sample import Dataset, Sample

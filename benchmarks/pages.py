@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from markdown import markdown
+from markdown_table import markdown
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 

@@ -26,11 +26,10 @@ import httpx
 import hypothesis
 import schemathesis
 from hypothesis import strategies as st
-from markdown import markdown
+from markdown_table import markdown
 from PIL import Image
 from schemathesis import GenerationMode
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 TOKEN = "the-token-of-the-benchmark"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 MOST_MEMORY = 2e9
@@ -230,6 +229,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=2_000)
     parser.add_argument("--jobs", type=int, default=200)
     given = parser.parse_args()
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with tempfile.TemporaryDirectory() as folder:
         run = given.run or small_run(Path(folder))
         service = Service(run, Path(folder) / "made-up", queue=5_000)  # a full queue would refuse most of them unread

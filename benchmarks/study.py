@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from markdown import markdown
+from markdown_table import markdown
 
 from interplay.data.registry import open_dataset
 from interplay.data.scenes import make_scenes

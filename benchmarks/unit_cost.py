@@ -7,15 +7,12 @@ feature kept with probability t.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
-
 import numpy as np
 import torch
-from markdown import markdown
+from markdown_table import markdown
 
 from interplay.config import Fill, FusionConfig
 from interplay.explanation.game import model_logits, players_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markdown import markdown
+from markdown_table import markdown
 
 from interplay.config import make_config, nested
 from interplay.data.registry import open_dataset

@@ -1,0 +1,42 @@
+"""Measurements are run rarely: here each is imported, which does nothing else, and what it imports later exists."""
+
+import ast
+import os
+import sys
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+FILES = sorted(BENCHMARKS.glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def beside_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where Python finds the files that they share: last, so that they hide no package."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(BENCHMARKS)])
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_importing_one_does_nothing(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = dict(os.environ)
+    spec = spec_from_file_location(f"benchmark_{file.stem}", file)
+    assert spec and spec.loader
+    try:
+        spec.loader.exec_module(module_from_spec(spec))
+    except ModuleNotFoundError as error:  # `make lowest` does without these
+        if (error.name or "").partition(".")[0] not in ("playwright", "schemathesis"):
+            raise
+        pytest.skip(f"{error.name} is not installed")
+    assert capsys.readouterr() == ("", "") and not list(tmp_path.iterdir()) and dict(os.environ) == before
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_one_imports_inside_of_functions_exists(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("interplay"):
+            home = import_module(node.module or "")
+            assert not [name.name for name in node.names if not hasattr(home, name.name)], node.module
