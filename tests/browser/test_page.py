@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from interplay.modalities import MODALITIES
+from interplay.modalities.features import FeaturesModality
 from interplay.report.findings import finding
 from interplay.report.ranking import strong_pairs
 from interplay.report.tables import pairs_csv
@@ -109,6 +111,20 @@ def test_features_are_a_list_of_names(open_page, examples):
     with page.expect_download() as download:
         page.locator("#get-csv").click()
     assert download.value.path().read_text() == pairs_csv(examples.with_features()).replace("\r\n", "\n")
+
+
+def test_a_new_kind_is_drawn_in_the_panel_that_it_names(open_page, examples, monkeypatch):
+    """The page knows panels, not kinds: one that is added in Python alone is drawn, named and laid out like others."""
+    audio = type("Audio", (FeaturesModality,), {"kind": "audio"})()
+    monkeypatch.setitem(MODALITIES, "audio", audio)
+    explanation = examples.with_features()
+    inputs = {**explanation.inputs, "sound": explanation.inputs["sound"].model_copy(update={"kind": "audio"})}
+    page = open_page(explanation.model_copy(update={"inputs": inputs}))
+    sound = page.locator("#evidence .panel", has=page.get_by_role("heading", name="sound"))
+    expect(sound).to_have_class("panel of-features")
+    expect(sound.locator("h3")).to_have_text("sound6 features, 3 more features not read by the encoder")
+    expect(sound.locator(".token.chip")).to_have_text([f"sound {n}" for n in range(1, 7)])
+    expect(page.locator(".experts .look.of-features")).to_have_count(2 * 4)
 
 
 def test_clear_pairs_are_not_doubted(page):

@@ -14,7 +14,7 @@ MODALITIES: dict[str, Modality] = {
 }
 """Kind -> what it is."""
 
-__all__ = ["MODALITIES", "Modality", "drawn_as"]
+__all__ = ["MODALITIES", "Modality", "Panel", "drawn_as"]
 
 
 def drawn_as(panel: Panel, modalities: Mapping[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from interplay.modalities import MODALITIES
+from interplay.modalities import MODALITIES, Panel
 from interplay.report.tables import grid_places
 from interplay.results import Explanation, Feature, Pair
 
@@ -81,13 +81,18 @@ def describe_pair(names: Sequence[FeatureName], pair: Pair) -> str:
 
 
 def modality_kinds(explanation: Explanation) -> dict[str, str]:
-    """Modality -> `text`, `image` or `features`; where its input is not known, patches tell that it is an image."""
+    """Modality -> its kind; where its input is not known, patches tell that it is an image."""
     boxed = {f.modality for f in explanation.features if f.box is not None}
     names = dict.fromkeys([*explanation.inputs, *(f.modality for f in explanation.features)])
     return {
         name: explanation.inputs[name].kind if name in explanation.inputs else "image" if name in boxed else "text"
         for name in names
     }
+
+
+def modality_panels(explanation: Explanation) -> dict[str, Panel]:
+    """Modality -> how the page draws it."""
+    return {name: MODALITIES[kind].panel for name, kind in modality_kinds(explanation).items()}
 
 
 def visible(text: str) -> str:

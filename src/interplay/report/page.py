@@ -23,7 +23,7 @@ from interplay.errors import BadInput
 from interplay.files import write_atomic
 from interplay.report.addresses import sample_addresses, value_addresses
 from interplay.report.bundle import asset, script_of
-from interplay.report.names import FeatureName, describe_features
+from interplay.report.names import FeatureName, describe_features, modality_panels
 from interplay.report.ranking import rank_pairs
 from interplay.report.tables import CSV_COLUMNS, csv_feature, csv_head, csv_line, grid_places, tables_of
 from interplay.results import Explanation, Pair
@@ -145,6 +145,7 @@ def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: 
     ]
     return {
         "explanation": plain,
+        "panels": modality_panels(explanation),
         "places": places,
         "names": _names(describe_features(explanation)),
         "veiled_names": _names(describe_features(explanation, veiled=True)) if blur else None,

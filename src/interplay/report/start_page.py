@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 from markupsafe import Markup
 
+from interplay.modalities import MODALITIES
 from interplay.report.bundle import asset
 from interplay.report.page import source_of
 
@@ -35,7 +36,7 @@ def render_start(
         "start.html.j2",
         asset("start.js"),
         run=run,
-        modalities=modalities,
+        modalities={name: MODALITIES[kind] for name, kind in modalities.items()},
         labels=labels,
         options=options,
         budget=budget,

@@ -96,7 +96,7 @@ export function miniOf(opened, modality, scores) {
     note.replaceChildren(...(f ? [el("span", { class: "best" }, f.phrase, " ", el("b", {}, plain(scores[f.at]))), " raw score"] : rest));
   };
   const on = { pointerover: point, pointerleave: () => note.replaceChildren(...rest) };
-  return el("figure", { class: `look of-${modality.kind}`, "aria-label": `${modality.title}: attribution`, on }, panel.node, note);
+  return el("figure", { class: `look of-${modality.panel}`, "aria-label": `${modality.title}: attribution`, on }, panel.node, note);
 }
 
 // For drawing only: 0 to 1 from lowest to highest, or the size against the largest where scores change sign.

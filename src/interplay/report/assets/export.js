@@ -3,7 +3,7 @@
 
 import { code, el, percent, plural, running, scoreText, shorten, SVG, visible } from "./base.js";
 import { KINDS } from "./model.js";
-import { loosePlace, textParts } from "./panels.js";
+import { columnsOf, loosePlace, textParts } from "./panels.js";
 import { alongLane, assignLanes, box, spreadInPatches, stack, sweep } from "./wires.js";
 
 const SHEET = { width: 1120, margin: 28, left: 470, right: 430, scale: 2 };
@@ -41,11 +41,8 @@ function saidOf({ raw, prediction }) {
 
 export function evidenceSvg(opened, table, links) {
   const { modalities, raw } = opened;
-  const listed = modalities.filter((m) => m.listed);
-  const seen = modalities.filter((m) => !m.listed);
-  const columns = listed.length && seen.length ? [listed, seen] : [modalities.slice(0, 1), modalities.slice(1)];
   const drawn = { nodes: [], boxes: new Map(), column: new Map() };
-  const bottoms = columns.map((own, n) => drawColumn(own, n, drawn));
+  const bottoms = columnsOf(modalities).map((own, n) => drawColumn(own, n, drawn));
   const wires = drawLinks(links, drawn, opened, Math.max(...bottoms));
   const height = Math.max(...bottoms, wires.bottom) + 76;
   const head = `${shorten(visible(raw.sample_id), 80)} · ${saidOf(opened)}`;

@@ -24,7 +24,7 @@ function lensMap(kind, phrase, partners, pairs, table, options) {
       cell.removeAttribute("data-at"); // only the stage's own can be pointed at
       warm(cell, pairs.get(f.at) || null, table, { ...options, kind });
     }
-    return el("div", { class: `look of-${modality.kind}` }, panel.node);
+    return el("div", { class: `look of-${modality.panel}` }, panel.node);
   });
   const clear = [...pairs.values()].filter((pair) => pair[which].sure).length;
   return el("figure", { class: `looks lens ${kind}`, role: "group", "aria-label": `${NAMES[which]} of ${phrase}` },

@@ -28,16 +28,16 @@ function readModalities(opened, block) {
   const { raw } = opened;
   const inputs = new Map(Object.entries(raw.inputs));
   const pictures = new Map(Object.entries(block.pictures));
+  const panels = new Map(Object.entries(block.panels));
   const names = new Set([...inputs.keys(), ...raw.features.map((f) => f.modality)]);
   const byModality = new Map();
   for (const name of names) {
-    const own = raw.features.filter((f) => f.modality === name);
     const input = inputs.get(name);
-    const kind = input ? input.kind : own.some((f) => f.box) ? "image" : "text";
-    const veiled = opened.veiled && kind !== "features";
+    const panel = panels.get(name); // how it is drawn: "text", "image" or "features", whatever kind it is
+    const veiled = opened.veiled && panel !== "features";
     const characters = input && input.text !== null ? Array.from(input.text) : null; // spans count code points, as Python does
     const text = characters && veiled ? characters.map((c) => (c.trim() ? "x" : c)) : characters;
-    const modality = { name, title: named(name), kind, veiled, listed: kind !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
+    const modality = { name, title: named(name), panel, veiled, listed: panel !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
     byModality.set(name, { ...modality, features: [] });
   }
   opened.modalities = [...byModality.values()];

@@ -110,6 +110,15 @@ function axes(frame, features) {
 
 export const panelOf = (modality, live) => (modality.listed ? textPanel(modality, live) : picturePanel(modality, live));
 
+// Whether what reads as a list and what is a picture are both there; each then has its column.
+export const isSplit = (modalities) => new Set(modalities.map((m) => m.listed)).size === 2;
+
+// The modalities of the left and of the right column.
+export function columnsOf(modalities) {
+  if (!isSplit(modalities)) return [modalities.slice(0, 1), modalities.slice(1)];
+  return [modalities.filter((m) => m.listed), modalities.filter((m) => !m.listed)];
+}
+
 // One tab stop for a whole panel; arrows walk through its features. Hundreds of tab stops would trap a keyboard.
 export function rove(panel, modality) {
   const order = modality.features.map((f) => panel.nodes.get(f.at)).filter(Boolean);

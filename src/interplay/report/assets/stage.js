@@ -1,10 +1,10 @@
 // The evidence stage: panels, links, and what lights up when a word, a patch or a pair is pointed at.
 
-import { byId, el, plural, scoreText } from "./base.js";
+import { byId, el } from "./base.js";
+import { boxOfModality, pillOf, placeTooltip, toolbarOf } from "./board.js";
 import { fillLens } from "./lens.js";
-import { loneLink, nothingToDraw, sample, warm } from "./marks.js";
-import { KINDS } from "./model.js";
-import { panelOf, rove, VEILED } from "./panels.js";
+import { loneLink, nothingToDraw, warm } from "./marks.js";
+import { columnsOf, isSplit } from "./panels.js";
 import { fillReadout, legend, tooltipLines } from "./readout.js";
 import { fillWhatIf } from "./whatif.js";
 import { routeWires } from "./wires.js";
@@ -33,19 +33,17 @@ export class Stage {
 
   build() {
     const { modalities } = this.opened;
-    const texts = modalities.filter((m) => m.listed);
-    const images = modalities.filter((m) => !m.listed);
-    const columns = texts.length && images.length ? [texts, images] : [modalities.slice(0, 1), modalities.slice(1)];
     this.panels = new Map();
     this.nodes = new Map();
+    const columns = columnsOf(modalities);
     const [left, right] = columns.map((own, column) =>
-      el("div", { class: own.filter((m) => m.kind === "image").length > 1 ? "column several" : "column" }, own.map((modality) => this.buildPanel(modality, column))),
+      el("div", { class: own.filter((m) => m.panel === "image").length > 1 ? "column several" : "column" }, own.map((modality) => this.addPanel(modality, column))),
     );
     this.gutter = el("div", { class: "gutter" });
     this.svg = el("svg:svg", { class: "wires", "aria-hidden": "true" });
     this.pills = el("ul", { class: "pills", "aria-label": "Strongest pairs" });
     this.tooltip = el("div", { class: "tooltip", "aria-hidden": "true", hidden: true });
-    const alone = !columns[1].length ? " alone" : texts.length && images.length ? "" : " even";
+    const alone = !columns[1].length ? " alone" : isSplit(modalities) ? "" : " even";
     this.board = el("div", { class: `board${alone}`, on: this.listeners() }, left, this.gutter, right, this.svg, this.pills, this.tooltip);
     this.readout = el("div", { class: "readout", role: "status", "aria-live": "polite" });
     this.lens = el("div", { class: "lenses", hidden: true });
@@ -62,66 +60,25 @@ export class Stage {
     );
   }
 
-  buildPanel(modality, column) {
-    const panel = panelOf(modality, true);
+  addPanel(modality, column) {
+    const { panel, box } = boxOfModality(modality, this.opened.whatif ? (out) => this.takeOutAll(modality, out) : null);
     for (const [at, node] of panel.nodes) this.nodes.set(at, node);
-    rove(panel, modality);
-    const [one, many] = { text: ["token"], image: ["patch", "patches"], features: ["feature"] }[modality.kind];
-    const what = plural(modality.features.length, one, many);
-    const cut = modality.truncated ? `, ${plural(modality.truncated, `more ${one}`)} not read by the encoder` : "";
-    const blank = modality.kind === "image" && !modality.picture ? ", picture not supplied" : "";
-    const hidden = modality.veiled ? `, ${VEILED}` : "";
-    const head = el("h3", {}, el("bdi", {}, modality.title), el("small", {}, `${what}${cut}${blank}${hidden}`), this.takeOutAll(modality));
-    const label = `${modality.title}: arrow keys move, Enter pins, Escape lets go`;
-    const box = el("div", { class: `panel of-${modality.kind}`, role: "group", "aria-label": label, vars: { "--ratio": panel.ratio || 1 } }, head, panel.node);
-    this.panels.set(modality.name, { box: panel.node, node: panel.node, column });
+    this.panels.set(modality.name, { node: panel.node, column });
     return box;
   }
 
-  takeOutAll(modality) {
-    if (!this.opened.whatif) return null;
-    const out = (event) => {
-      for (const f of modality.features) this.off[event.target.checked ? "add" : "delete"](f.at);
-      this.changed();
-    };
-    const box = el("input", { type: "checkbox", "data-all": modality.name, on: { change: out } });
-    return el("label", { class: "all" }, box, el("span", {}, "Take out all"));
+  takeOutAll(modality, out) {
+    for (const f of modality.features) this.off[out ? "add" : "delete"](f.at);
+    this.changed();
   }
 
   toolbar() {
-    const { options } = this;
-    const kinds = [["synergy", "Synergy"], ["redundancy", "Redundancy"], ["both", "Both"]];
-    const radios = kinds.map(([value, name]) =>
-      el("label", {},
-        el("input", { type: "radio", name: "kind", value, checked: options.kind === value, on: { change: () => this.set({ kind: value }) } }),
-        el("span", {}, value === "both" ? null : sample(value), name)),
-    );
-    const number = el("output", {}, String(options.links));
-    const onLinks = (event) => {
-      number.textContent = event.target.value;
-      this.set({ links: Number(event.target.value) });
-    };
-    const tables = this.opened.tables.map((table, n) => el("option", { value: n, selected: table === this.table }, table.name));
-    const pick = el("select", { id: "table", on: { change: (event) => this.set({ table: Number(event.target.value) }) } }, tables);
-    return el("div", { class: "toolbar" },
-      el("fieldset", { class: "segments" }, el("legend", { class: "hush" }, "Kind of pair"), radios),
-      el("label", { class: "field" }, "Links",
-        el("input", { id: "links", type: "range", min: 1, max: 10, value: options.links, on: { input: onLinks } }), number),
-      el("label", { class: "field" },
-        el("input", { id: "sure", type: "checkbox", checked: options.sureOnly, on: { change: (event) => this.set({ sureOnly: event.target.checked }) } }),
-        "Only intervals that exclude 0"),
-      el("label", { class: "field" }, "Value", pick),
-      this.opened.whatif ? this.askButton() : null,
-    );
-  }
-
-  askButton() {
     const ask = (event) => {
       this.asking = !this.asking;
       event.currentTarget.setAttribute("aria-pressed", String(this.asking));
       this.paint();
     };
-    return el("button", { type: "button", id: "ask", "aria-pressed": "false", on: { click: ask } }, "What if…");
+    return toolbarOf(this.opened.tables, this.table, this.options, (change) => this.set(change), this.opened.whatif ? ask : null);
   }
 
   set(change) {
@@ -166,10 +123,7 @@ export class Stage {
         const panel = this.panels.get(modality.name);
         return { at, node: this.nodes.get(at), text: modality.listed, column: panel.column, panel: panel.node };
       });
-      const name = KINDS[link.kind].short;
-      const label = `${link.kind}${link.against ? " against" : ""}: ${this.pairPhrase(link.pair)}: ${name} ${scoreText(link.score)}`;
-      link.pill = el("button", { type: "button", class: `pill ${link.kind}${link.against ? " against" : ""}`, "aria-label": label, "aria-pressed": "false" },
-        sample(link.against ? "synergy against" : link.kind), el("span", { class: "what" }, name), el("span", {}, scoreText(link.score)));
+      link.pill = pillOf(link, this.opened);
       link.item = el("li", { class: link.score.sure ? "" : "unsure" }, link.pill);
     }
     this.pills.replaceChildren(...this.links.map((link) => link.item));
@@ -189,10 +143,6 @@ export class Stage {
     const dim = new Set(this.links.filter((link) => link.wire && link.wire.classList.contains("dim")));
     routeWires(this.board, this.gutter, this.svg, this.links);
     for (const link of dim) link.wire.classList.add("dim");
-  }
-
-  pairPhrase(pair) {
-    return `${this.opened.features[pair.i].phrase} and ${this.opened.features[pair.j].phrase}`;
   }
 
   // ---- pointing ----
@@ -312,21 +262,14 @@ export class Stage {
     });
   }
 
-  // Beside what is pointed at, above it where there is room, and never outside the stage.
   showTooltip(look) {
-    const { tooltip, hovered, board } = this;
+    const { tooltip, hovered } = this;
     tooltip.hidden = hovered === null;
     if (!hovered) return;
     const [name, told] = tooltipLines(this.opened, this.table, this.options, look);
     tooltip.replaceChildren(el("b", {}, name), told);
     const link = this.links.find((l) => hovered.pair && l.pair === hovered.pair);
-    const target = (link ? link.pill : this.nodes.get(hovered.at)).getBoundingClientRect();
-    const origin = board.getBoundingClientRect();
-    const middle = target.left + target.width / 2 - origin.left - tooltip.offsetWidth / 2;
-    const above = target.top - origin.top - tooltip.offsetHeight - 10;
-    const fits = above + origin.top > 0;
-    tooltip.style.left = `${Math.max(0, Math.min(board.clientWidth - tooltip.offsetWidth, middle))}px`;
-    tooltip.style.top = `${fits ? above : target.bottom - origin.top + 10}px`;
+    placeTooltip(tooltip, this.board, link ? link.pill : this.nodes.get(hovered.at));
   }
 
   // From outside: pins one pair and brings the stage into view.
