@@ -9,11 +9,15 @@ from interplay.errors import GameError
 from interplay.interactions.intervals import independent_draws
 from interplay.interactions.scores import PairScores
 
+ROUNDING = 1e-6, 1e-9
+"""A gap below this share of the largest score, or this size, is rounding where 0 is meant, and no backup."""
+
 
 def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
     """One-sided p-values against "the redundancy gap is not above 0", by Student's t over independent draws.
 
-    NaN where the gap or its error is missing; where all draws agreed to the last digit, 0 or 1 by the gap's sign.
+    NaN where the gap or its error is missing; where all draws agreed to the last digits, 0 if the gap is above 0 by
+    more than rounding, else 1.
 
     Args:
         scores: of P pairs, with redundancy gaps.
@@ -23,14 +27,21 @@ def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
     """
     from scipy.stats import t as student  # half a second to load: not before it is needed
 
+    certain = np.where(scores.redundancy_gap > (rounding := _rounding(scores)), 0.0, 1.0)
     if scores.estimator == "exact":
-        return np.where(scores.redundancy_gap > 0, 0.0, 1.0)
+        return certain
     freedom = (independent_draws(scores) - 1).reshape(-1, *[1] * (scores.sii.ndim - 1))
     gap, se = scores.redundancy_gap, scores.redundancy_gap_se
     with np.errstate(divide="ignore", invalid="ignore"):
         p = student.sf(gap / se, np.maximum(freedom, 1))
-    certain = np.where(gap > 0, 0.0, 1.0)
-    return np.where((se == 0) & np.isfinite(gap), certain, np.where(freedom >= 1, p, np.nan))
+    return np.where((se <= rounding) & np.isfinite(gap), certain, np.where(freedom >= 1, p, np.nan))
+
+
+def _rounding(scores: PairScores) -> Float[np.ndarray, " *V"]:
+    """What a score of each output must be above to be more than rounding."""
+    share, least = ROUNDING
+    sizes = np.abs(np.concatenate([scores.sii, scores.redundancy_gap]))
+    return np.asarray(np.maximum(least, share * np.nan_to_num(sizes).max(axis=0)))
 
 
 def redundant_pairs(

@@ -14,9 +14,9 @@ from typing import Literal
 from interplay.report.names import describe_features, describe_pair
 from interplay.results import Explanation, Interval, Pair
 
-ROUNDING = 1e-6, 1e-9
-"""A score below this share of the largest of the table, or this size, is rounding: the algebra of exact scores leaves
-1e-16 where 0 is meant, with an interval as narrow."""
+ROUNDING = 1e-6, 1e-5
+"""A score below this share of the largest of the table, or this size, is rounding: where 0 is meant the algebra of
+exact scores leaves 1e-16, and logits in single precision up to 1e-6, with intervals as narrow."""
 Score = Literal["sii", "redundancy_gap"]
 SCORES: tuple[Score, Score] = ("sii", "redundancy_gap")
 PAIRS_SHOWN = 3
