@@ -22,7 +22,7 @@ from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
 from interplay.explanation.game import model_value, players_of
-from interplay.explanation.trained.prepared import prepare
+from interplay.explanation.trained.prepared import prepare_sample
 from interplay.interactions import Game, block_pairs, exact_pairs, interval
 from interplay.models.run import Run
 from interplay.models.tokens import Tokens
@@ -90,7 +90,7 @@ def coverage_table(run: Run, encoders: dict[str, Encoder], dataset: Dataset, see
         for story in ("sarcasm", "storm"):
             holding = [s for s in dataset.split("test") if story in s.labels and s.evidence[story].cells]
             for sample in holding[:3]:
-                game = _restricted(run, prepare(run, encoders, sample).tokens, run.card.labels.index(story))
+                game = _restricted(run, prepare_sample(run, encoders, sample).tokens, run.card.labels.index(story))
                 exact = exact_pairs(game, 12, [(i, j) for i in range(6) for j in range(6, 12)])
                 for seed in range(seeds):
                     bounds = interval(block_pairs(game, range(6), range(6, 12), samples=samples, seed=seed))

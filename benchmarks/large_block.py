@@ -26,7 +26,7 @@ from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.game import model_value, players_of
-from interplay.explanation.trained.prepared import players_in, prepare
+from interplay.explanation.trained.prepared import players_in, prepare_sample
 from interplay.interactions import Game, estimate_pairs
 from interplay.models.run import Run, open_run
 from interplay.models.task import Task
@@ -106,7 +106,7 @@ def explained(run: Run, dataset: Dataset, scenes: int, budget: int) -> list[dict
 def overhead(run: Run, dataset: Dataset, budget: int, gaps: bool) -> dict[str, float]:
     """Seconds in all, in answers of the model, and in the estimator; values of both labels and all experts."""
     scene = next(s for s in dataset.split("test") if STORY in s.labels)
-    prepared = prepare(run, open_encoders(run), scene)
+    prepared = prepare_sample(run, open_encoders(run), scene)
     who = players_in(prepared, run.config)
     label = run.card.labels.index(STORY)
     answer = model_value(run.model, run.card.task, prepared.tokens, [label], run.config.removal.fill, who)

@@ -21,7 +21,7 @@ from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.explanation.game import model_value, value_names
 from interplay.explanation.players import SCALES
-from interplay.explanation.trained.prepared import players_in, prepare
+from interplay.explanation.trained.prepared import players_in, prepare_sample
 from interplay.interactions import Game, exact_pairs
 from interplay.models.run import Run, open_run
 from interplay.pipeline.datasets import data_of
@@ -35,7 +35,7 @@ VALUES = (("mixture", "logit"), ("mixture", "probability"), ("synergy", "logit")
 def table(run: Run, dataset: Dataset, number: int, players: int) -> np.ndarray:
     """(2^n, L, 2, E + 1) answers to all coalitions of the most telling words and cells of one scene."""
     scene = [s for s in dataset.split("test") if set(LABELS) <= set(s.labels)][number]
-    prepared = prepare(run, open_encoders(run), scene)
+    prepared = prepare_sample(run, open_encoders(run), scene)
     who = players_in(prepared, run.config)
     labels = [run.card.labels.index(label) for label in LABELS]
     value = model_value(run.model, run.card.task, prepared.tokens, labels, run.config.removal.fill, who)

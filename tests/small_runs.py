@@ -9,7 +9,7 @@ from interplay.config import Config, make_config
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
-from interplay.explanation.trained.prepared import prepare
+from interplay.explanation.trained.prepared import prepare_sample
 from interplay.models.run import Run
 from interplay.models.tokens import Tokens
 from interplay.pipeline.encode import open_encoders
@@ -34,7 +34,7 @@ class SmallRun:
 
     def tokens(self, number: int) -> Tokens:
         """The tokens of one test sample."""
-        return prepare(self.run, self.encoders, self.dataset.split("test")[number]).tokens
+        return prepare_sample(self.run, self.encoders, self.dataset.split("test")[number]).tokens
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tests.run_pages import LABELS, made_report, made_rows, small_pictures
 from interplay.report import write_page
 from interplay.report.addresses import page_addresses
 from interplay.report.run_page import IN_A_CHUNK, RunReport, write_run_page
-from interplay.report.run_rows import Row, confidence, mistake, said
+from interplay.report.run_rows import Row, confidence, mistake, predicted_indices
 
 
 class FolderWatch(Watch):
@@ -118,7 +118,7 @@ def expect_rows(page: Page, rows: list[Row], total: int) -> None:
 
 
 def labels_said(row: Row, kind: str = "single") -> tuple[str, ...]:
-    return tuple(LABELS[c] for c in said(row.probabilities, kind))
+    return tuple(LABELS[c] for c in predicted_indices(row.probabilities, kind))
 
 
 # ---- what is there ----

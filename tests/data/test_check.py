@@ -31,7 +31,7 @@ def test_notes_are_warnings(tmp_path: Path) -> None:
     done: list[tuple[int, int]] = []
     problems = check_dataset(tmp_path / "f", {"plot": "first"}, progress=lambda *at: done.append(at))
     assert done[-1] == (5, 5) and {p.severity for p in problems} == {"warning"}
-    assert problems[0].problem.startswith("1 of 3 train samples is left out: without a JSON file")
+    assert problems[0].problem.startswith("1 of 3 train samples is skipped: without a JSON file")
     assert any("all 1 rows of the split 'val' have the same labels" in p.problem for p in problems)
 
 

@@ -82,9 +82,8 @@ def test_a_missing_picture_moves_no_other_screen(whole: tuple[Path, list[str]]) 
     assert [s.id for s in dataset.split("train")] == split["train"][:5] + split["train"][6:]
     assert [s.id for s in dataset.split("val")] == split["val"][1:]
     assert dataset.notes == (
-        f"1 of 947 train samples is left out: without a screenshot (the first: {split['train'][5]}); "
-        "it goes on with 946.",
-        f"1 of 219 val samples is left out: without a wireframe (the first: {split['val'][0]}); it goes on with 218.",
+        f"1 of 947 train samples is skipped: without a screenshot (the first: {split['train'][5]}); 946 remain.",
+        f"1 of 219 val samples is skipped: without a wireframe (the first: {split['val'][0]}); 218 remain.",
     )
     assert dataset.name == "data" and not dataset.published
 

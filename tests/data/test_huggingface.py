@@ -124,10 +124,9 @@ def test_rows_that_cannot_be_used_are_left_out_and_told(tmp_path: Path) -> None:
     dataset = copied(source, tmp_path / "out")
     assert [s.id for s in dataset.samples] == ["train-000000", "val-000000", "test-000000"]
     assert dataset.notes[:3] == (
-        "2 of the train rows are left out: without a text in 'caption' (the first: train-000001); it goes on with 1.",
-        "2 of the train rows are left out: without a whole picture in 'picture' (the first: train-000003); "
-        "it goes on with 1.",
-        "1 of the train rows is left out: without a label (the first: train-000005); it goes on with 1.",
+        "2 of the train rows are skipped: without a text in 'caption' (the first: train-000001); 1 remain.",
+        "2 of the train rows are skipped: without a whole picture in 'picture' (the first: train-000003); 1 remain.",
+        "1 of the train rows is skipped: without a label (the first: train-000005); 1 remain.",
     )
     assert len(dataset.notes) == 9
     assert len(list((tmp_path / "out" / "images").iterdir())) == 3
@@ -141,7 +140,7 @@ def test_rows_that_cannot_be_used_are_left_out_and_told(tmp_path: Path) -> None:
         (("everything",), {"train", "val", "test"}, ["no split val", "no split test"]),
         (("train", "test"), {"train", "val", "test"}, ["no split val: 15%"]),
         (("test",), {"test"}, []),
-        (("train", "dev", "test", "unlabelled"), {"train", "val", "test"}, ["splits unlabelled are left out"]),
+        (("train", "dev", "test", "unlabelled"), {"train", "val", "test"}, ["splits unlabelled are skipped"]),
     ],
 )
 def test_splits_that_are_missing(tmp_path: Path, splits: tuple[str, ...], there: set[str], said: list[str]) -> None:
@@ -169,7 +168,7 @@ def test_a_folder_of_files(tmp_path: Path) -> None:
     dataset = copied(str(folder), tmp_path / "out")
     assert [len(dataset.split(s)) for s in ("train", "val", "test")] == [4, 3, 2]
     assert (dataset.label_kind, dataset.labels) == ("multi", ("a", "b"))
-    assert "1 of the train rows is left out: without a whole picture in 'picture'" in dataset.notes[0]
+    assert "1 of the train rows is skipped: without a whole picture in 'picture'" in dataset.notes[0]
     assert {p.suffix for p in (tmp_path / "out" / "images").iterdir()} == {".jpg"}
 
 

@@ -164,7 +164,7 @@ def test_a_tweet_that_cannot_be_used_is_left_out_and_told(folder: Path, spoil: A
     spoil(folder)
     dataset = open_dataset(folder)
     assert [s.id for s in dataset.split("train")] == IDS[1:3] and len(dataset.samples) == 6
-    assert dataset.notes == (f"1 of 3 train samples is left out: {reason} (the first: {IDS[0]}); it goes on with 2.",)
+    assert dataset.notes == (f"1 of 3 train samples is skipped: {reason} (the first: {IDS[0]}); 2 remain.",)
 
 
 def test_ids_are_read_line_by_line(folder: Path) -> None:
@@ -172,12 +172,10 @@ def test_ids_are_read_line_by_line(folder: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n\r\n") + b"999\n")
     dataset = open_dataset(folder)
     assert [s.id for s in dataset.split("train")] == IDS[:3]
-    assert dataset.notes == (
-        "1 of 4 train samples is left out: not in MMHS150K_GT.json (the first: 999); it goes on with 3.",
-    )
+    assert dataset.notes == ("1 of 4 train samples is skipped: not in MMHS150K_GT.json (the first: 999); 3 remain.",)
 
 
-def test_texts_that_cannot_be_written_are_mended(folder: Path) -> None:
+def test_texts_that_cannot_be_written_are_replaced(folder: Path) -> None:
     change(folder, IDS[0], tweet_text="half \udfff a pair")
     dataset = open_dataset(folder)
     assert dataset.samples[0].inputs["text"] == "half \ufffd a pair"

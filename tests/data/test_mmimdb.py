@@ -85,16 +85,16 @@ def test_a_film_that_cannot_be_used_is_left_out_and_told(folder: Path, spoil: An
     spoil(folder / "dataset")
     dataset = open_dataset(folder)
     assert [s.id for s in dataset.split("train")] == ["0000001", "0000002"] and len(dataset.samples) == 5
-    assert dataset.notes == (f"1 of 3 train samples is left out: {reason} (the first: 0000003); it goes on with 2.",)
+    assert dataset.notes == (f"1 of 3 train samples is skipped: {reason} (the first: 0000003); 2 remain.",)
 
 
 def test_several_reasons_in_several_splits(folder: Path) -> None:
     for name in ("0000003.jpeg", "0000002.jpeg", "0000001.json", "0000005.json"):
         (folder / "dataset" / name).unlink()
     assert open_dataset(folder, {"plot": "first"}).notes == (
-        "2 of 3 train samples are left out: without a poster (the first: 0000003); it goes on with 0.",
-        "1 of 3 train samples is left out: without a JSON file (the first: 0000001); it goes on with 0.",
-        "1 of 2 test samples is left out: without a JSON file (the first: 0000005); it goes on with 1.",
+        "2 of 3 train samples are skipped: without a poster (the first: 0000003); 0 remain.",
+        "1 of 3 train samples is skipped: without a JSON file (the first: 0000001); 0 remain.",
+        "1 of 2 test samples is skipped: without a JSON file (the first: 0000005); 1 remain.",
     )
 
 
@@ -107,7 +107,7 @@ def test_ids_that_are_in_no_folder(folder: Path) -> None:
     assert "2 of 3 val samples" in dataset.notes[0] and "(the first: ../../0000004)" in dataset.notes[0]
 
 
-def test_texts_that_cannot_be_written_are_mended(folder: Path) -> None:
+def test_texts_that_cannot_be_written_are_replaced(folder: Path) -> None:
     write(folder / "dataset", plot=["half \ud800 a pair"], genres=["Dr\udc00ama", "Comedy", " Comedy "])
     dataset = open_dataset(folder)
     assert dataset.samples[0].inputs["plot"] == "half \ufffd a pair"
@@ -156,7 +156,7 @@ def test_a_list_of_splits_that_cannot_be_read(folder: Path, content: bytes, mess
 
 def test_a_folder_of_lists_alone(folder: Path) -> None:
     (folder / "dataset").rename(folder / "elsewhere")
-    with pytest.raises(DataError, match="3 of 3 train samples are left out: without a JSON file"):
+    with pytest.raises(DataError, match="3 of 3 train samples are skipped: without a JSON file"):
         open_dataset(folder)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from interplay.config import Config, config_toml, make_config, read_config
-from interplay.data.options import ReaderOptions, settle
+from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.scenes import make_scenes
 from interplay.errors import ConfigError
@@ -18,8 +18,8 @@ class Kinds(ReaderOptions):
 
 
 def test_defaults_are_filled_in() -> None:
-    assert settle(Kinds, None, "x").model_dump() == {"plot": "longest", "most": 3}
-    assert settle(Kinds, {"plot": "first"}, "x").model_dump() == {"plot": "first", "most": 3}
+    assert parse_options(Kinds, None, "x").model_dump() == {"plot": "longest", "most": 3}
+    assert parse_options(Kinds, {"plot": "first"}, "x").model_dump() == {"plot": "first", "most": 3}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_defaults_are_filled_in() -> None:
 )
 def test_bad_options_are_named(options: dict[str, str | int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        settle(Kinds, options, "x")
+        parse_options(Kinds, options, "x")
 
 
 def test_a_table_has_no_options(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from interplay.errors import BadInput, CheckpointError, DataError
-from interplay.explanation.trained.prepared import prepare
+from interplay.explanation.trained.prepared import prepare_sample
 from interplay.models.run import open_run
 from interplay.pipeline.datasets import find_sample
 from interplay.pipeline.encode import encode, open_encoders
@@ -74,7 +74,7 @@ def test_the_prediction_is_the_one_evaluated(explanation, small_run):
 def test_alone_in_a_batch_of_32_and_padded_longer(small_run):
     """Raw samples encoded alone or in one batch, fused alone, in a batch of 32, or padded: equal to 1e-5."""
     run, samples = small_run.run, small_run.dataset.split("train")[:32]
-    one = [prepare(run, small_run.encoders, s) for s in samples]
+    one = [prepare_sample(run, small_run.encoders, s) for s in samples]
     with torch.no_grad():
         alone = torch.cat([run.model.fuse(p.tokens).logits for p in one])
         batch, padded = [], []

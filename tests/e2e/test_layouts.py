@@ -51,7 +51,7 @@ def test_options_go_with_the_run(
     monkeypatch.setattr(sys, "argv", [])
     sets = [word for text in (*TINY, "data.plot=first") for word in ("--set", text)]
     code, _, err = run_cli(capsys, "train", folder, "--out", tmp_path / "r", "--store", store, *sets)
-    note = "Note: 1 of 12 train samples is left out: without a poster (the first: 0000002); it goes on with 11."
+    note = "Note: 1 of 12 train samples is skipped: without a poster (the first: 0000002); 11 remain."
     assert code == 0 and note in err.splitlines()
     assert read_config(tmp_path / "r" / "config.toml").data == {"plot": "first"}
 
@@ -86,7 +86,7 @@ def test_bad_options_leave_nothing(folder: Path, tmp_path: Path, capsys: pytest.
 
 def test_check_of_a_layout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run_cli(capsys, "data", "check", folder)
-    assert code == 0 and "warning: " in out and "1 of 12 train samples is left out" in out and "is sound" in out
+    assert code == 0 and "warning: " in out and "1 of 12 train samples is skipped" in out and "is sound" in out
     assert run_cli(capsys, "data", "check", folder, "--set", "data.plot=middle")[0] == 2
 
 

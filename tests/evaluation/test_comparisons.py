@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interplay.evaluation.comparisons import compare, holm, interval
+from interplay.evaluation.comparisons import bootstrap_interval, compare, holm
 
 
 @pytest.mark.slow
@@ -23,7 +23,7 @@ def test_of_few_samples_every_flip_is_counted():
 
 def test_intervals_cover():
     rng = np.random.default_rng(1)
-    found = [interval(rng.exponential(size=80), seed=s) for s in range(400)]
+    found = [bootstrap_interval(rng.exponential(size=80), seed=s) for s in range(400)]
     inside = np.mean([f.low <= 1 <= f.high for f in found])
     assert 0.95 - 0.05 < inside < 0.95 + 0.035
 
@@ -38,7 +38,7 @@ def test_what_is_missing():
     }
     one = compare(np.array([np.nan, 2.0]))
     assert (one.mean, one.low, one.p, one.samples) == (2.0, None, None, 1)
-    assert interval(np.array([1.0, np.nan, 3.0])).mean == 2.0
+    assert bootstrap_interval(np.array([1.0, np.nan, 3.0])).mean == 2.0
 
 
 def test_the_same_twice():

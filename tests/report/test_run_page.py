@@ -16,7 +16,7 @@ from interplay.report import write_page
 from interplay.report.addresses import page_addresses
 from interplay.report.ranking import strong_pairs
 from interplay.report.run_page import IN_A_CHUNK, write_run_page
-from interplay.report.run_rows import Row, confidence, mistake, per_label, said
+from interplay.report.run_rows import Row, confidence, mistake, per_label, predicted_indices
 
 
 def block(page: str, name: str):
@@ -126,8 +126,8 @@ def test_hostile_texts_stay_data(tmp_path, examples):
 
 
 def test_numbers_of_a_row():
-    assert said([0.2, 0.5, 0.3], "single") == [1]
-    assert said([0.5, 0.49, 0.9], "multi") == [0, 2] and said([0.1, 0.2], "multi") == []
+    assert predicted_indices([0.2, 0.5, 0.3], "single") == [1]
+    assert predicted_indices([0.5, 0.49, 0.9], "multi") == [0, 2] and predicted_indices([0.1, 0.2], "multi") == []
     assert confidence([0.6, 0.05], "multi") == pytest.approx(0.6)
     assert mistake([0.6, 0.05], [1], "multi") == pytest.approx(0.95)
     assert mistake([0.2, 0.8], [0], "single") == pytest.approx(0.8)
@@ -139,7 +139,7 @@ def test_scores_of_each_label(kind):
 
     torch = pytest.importorskip("torch")
     rows = [row for row in made_rows(60, kind=kind) if row.split == "test"]
-    given = torch.tensor([[c in said(row.probabilities, kind) for c in range(3)] for row in rows]).int()
+    given = torch.tensor([[c in predicted_indices(row.probabilities, kind) for c in range(3)] for row in rows]).int()
     true = torch.tensor([[name in row.truth for name in LABELS] for row in rows]).int()
     found = per_label(rows, LABELS, kind)
     assert [line[:2] for line in found] == [["test", name] for name in LABELS]

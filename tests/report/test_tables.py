@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from interplay.report.tables import CSV_COLUMNS, grid_places, guard, pairs_csv
+from interplay.report.tables import CSV_COLUMNS, escape_formula, grid_places, pairs_csv
 from interplay.results import Feature
 
 
@@ -33,12 +33,12 @@ def test_missing_is_empty_not_zero(examples):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", " =1", "＝1", "－1"])
 def test_formulas_are_guarded(text):
-    assert guard(text) == f"'{text}"
+    assert escape_formula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ["", "1+1", "a=b", "wonderful", "'=1"])
 def test_other_text_is_left_alone(text):
-    assert guard(text) == text
+    assert escape_formula(text) == text
 
 
 def test_hostile_text_stays_in_its_cell(examples):

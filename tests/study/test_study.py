@@ -103,9 +103,9 @@ def test_pair_scores_are_those_of_the_probe(small_study, store):
     measured = next(r for r in small_study.results.runs if r.variant == "fl-i2moe")
     run, pairs = measured.run, measured.pairs
     encoders = open_encoders(run, "cpu")
-    from interplay.explanation.trained.prepared import players_in, prepare
+    from interplay.explanation.trained.prepared import players_in, prepare_sample
 
-    one = prepare(run, encoders, small_study.dataset.split("test")[1])
+    one = prepare_sample(run, encoders, small_study.dataset.split("test")[1])
     mine = pairs["sample"] == 1
     rows, columns = (sorted(set(pairs["pair"][mine][:, k].tolist())) for k in (0, 1))
     assert len(rows) == len(columns) == 4
@@ -153,7 +153,7 @@ def test_claims_speak_of_what_was_measured(small_study):
 
 
 def test_a_finished_study_measures_nothing_again(small_study, store, monkeypatch):
-    for name in ("attribute_samples", "mask_samples", "score_pairs", "mask_pairs"):
+    for name in ("attribute_samples", "mask_samples", "measure_pairs", "mask_pairs"):
         monkeypatch.setattr(stages, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
     monkeypatch.setattr(running, "validate_run", lambda *_, **__: pytest.fail("validated again"))
     monkeypatch.setattr(running, "train", lambda *_, **__: pytest.fail("trained again"))
@@ -166,7 +166,7 @@ def test_a_finished_study_measures_nothing_again(small_study, store, monkeypatch
 def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, tmp_path, monkeypatch):
     """Ctrl-C in the pair stage of the second run: what was measured before stays, and the results are equal."""
     study, calls = make_study({"study": {**ASKED, "seeds": [0]}, **SETTINGS}), []
-    score = stages.score_pairs
+    score = stages.measure_pairs
 
     def interrupted(bench, attributions):
         calls.append(bench.run.config.fusion.kind)
@@ -174,7 +174,7 @@ def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, 
             raise KeyboardInterrupt
         return score(bench, attributions)
 
-    monkeypatch.setattr(stages, "score_pairs", interrupted)
+    monkeypatch.setattr(stages, "measure_pairs", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(study, small_study.dataset, tmp_path / "s", store=store, say=quiet)
     assert (tmp_path / "s/fl-i2moe/seed0/masking.safetensors").exists()
@@ -213,7 +213,7 @@ def test_every_input_is_read_and_hashed_once(scenes, store, tmp_path, monkeypatc
 
 def test_only_stages_that_an_option_concerns_are_measured_again(small_study, store, monkeypatch):
     study = make_study({"study": {**ASKED, "seeds": [0], "models": ["dense"], "draws": 3}, **SETTINGS})
-    for name in ("attribute_samples", "mask_samples", "score_pairs"):
+    for name in ("attribute_samples", "mask_samples", "measure_pairs"):
         monkeypatch.setattr(stages, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
     kept = (small_study.out / "dense/seed0/pair_masking.safetensors").read_bytes()
     (run,) = run_study(study, small_study.dataset, small_study.out, store=store, say=quiet).runs

@@ -47,7 +47,7 @@ class FusionConfig(Section):
 
 
 class RoleConfig(Section):
-    """The objective that tells the experts apart (METHOD 5)."""
+    """The loss that gives each expert its role (METHOD 5)."""
 
     weight: float = Field(0.5, ge=0, description="lambda_int")
     losses: tuple[Role, ...] = Field(ROLES, description="the roles that are asked of experts; the others train freely")

@@ -31,7 +31,7 @@ def upgrade_config(settings: dict[str, Any], file: str | Path) -> dict[str, Any]
 
 
 def _from_1(settings: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 said no version, and kept the device with the training."""
+    """Version 1 had no `format` key, and `device` was a key of `training`."""
     out = rename_keys(settings, {old: new for old, new in RENAMED.items() if old != "training.device"})
     training, explain = out.get("training"), out.get("explain")
     if isinstance(training, dict) and "device" in training:  # what is no section is named when the whole is checked

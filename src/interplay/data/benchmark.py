@@ -1,4 +1,4 @@
-"""What the readers of published benchmarks share: which files are there, what is left out, and how that is told."""
+"""What the readers of published benchmarks share: the files of a folder, samples that cannot be used, and notes."""
 
 import json
 import os
@@ -41,11 +41,11 @@ class Read:
 
 
 def collect(splits: Mapping[str, Sequence[str]], read: Callable[[str, str], Sample | str], folder: Path) -> Read:
-    """Read every sample that is listed; those that cannot be used are left out, counted and told.
+    """Read every sample that is listed; those that cannot be used are skipped, and counted in a note for each reason.
 
     Args:
         splits: split -> ids.
-        read: (id, split) -> the sample, or why it is left out, as in "without a poster".
+        read: (id, split) -> the sample, or the reason it is skipped, as in "without a poster".
         folder: where the dataset is, for messages.
 
     Raises:
@@ -55,20 +55,20 @@ def collect(splits: Mapping[str, Sequence[str]], read: Callable[[str, str], Samp
     samples: list[Sample] = []
     notes: list[str] = []
     for split, ids in splits.items():
-        left: dict[str, list[str]] = {}
+        skipped: dict[str, list[str]] = {}
         before = len(samples)
         for sample_id in ids:
             one = read(sample_id, split)
             if isinstance(one, Sample):
                 samples.append(one)
             else:
-                left.setdefault(one, []).append(sample_id)
+                skipped.setdefault(one, []).append(sample_id)
         kept = len(samples) - before
-        for reason, out in left.items():
+        for reason, out in skipped.items():
             are = "is" if len(out) == 1 else "are"
             notes.append(
-                f"{len(out)} of {len(ids)} {split} samples {are} left out: {reason} (the first: {out[0]}); "
-                f"it goes on with {kept}."
+                f"{len(out)} of {len(ids)} {split} samples {are} skipped: {reason} (the first: {out[0]}); "
+                f"{kept} remain."
             )
     if not samples:
         raise DataError(
@@ -116,7 +116,7 @@ def files_in(folder: Path) -> frozenset[str]:
 
 
 def stop(problem: Problem) -> None:
-    """Raise at the first error: benchmarks are not mended row by row."""
+    """Raise a problem that is an error: a benchmark's reader stops at the first one. Warnings are ignored."""
     if problem.severity == "error":
         raise problem.error()
 
@@ -132,13 +132,13 @@ def read_object(path: Path, what: str) -> dict[str, Any]:
     return value
 
 
-def mended(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """The text with halves of surrogate pairs, which nothing can write, replaced by U+FFFD."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 HALVES = "with half a surrogate pair in the text, replaced by U+FFFD"
-"""What `remarks` says of texts that `mended` changed."""
+"""The note by `remarks` about texts that `replace_surrogates` changed."""
 
 
 def _refuse_twice(splits: Mapping[str, Sequence[str]], folder: Path) -> None:
@@ -147,5 +147,7 @@ def _refuse_twice(splits: Mapping[str, Sequence[str]], folder: Path) -> None:
         for sample_id in ids:
             if sample_id in where:
                 came = f"the id {sample_id!r} is listed in {where[sample_id]} and again in {split}"
-                raise DataError(came, expected="every id once", fix="mend the list of the splits", file=folder)
+                raise DataError(
+                    came, expected="every id once", fix="remove the repeated id from the list of splits", file=folder
+                )
             where[sample_id] = split

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a dataset of any layout, told at once instead of at the first fault."""
+"""Everything that is wrong with a dataset of any layout, listed at once instead of stopping at the first."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +15,8 @@ def check_dataset(
 ) -> list[Problem]:
     """Every problem of a dataset, every file it names opened too; empty if all is well. Never raises for bad data.
 
-    Of a table, every row is told. Other layouts stop at what makes them unreadable; what they leave out or mend is
-    a warning.
+    Every row of a table is checked. Readers of other layouts stop at the first error; samples that they skip or repair
+    are warnings.
 
     Args:
         path: the dataset's folder or file.
@@ -34,6 +34,6 @@ def check_dataset(
     except DataError as error:
         file = Path(error.file) if error.file else path
         return [Problem(file, error.row, None, error.problem, error.fix, expected=error.expected)]
-    fix = "complete the folder, or go on without"
-    told = [Problem(path, None, None, note.rstrip("."), fix, "warning") for note in dataset.notes]
-    return told + file_problems(dataset, progress) + split_problems(dataset)
+    fix = "complete the folder, or continue without these samples"
+    warnings = [Problem(path, None, None, note.rstrip("."), fix, "warning") for note in dataset.notes]
+    return warnings + file_problems(dataset, progress) + split_problems(dataset)

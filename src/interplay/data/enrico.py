@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from interplay.data.benchmark import Official, Read, benchmark, collect, files_in, stop
-from interplay.data.options import ReaderOptions, settle
+from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import Dataset, ModalityKind, Options, Sample
 from interplay.data.table_rows import read_rows
 from interplay.errors import DataError
@@ -29,7 +29,7 @@ OFFICIAL = Official("ENRICO", {"train": 947, "val": 219, "test": 292}, {"I2MoE":
 def read_enrico(path: str | Path, options: Options | None = None) -> Dataset:
     """The screens of a folder, split by split.
 
-    A screen that lacks a picture is left out of its split, and told in the notes; the others stay where they are.
+    A screen that lacks a picture is skipped, with a note; the others stay in their splits.
 
     Args:
         path: the folder.
@@ -40,7 +40,7 @@ def read_enrico(path: str | Path, options: Options | None = None) -> Dataset:
             left.
         ConfigError: there are options.
     """
-    settle(ReaderOptions, options, "enrico")
+    parse_options(ReaderOptions, options, "enrico")
     folder = Path(path)
     topics = _topics(folder / TABLE)
     splits = split_screens([screen for screen in topics if screen not in CORRUPT])

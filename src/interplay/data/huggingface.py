@@ -19,11 +19,11 @@ from interplay.modalities import MODALITIES
 SAVED = ("dataset_dict.json", "state.json")
 """What `save_to_disk` leaves: the first for several splits, the second for one."""
 
-Progress = Callable[[int, int], None]
+Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Part:
+class SourceSplit:
     """One split: its rows, our name for it, and the names its class numbers stand for (empty: there are none)."""
 
     table: Any
@@ -42,11 +42,12 @@ def import_huggingface(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """Write a Hugging Face dataset as a table, and open it. Its notes tell what was left out.
+    """Write a Hugging Face dataset as a table, and open it. Its notes count the rows that were skipped.
 
-    Splits are named as ours are (train; val, dev, valid, validation; test); others are left out, but for one that is
-    alone. Where val or test is missing, rows of train go there by the hash of their id, as in a table without splits.
-    Rows that lack a text, a picture that can be read, or a label are left out.
+    Splits are recognized by name (train; val, dev, valid, validation; test); others are skipped, except
+    if there is only one. Where val or test is missing, rows of train go there by the hash of their id, as in a
+    table without splits.
+    Rows that lack a text, a picture that can be read, or a label are skipped.
 
     Args:
         source: a folder of `save_to_disk`, a folder that `load_dataset` reads, or a hub id.
@@ -81,7 +82,7 @@ def import_huggingface(
 
 
 def _lines(
-    parts: Sequence[Part], copier: RowCopier, source: str, progress: Progress | None
+    parts: Sequence[SourceSplit], copier: RowCopier, source: str, progress: Advance | None
 ) -> Iterator[dict[str, Any]]:
     """The table's lines, split after split."""
     total, done = sum(_length(part.table) for part in parts), 0
@@ -149,7 +150,7 @@ def _open(datasets: Any, source: str, home: Path | None, subset: str | None) -> 
     return dict(loaded) if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
 
 
-def _part(datasets: Any, table: Any, split: str, copier: RowCopier) -> Part:
+def _part(datasets: Any, table: Any, split: str, copier: RowCopier) -> SourceSplit:
     """One split, its pictures left as the bytes they are."""
     features = dict(table.features or {})  # a streamed file without types has none
     for column, kind in copier.columns.items():
@@ -160,14 +161,16 @@ def _part(datasets: Any, table: Any, split: str, copier: RowCopier) -> Part:
         copier.several = True
         labels = labels.feature
     classes = [name.strip() for name in labels.names] if isinstance(labels, datasets.ClassLabel) else []
-    return Part(table, split, classes)
+    return SourceSplit(table, split, classes)
 
 
 def _rows(table: Iterable[dict[str, Any]], source: str) -> Iterator[dict[str, Any]]:
     try:
         yield from table
     except Exception as error:
-        raise DataError(f"a row cannot be read ({_first_line(error)})", file=source, fix="mend the dataset") from error
+        raise DataError(
+            f"a row cannot be read ({_first_line(error)})", file=source, fix="correct the row in the dataset"
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -189,7 +192,7 @@ def _name(source: str) -> str:
 
 
 def _split_names(names: Sequence[str], source: str) -> dict[str, str]:
-    """Split of the source -> ours; those we have no name for are left out, unless there is only one."""
+    """Split of the source -> ours; those with an unknown name are skipped, unless there is only one."""
     known = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}
     if not known and len(names) == 1:
         return {names[0]: "train"}
@@ -211,7 +214,7 @@ def _moved(row_id: str, split: str, there: set[str]) -> str:
 def _split_notes(names: Sequence[str], ours: Mapping[str, str]) -> list[str]:
     notes = []
     if out := [name for name in names if name not in ours]:
-        notes.append(f"The splits {', '.join(out)} are left out: they are none of train, validation and test.")
+        notes.append(f"The splits {', '.join(out)} are skipped: they are none of train, validation and test.")
     for split in ("val", "test"):
         if "train" in ours.values() and split not in ours.values():
             share = f"{SHARES[split]:.0%}"

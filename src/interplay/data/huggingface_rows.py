@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interplay.data.benchmark import mended
+from interplay.data.benchmark import replace_surrogates
 from interplay.data.sample import ModalityKind
 from interplay.errors import BadInput, DataError
 from interplay.modalities import MODALITIES
@@ -35,7 +35,7 @@ class RowCopier:
         several: whether a row may have any number of labels; set by the first list.
         seen: labels that occur.
         kept: split -> rows copied.
-        left: (split, why) -> ids that were left out.
+        left: (split, why) -> ids of skipped rows.
     """
 
     made: Path
@@ -48,7 +48,7 @@ class RowCopier:
     left: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def line(self, row_id: str, split: str, row: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any] | None:
-        """A line of the table, its pictures written; None if the row is left out.
+        """A line of the table, its pictures written; None if the row is skipped.
 
         Args:
             classes: the names that class numbers stand for; empty if labels are no class numbers.
@@ -79,9 +79,7 @@ class RowCopier:
         notes = []
         for (split, why), ids in self.left.items():
             are, kept = "is" if len(ids) == 1 else "are", self.kept.get(split, 0)
-            notes.append(
-                f"{len(ids)} of the {split} rows {are} left out: {why} (the first: {ids[0]}); it goes on with {kept}."
-            )
+            notes.append(f"{len(ids)} of the {split} rows {are} skipped: {why} (the first: {ids[0]}); {kept} remain.")
         return notes
 
     def _leave(self, row_id: str, split: str, why: str) -> None:
@@ -96,7 +94,7 @@ class RowCopier:
             if classes and isinstance(one, int):
                 name = classes[one] if 0 <= one < len(classes) else ""  # -1 is a label that is withheld
             else:
-                name = mended(str(one)).strip() if isinstance(one, str | int) else ""
+                name = replace_surrogates(str(one)).strip() if isinstance(one, str | int) else ""
             if not name:
                 return None
             names.append(name)
@@ -119,7 +117,7 @@ class RowCopier:
 
 
 def _text(value: Any) -> str | None:
-    return mended(value) if isinstance(value, str) and value.strip() else None
+    return replace_surrogates(value) if isinstance(value, str) and value.strip() else None
 
 
 def _bytes(home: Path | None, value: Any) -> bytes | None:

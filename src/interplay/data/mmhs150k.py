@@ -19,12 +19,12 @@ from interplay.data.benchmark import (
     benchmark,
     collect,
     files_in,
-    mended,
     read_object,
     remarks,
+    replace_surrogates,
     stop,
 )
-from interplay.data.options import ReaderOptions, settle
+from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import SPLITS, Dataset, ModalityKind, Options, Sample
 from interplay.data.table_rows import read_text
 from interplay.errors import DataError
@@ -45,7 +45,7 @@ PUBLISHED = {
 
 
 def is_hate_speech(labels: Sequence[str]) -> bool:
-    """Whether labels are those of this benchmark, wherever the data lie: its pictures and texts offend."""
+    """Whether labels are those of this benchmark, wherever the data lie: its pictures and texts can offend."""
     return set(labels) in (set(BINARY), set(VOTES))
 
 
@@ -71,16 +71,16 @@ class _Found:
 def read_mmhs150k(path: str | Path, options: Options | None = None) -> Dataset:
     """The tweets of a folder, split by split as the lists name them.
 
-    A tweet without picture, text, votes or entry is left out. One with other than three votes is kept: hate if more
+    A tweet without picture, text, votes or entry is skipped. One with other than three votes is kept: hate if more
     than half of its votes are. Of six labels, a tweet that is hate gets the kind of hate with the most votes, the
-    one voted first where several have; so it is NotHate exactly where the binary label is not_hate. All is told in
-    the notes.
+    one voted first where several have; so it is NotHate exactly where the binary label is not_hate. All of
+    this is counted in the notes.
 
     Raises:
         DataError: a list or the truth cannot be read, a vote is none of VOTES, or no tweet is left.
         ConfigError: an unknown option.
     """
-    folder, chosen = Path(path), settle(MmhsOptions, options, "mmhs150k")
+    folder, chosen = Path(path), parse_options(MmhsOptions, options, "mmhs150k")
     truth = read_object(folder / TRUTH, 'an object {tweet id: {"tweet_text": ..., "labels": [...]}}')
     splits = {split: _ids(folder / "splits" / f"{split}_ids.txt") for split in SPLITS}
     pictures, texts = files_in(folder / "img_resized"), files_in(folder / "img_txt")
@@ -105,9 +105,12 @@ def read_mmhs150k(path: str | Path, options: Options | None = None) -> Dataset:
         if not text.strip():
             return "without a text"
         _remark(found, tweet_id, [text, seen], votes, seen, broken)
-        inputs: dict[str, str | Path] = {"text": mended(text), "image": folder / "img_resized" / f"{tweet_id}.jpg"}
+        inputs: dict[str, str | Path] = {
+            "text": replace_surrogates(text),
+            "image": folder / "img_resized" / f"{tweet_id}.jpg",
+        }
         if chosen.image_text == "modality":
-            inputs["ocr"] = mended(seen) or NO_TEXT
+            inputs["ocr"] = replace_surrogates(seen) or NO_TEXT
         label = BINARY[is_hate(votes)] if chosen.labels == "binary" else VOTES[kind_of_hate(votes)]
         return Sample(tweet_id, split, inputs, (label,))
 
@@ -144,7 +147,7 @@ def _votes(file: Path, tweet_id: str, about: Any) -> list[int]:
     if not isinstance(votes, list) or any(type(vote) is not int or vote not in known for vote in votes):
         came = f"the labels of tweet {tweet_id!r} are {votes!r}"
         expected = f"a list of votes, each one of {', '.join(f'{n} ({name})' for n, name in enumerate(VOTES))}"
-        raise DataError(came, expected=expected, fix="mend or remove the entry", file=file)
+        raise DataError(came, expected=expected, fix="correct or remove the entry", file=file)
     return votes
 
 
@@ -161,7 +164,7 @@ def _remark(found: _Found, tweet_id: str, texts: list[str], votes: list[int], se
     """Remember what is odd about a tweet that is used."""
     hate = Counter(vote for vote in votes if vote).most_common(2)
     for ids, holds in (
-        (found.halves, any(mended(text) != text for text in texts)),
+        (found.halves, any(replace_surrogates(text) != text for text in texts)),
         (found.other_votes, len(votes) != 3),
         (found.ties, is_hate(votes) and len(hate) == 2 and hate[0][1] == hate[1][1]),
         (found.no_image_text, not seen and not broken),
@@ -181,7 +184,7 @@ def _notes(found: _Found, chosen: MmhsOptions) -> tuple[str, ...]:
             found.ties
         )
     if chosen.image_text != "none":
-        instead = f": {NO_TEXT!r} stands for it" if chosen.image_text == "modality" else ""
+        instead = f": {NO_TEXT!r} takes its place" if chosen.image_text == "modality" else ""
         notes[f"without text in the picture{instead}"] = found.no_image_text
         notes[f"with a text of the picture that cannot be read{instead}"] = found.broken_image_text
     return remarks(notes)

@@ -9,8 +9,18 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from interplay.data.benchmark import HALVES, Official, Read, benchmark, collect, files_in, mended, read_object, remarks
-from interplay.data.options import ReaderOptions, settle
+from interplay.data.benchmark import (
+    HALVES,
+    Official,
+    Read,
+    benchmark,
+    collect,
+    files_in,
+    read_object,
+    remarks,
+    replace_surrogates,
+)
+from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import Dataset, ModalityKind, Options, Sample
 from interplay.errors import DataError
 
@@ -41,13 +51,13 @@ class MmimdbOptions(ReaderOptions):
 def read_mmimdb(path: str | Path, options: Options | None = None) -> Dataset:
     """The films of a folder, split by split as `split.json` lists them.
 
-    Films that lack a file or a plot are left out and told in the notes; films of no genre are kept, without labels.
+    Films that lack a file or a plot are skipped, with a note; films of no genre are kept, without labels.
 
     Raises:
         DataError: `split.json` cannot be read or does not list all three splits, or no film is left.
         ConfigError: an unknown option.
     """
-    folder, chosen = Path(path), settle(MmimdbOptions, options, "mmimdb")
+    folder, chosen = Path(path), parse_options(MmimdbOptions, options, "mmimdb")
     splits = _splits(folder / "split.json")
     there = files_in(folder / "dataset")
     found: dict[str, list[str]] = {HALVES: []}
@@ -64,9 +74,12 @@ def read_mmimdb(path: str | Path, options: Options | None = None) -> Dataset:
         if not plots:
             return "without a plot"
         plot = max(plots, key=len) if chosen.plot == "longest" else plots[0]
-        if mended(plot) != plot:
+        if replace_surrogates(plot) != plot:
             found[HALVES].append(film_id)
-        inputs: dict[str, str | Path] = {"plot": mended(plot), "poster": folder / "dataset" / f"{film_id}.jpeg"}
+        inputs: dict[str, str | Path] = {
+            "plot": replace_surrogates(plot),
+            "poster": folder / "dataset" / f"{film_id}.jpeg",
+        }
         return Sample(film_id, split, inputs, tuple(g for g in genres if g not in DROPPED))
 
     read = collect(splits, film, folder)
@@ -102,5 +115,5 @@ def _about(file: Path) -> tuple[list[str], list[str]] | None:
     plots, genres = film.get("plot", []), film.get("genres", [])
     if not all(isinstance(v, list) and all(isinstance(t, str) for t in v) for v in (plots, genres)):
         return None
-    names = dict.fromkeys(mended(genre).strip() for genre in genres)
+    names = dict.fromkeys(replace_surrogates(genre).strip() for genre in genres)
     return [plot for plot in plots if plot.strip()], [name for name in names if name]

@@ -18,7 +18,7 @@ class ReaderOptions(BaseModel):
 Chosen = TypeVar("Chosen", bound=ReaderOptions)
 
 
-def settle(model: type[Chosen], options: Options | None, layout: str) -> Chosen:
+def parse_options(model: type[Chosen], options: Options | None, layout: str) -> Chosen:
     """The options of a layout, defaults filled in. Raises ConfigError that names every key at fault."""
     try:
         return model.model_validate(dict(options or {}))

@@ -40,8 +40,8 @@ def plant(
 ) -> Dataset:
     """Write a copy of a dataset with `planted_both` (AND) and `planted_either` (OR) in it, and open it.
 
-    Samples are used again, with other evidence, as often as makes `samples` of them, rounded; of a larger dataset every
-    so manieth is taken. Every split keeps its own.
+    A dataset smaller than `samples` is repeated, with new evidence in each copy; of a larger one, samples at a fixed
+    stride are taken. Each sample stays in its split.
 
     Args:
         boxes: the places of a picture that a sticker may cover, as fractions: what the image encoder sees as one.

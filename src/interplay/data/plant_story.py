@@ -1,4 +1,4 @@
-"""Evidence that is planted into other people's data: two stories, told by a word in the text and a sticker.
+"""Evidence that is planted into other people's data: two stories, each carried by a word in the text and a sticker.
 
 Each slot always shows something, so that neither a longer text nor a sticker by itself gives a label away.
 """

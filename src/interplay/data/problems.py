@@ -1,4 +1,4 @@
-"""What can be wrong with a dataset, told row by row."""
+"""What can be wrong with a dataset: problems, each with its file, row and column."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,14 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend. A dataset with an "error" cannot be used, with a "warning" it can.
+    """One problem of a dataset. A dataset with an "error" cannot be used, with a "warning" it can.
 
     Attributes:
-        file: the file at fault: the table, or a picture it names.
+        file: the file with the problem: the table, or a picture it names.
         row: line of the table where the row begins, counted from 1 (a CSV's header is line 1); None if it is not
             about one row.
-        column: the column at fault; None if it is not about one column.
-        problem: what is wrong, with what came.
+        column: the column with the problem; None if it is not about one column.
+        problem: what is wrong, with the value that was found.
         fix: what to do about it.
         expected: what would have been right; may be empty.
     """

@@ -23,7 +23,7 @@ MARKS: dict[str, tuple[str, ...]] = {
     "enrico": ("design_topics.csv",),
     "mmhs150k": ("MMHS150K_GT.json",),
 }
-"""Layout -> files of which one in a folder tells that layout."""
+"""Layout -> file names; a folder that has one of them holds that layout."""
 
 
 def open_dataset(path: str | Path, options: Options | None = None) -> Dataset:

@@ -55,7 +55,7 @@ class Dataset:
         labels: all label names, in the fixed order of the logits.
         label_kind: "single" (exactly one holds) or "multi" (any number holds).
         options: how it was read: every option of its layout.
-        notes: sentences about what was left out or mended while it was read.
+        notes: sentences about samples that were skipped or repaired while it was read.
         published: model -> metric, named as in `Task.metrics` -> value in 0..1, where this is the whole benchmark.
     """
 

@@ -1,7 +1,7 @@
 """Pictures of the scenes: pictograms of matplotlib's own DejaVu Sans, one to a cell of a 4 x 4 grid.
 
 A pictogram is an ink glyph on a pastel tile with a soft shadow. Tile and shadow stay inside their cell, so that what
-a picture tells can be located to one cell exactly.
+a picture shows can be located to one cell exactly.
 """
 
 import colorsys
@@ -39,7 +39,7 @@ PALETTE = {
     "indigo": ((218, 214, 246), (76, 70, 162)),
     "plum": ((241, 210, 230), (146, 52, 110)),
 }
-# A glyph keeps its hue. Small frozen encoders tell thin glyphs apart poorly, and a truth that no model can learn shows
+# A glyph keeps its hue. Small frozen encoders distinguish thin glyphs poorly, and a truth that no model can learn shows
 # nothing. No hue belongs to one meaning alone: the shape is needed.
 HUES = {
     "coral": "🐭🐮🐱🐵♥♦⚑",

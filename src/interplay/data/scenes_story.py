@@ -72,7 +72,7 @@ CAPTION = (
     "{owner} {praise} {event} {near} the {place} on {day} brings {storm_word} at {night_word}, "
     "so please {verb} {person} {urgent_word}."
 )
-"""Every slot takes one common word, so that no caption is longer than another by what it tells."""
+"""Every slot takes one common word, so that a caption's length does not depend on the values of the slots."""
 
 FILLERS: Mapping[str, tuple[str, ...]] = {
     "owner": ("my", "our", "your", "their", "his", "her"),

@@ -17,12 +17,12 @@ than one label. Other columns are ignored.
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from interplay.data.options import ReaderOptions, settle
+from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.problems import Problem, Severity
 from interplay.data.sample import SPLITS, Dataset, ModalityKind, Options, Sample
 from interplay.data.table_declaration import Declaration, read_declaration, settle_labels, settle_modalities
 from interplay.data.table_fields import Fields
-from interplay.data.table_rows import Report, Row, read_rows
+from interplay.data.table_rows import ReportProblem, TableRow, read_rows
 from interplay.errors import DataError
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES, drawn_as
@@ -44,7 +44,7 @@ def read_table(path: str | Path, options: Options | None = None) -> Dataset:
         DataError: at the first problem of severity "error".
         ConfigError: there are options.
     """
-    settle(ReaderOptions, options, "table")
+    parse_options(ReaderOptions, options, "table")
 
     def stop(problem: Problem) -> None:
         if problem.severity == "error":
@@ -76,7 +76,7 @@ def split_problems(dataset: Dataset) -> list[Problem]:
     problems: list[Problem] = []
     fix = "add rows, or divide the splits anew"
 
-    def tell(column: str, problem: str, severity: Severity) -> None:
+    def add(column: str, problem: str, severity: Severity) -> None:
         problems.append(Problem(dataset.source, None, column, problem, fix, severity))
 
     for split in SPLITS:
@@ -85,19 +85,19 @@ def split_problems(dataset: Dataset) -> list[Problem]:
         counts = {label: sum(label in s.labels for s in samples) for label in dataset.labels}
         constant = [label for label, n in counts.items() if n in (0, len(samples))]
         if not samples:
-            tell("split", f"no row is in the split {split!r}", severity)
+            add("split", f"no row is in the split {split!r}", severity)
         elif len(constant) == len(counts):
             only = ", ".join(samples[0].labels) or "none"
             came = f"all {len(samples)} rows of the split {split!r} have the same labels: {only}"
-            tell("labels", came, severity)
+            add("labels", came, severity)
         else:
             for label in constant:
                 share = "no row" if counts[label] == 0 else "every row"
-                tell("labels", f"{share} of the split {split!r} has the label {label!r}", "warning")
+                add("labels", f"{share} of the split {split!r} has the label {label!r}", "warning")
     return problems
 
 
-def find_table(path: Path, report: Report) -> Path | None:
+def find_table(path: Path, report: ReportProblem) -> Path | None:
     """The table's file, given it or its folder."""
     if path.is_file():
         if path.suffix.lower() in (".csv", ".jsonl"):
@@ -116,7 +116,7 @@ def find_table(path: Path, report: Report) -> Path | None:
     return None
 
 
-def _scan(path: Path, report: Report, pictures_too: bool) -> Dataset | None:
+def _scan(path: Path, report: ReportProblem, pictures_too: bool) -> Dataset | None:
     """Everything but the pixels. None only if there is nothing to look at."""
     file = find_table(path, report)
     if file is None:
@@ -141,10 +141,10 @@ def _scan(path: Path, report: Report, pictures_too: bool) -> Dataset | None:
 
 def _samples(
     file: Path,
-    rows: Sequence[Row],
+    rows: Sequence[TableRow],
     columns: Sequence[str],
     modalities: Mapping[str, ModalityKind],
-    report: Report,
+    report: ReportProblem,
     pictures_too: bool,
 ) -> list[Sample]:
     """A sample for every row, with what could be read of it; the rest is reported."""
@@ -196,7 +196,7 @@ def _check_labels(
     labels: tuple[str, ...],
     kind: LabelKind,
     declared: Declaration,
-    report: Report,
+    report: ReportProblem,
 ) -> None:
     known = set(labels)
     for sample in samples:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from interplay.data.problems import Problem
 from interplay.data.sample import ModalityKind
-from interplay.data.table_rows import Report, read_text
+from interplay.data.table_rows import ReportProblem, read_text
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES
 
@@ -28,7 +28,7 @@ class Declaration:
     modalities: Mapping[str, ModalityKind] | None = None
 
 
-def read_declaration(folder: Path, report: Report) -> Declaration:
+def read_declaration(folder: Path, report: ReportProblem) -> Declaration:
     """The declaration in `folder`; everything None if there is no file or it cannot be read."""
     file = folder / DECLARATION
     if not file.exists() or (text := read_text(file, report)) is None:
@@ -51,14 +51,14 @@ def read_declaration(folder: Path, report: Report) -> Declaration:
     )
 
 
-def _name(file: Path, value: Any, report: Report) -> str | None:
+def _name(file: Path, value: Any, report: ReportProblem) -> str | None:
     if value is None or (isinstance(value, str) and value.strip()):
         return value
     report(Problem(file, None, "name", f"the name is {value!r}", 'write name = "..."'))
     return None
 
 
-def _label_kind(file: Path, value: Any, report: Report) -> LabelKind | None:
+def _label_kind(file: Path, value: Any, report: ReportProblem) -> LabelKind | None:
     if value is None or value in ("single", "multi"):
         return cast(LabelKind | None, value)
     fix = 'write "single" if exactly one label holds, "multi" if any number may'
@@ -66,7 +66,7 @@ def _label_kind(file: Path, value: Any, report: Report) -> LabelKind | None:
     return None
 
 
-def _labels(file: Path, value: Any, report: Report) -> tuple[str, ...] | None:
+def _labels(file: Path, value: Any, report: ReportProblem) -> tuple[str, ...] | None:
     if value is None:
         return None
     names = value if isinstance(value, list) else []
@@ -78,7 +78,7 @@ def _labels(file: Path, value: Any, report: Report) -> tuple[str, ...] | None:
     return None
 
 
-def _modalities(file: Path, value: Any, report: Report) -> Mapping[str, ModalityKind] | None:
+def _modalities(file: Path, value: Any, report: ReportProblem) -> Mapping[str, ModalityKind] | None:
     if value is None:
         return None
     kinds = value if isinstance(value, dict) else {}
@@ -94,7 +94,7 @@ def _modalities(file: Path, value: Any, report: Report) -> Mapping[str, Modality
 
 
 def settle_modalities(
-    declared: Declaration, table: Path, columns: Sequence[str], report: Report
+    declared: Declaration, table: Path, columns: Sequence[str], report: ReportProblem
 ) -> Mapping[str, ModalityKind]:
     """Modality -> kind of the columns that are really there; `text` and `image` if none are declared."""
     wanted = GUESSED_MODALITIES if declared.modalities is None else declared.modalities
@@ -111,9 +111,9 @@ def settle_modalities(
 
 
 def settle_labels(
-    declared: Declaration, table: Path, rows: Sequence[tuple[str, ...]], report: Report
+    declared: Declaration, table: Path, rows: Sequence[tuple[str, ...]], report: ReportProblem
 ) -> tuple[tuple[str, ...], LabelKind]:
-    """(labels in order, label kind); where undeclared, guessed from every row's labels, and said so."""
+    """(labels in order, label kind); where undeclared, inferred from every row's labels, with a warning."""
     seen = sorted({label for row in rows for label in row})
     labels = declared.labels if declared.labels is not None else tuple(seen)
     odd = sum(len(row) != 1 for row in rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 from interplay.data.problems import Problem
 from interplay.data.sample import SPLITS, Evidence
-from interplay.data.table_rows import Report, Row
+from interplay.data.table_rows import ReportProblem, TableRow
 
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "dev": "val", "valid": "val", "validation": "val"}
 SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
@@ -21,8 +21,8 @@ class Fields:
     """One row of `file` while it is read; every reader reports what it finds and gives None or a part."""
 
     file: Path
-    row: Row
-    report: Report
+    row: TableRow
+    report: ReportProblem
 
     def problem(self, column: str | None, problem: str, fix: str, expected: str = "") -> None:
         self.report(Problem(self.file, self.row.line, column, problem, fix, expected=expected))

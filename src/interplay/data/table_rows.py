@@ -10,19 +10,19 @@ from typing import Any
 
 from interplay.data.problems import Problem
 
-Report = Callable[[Problem], None]
+ReportProblem = Callable[[Problem], None]
 """Takes each problem as it is found; may raise to stop there."""
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row: the line it begins on, counted from 1, and its fields (text, or any JSON value)."""
 
     line: int
     fields: Mapping[str, Any]
 
 
-def read_text(path: Path, report: Report) -> str | None:
+def read_text(path: Path, report: ReportProblem) -> str | None:
     """The whole file as text (UTF-8, with or without a byte order mark); None if it cannot be read."""
     try:
         data = path.read_bytes()
@@ -42,8 +42,8 @@ def read_text(path: Path, report: Report) -> str | None:
     return None
 
 
-def read_rows(path: Path, report: Report) -> tuple[list[str], list[Row]]:
-    """(columns, rows) of a .csv or .jsonl file; rows that cannot be read are reported and left out.
+def read_rows(path: Path, report: ReportProblem) -> tuple[list[str], list[TableRow]]:
+    """(columns, rows) of a .csv or .jsonl file; rows that cannot be read are reported and skipped.
 
     JSONL has no header: its columns are the keys that any row has.
     """
@@ -56,7 +56,7 @@ def read_rows(path: Path, report: Report) -> tuple[list[str], list[Row]]:
     return list(dict.fromkeys(key for row in rows for key in row.fields)), rows
 
 
-def _read_jsonl(path: Path, text: str, report: Report) -> Iterator[Row]:
+def _read_jsonl(path: Path, text: str, report: ReportProblem) -> Iterator[TableRow]:
     fix = 'write one JSON object per line, as in {"id": "1", "text": "..."}'
     # Not splitlines: it also splits at characters that JSON strings may hold, as U+2028.
     for line, content in enumerate(text.split("\n"), start=1):
@@ -68,12 +68,12 @@ def _read_jsonl(path: Path, text: str, report: Report) -> Iterator[Row]:
             report(Problem(path, line, None, f"the line is not JSON ({error})", fix))
             continue
         if isinstance(value, dict):
-            yield Row(line, value)
+            yield TableRow(line, value)
         else:
             report(Problem(path, line, None, f"the line holds {type(value).__name__}, not an object", fix))
 
 
-def _read_csv(path: Path, text: str, report: Report) -> tuple[list[str], list[Row]]:
+def _read_csv(path: Path, text: str, report: ReportProblem) -> tuple[list[str], list[TableRow]]:
     limit = csv.field_size_limit(len(text) + 1)  # the default refuses long texts
     try:
         records = list(_csv_records(path, text, report))
@@ -87,7 +87,7 @@ def _read_csv(path: Path, text: str, report: Report) -> tuple[list[str], list[Ro
     rows = []
     for line, fields in records[1:]:
         if len(fields) == len(columns):
-            rows.append(Row(line, dict(zip(columns, fields, strict=True))))
+            rows.append(TableRow(line, dict(zip(columns, fields, strict=True))))
             continue
         report(
             Problem(
@@ -102,7 +102,7 @@ def _read_csv(path: Path, text: str, report: Report) -> tuple[list[str], list[Ro
     return columns, rows
 
 
-def _csv_records(path: Path, text: str, report: Report) -> Iterator[tuple[int, list[str]]]:
+def _csv_records(path: Path, text: str, report: ReportProblem) -> Iterator[tuple[int, list[str]]]:
     """(line it begins on, fields) of each record that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
@@ -116,7 +116,7 @@ def _csv_records(path: Path, text: str, report: Report) -> Iterator[tuple[int, l
         report(Problem(path, line, None, f"the quotes do not match ({error})", fix))
 
 
-def _header_is_sound(path: Path, line: int, columns: list[str], report: Report) -> bool:
+def _header_is_sound(path: Path, line: int, columns: list[str], report: ReportProblem) -> bool:
     odd = sorted({c for c in columns if columns.count(c) > 1 or not c.strip()})
     if odd:
         fix = "give every column a name of its own"

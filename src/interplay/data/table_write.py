@@ -56,7 +56,7 @@ def write_table(dataset: Dataset, folder: str | Path, overwrite: bool = False) -
 
 
 def table_row(sample: Sample, places: Mapping[Path, str]) -> dict[str, Any]:
-    """One line of `samples.jsonl`; `places` tells each picture's path inside the folder."""
+    """One line of `samples.jsonl`; `places` maps each picture to its path inside the folder."""
     row: dict[str, Any] = {"id": sample.id, "split": sample.split}
     row |= {name: places[v] if isinstance(v, Path) else v for name, v in sample.inputs.items()}
     row["labels"] = list(sample.labels)

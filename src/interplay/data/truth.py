@@ -23,11 +23,11 @@ GRID = 4
 
 @dataclass(frozen=True)
 class Slot:
-    """One place of the text (word) or one pictogram (sign) that is always there, and says one of two things.
+    """One place of the text (word) or one pictogram (sign) that is always there, and has one of two values.
 
     Attributes:
         yes, no: what it shows when it is true, and when it is not; each alternative is equally likely.
-        decoys: how many other things in the picture cannot be told from its `no`.
+        decoys: how many other things in the picture look the same as its `no`.
     """
 
     kind: Literal["word", "sign"]

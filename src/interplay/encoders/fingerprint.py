@@ -33,6 +33,6 @@ def fingerprint(network: nn.Module, **settings: Any) -> str:
 
 
 def tokenizer_state(tokenizer: Any) -> dict[str, Any]:
-    """All that decides how a fast tokenizer cuts a text. What it last did with long and short texts is left out."""
+    """The settings of a fast tokenizer that decide its tokens; truncation and padding, which change by call, do not."""
     state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     return {key: value for key, value in state.items() if key not in ("truncation", "padding")}

@@ -22,7 +22,7 @@ from interplay.encoders.parts import Part
 from interplay.encoders.preparation import View, normalised, patch_boxes, patches_on_picture, square, view
 from interplay.encoders.settings import EncoderConfig
 from interplay.encoders.sources import local_folder
-from interplay.encoders.tokens import Tokens, Word, tokenize, words_alone
+from interplay.encoders.tokens import TokenizedText, Word, tokenize, words_alone
 from interplay.encoders.towers import Tower, load_tower, probe
 from interplay.errors import EncoderError
 
@@ -98,7 +98,7 @@ class TextEncoder(Encoder):
         if self.max_features < 1:
             raise EncoderError(f"encoder {tower.name} takes {longest} tokens, of which {special} are special")
         # Of the last batch: whoever encodes a text asks what its tokens are next.
-        self._tokenized: dict[str, Tokens] = {}
+        self._tokenized: dict[str, TokenizedText] = {}
         # SigLIP was trained on texts padded to full length, the padding seen as any token: it gets no mask.
         self.padded = positions if tower.config.model_type.startswith("siglip") else None
         ids = torch.full((1, self.padded or 1), self._pad)
@@ -133,7 +133,7 @@ class TextEncoder(Encoder):
             out.append(self._encoded(hidden[torch.tensor(tokens.is_feature, dtype=torch.bool)], tokens))
         return out
 
-    def _encode_words(self, batch: Sequence[Tokens]) -> list[Encoded]:
+    def _encode_words(self, batch: Sequence[TokenizedText]) -> list[Encoded]:
         """Each word between the special tokens of its text, by itself; equal words are encoded once.
 
         A word is what blanks part: in a script without blanks, that is a whole clause.
@@ -166,11 +166,11 @@ class TextEncoder(Encoder):
         hidden = self.network(input_ids=ids.to(self.device), **masked).last_hidden_state.float().cpu()
         return [rows[: len(sequence)] for rows, sequence in zip(hidden, sequences, strict=True)]
 
-    def _encoded(self, features: Tensor, tokens: Tokens) -> Encoded:
+    def _encoded(self, features: Tensor, tokens: TokenizedText) -> Encoded:
         return Encoded(features, torch.ones(len(features), dtype=torch.bool), tokens.cut)
 
     def parts(self, content: str) -> list[Part]:
-        """The word pieces of a text with their character spans, blanks at their ends left out.
+        """The word pieces of a text with their character spans, without blanks at their ends.
 
         A piece that is only a blank has an empty span; the bytes of one character share its span.
         """
@@ -243,7 +243,7 @@ class ImageEncoder(Encoder):
         shown = [patches_on_picture(self._view(picture), self.full_grid) for picture in inputs]
         on = torch.from_numpy(np.stack(shown)).float().unsqueeze(1)
         share = F.avg_pool2d(on, self.config.pool)
-        pooled = F.avg_pool2d(maps * on, self.config.pool) / share.clamp(min=1e-9)  # bars are left out of the average
+        pooled = F.avg_pool2d(maps * on, self.config.pool) / share.clamp(min=1e-9)  # bars do not count in the average
         rows, valid = pooled.flatten(2).transpose(1, 2), share.flatten(1) > 0
         return [Encoded(r, v) for r, v in zip(rows, valid, strict=True)]
 

@@ -9,14 +9,14 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Tokens:
+class TokenizedText:
     """One text as a network takes it.
 
     Attributes:
         ids: token ids, special tokens included.
         is_feature: per id, False for the special tokens.
         spans: (start, end) characters of each feature.
-        cut: tokens left out because there were too many.
+        cut: how many tokens at the end were cut off, because the network takes no more.
     """
 
     ids: list[int]
@@ -34,7 +34,7 @@ class Word:
     last: int
 
 
-def words_alone(tokens: Tokens) -> list[Word]:
+def words_alone(tokens: TokenizedText) -> list[Word]:
     """The words of a text (tokens with no blank between them), each in place of all the others."""
     features = np.flatnonzero(tokens.is_feature)
     if not len(features):
@@ -48,7 +48,7 @@ def words_alone(tokens: Tokens) -> list[Word]:
     ]
 
 
-def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[Tokens]:
+def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[TokenizedText]:
     """Tokens of each text, at most `limit` of them besides the special tokens; the last are cut."""
     if not texts:
         return []
@@ -68,7 +68,7 @@ def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[Tokens]:
         is_feature = ~np.array(special, dtype=bool)
         keep = np.flatnonzero(~is_feature | (is_feature.cumsum() <= limit))
         out.append(
-            Tokens(
+            TokenizedText(
                 ids=[ids[k] for k in keep],
                 is_feature=[bool(is_feature[k]) for k in keep],
                 spans=[_visible(text, *spans[k]) for k in keep if is_feature[k]],

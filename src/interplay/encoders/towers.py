@@ -131,7 +131,7 @@ def _refuse_missing(name: str, network: nn.Module, info: dict[str, Any]) -> None
 
 
 def _tokenizer(folder: Path) -> Any:
-    """A tokenizer that tells where each token lies in the text, or ValueError."""
+    """A tokenizer that gives each token's position in the text, or ValueError."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     if not any(all(any(folder.glob(name)) for name in names) for names in VOCABULARIES):

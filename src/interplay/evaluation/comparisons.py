@@ -12,10 +12,10 @@ RESAMPLES = 2000
 FLIPS = 9999
 
 
-def interval(values: Float[np.ndarray, " n"], seed: int = 0, level: float = 0.95) -> Compared:
-    """The mean over samples with its percentile bootstrap interval; NaN values (missing) are left out.
+def bootstrap_interval(values: Float[np.ndarray, " n"], seed: int = 0, level: float = 0.95) -> Compared:
+    """The mean over samples with its percentile bootstrap interval; NaN values (missing) are ignored.
 
-    Of fewer than 2 samples no interval is told.
+    With fewer than 2 samples there is no interval: `low` and `high` are None.
     """
     known = values[~np.isnan(values)]
     n = len(known)
@@ -33,7 +33,7 @@ def compare(differences: Float[np.ndarray, " n"], seed: int = 0, level: float = 
     The test flips signs of whole samples (10,000 times, or all 2^n if that is fewer): its p-value is exact for
     differences whose law is symmetric around 0, and never 0 (Good, Permutation, Parametric and Bootstrap Tests).
     """
-    found = interval(differences, seed, level)
+    found = bootstrap_interval(differences, seed, level)
     if found.samples < 2:
         return found
     known = differences[~np.isnan(differences)]

@@ -83,7 +83,7 @@ def tail(
     `level`, which nobody will call, are left as they are.
 
     Args:
-        nulls: the sizes of each sample's null pairs; at least 2 samples, or nothing can be told and all is 1.
+        nulls: the sizes of each sample's null pairs; with fewer than 2 samples every p-value is 1.
     """
     if len(nulls) < 2:
         return np.ones(len(sizes))

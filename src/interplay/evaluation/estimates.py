@@ -1,4 +1,4 @@
-"""Means and ratios over samples, with standard errors; None where they cannot be told."""
+"""Means and ratios over samples, with standard errors; None where they are undefined."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from interplay.results.validity import Estimate
 
 
 def estimate(values: Sequence[float] | Float[np.ndarray, " n"]) -> Estimate:
-    """Mean and standard error over samples; None where they cannot be told."""
+    """Mean and standard error over samples; None where they are undefined."""
     n = len(values)
     se = float(np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else None
     return Estimate(mean=float(np.mean(values)) if n else None, se=se, samples=n)
@@ -27,8 +27,8 @@ def jackknife(statistic: Callable[[Float[np.ndarray, " k"]], float], rows: Float
         return Estimate(mean=None, samples=n)
     without = np.array([statistic(total - row) for row in rows])
     se = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
-    told = n > 1 and np.isfinite(se) and se > 0  # of samples that all say the same, nobody knows how others differ
-    return Estimate(mean=value, se=se if told else None, samples=n)
+    known = n > 1 and np.isfinite(se) and se > 0  # samples with equal values say nothing about their spread
+    return Estimate(mean=value, se=se if known else None, samples=n)
 
 
 def ratio(sums: Float[np.ndarray, " 2"]) -> float:

@@ -74,8 +74,8 @@ def mean_over(probabilities: Float[np.ndarray, "N *V C"], target: Bool[np.ndarra
 
 
 @dataclass(frozen=True)
-class Score:
-    """A task metric as a function of counts summed over samples, so that samples can be left out.
+class CountMetric:
+    """A task metric as a function of counts summed over samples, so that leave-one-out values are cheap.
 
     Attributes:
         counts: (logits (N, C), truth (N, C)) -> (N, k) rows.
@@ -98,18 +98,18 @@ def _of_sums(metric: Callable[[np.ndarray, np.ndarray, np.ndarray], float]) -> C
     return lambda sums: metric(*np.split(sums, 3))
 
 
-def scores_of(single: bool) -> dict[str, Score]:
-    """The task metrics whose drop is told: accuracy and macro F1, or micro and macro F1 where several labels may hold.
+def scores_of(single: bool) -> dict[str, CountMetric]:
+    """The task metrics whose drop is measured: accuracy (micro F1 if several labels may hold) and macro F1.
 
     With one label a sample the micro F1 is the accuracy.
     """
     first = "accuracy" if single else "micro_f1"
     counts = _counts(single)
-    return {first: Score(counts, _of_sums(micro_f1)), "macro_f1": Score(counts, _of_sums(macro_f1))}
+    return {first: CountMetric(counts, _of_sums(micro_f1)), "macro_f1": CountMetric(counts, _of_sums(macro_f1))}
 
 
 def metric_drop(
-    score: Score, full: Float[np.ndarray, "N C"], masked: Float[np.ndarray, "N C"], truth: Bool[np.ndarray, "N C"]
+    score: CountMetric, full: Float[np.ndarray, "N C"], masked: Float[np.ndarray, "N C"], truth: Bool[np.ndarray, "N C"]
 ) -> Estimate:
     """metric(full) - metric(masked) over the samples, with its jackknife standard error."""
     rows = np.concatenate([score.counts(full, truth), score.counts(masked, truth)], axis=1)

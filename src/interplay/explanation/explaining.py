@@ -10,7 +10,7 @@ from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
 from interplay.errors import BadInput, BudgetError
 from interplay.explanation.candidates import candidate_players, ranking_experts
-from interplay.explanation.pairs import Estimate, Probe, pair_rows, score_pairs
+from interplay.explanation.pairs import PairEstimator, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
 from interplay.explanation.predictor import Opened, Predictor, Scores, probability_of, to_probabilities, value_of
 from interplay.explanation.what_if import what_if
@@ -166,7 +166,7 @@ def _importance(opened: Opened, scores: Mapping[str, np.ndarray] | None, label: 
     return [logits[0] - logits[1:]]
 
 
-def _within_budget(settings: ExplainConfig, outputs: Sequence[str], output: str, M: int, seed: int) -> Estimate:
+def _within_budget(settings: ExplainConfig, outputs: Sequence[str], output: str, M: int, seed: int) -> PairEstimator:
     """Estimates by `estimator`, the budget shared equally by the pairs of the M modalities; until the SII asked about
     is known to `max_interval_width`, if that is set."""
     most, blocks = settings.max_interval_width, max(1, M * (M - 1) // 2)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from interplay.config import Fill, Precision
 from interplay.explanation.players import Players
-from interplay.explanation.trained.answers import prepare
+from interplay.explanation.trained.answers import prepare_answers
 from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens
@@ -65,7 +65,7 @@ def model_logits(
     holds = [np.zeros((len(players), T), dtype=bool) for T in tokens.lengths]
     for m, T in enumerate(tokens.lengths):
         holds[m][players.of(m)] = players.holds(m, T)
-    return prepare(model, tokens, fill, holds, precision, experts)
+    return prepare_answers(model, tokens, fill, holds, precision, experts)
 
 
 def model_value(

@@ -12,7 +12,7 @@ from interplay.interactions.game import Value
 from interplay.interactions.scores import PairScores
 from interplay.results import Pair
 
-Estimate = Callable[[Game, np.ndarray, np.ndarray], PairScores]
+PairEstimator = Callable[[Game, np.ndarray, np.ndarray], PairScores]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def score_pairs(
     labels: Sequence[int],
     names: Sequence[str],
     *,
-    estimate: Estimate,
+    estimate: PairEstimator,
     candidates: Callable[[Players, int], np.ndarray] | None = None,
     batch_size: int = 512,
     progress: Callable[[int], None] | None = None,
@@ -74,7 +74,7 @@ def score_pairs(
     return Probe(players, scores, tuple(labels), tuple(names), game.evaluations)
 
 
-def backgrounds(samples: int, seed: int) -> Estimate:
+def backgrounds(samples: int, seed: int) -> PairEstimator:
     """Block designs of as many backgrounds for every pair."""
     return lambda game, rows, columns: block_pairs(game, rows, columns, samples=samples, seed=seed)
 

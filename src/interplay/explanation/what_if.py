@@ -18,7 +18,7 @@ from interplay.results import Pair, WhatIf
 
 MOST = 700  # answers: a few percent of what the pair scores ask for
 CHECKED = (3, 4, 6, 8)  # how many features are taken out where the estimate is checked
-SETS, FEWEST = 12, 6  # of each size; of fewer nothing is told
+SETS, FEWEST = 12, 6  # sets of each size: at most, and fewest for a summary
 CORE = 10  # features of the strongest pairs, of which all pairs are asked about before the weakest of the others
 TRIES = 5  # for one set all pairs of which were asked about
 EDGE = 1e-12

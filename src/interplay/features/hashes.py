@@ -45,8 +45,8 @@ class ContentHashes:
         content = path.read_bytes()
         self.bytes_read += len(content)
         digest = hashlib.sha256(content).hexdigest()
-        settled = time.time_ns() - max(stamp[1:]) > GRANULARITY_NS
-        if settled and _stamp(path) == stamp:
+        old_enough = time.time_ns() - max(stamp[1:]) > GRANULARITY_NS
+        if old_enough and _stamp(path) == stamp:
             self._known[name] = self._new[name] = (stamp, digest)
         return digest
 

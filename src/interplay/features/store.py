@@ -30,7 +30,7 @@ from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import DataError, EncoderError
 from interplay.features.hashes import ContentHashes
-from interplay.features.writing import COUNT, LAYOUT, Progress, Writer, halved, writable
+from interplay.features.writing import COUNT, LAYOUT, Advance, Writer, halved, writable
 from interplay.modalities import MODALITIES
 
 VERSION = int(LAYOUT.rpartition("/")[2])
@@ -81,7 +81,7 @@ def store_features(
     root: str | Path,
     *,
     batch_size: int = 32,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> Features:
     """Open the features of one modality, encoding whatever is not stored yet.
 
@@ -92,7 +92,7 @@ def store_features(
         DataError: naming file and row, for an input that cannot be read, holds no feature, or whose features are
             not finite in half precision; for a dataset without samples; for a stored folder that is damaged.
         BadInput: if the store cannot be written.
-        DiskFullError: if the disk has no room, after the first batch where its size tells so.
+        DiskFullError: if the disk has no room, after the first batch if its size shows that the rest will not fit.
     """
     samples = dataset.samples
     if not samples:
@@ -226,7 +226,7 @@ def _write(
     modality: str,
     encoder: Encoder,
     batch_size: int,
-    progress: Progress | None,
+    progress: Advance | None,
 ) -> None:
     """Encode batch by batch, going on where an interrupted run stopped."""
     writer = Writer(folder, encoder.width, batch_size)

@@ -17,7 +17,7 @@ from torch import Tensor
 from interplay.encoders.frozen import Encoded
 from interplay.errors import BadInput, DiskFullError
 
-Progress = Callable[[int, int], None]
+Advance = Callable[[int, int], None]
 LAYOUT = "interplay/features/2"
 COUNT = np.dtype([("positions", np.int64), ("cut", np.int64)])
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

@@ -43,13 +43,13 @@ def upgrade_document(
     {'scale': 'logit', 'format': 'interplay/example/2'}
     """
     name, _, today = version.rpartition("/")
-    said = document.get(key, f"{name}/1")
-    theirs, _, number = str(said).rpartition("/")
+    found = document.get(key, f"{name}/1")
+    theirs, _, number = str(found).rpartition("/")
     if theirs != name or not number.isdecimal() or int(number) < 1:
-        raise error(f"its {key} is {said!r}", file=file, expected=version)
+        raise error(f"its {key} is {found!r}", file=file, expected=version)
     if int(number) > int(today):
         raise error(
-            f"it was written by a newer version of Interplay, as {said}",
+            f"it was written by a newer version of Interplay, as {found}",
             file=file,
             expected=f"{version} or older",
             fix="update Interplay",

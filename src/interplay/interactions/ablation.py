@@ -77,7 +77,7 @@ def captum_value(
         forward: as many tensors as inputs, (m, *F) each -> (m,) or (m, ...). In evaluation mode: a `Game` finds
             answers that change, but does not change the model.
         inputs: one sample: (1, *F), or a tuple of such.
-        baselines: what stands for an element that is out: a number or a tensor that broadcasts to (1, *F); a tuple
+        baselines: the value of an element that is removed: a number or a tensor that broadcasts to (1, *F); a tuple
             where inputs are one.
         feature_mask: integers that broadcast to (1, *F), the player of each element, from 0 on and without gaps over
             all inputs; elements with the same number come and go together. None: each element is a player.

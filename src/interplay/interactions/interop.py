@@ -46,7 +46,7 @@ class Approximator(Protocol):
 def to_interaction_values(scores: PairScores, players: int) -> InteractionValues:
     """Scores (P,) as shapiq's values of order 2, index "SII".
 
-    Missing pairs are left out. shapiq's `values[(i, j)]` answers 0 for a pair that is left out; whether it is there
+    Missing pairs are not stored. shapiq's `values[(i, j)]` is 0 for a pair that is not stored; whether it is there
     is in `values.interactions`. The redundancy gap and standard errors have no place there.
 
     Args:

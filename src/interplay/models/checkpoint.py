@@ -116,9 +116,9 @@ def _read_card(path: Path) -> tuple[Card, dict[str, Any]]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         described = upgrade_document(read, FORMAT, UPGRADES, error=CheckpointError, file=path)
-        said = {key: value for key, value in described.items() if key not in ("format", "sha256")}
-        said["fusion"] = FusionConfig.model_validate(said["fusion"])
-        return Card(**said), described
+        fields = {key: value for key, value in described.items() if key not in ("format", "sha256")}
+        fields["fusion"] = FusionConfig.model_validate(fields["fusion"])
+        return Card(**fields), described
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"cannot open: {error}", file=path, expected="the card of a trained model", fix="give a finished run folder"
@@ -126,7 +126,7 @@ def _read_card(path: Path) -> tuple[Card, dict[str, Any]]:
 
 
 def _from_1(described: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 said neither its version nor a checksum; the weights' names are told apart by themselves."""
+    """Version 1 had no format version and no checksum; old names of weights are recognized on loading."""
     return described
 
 

@@ -44,7 +44,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Design:
-    """What tells the models apart: all else they share (METHOD 2).
+    """The settings in which the models differ; they share everything else (METHOD 2).
 
     Attributes:
         expert_names: names of the modalities -> names of the experts, in the order of every E axis.
@@ -106,7 +106,7 @@ class FusionModel(nn.Module):
         """Set the training tokens' mean and standard deviation of each modality, in the encoder's width.
 
         The mean is what the fill "mean" puts in. With `standardize`, features are brought to mean 0 and deviation 1
-        before the projection [ours]: what tells two words apart may be a small part of all that varies. Deviations
+        before the projection [ours]: the difference between two words may be a small part of all variation. Deviations
         far below the usual one are taken larger, so that no noise is blown up.
         """
         for m, (mean, deviation) in enumerate(moments):

@@ -24,7 +24,7 @@ from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import KnownSample, SamplePairs, Stories, measure
 from interplay.explanation.game import players_of, value_names
 from interplay.explanation.trained.predictor import off_training, provenance_of
-from interplay.explanation.trained.prepared import prepare
+from interplay.explanation.trained.prepared import prepare_sample
 from interplay.features.store import Features, open_features, store_folder
 from interplay.files import write_atomic
 from interplay.modalities import MODALITIES, drawn_as
@@ -218,7 +218,7 @@ def _places(encoders: dict[str, Encoder], image: str | None, picture: Image.Imag
 def _known(
     run: Run, encoders: dict[str, Encoder], stores: Mapping[str, Features] | None, sample: Sample, truth: Truth
 ) -> KnownSample:
-    prepared = prepare(run, encoders, sample, stores)
+    prepared = prepare_sample(run, encoders, sample, stores)
     parts = tuple(prepared.parts.values())
     if truth.grid and not all(_fits(part.box, truth.grid) for part in chain(*parts) if part.box is not None):
         raise DataError(

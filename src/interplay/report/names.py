@@ -44,7 +44,7 @@ def describe_features(explanation: Explanation, *, veiled: bool = False) -> list
 
     Args:
         explanation: whose features.
-        veiled: whether texts of the sample must not be told: words are then numbered.
+        veiled: whether texts of the sample must not be shown: words are then numbered.
     """
     places = grid_places(explanation.features)
     kinds = modality_kinds(explanation)
@@ -81,7 +81,7 @@ def describe_pair(names: Sequence[FeatureName], pair: Pair) -> str:
 
 
 def modality_kinds(explanation: Explanation) -> dict[str, str]:
-    """Modality -> its kind; where its input is not known, patches tell that it is an image."""
+    """Modality -> its kind; where its input is not known, boxes of patches mean that it is an image."""
     boxed = {f.modality for f in explanation.features if f.box is not None}
     names = dict.fromkeys([*explanation.inputs, *(f.modality for f in explanation.features)])
     return {
@@ -139,7 +139,7 @@ def _of_patch(feature: Feature, number: int, place: tuple[int, int] | None, veil
 
 
 def _of_feature(feature: Feature, number: int) -> FeatureName:
-    """A feature that is neither word nor patch has a name that tells its modality too."""
+    """A feature that is neither word nor patch has a name that includes its modality."""
     label = shorten(visible(f"{feature.modality} {number}" if feature.text is None else feature.text), FEATURE)
     return FeatureName(label, _apart(label))
 

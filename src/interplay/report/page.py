@@ -120,7 +120,7 @@ def embed(value: object) -> Markup:
 
 
 def _by(explanations: Sequence[Explanation]) -> list[str]:
-    """Whose answer each is; runs of one name that explain the same are numbered, so that they can be told apart."""
+    """Whose answer each is; runs of one name that explain the same are numbered, so that they can be distinguished."""
     out: list[str] = []
     times: Counter[tuple[str, str, str]] = Counter()
     for one in explanations:

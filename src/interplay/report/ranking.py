@@ -28,7 +28,7 @@ class Ranking:
     """The pairs of one table in order. Pairs are named by their position in the table.
 
     Attributes:
-        order: score -> positions, strongest first, clear of 0 or not; pairs that do not count for it are left out.
+        order: score -> positions, strongest first, clear of 0 or not; without pairs that do not count for it.
         clear: score -> positions whose interval leaves out 0, whatever the sign, as they come in the table.
         lead: score and position of the pair that is named first; None where no pair stands out.
     """

@@ -29,7 +29,7 @@ from interplay.progress import SILENT, Progress
 from interplay.report.bundle import asset, script_of
 from interplay.report.page import embed, source_of
 from interplay.report.ranking import SCORES, StrongPair, strong_pairs, strongest_of_several
-from interplay.report.run_rows import Row, confidence, mistake, per_label, rounded, said
+from interplay.report.run_rows import Row, confidence, mistake, per_label, predicted_indices, rounded
 from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
@@ -180,7 +180,7 @@ def _index(report: RunReport, numbers: Mapping[Path, int]) -> dict[str, Any]:
             "id": [row.id for row in rows],
             "split": [splits.index(row.split) for row in rows],
             "truth": truth,
-            "said": [said(row.probabilities, kind) for row in rows],
+            "said": [predicted_indices(row.probabilities, kind) for row in rows],
             "confidence": [rounded(confidence(row.probabilities, kind)) for row in rows],
             "mistake": [rounded(mistake(r.probabilities, t, kind)) for r, t in zip(rows, truth, strict=True)],
             "thumbs": [[numbers[row.pictures[m]] if m in row.pictures else None for m in seen] for row in rows],

@@ -1,4 +1,4 @@
-"""The samples of a run as plain rows: what is true, what the model said, how sure it was."""
+"""The samples of a run as plain rows: true labels, predicted labels, probabilities."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ class Row:
     pictures: Mapping[str, Path] = field(default_factory=dict)
 
 
-def said(probabilities: Sequence[float], kind: LabelKind) -> list[int]:
-    """Places of the labels the model gives: the most probable one, or all of a probability of at least .5."""
+def predicted_indices(probabilities: Sequence[float], kind: LabelKind) -> list[int]:
+    """Indices of the predicted labels: the most probable one, or all with a probability of at least 0.5."""
     return np.flatnonzero(predicted_labels(np.array([probabilities]), kind)[0]).tolist()
 
 
@@ -56,11 +56,13 @@ def mistake(probabilities: Sequence[float], truth: Sequence[int], kind: LabelKin
 
 
 def per_label(rows: Sequence[Row], labels: Sequence[str], kind: LabelKind) -> list[list[str | int | float | None]]:
-    """For each split and label: split, label, true, said, both, precision, recall, F1; None where there is none."""
+    """For each split and label: split, label, true, predicted, both, precision, recall, F1; None if undefined."""
     out: list[list[str | int | float | None]] = []
     for split in dict.fromkeys(row.split for row in rows):
         answers = [
-            (row.truth, {labels[c] for c in said(row.probabilities, kind)}) for row in rows if row.split == split
+            (row.truth, {labels[c] for c in predicted_indices(row.probabilities, kind)})
+            for row in rows
+            if row.split == split
         ]
         for label in labels:
             true = sum(label in truth for truth, _ in answers)

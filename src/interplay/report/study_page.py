@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from interplay.files import write_atomic
 from interplay.report.svg import svg_of
-from interplay.report.tables import guard
+from interplay.report.tables import escape_formula
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -118,4 +118,4 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list | tuple):
         return " ".join(_cell(v) for v in value)
-    return repr(value) if isinstance(value, float) else guard(str(value))
+    return repr(value) if isinstance(value, float) else escape_formula(str(value))

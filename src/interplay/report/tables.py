@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from interplay.results import Explanation, Feature, PairTable, ValueFunction
 
-Cells = tuple[str | int, ...]
+TableCells = tuple[str | int, ...]
 
 CSV_COLUMNS = (
     *("sample_id", "target", "value_on", "value_expert", "fill", "level"),
@@ -19,7 +19,7 @@ CSV_COLUMNS = (
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
-def guard(text: str) -> str:
+def escape_formula(text: str) -> str:
     """The text, with an apostrophe before it where a spreadsheet would take it for a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
@@ -48,18 +48,18 @@ def pairs_csv(explanation: Explanation) -> str:
     return out.getvalue()
 
 
-def csv_head(explanation: Explanation, value: ValueFunction) -> Cells:
+def csv_head(explanation: Explanation, value: ValueFunction) -> TableCells:
     """The cells with which every row of one value function begins."""
     cells = (explanation.sample_id, explanation.target, value.on, value.expert, value.fill, value.level)
-    return tuple(map(guard, cells))
+    return tuple(map(escape_formula, cells))
 
 
-def csv_feature(feature: Feature, at: int, places: Mapping[int, tuple[int, int]]) -> Cells:
+def csv_feature(feature: Feature, at: int, places: Mapping[int, tuple[int, int]]) -> TableCells:
     """The cells of one feature of a pair: `at` is its position in `features`, `places` those of `grid_places`."""
-    return (at, guard(feature.modality), guard(feature.text or ""), *places.get(at, ("", "")))
+    return (at, escape_formula(feature.modality), escape_formula(feature.text or ""), *places.get(at, ("", "")))
 
 
-def csv_line(cells: Cells) -> str:
+def csv_line(cells: TableCells) -> str:
     """Cells as they stand in a line of CSV, quoted where they must be."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(cells)

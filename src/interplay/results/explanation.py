@@ -200,8 +200,8 @@ class Explanation(Frozen):
 
     def __repr__(self) -> str:
         sure = self.prediction.get(self.target)
-        said = "" if sure is None else f" at {sure:.3f}"
-        return f"<Explanation of {self.sample_id!r}: {self.target!r}{said}, {len(self.pairs)} pairs>"
+        shown = "" if sure is None else f" at {sure:.3f}"
+        return f"<Explanation of {self.sample_id!r}: {self.target!r}{shown}, {len(self.pairs)} pairs>"
 
     __str__ = __repr__
 

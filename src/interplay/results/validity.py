@@ -14,7 +14,7 @@ VALIDITY_SCHEMA = "interplay/validity/2"
 
 
 class Estimate(Frozen):
-    """A mean or ratio over samples with its standard error; None where it, or its error, cannot be told."""
+    """A mean or ratio over samples with its standard error; None where it, or its error, is undefined."""
 
     mean: float | None
     se: float | None = None
@@ -22,7 +22,7 @@ class Estimate(Frozen):
 
 
 class Compared(Frozen):
-    """A mean of paired differences over samples; what cannot be told is None.
+    """A mean of paired differences over samples; what is undefined is None.
 
     Attributes:
         low, high: its 95% interval.

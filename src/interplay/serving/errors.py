@@ -93,7 +93,7 @@ def unforeseen(what: str) -> ErrorBody:
     log.exception("%s failed (%s)", what, key)
     return ErrorBody(
         error=f"something went wrong here ({key})",
-        fix="try again; if it stays, tell whoever runs this service the number in brackets",
+        fix="try again; if it fails again, report the number in brackets to the operator of this service",
     )
 
 

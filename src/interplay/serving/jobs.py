@@ -36,7 +36,11 @@ class _ShutDown(_Stop):
 
 INTERRUPTED = ErrorBody(error="interrupted by a restart", expected="", fix="send it again")
 STOPPED = ErrorBody(error="interrupted: the service was stopped", expected="", fix="send it again once it is up")
-NO_ROOM = ErrorBody(error="there is no room on the disk of this service", expected="", fix="tell whoever runs it")
+NO_ROOM = ErrorBody(
+    error="there is no room on the disk of this service",
+    expected="",
+    fix="ask the operator of this service to free some",
+)
 
 
 @dataclass

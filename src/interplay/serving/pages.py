@@ -23,7 +23,7 @@ _HASH = re.compile(r"'sha256-[A-Za-z0-9+/]{43}='")
 HEAD = 8192
 
 
-class Shown(BaseModel):
+class PageLink(BaseModel):
     """A page of the run and where it is."""
 
     folder: str
@@ -31,13 +31,13 @@ class Shown(BaseModel):
     href: str
 
 
-def run_pages(run: Path) -> list[Shown]:
+def run_pages(run: Path) -> list[PageLink]:
     """The pages that are there now."""
     found = []
     for folder in FOLDERS:
         for path in sorted((run / folder).glob("*.html")):
             if path.is_file() and re.fullmatch(r"[\w.-]+", path.name, re.ASCII):
-                found.append(Shown(folder=folder, name=path.name, href=f"/pages/{folder}/{path.name}"))
+                found.append(PageLink(folder=folder, name=path.name, href=f"/pages/{folder}/{path.name}"))
     return found
 
 

@@ -8,7 +8,7 @@ from interplay.models.run import Run
 from interplay.report.start_page import render_login, render_start
 from interplay.serving.errors import ALWAYS, HTML, ApiError, Declared, error_responses
 from interplay.serving.middleware import COOKIE, cookie_of, same
-from interplay.serving.pages import PICTURES, Shown, frame, html, read_page, read_samples, read_thumbnail, run_pages
+from interplay.serving.pages import PICTURES, PageLink, frame, html, read_page, read_samples, read_thumbnail, run_pages
 from interplay.serving.uploads import Accepted
 
 FORM = "application/x-www-form-urlencoded"
@@ -42,7 +42,7 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
         return html(page.encode(), 200, policy)
 
     @routes.get("/api/pages", summary="The pages of the run", responses=error_responses(*ALWAYS))
-    def pages() -> list[Shown]:
+    def pages() -> list[PageLink]:
         return run_pages(run.folder)
 
     @routes.get(

@@ -9,7 +9,7 @@ from interplay.results import MIXTURE, SCORE_NAMES
 Tables = dict[str, list[dict[str, Any]]]
 OURS, DENSE = "fl-i2moe", "dense"
 ALPHA = 0.01
-OWNS = 0.9  # AUROC from which an expert is said to find a story
+OWNS = 0.9  # AUROC from which an expert finds a story
 SHORT = {"sii": "sii", "gap": "redundancy_gap"}
 OWNERS = {"sii": "synergy", "redundancy_gap": "redundancy"}
 

@@ -59,7 +59,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Moments:
+class StageTimes:
     """What one variant's model takes on samples of middling length.
 
     Attributes:
@@ -120,7 +120,7 @@ def _encoding(dataset: Dataset, modality: str, encoder: Encoder, store: str | Pa
 
 def _moments(
     config: Config, dataset: Dataset, encoders: dict[str, Encoder], encoded: dict[str, list[Encoded]]
-) -> Moments:
+) -> StageTimes:
     """Time a fresh model of one variant."""
     task = Task(dataset.labels, dataset.label_kind)
     torch.manual_seed(0)
@@ -140,7 +140,7 @@ def _moments(
     rng = np.random.default_rng(0)
     coalitions = rng.random((ASKED, len(players))) < rng.random((ASKED, 1))
     request = Request(model, tokens, Target((0,)), config.removal.fill, config.explain.ig_steps)
-    return Moments(
+    return StageTimes(
         step=step,
         attribution=_timed(lambda: [METHODS[name](request) for name in MAPS]),
         answer=_timed(lambda: ask(coalitions)) / ASKED,
@@ -174,7 +174,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _training(options: StudyConfig, config: Config, dataset: Dataset, moments: Moments) -> list[Cost]:
+def _training(options: StudyConfig, config: Config, dataset: Dataset, moments: StageTimes) -> list[Cost]:
     n, seeds = len(dataset.split("train")), len(options.seeds)
     steps = -(-n // config.training.batch_size) * config.training.epochs
     passes = 1.0
@@ -188,7 +188,7 @@ def _training(options: StudyConfig, config: Config, dataset: Dataset, moments: M
     return [Cost("train", seen, int(seen * passes), seeds * moments.weights * FLOAT, seeds * steps * moments.step)]
 
 
-def _measuring(options: StudyConfig, dataset: Dataset, moments: Moments) -> list[Cost]:
+def _measuring(options: StudyConfig, dataset: Dataset, moments: StageTimes) -> list[Cost]:
     """The stages of `interplay.study.stages`, over the seeds."""
     asked = min(options.samples, len(dataset.split(options.split)))
     probed = min(options.pair_samples, asked)

@@ -73,7 +73,7 @@ def run_study(
             folder = f"{folder_name(variant)}/seed{seed}"
             shown = progress.prefixed(f"{variant} {seed}: ")
             run = trained(study.config(variant, seed), out / folder / "run", encoded, overwrite, shown)
-            runs.append(measure(variant, seed, run, encoded, samples, options, out, folder, shown))
+            runs.append(measure_run(variant, seed, run, encoded, samples, options, out, folder, shown))
     return Results(study, encoded, runs)
 
 
@@ -132,7 +132,7 @@ def trained(config: Config, folder: Path, encoded: EncodedDataset, overwrite: bo
     )
 
 
-def measure(
+def measure_run(
     variant: str,
     seed: int,
     run: Run,
@@ -158,7 +158,7 @@ def measure(
 
     attributions = stage("attributions", ("split", "samples"), lambda: stages.attribute_samples(bench("attribute")))
     masking = stage("masking", MASKING_OPTIONS, lambda: stages.mask_samples(bench("mask"), attributions))
-    pairs = stage("pairs", PAIR_OPTIONS, lambda: stages.score_pairs(bench("pairs"), attributions))
+    pairs = stage("pairs", PAIR_OPTIONS, lambda: stages.measure_pairs(bench("pairs"), attributions))
     pair_masking = stage(
         "pair_masking", PAIR_MASKING_OPTIONS, lambda: stages.mask_pairs(bench("mask pairs"), attributions, pairs)
     )

@@ -24,7 +24,7 @@ from interplay.explanation.game import model_logits, value_names
 from interplay.explanation.pairs import backgrounds
 from interplay.explanation.players import SCALES, Players
 from interplay.explanation.trained.pairs import probe_pairs
-from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare
+from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare_sample
 from interplay.features.store import Features
 from interplay.metrics import predicted_labels
 from interplay.models.run import Run
@@ -66,7 +66,7 @@ class Bench:
         """(number, sample, players) of the first `most` samples; advances the stage's progress."""
         count = min(most, len(self.samples))
         for number in range(count):
-            one = prepare(self.run, self.encoders, self.samples[number], self.stores)
+            one = prepare_sample(self.run, self.encoders, self.samples[number], self.stores)
             yield number, one, players_in(one, self.config)
             self.advance(number + 1, count)
 
@@ -135,7 +135,7 @@ def masked_evaluations(options: StudyConfig, outputs: int) -> int:
     return (len(MAPS) * outputs + options.random_draws) * len(options.shares) * 2
 
 
-def score_pairs(bench: Bench, attributions: Arrays) -> Arrays:
+def measure_pairs(bench: Bench, attributions: Arrays) -> Arrays:
     """Pair scores among candidates of each sample, for its most probable label (METHOD 9).
 
     Candidates are half the most important players of each modality, half drawn from the others, so that pairs of

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from interplay.evaluation.alignment import by_bins, by_top, rank_correlation
-from interplay.evaluation.comparisons import compare, holm, interval
+from interplay.evaluation.comparisons import bootstrap_interval, compare, holm
 from interplay.evaluation.concentration import entropy, gini, overlap, top_mass
 from interplay.evaluation.masking import ALONE, WITHOUT, metric_drop, scores_of
 from interplay.evaluation.pair_masking import CONTROLS, MATCHED, OWN, RANDOM
@@ -21,12 +21,12 @@ from interplay.results import MIXTURE
 from interplay.study.measured import Measured, Results, mean_known, over_seeds, spread
 from interplay.study.stages import MAPS, of_sample
 
-Row = dict[str, Any]
+TableRecord = dict[str, Any]
 MEASURES = {"comprehensiveness": WITHOUT, "sufficiency": ALONE}
 CONCENTRATIONS = {"gini": gini, "entropy": entropy, "mass in the top 5%": top_mass}
 
 
-def task_table(results: Results) -> list[Row]:
+def task_table(results: Results) -> list[TableRecord]:
     """Table 1: every task metric of every variant on the study's split."""
     rows = []
     split = results.study.options.split
@@ -52,7 +52,7 @@ def task_table(results: Results) -> list[Row]:
     return rows
 
 
-def masking_table(results: Results) -> list[Row]:
+def masking_table(results: Results) -> list[TableRecord]:
     """Figure 3: loss of probability under top-K% masking, and by how much more than under random masking.
 
     `gap` is identified - random for comprehensiveness, random - identified for sufficiency: above 0, a method found
@@ -93,7 +93,7 @@ def _grid(run: Measured, shares: list[str]) -> Iterator[tuple[Any, Any, Any, Any
                     yield method, expert, share, measure
 
 
-def metric_table(results: Results) -> list[Row]:
+def metric_table(results: Results) -> list[TableRecord]:
     """Figure 3, the task metric itself: by how much it falls under masking. Of random rankings, the mean over draws."""
     rows = []
     shares = results.study.options.shares
@@ -119,7 +119,7 @@ def metric_table(results: Results) -> list[Row]:
     return rows
 
 
-def alignment_table(results: Results) -> list[Row]:
+def alignment_table(results: Results) -> list[TableRecord]:
     """Figure 4: mean pair score by bin of importance, of top-q% sets, and their rank correlation.
 
     SII of the synergy expert by its importance, the redundancy gap of the redundancy expert by its; and both of the
@@ -161,7 +161,7 @@ def alignment_table(results: Results) -> list[Row]:
     return rows
 
 
-def pair_masking_table(results: Results) -> list[Row]:
+def pair_masking_table(results: Results) -> list[TableRecord]:
     """Table 2: what removing k pairs costs, ranked by a score, matched, or random; read at the mixture and the expert.
 
     `cost` is the loss of probability of the label that was probed. `over` compares with a control, paired by sample.
@@ -197,7 +197,7 @@ def _costs(run: Measured, e: int) -> np.ndarray:
     return full[:, None, None, None] - left.mean(axis=3)
 
 
-def concentration_table(results: Results) -> list[Row]:
+def concentration_table(results: Results) -> list[TableRecord]:
     """How concentrated maps are, by expert and modality, and how much two experts' overlap (METHOD 10)."""
     rows = []
     for variant, runs in results.by_variant().items():
@@ -223,7 +223,7 @@ def _samples(run: Measured) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield of_sample(run.attributions, number)
 
 
-def story_table(results: Results) -> list[Row]:
+def story_table(results: Results) -> list[TableRecord]:
     """Where the truth is known: how well each expert's scores find the planted pair of each story."""
     rows = []
     for variant, runs in results.by_variant().items():
@@ -257,21 +257,21 @@ TABLES = {
 assert set(MAPS) < set(METHODS)
 
 
-def _at(**where: str) -> Row:
+def _at(**where: str) -> TableRecord:
     return where
 
 
-def _compared(mean: np.ndarray, by_seed: Sequence[np.ndarray]) -> Row:
+def _compared(mean: np.ndarray, by_seed: Sequence[np.ndarray]) -> TableRecord:
     """A mean over samples with its interval, and how seeds differ."""
-    found = interval(mean).model_dump(exclude={"p"})
+    found = bootstrap_interval(mean).model_dump(exclude={"p"})
     return found | {"sd_seeds": spread([mean_known(values.tolist()) for values in by_seed])}
 
 
-def _prefixed(prefix: str, values: Row) -> Row:
+def _prefixed(prefix: str, values: TableRecord) -> TableRecord:
     return {prefix if key == "mean" else f"{prefix}_{key}": value for key, value in values.items() if key != "samples"}
 
 
-def _source(runs: Sequence[Measured], *files: str) -> Row:
+def _source(runs: Sequence[Measured], *files: str) -> TableRecord:
     """The files that a number was computed from, and the seeds."""
     folder = runs[0].folder.rpartition("seed")[0]
     seeds = ",".join(str(run.seed) for run in runs)

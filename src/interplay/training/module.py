@@ -20,8 +20,8 @@ class FusionTraining(L.LightningModule):
     """L = L_task + lambda_int * mean role loss + lambda_reg * L_reg (METHOD 5), on the intact and replaced inputs.
 
     With mask-aware training (METHOD 6) copies of every batch with features removed add their mean task loss, after
-    some epochs on whole samples [ours]: what only two features tell together (an XOR) shows in few samples that lost
-    some, and is learned many times faster before.
+    some epochs on whole samples [ours]: a label that only two features together predict (an XOR) is visible in
+    few samples with features removed, and is learned many times faster from whole ones first.
     """
 
     def __init__(self, model: FusionModel, config: Config, task: Task) -> None:
@@ -42,10 +42,10 @@ class FusionTraining(L.LightningModule):
         output = self.model.fuse(concatenate(passes))
 
         loss = task_loss = self.task.loss(output.logits[:B], batch.target)
-        toward = batch.target
+        target = batch.target
         if self.config.removal.target == "answers":
-            toward = self.task.probabilities(output.logits[:B]).detach()
-        if (removed_loss := self._removed_loss(tokens, toward)) is not None:
+            target = self.task.probabilities(output.logits[:B]).detach()
+        if (removed_loss := self._removed_loss(tokens, target)) is not None:
             self.log("train/removed", removed_loss, batch_size=B)
             loss = loss + removed_loss
         if roles:

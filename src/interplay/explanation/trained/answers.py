@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from interplay.config import Fill, Precision
 from interplay.errors import GameError
-from interplay.explanation.trained.coalitions import Features, batch_of, features_of
+from interplay.explanation.trained.coalitions import SampleFeatures, batch_of, features_of
 from interplay.explanation.trained.expert_tables import ExpertTable, OtherExpert, expert_table
 from interplay.models.fusion import FusionModel
 from interplay.models.tokens import Tokens
@@ -39,7 +39,7 @@ class Answers:
     """
 
     model: FusionModel
-    features: Features
+    features: SampleFeatures
     holds: Float[Tensor, "n N"]
     anchors: Bool[Tensor, " N"]
     tables: tuple[ExpertTable | OtherExpert, ...]
@@ -78,7 +78,7 @@ class Answers:
 
 
 @torch.inference_mode()
-def prepare(
+def prepare_answers(
     model: FusionModel,
     tokens: Tokens,
     fill: Fill,
@@ -126,5 +126,5 @@ def prepare(
     )
 
 
-def _table(expert: nn.Module, features: Features, precision: torch.dtype) -> ExpertTable | OtherExpert:
+def _table(expert: nn.Module, features: SampleFeatures, precision: torch.dtype) -> ExpertTable | OtherExpert:
     return expert_table(expert, features, precision) if isinstance(expert, Expert) else OtherExpert(expert, features)

@@ -18,7 +18,7 @@ SIMILAR = 0.8  # in a chunk no coalition has fewer rows than this share of the l
 
 
 @dataclass(frozen=True)
-class Features:
+class SampleFeatures:
     """The valid features of one sample, and what stands in for those that are removed.
 
     Attributes:
@@ -70,7 +70,7 @@ class Features:
         return Tokens(tuple(value.unsqueeze(1) for value in values), tuple(valid))
 
 
-def features_of(tokens: Tokens, fill: Fill, means: tuple[Float[Tensor, " D"], ...]) -> Features:
+def features_of(tokens: Tokens, fill: Fill, means: tuple[Float[Tensor, " D"], ...]) -> SampleFeatures:
     """The valid features of one sample (batch of 1); `means` are what the fill "mean" puts in."""
     values, places = [], []
     for m, (value, valid) in enumerate(zip(tokens.values, tokens.valid, strict=True)):
@@ -78,7 +78,7 @@ def features_of(tokens: Tokens, fill: Fill, means: tuple[Float[Tensor, " D"], ..
         values.append(value[0, where])
         places.append(where if tokens.places is None else tokens.places[m][0, where])
     stand_in = means if fill == "mean" else tuple(torch.zeros_like(mean) for mean in means)
-    return Features(tuple(values), tuple(places), None if fill == "attention" else stand_in)
+    return SampleFeatures(tuple(values), tuple(places), None if fill == "attention" else stand_in)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Batch:
+class CoalitionBatch:
     """Coalitions, the longest first, on the model's device but for what is decided on the host.
 
     Attributes:
@@ -138,7 +138,7 @@ class Batch:
             done += (stop - start) * longest
 
 
-def batch_of(keep: Bool[Tensor, "m N"], compact: bool, device: torch.device, most: int) -> Batch:
+def batch_of(keep: Bool[Tensor, "m N"], compact: bool, device: torch.device, most: int) -> CoalitionBatch:
     """The rows of each coalition, and which coalitions are computed together.
 
     Args:
@@ -155,7 +155,7 @@ def batch_of(keep: Bool[Tensor, "m N"], compact: bool, device: torch.device, mos
         sizes, order = torch.full((m,), N), torch.arange(m)
         rows = torch.arange(N) + N * ~keep
     listed = sizes.tolist()
-    return Batch(keep.to(device), rows.to(device), listed, order.to(device), _cut(listed, most))
+    return CoalitionBatch(keep.to(device), rows.to(device), listed, order.to(device), _cut(listed, most))
 
 
 def _cut(sizes: list[int], most: int) -> list[tuple[int, int]]:

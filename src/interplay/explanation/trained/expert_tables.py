@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from interplay.explanation.trained.coalitions import Batch, Chunk, Features
+from interplay.explanation.trained.coalitions import Chunk, CoalitionBatch, SampleFeatures
 from interplay.explanation.trained.first_layer import SharedAttention, shared_attention
 from interplay.models.trunk import Block, Expert
 
@@ -90,7 +90,7 @@ class ExpertTable:
             return None
         return shared_attention(self.qkv, self.layers[0].heads, self.N)
 
-    def logits(self, batch: Batch, chunks: list[Chunk], space: Float[Tensor, "_ D"]) -> Float[Tensor, "m C"]:
+    def logits(self, batch: CoalitionBatch, chunks: list[Chunk], space: Float[Tensor, "_ D"]) -> Float[Tensor, "m C"]:
         """Logits of the coalitions of a batch, in its order; `space` is written to where products are shared."""
         mixed = None
         if len(batch.sizes) >= ENOUGH and batch.chunk_rows <= len(space) and self.shared is not None:
@@ -118,14 +118,14 @@ class OtherExpert:
     """An expert of another make than `Expert`, of which nothing is known: each coalition is put to it whole."""
 
     expert: nn.Module
-    features: Features
+    features: SampleFeatures
 
-    def logits(self, batch: Batch, chunks: list[Chunk], space: Float[Tensor, "_ D"]) -> Float[Tensor, "m C"]:
+    def logits(self, batch: CoalitionBatch, chunks: list[Chunk], space: Float[Tensor, "_ D"]) -> Float[Tensor, "m C"]:
         """Logits of the coalitions of a batch, in its order."""
         return torch.cat([self.expert(self.features.tokens(batch.keep[start:stop]))[0] for start, stop in batch.cuts])
 
 
-def expert_table(expert: Expert, features: Features, precision: torch.dtype) -> ExpertTable:
+def expert_table(expert: Expert, features: SampleFeatures, precision: torch.dtype) -> ExpertTable:
     """Prepare an expert for one sample; the expert must not change while the table is in use."""
     x = _inputs(expert, features, features.values)
     N = len(x)
@@ -136,7 +136,7 @@ def expert_table(expert: Expert, features: Features, precision: torch.dtype) -> 
     return ExpertTable(x, layers[0].qkv(layers[0].norm_attention(x)), N, layers, expert.head)
 
 
-def _inputs(expert: Expert, features: Features, values: tuple[Float[Tensor, "_ D"], ...]) -> Float[Tensor, "N D"]:
+def _inputs(expert: Expert, features: SampleFeatures, values: tuple[Float[Tensor, "_ D"], ...]) -> Float[Tensor, "N D"]:
     pieces = []
     for m, (value, places) in enumerate(zip(values, features.places, strict=True)):
         pieces += [expert.anchors[m : m + 1], value + expert.positions[m][places]]

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interplay.explanation.trained.coalitions import Batch
+from interplay.explanation.trained.coalitions import CoalitionBatch
 
 WIDEST = 60.0  # between two scores of a query; beyond it exp of the smaller vanishes in single precision
 STEADY = 16.0  # how much more weight a query may lose than it keeps before a difference of sums loses digits
@@ -50,7 +50,7 @@ class SharedAttention:
     values: Float[Tensor, "N H d1"]
     fills: Fills | None
 
-    def __call__(self, batch: Batch, out: Float[Tensor, "_ D"]) -> None:
+    def __call__(self, batch: CoalitionBatch, out: Float[Tensor, "_ D"]) -> None:
         """Write what each row of each chunk gets, chunk after chunk; rows of padding are left as they are."""
         _, H, d1 = self.values.shape
         keep = batch.keep.to(out.dtype)
@@ -104,7 +104,7 @@ def shared_attention(qkv: Float[Tensor, "R D3"], heads: int, N: int) -> SharedAt
     return SharedAttention(here, values[:N], fills)
 
 
-def _queries(batch: Batch, compact: bool) -> tuple[list[int], Int[Tensor, " Q"], Int[Tensor, " Q"]]:
+def _queries(batch: CoalitionBatch, compact: bool) -> tuple[list[int], Int[Tensor, " Q"], Int[Tensor, " Q"]]:
     """Who asks: each row of the table in each coalition that has it, row after row.
 
     Returns:

@@ -6,7 +6,7 @@ import numpy as np
 
 from interplay.config import Fill, Precision
 from interplay.explanation.game import model_value, players_of, value_names
-from interplay.explanation.pairs import Estimate, Probe, score_pairs
+from interplay.explanation.pairs import PairEstimator, Probe, score_pairs
 from interplay.explanation.players import Players
 from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
@@ -20,7 +20,7 @@ def probe_pairs(
     labels: Sequence[int],
     *,
     fill: Fill,
-    estimate: Estimate,
+    estimate: PairEstimator,
     players: Players | None = None,
     candidates: Callable[[Players, int], np.ndarray] | None = None,
     precision: Precision = "fp32",

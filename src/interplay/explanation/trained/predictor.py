@@ -16,7 +16,13 @@ from interplay.explanation.explaining import refuse_unknown
 from interplay.explanation.game import model_logits, value_names
 from interplay.explanation.players import Players
 from interplay.explanation.predictor import Opened, Predictor, Scores
-from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare, refuse_unknown_expert
+from interplay.explanation.trained.prepared import (
+    Prepared,
+    attribute,
+    players_in,
+    prepare_sample,
+    refuse_unknown_expert,
+)
 from interplay.features.store import Features
 from interplay.modalities import MODALITIES
 from interplay.models.run import Run
@@ -56,7 +62,7 @@ class TrainedPredictor(Predictor):
 
     def open(self, sample: Sample) -> "OpenedSample":
         """Encode a sample, or read its stored features. Raises BadInput for one that cannot be used."""
-        prepared = prepare(self.run, self.encoders, sample, self.stores)
+        prepared = prepare_sample(self.run, self.encoders, sample, self.stores)
         return OpenedSample(self.run, self.config, prepared)
 
 

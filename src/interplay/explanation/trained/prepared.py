@@ -32,7 +32,7 @@ class Prepared:
     tokens: Tokens
 
 
-def prepare(
+def prepare_sample(
     run: Run, encoders: dict[str, Encoder], sample: Sample, stores: Mapping[str, Features] | None = None
 ) -> Prepared:
     """Encode a sample for a run, or read its features from `stores` (modality -> features) if they are given.
@@ -72,7 +72,7 @@ def attribute(
     labels: tuple[int, ...],
     methods: Sequence[str] | None = None,
 ) -> dict[str, Attribution]:
-    """Scores of the players by each method: the sum over their features (positions that hold none are left out).
+    """Scores of the players by each method: the sum over their features (positions without a feature have no score).
 
     Args:
         run: whose model is looked into.
