@@ -110,8 +110,8 @@ def test_text_in_pictures_as_a_modality(folder: Path) -> None:
     assert NO_TEXT.strip()
     assert dataset.samples[0].inputs["text"] == "one https://t.co/a"
     assert dataset.notes == (
-        f"5 samples without text in the picture: '-' stands for it (the first: {IDS[1]}).",
-        f"1 sample with a text of the picture that cannot be read: '-' stands for it (the first: {IDS[6]}).",
+        f"5 samples without text in the picture: '-' takes its place (the first: {IDS[1]}).",
+        f"1 sample with a text of the picture that cannot be read: '-' takes its place (the first: {IDS[6]}).",
     )
 
 

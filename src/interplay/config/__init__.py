@@ -11,6 +11,8 @@ from interplay.config.reading import (
     read_settings,
 )
 from interplay.config.sections import (
+    DEFAULT_ENCODERS,
+    FILLS,
     MODEL_KINDS,
     PRESETS,
     ROLES,
@@ -24,6 +26,8 @@ from interplay.config.sections import (
 )
 
 __all__ = [
+    "DEFAULT_ENCODERS",
+    "FILLS",
     "MODEL_KINDS",
     "PRESETS",
     "ROLES",

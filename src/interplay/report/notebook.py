@@ -38,9 +38,9 @@ def register(formatter: Any) -> None:
         formatter: the shell's `display_formatter`. Nothing is imported before one is shown.
     """
     html, png = formatter.formatters["text/html"], formatter.formatters["image/png"]
-    html.for_type_by_name("interplay.results", "Explanation", as_html)
-    html.for_type_by_name("interplay.results", "Explanations", as_html_of_all)
-    png.for_type_by_name("interplay.results", "Explanation", lambda one: as_png(one) if one.pairs else None)
+    html.for_type_by_name("interplay.results.explanation", "Explanation", as_html)
+    html.for_type_by_name("interplay.results.explanation", "Explanations", as_html_of_all)
+    png.for_type_by_name("interplay.results.explanation", "Explanation", lambda one: as_png(one) if one.pairs else None)
 
 
 def show(
