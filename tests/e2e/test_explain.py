@@ -18,7 +18,8 @@ from interplay.pipeline.datasets import find_sample
 from interplay.pipeline.encode import encode, open_encoders
 from interplay.pipeline.evaluate import evaluate
 from interplay.pipeline.explain import explain, explain_config, new_sample, write_explanations
-from interplay.results import EXPLANATION_SCHEMA, Explanation
+from interplay.results import Explanation
+from interplay.results.explanation import EXPLANATION_SCHEMA
 
 
 @pytest.fixture(scope="module")

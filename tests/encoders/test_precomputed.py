@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from interplay.config import DEFAULT_ENCODERS
+from interplay.config.sections import DEFAULT_ENCODERS
 from interplay.encoders.precomputed import PrecomputedEncoder
 from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError

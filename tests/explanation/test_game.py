@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from interplay.config import FILLS
+from interplay.config.sections import FILLS
 from interplay.explanation.candidates import candidate_players, ranking_experts
 from interplay.explanation.game import model_value, players_of, value_names
 from interplay.explanation.pairs import backgrounds

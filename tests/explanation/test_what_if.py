@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from interplay.config import FILLS
+from interplay.config.sections import FILLS
 from interplay.explanation.game import model_logits, players_of
 from interplay.explanation.predictor import to_probabilities
 from interplay.explanation.what_if import _sets, _twos, what_if

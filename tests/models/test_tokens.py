@@ -3,7 +3,7 @@
 import torch
 from scipy.stats import kstest
 
-from interplay.config import FILLS
+from interplay.config.sections import FILLS
 from interplay.models.tokens import Tokens, draw_keep, remove
 
 

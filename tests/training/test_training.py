@@ -8,7 +8,8 @@ import pytest
 import torch
 from tests.small_runs import SMALL
 
-from interplay.config import FILLS, MODEL_KINDS, make_config, nested
+from interplay.config import MODEL_KINDS, make_config, nested
+from interplay.config.sections import FILLS
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
 from interplay.models.fusion import FusionModel, Shape

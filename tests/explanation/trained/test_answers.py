@@ -8,7 +8,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from interplay.config import FILLS, MODEL_KINDS
+from interplay.config import MODEL_KINDS
+from interplay.config.sections import FILLS
 from interplay.errors import GameError
 from interplay.explanation.game import model_logits, model_value, players_of
 from interplay.explanation.trained import answers, coalitions, first_layer
