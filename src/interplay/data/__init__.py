@@ -1,0 +1,1 @@
+"""A dataset on disk as samples: tables, published layouts, generated data, checks."""

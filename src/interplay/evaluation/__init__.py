@@ -1,0 +1,1 @@
+"""How good explanations are: masking, concentration, alignment, and known truth."""

@@ -11,7 +11,9 @@ def candidate_players(players: Players, importance: Sequence[np.ndarray], modali
     """The top players of one modality, taken in turn from each expert's ranking until there are `limit`.
 
     Args:
+        players: all players of the sample.
         importance: per expert (n,) scores of the players; larger magnitude is more important.
+        modality: index of the modality.
         limit: how many; all players of the modality if it has no more than that.
 
     Returns:
@@ -30,6 +32,13 @@ def candidate_players(players: Players, importance: Sequence[np.ndarray], modali
 
 
 def ranking_experts(scores: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """The importance maps that nominate candidates: the synergy and redundancy experts', or all there are."""
+    """Which experts' importance maps choose the candidates: synergy and redundancy, or all if there is neither.
+
+    Args:
+        scores: expert -> (n,) importance of the players.
+
+    Returns:
+        The chosen maps (n,), in the order synergy, redundancy.
+    """
     named = [scores[name] for name in ("synergy", "redundancy") if name in scores]
     return named or list(scores.values())

@@ -76,7 +76,24 @@ def explain_opened(
     seed: int = 0,
     progress: Advance | None = None,
 ) -> Explanation:
-    """Explain one prediction of a sample that a predictor has opened; arguments and errors as `explain_sample`."""
+    """Explain one prediction of a sample that a predictor has already opened.
+
+    Args:
+        predictor: the model to explain.
+        opened: the sample, as `predictor.open` returned it.
+        sample_id: the id written into the explanation.
+        settings: what is computed, and with how many evaluations.
+        target: the label to explain; the most probable one if None.
+        seed: decides every draw of the estimators.
+        progress: called with evaluations done and an upper bound of them.
+
+    Returns:
+        The explanation, in plain data.
+
+    Raises:
+        BadInput: an unknown target or output, or an unknown attribution method.
+        BudgetError: the budget of evaluations is too small.
+    """
     output = output_asked(predictor, settings.expert)
     players = _players(opened)
     whole = to_probabilities(opened.logits(np.ones((1, len(players)), dtype=bool))[:, -1], predictor.label_kind)[0]
@@ -126,7 +143,11 @@ def explain_opened(
 
 
 def output_asked(predictor: Predictor, expert: str) -> str:
-    """The output that an explanation is about; the default, the mixture, is the last of any predictor.
+    """The output that an explanation is about: by default the mixture, which is the last output of any predictor.
+
+    Args:
+        predictor: the model to explain.
+        expert: name of an output, or "mixture".
 
     Raises:
         BadInput: the predictor has no such output.
@@ -167,8 +188,10 @@ def _importance(opened: Opened, scores: Mapping[str, np.ndarray] | None, label: 
 
 
 def _within_budget(settings: ExplainConfig, outputs: Sequence[str], output: str, M: int, seed: int) -> PairEstimator:
-    """Estimates by `estimator`, the budget shared equally by the pairs of the M modalities; until the SII asked about
-    is known to `max_interval_width`, if that is set."""
+    """An estimator whose budget is shared equally by the pairs of the M modalities.
+
+    It stops earlier once every SII interval of the output is at most `max_interval_width` wide, if that is set.
+    """
     most, blocks = settings.max_interval_width, max(1, M * (M - 1) // 2)
     budget = settings.budget // blocks
 
@@ -195,7 +218,16 @@ def _within_budget(settings: ExplainConfig, outputs: Sequence[str], output: str,
 
 
 def refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
-    """Raise BadInput if a name is none of those known."""
+    """Raise BadInput if a name is not one of those known.
+
+    Args:
+        what: what the name is for, as it is called in the message: "target".
+        name: the name that was given.
+        known: all valid names.
+
+    Raises:
+        BadInput: the name is unknown.
+    """
     if name not in known:
         raise BadInput(f"unknown {what} {name!r}", expected=f"one of {', '.join(known)}")
 

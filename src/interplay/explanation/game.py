@@ -20,6 +20,7 @@ def players_of(tokens: Tokens, groups: Sequence[Int[np.ndarray, " _"]] | None = 
     """All valid positions of one sample (batch of 1), modality after modality.
 
     Args:
+        tokens: one sample, projected: a batch of 1.
         groups: per modality (T_m,) the group of each position: positions of one group are one player. A player for
             each position if None.
     """
@@ -35,7 +36,11 @@ def players_of(tokens: Tokens, groups: Sequence[Int[np.ndarray, " _"]] | None = 
 
 
 def value_names(model: FusionModel) -> list[str]:
-    """Whose values a model game answers with, along its last axis: every expert, then the mixture."""
+    """The names along the last axis of a model game's values: every expert, then the mixture.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+    """
     return [*model.expert_names, MIXTURE]
 
 
@@ -48,15 +53,22 @@ def model_logits(
     precision: Precision = "fp32",
     experts: Sequence[int] | None = None,
 ) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m E C"]]:
-    """What one sample (batch of 1) is answered with only the players of a coalition left: the logits of every expert
-    and of the mixture, (m, E + 1, C).
+    """A fusion model's logits for one sample (batch of 1) with only the players of a coalition left.
 
     The sample is prepared once and nothing that all coalitions share is computed again; model and tokens must not
-    change while the answers are in use.
+    change while the returned function is in use.
 
     Args:
+        model: the fusion model, in evaluation mode.
+        tokens: one sample, projected: a batch of 1.
+        fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
+        players: the players of the game, in the order of coalitions; every valid position by itself if None.
         precision: "bf16" computes matrix products and attention over sequences in bfloat16, for devices that have it.
-        experts: ask only these, without the mixture: (m, len(experts), C).
+        experts: indices of the only experts to evaluate, without the mixture; all and the mixture if None.
+
+    Returns:
+        Coalitions (m, n) -> logits (m, E + 1, C) of every expert and, last, the mixture; (m, len(experts), C) if
+        `experts` are given.
 
     Raises:
         GameError: for a model in training mode.
@@ -80,9 +92,24 @@ def model_value(
 ) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m L 2 E1"]]:
     """The value function of one sample: v(S) with the features outside S removed (METHOD 9).
 
-    Every evaluation answers for all value functions at once: (m, L, 2, E + 1), for each of the labels the logit and
-    the probability of each expert and of the mixture. A single-label probability is the softmax over the classes.
-    `precision` and errors are those of `model_logits`.
+    A single-label probability is the softmax over the classes.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+        task: the labels and their kind (single or multi), which decide how logits become probabilities.
+        tokens: one sample, projected: a batch of 1.
+        labels: indices of the labels to score, all from the same evaluations.
+        fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
+        players: the players of the game, in the order of coalitions; every valid position by itself if None.
+        precision: "fp32", or "bf16": matrix products and attention over sequences in bfloat16, for devices that have
+            it.
+
+    Returns:
+        Coalitions (m, n) -> values (m, L, 2, E + 1): for each of the L labels the logit and the probability, of each
+        expert and of the mixture.
+
+    Raises:
+        GameError: for a model in training mode.
     """
     ask = model_logits(model, tokens, fill, players, precision=precision)
 
@@ -95,7 +122,13 @@ def model_value(
 
 
 def tokens_of(model: FusionModel, features: tuple[Tensor, ...], valid: tuple[Tensor, ...]) -> Tokens:
-    """One sample's features (T_m, W_m) and validity (T_m,) as projected tokens, a batch of 1."""
+    """One sample's features (T_m, W_m) and validity (T_m,) as projected tokens, a batch of 1.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+        features: per modality (T_m, W_m), as encoded.
+        valid: per modality (T_m,) bool, False for padding.
+    """
     device = next(model.parameters()).device
     with torch.no_grad():
         return model.project(

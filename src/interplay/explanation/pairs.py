@@ -34,7 +34,13 @@ class Probe:
     evaluations: int
 
     def scores(self, on: str, expert: str, label: int | None = None) -> list[PairScores]:
-        """The scores under one value function (of the first label if None), a block per pair of modalities."""
+        """The scores under one value function (of the first label if None), a block per pair of modalities.
+
+        Args:
+            on: the scale, one of SCALES.
+            expert: name of an output.
+            label: index of one of the labels scored.
+        """
         at = (0 if label is None else self.labels.index(label), SCALES.index(on), self.names.index(expert))
         return [block.output(at) for block in self.blocks]
 
@@ -75,12 +81,22 @@ def score_pairs(
 
 
 def backgrounds(samples: int, seed: int) -> PairEstimator:
-    """Block designs of as many backgrounds for every pair."""
+    """An estimator of pair scores: the block design, with the same number of backgrounds for every pair.
+
+    Args:
+        samples: how many backgrounds.
+        seed: decides which.
+    """
     return lambda game, rows, columns: block_pairs(game, rows, columns, samples=samples, seed=seed)
 
 
 def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
-    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`; SII is the unbiased one."""
+    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`; SII is the unbiased one.
+
+    Args:
+        scores: the scores of one block.
+        index: per player, the index of its feature.
+    """
 
     def known(x: float) -> float | None:
         return float(x) if np.isfinite(x) else None

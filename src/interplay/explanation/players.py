@@ -22,11 +22,20 @@ class Players:
     positions: tuple[np.ndarray, ...]
 
     def of(self, modality: int) -> np.ndarray:
-        """The players of one modality, as indices (k,)."""
+        """The players of one modality, as indices (k,).
+
+        Args:
+            modality: index of the modality.
+        """
         return np.flatnonzero(self.modality == modality)
 
     def holds(self, modality: int, length: int) -> Bool[np.ndarray, "k T"]:
-        """Which of the T positions of a modality each of its k players holds."""
+        """Which of the T positions of a modality each of its k players holds.
+
+        Args:
+            modality: index of the modality.
+            length: T, how many positions the modality has.
+        """
         out = np.zeros((len(self.of(modality)), length), dtype=bool)
         for row, player in enumerate(self.of(modality)):
             out[row, self.positions[player]] = True

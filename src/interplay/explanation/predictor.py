@@ -81,13 +81,27 @@ class Predictor(ABC):
 
     @abstractmethod
     def open(self, sample: Sample) -> Opened:
-        """Prepare one sample. Raises BadInput for one that cannot be read."""
+        """Prepare one sample to be explained.
+
+        Args:
+            sample: the sample.
+
+        Returns:
+            The sample, opened.
+
+        Raises:
+            BadInput: the sample cannot be read.
+        """
 
 
 def to_probabilities(logits: Float[np.ndarray, "*B C"], label_kind: LabelKind) -> Float[np.ndarray, "*B C"]:
     """Softmax (single) or sigmoid (multi) over the last axis, in double precision.
 
-    Single precision would call 1 what has a logit of 17, and what-if needs the logit back.
+    In single precision a logit of 17 gives the probability 1, from which what-if could not compute the logit back.
+
+    Args:
+        logits: (*B, C).
+        label_kind: "single" (softmax over the labels) or "multi" (a sigmoid for each label).
     """
     from scipy.special import expit, softmax
 
@@ -98,7 +112,16 @@ def to_probabilities(logits: Float[np.ndarray, "*B C"], label_kind: LabelKind) -
 def probability_of(
     opened: Opened, label_kind: LabelKind, label: int
 ) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]]:
-    """The probability of one label by the model's own answer, as a function of coalitions (m, n)."""
+    """The probability of one label under the model's own output (the last one), as a function of coalitions.
+
+    Args:
+        opened: a sample that a predictor has opened.
+        label_kind: "single" (softmax over the labels) or "multi" (a sigmoid for each label).
+        label: index of the label.
+
+    Returns:
+        Coalitions (m, n) -> probabilities (m,).
+    """
 
     def probability(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
         return to_probabilities(opened.logits(coalitions)[:, -1], label_kind)[:, label]
@@ -108,6 +131,11 @@ def probability_of(
 
 def value_of(opened: Opened, label_kind: LabelKind, labels: Sequence[int]) -> Value:
     """The value function v(S) of one sample (METHOD 9), for several labels and both scales at once.
+
+    Args:
+        opened: a sample that a predictor has opened.
+        label_kind: "single" (softmax over the labels) or "multi" (a sigmoid for each label).
+        labels: indices of the labels.
 
     Returns:
         coalitions (m, n) -> (m, L, 2, E): for each of `labels` the logit and the probability, by each output.

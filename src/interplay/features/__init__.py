@@ -1,0 +1,1 @@
+"""The feature store: every input is encoded once and memory-mapped after that."""

@@ -39,7 +39,12 @@ class Approximator(Protocol):
     index: str
 
     def approximate(self, budget: int, game: Callable[[np.ndarray], np.ndarray]) -> InteractionValues:
-        """Estimate the values from at most `budget` questions to `game`, a function of (m, n) coalitions."""
+        """Estimate the values from at most `budget` questions to `game`, a function of (m, n) coalitions.
+
+        Args:
+            budget: how many evaluations of the game it may use.
+            game: the game, as shapiq calls it: coalitions (m, n) -> values (m,).
+        """
         ...
 
 

@@ -1,0 +1,1 @@
+"""The fusion models: trunk, experts and their roles, tasks, checkpoints and run folders."""

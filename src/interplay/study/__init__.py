@@ -1,0 +1,1 @@
+"""A study: many runs of several models, measured alike, with tables, figures and checked claims."""

@@ -1,0 +1,1 @@
+"""Training of a fusion model: batches, the Lightning module, one fit."""

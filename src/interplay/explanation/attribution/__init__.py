@@ -1,0 +1,1 @@
+"""How important each feature is to each expert: gradients and attention rollout."""

@@ -18,6 +18,13 @@ def integrated_gradients(
     The baseline is the fill of removal: the mean token for "mean" and "attention" (which has no value to start
     from), zeros for "zero".
 
+    Args:
+        model: the fusion model, in evaluation mode.
+        tokens: one sample, projected: a batch of 1.
+        target: the scalar of the logits that is attributed.
+        fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
+        steps: how many points of the path from the baseline to the sample the gradient is averaged over.
+
     Returns:
         scores (E + 1, N), summed over the width, the mixture last; and the completeness error (E + 1,):
         sum of scores - (value at the sample - value at the baseline).

@@ -10,7 +10,14 @@ from interplay.models.tokens import Tokens
 
 
 def rollout(layers: list[Float[Tensor, "T T"]]) -> Float[Tensor, "T T"]:
-    """Product over layers of row-normalised (A + I): how much of each input position reaches each output position."""
+    """Product over layers of row-normalised (A + I): how much of each input position reaches each output position.
+
+    Args:
+        layers: attention weights (T, T) of each layer, the first layer first; rows are queries.
+
+    Returns:
+        (T, T): row q holds how much of each input position reaches output position q; rows sum to 1.
+    """
     T = layers[0].shape[0]
     flow = torch.eye(T, dtype=layers[0].dtype, device=layers[0].device)
     for attention in layers:
@@ -20,17 +27,35 @@ def rollout(layers: list[Float[Tensor, "T T"]]) -> Float[Tensor, "T T"]:
 
 
 def attention_rollout(model: FusionModel, tokens: Tokens, target: Target, output: FusionOutput) -> Float[Tensor, "E N"]:
-    """Head-mean attention rolled out; a feature's score is its mean over the valid query rows.
+    """Attention rollout (Abnar & Zuidema 2020): head-mean attention, multiplied through the layers with residuals.
 
-    Returns one row per expert over the N features of one sample, modality after modality. `target` plays no part.
+    A feature's score is its mean over the valid query rows.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+        tokens: one sample, projected: a batch of 1.
+        target: not used; all methods are called alike.
+        output: the model's answer on `tokens`, with attention weights.
+
+    Returns:
+        (E, N): a row for each expert, over the N features of the sample, modality after modality.
     """
     rows = [rollout([layer[0].mean(0) for layer in layers]) for layers in output.attention]
     return torch.stack([model.feature_scores(flow, tokens) for flow in rows]).detach()
 
 
 def grad_rollout(model: FusionModel, tokens: Tokens, target: Target, output: FusionOutput) -> Float[Tensor, "E N"]:
-    """As `attention_rollout`, with relu(A) * relu(d target / d A), head mean, in place of A; the target is each
-    expert's own logit."""
+    """Gradient-weighted rollout: as `attention_rollout`, with the head mean of relu(A) * relu(d target / d A) for A.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+        tokens: one sample, projected: a batch of 1.
+        target: the scalar of each expert's own logits whose gradient weights the attention.
+        output: the model's answer on `tokens`, with attention weights in the graph of gradients.
+
+    Returns:
+        (E, N): a row for each expert, over the N features of the sample, modality after modality.
+    """
     rows = []
     for e, layers in enumerate(output.attention):
         value = target.of(output.expert_logits[0, e])

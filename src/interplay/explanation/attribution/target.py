@@ -13,5 +13,9 @@ class Target:
     classes: tuple[int, ...]
 
     def of(self, logits: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:
-        """The target's value of logits (or probabilities) whose last axis is the classes."""
+        """The target's value of logits (or probabilities) whose last axis is the classes.
+
+        Args:
+            logits: (*B, C) logits or probabilities.
+        """
         return logits[..., list(self.classes)].mean(-1)

@@ -59,7 +59,17 @@ class FunctionPredictor(Predictor):
         self.provenance = Provenance(run=self.name, data="", versions={}, seed=0, model=self.name)
 
     def open(self, sample: Sample) -> "OpenedInputs":
-        """Read the text and the picture of a sample whose modalities are called text and image."""
+        """Read the text and the picture of a sample whose modalities are called text and image.
+
+        Args:
+            sample: a sample with the inputs `text` and `image`.
+
+        Returns:
+            Its words and cells, ready to be removed.
+
+        Raises:
+            BadInput: an input is missing, or the picture cannot be read.
+        """
         from interplay.modalities.pictures import open_picture
 
         image = sample.inputs.get("image")
@@ -124,7 +134,14 @@ class OpenedInputs(Opened):
             self.notes.append(f"Probabilities were kept {EDGE:g} away from 0 and 1 before their logit was taken.")
 
     def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
-        """What the function answers with only some words and cells left, on the logit: (m, 1, C)."""
+        """The function's probabilities with only some words and cells left, as logits.
+
+        Args:
+            coalitions: (m, n) bool, True where a player stays.
+
+        Returns:
+            (m, 1, C): the function is the only output.
+        """
         keys = [row.tobytes() for row in np.packbits(coalitions, axis=1)]
         new = {key: at for at, key in enumerate(keys) if key not in self._known}
         if new:

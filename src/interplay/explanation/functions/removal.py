@@ -27,7 +27,11 @@ class Words:
     spans: tuple[tuple[int, int], ...]
 
     def keep(self, stays: Bool[np.ndarray, " n"]) -> str:
-        """The text with only some words left, each with the blanks that follow it; as it is if all stay."""
+        """The text with only some words left, each with the blanks that follow it; as it is if all stay.
+
+        Args:
+            stays: (n,) bool, True for each word that stays.
+        """
         if stays.all():
             return self.text
         ends = [start for start, _ in self.spans[1:]] + [len(self.text)]
@@ -36,7 +40,11 @@ class Words:
 
 
 def words_of(text: str) -> Words:
-    """Find the words of a text."""
+    """Split a text into words.
+
+    Args:
+        text: any text.
+    """
     return Words(text, tuple(match.span() for match in WORD.finditer(text)))
 
 
@@ -60,7 +68,11 @@ class Cells:
         return [(left / width, top / height, right / width, low / height) for left, top, right, low in self.edges]
 
     def keep(self, stays: Bool[np.ndarray, " n"]) -> Image.Image:
-        """A copy of the picture with the cells that do not stay painted over."""
+        """A copy of the picture with the cells that do not stay painted over.
+
+        Args:
+            stays: (n,) bool, True for each cell that stays.
+        """
         out = self.picture.copy()
         for edges, stay in zip(self.edges, stays, strict=True):
             if not stay:

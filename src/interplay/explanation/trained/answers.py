@@ -89,10 +89,16 @@ def prepare_answers(
     """Prepare a model for one sample.
 
     Args:
+        model: the fusion model, in evaluation mode.
         tokens: one sample, a batch of 1.
+        fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
         holds: per modality (n, T_m), the positions each of all n players holds.
         precision: "bf16" computes the matrix products and the attention of sequences in bfloat16; sums, norms and
             everything else stay in single precision.
+        experts: indices of the experts to evaluate; all and the mixture if None.
+
+    Returns:
+        A function from coalitions to logits.
 
     Raises:
         GameError: for a model in training mode.

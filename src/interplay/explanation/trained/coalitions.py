@@ -42,7 +42,11 @@ class SampleFeatures:
         return torch.cat([torch.full((1 + T,), m, device=device) for m, T in enumerate(self.lengths)])
 
     def tokens(self, keep: Bool[Tensor, "m N"]) -> Tokens:
-        """The sample as each coalition leaves it, every feature in its place."""
+        """The tokens of each coalition: removed features filled or marked not valid, every feature in its place.
+
+        Args:
+            keep: (m, N) bool, the rows that are kept.
+        """
         kept = [rows[:, 1:] for rows in keep.split([1 + T for T in self.lengths], dim=1)]
         places = tuple(where.expand(len(keep), -1) for where in self.places)
         if self.fills is None:
@@ -51,9 +55,12 @@ class SampleFeatures:
         return Tokens(tuple(filled), tuple(torch.ones_like(k) for k in kept), places)
 
     def means(self, keep: Bool[Tensor, "m N"]) -> Tokens:
-        """Of each modality the mean of what each coalition leaves, as one token; not valid where nothing is left.
+        """The mean of each modality under each coalition, as one token; not valid where nothing is left.
 
-        A mean over many is linear in what is kept: all coalitions are one product.
+        A mean is linear in which features are kept, so all coalitions take one matrix product.
+
+        Args:
+            keep: (m, N) bool, the rows that are kept.
         """
         values, valid = [], []
         for m, (value, rows) in enumerate(
@@ -71,7 +78,13 @@ class SampleFeatures:
 
 
 def features_of(tokens: Tokens, fill: Fill, means: tuple[Float[Tensor, " D"], ...]) -> SampleFeatures:
-    """The valid features of one sample (batch of 1); `means` are what the fill "mean" puts in."""
+    """The valid features of one sample, with what takes their place when they are removed.
+
+    Args:
+        tokens: one sample, projected: a batch of 1.
+        fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
+        means: per modality (D,), the values of the fill "mean".
+    """
     values, places = [], []
     for m, (value, valid) in enumerate(zip(tokens.values, tokens.valid, strict=True)):
         where = valid[0].nonzero().flatten()
@@ -123,7 +136,15 @@ class CoalitionBatch:
         return sum((stop - start) * self.sizes[start] for start, stop in self.cuts)
 
     def chunks(self, modality: Int[Tensor, " R"], M: int) -> Iterator[Chunk]:
-        """All coalitions in order; `modality` is that of each row of the table, M how many there are."""
+        """All coalitions, longest first, in chunks that are computed together.
+
+        Args:
+            modality: (R,) index of the modality of each row of the table.
+            M: how many modalities there are.
+
+        Yields:
+            The chunks, in order.
+        """
         device, done = self.rows.device, 0
         sizes = torch.tensor(self.sizes, device=device)
         is_of = torch.eye(M, device=device)[modality]  # R M
@@ -144,6 +165,7 @@ def batch_of(keep: Bool[Tensor, "m N"], compact: bool, device: torch.device, mos
     Args:
         keep: on the host, the rows that are in.
         compact: leave out the rows that are not in; otherwise row r not in is row r + N of the table, its fill.
+        device: where the model is.
         most: rows of a chunk, if it has more than one coalition.
     """
     m, N = keep.shape

@@ -31,10 +31,16 @@ class Matrix:
     bias: Float[Tensor, " O"]
 
     def __call__(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
+        """The layer of x, computed in the precision of the weight."""
         return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
     def add_to(self, x: Float[Tensor, "*B O"], y: Float[Tensor, "*B I"]) -> None:
-        """x += this of y, in place."""
+        """Add the matrix product with y to x, in place.
+
+        Args:
+            x: (*B, O), added to.
+            y: (*B, I), the input.
+        """
         if self.weight.dtype != x.dtype:  # the sum over layers stays in single precision
             x += self(y)
             return
@@ -55,13 +61,23 @@ class Layer:
     heads: int
 
     def attend(self, x: Float[Tensor, "b n D"], qkv: Float[Tensor, "b n D3"], chunk: Chunk) -> None:
-        """x += MHA, in place."""
+        """Add multi-head attention to x, in place.
+
+        Args:
+            x: (b, n, D), added to.
+            qkv: (b, n, 3 D) queries, keys and values.
+            chunk: which rows are padding.
+        """
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=chunk.attended)
         self.out.add_to(x, mixed.transpose(1, 2).flatten(2))
 
     def hidden(self, x: Float[Tensor, "b n D"]) -> Float[Tensor, "b n D2"]:
-        """The MLP up to its second matrix."""
+        """The MLP's hidden activations, before its second matrix.
+
+        Args:
+            x: (b, n, D).
+        """
         return torch.ops.aten.gelu_(self.widen(self.norm_mlp(x)))  # F.gelu, in place
 
 
@@ -91,7 +107,13 @@ class ExpertTable:
         return shared_attention(self.qkv, self.layers[0].heads, self.N)
 
     def logits(self, batch: CoalitionBatch, chunks: list[Chunk], space: Float[Tensor, "_ D"]) -> Float[Tensor, "m C"]:
-        """Logits of the coalitions of a batch, in its order; `space` is written to where products are shared."""
+        """The expert's logits for every coalition of a batch, in the batch's order.
+
+        Args:
+            batch: the coalitions, as rows of the table.
+            chunks: how the coalitions of the batch were cut into chunks of similar size.
+            space: (_, D) memory that may be overwritten, for products that coalitions share.
+        """
         mixed = None
         if len(batch.sizes) >= ENOUGH and batch.chunk_rows <= len(space) and self.shared is not None:
             mixed = space[: batch.chunk_rows]
@@ -121,12 +143,26 @@ class OtherExpert:
     features: SampleFeatures
 
     def logits(self, batch: CoalitionBatch, chunks: list[Chunk], space: Float[Tensor, "_ D"]) -> Float[Tensor, "m C"]:
-        """Logits of the coalitions of a batch, in its order."""
+        """The expert's logits for every coalition of a batch, in the batch's order.
+
+        Args:
+            batch: the coalitions, as rows of the table.
+            chunks: not used.
+            space: not used.
+        """
         return torch.cat([self.expert(self.features.tokens(batch.keep[start:stop]))[0] for start, stop in batch.cuts])
 
 
 def expert_table(expert: Expert, features: SampleFeatures, precision: torch.dtype) -> ExpertTable:
-    """Prepare an expert for one sample; the expert must not change while the table is in use."""
+    """Compute once what all coalitions of one sample share in one expert.
+
+    The expert must not change while the table is in use.
+
+    Args:
+        expert: one of the model's experts.
+        features: the features of the sample.
+        precision: type of matrix products and attention.
+    """
     x = _inputs(expert, features, features.values)
     N = len(x)
     if features.fills is not None:

@@ -82,6 +82,8 @@ def shared_attention(qkv: Float[Tensor, "R D3"], heads: int, N: int) -> SharedAt
 
     Args:
         qkv: of the N rows as they are and, if R = 2 N, with their fills.
+        heads: how many attention heads.
+        N: rows of the table without fills.
     """
     q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(1, 2, 0, 3)  # H R d
     scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5

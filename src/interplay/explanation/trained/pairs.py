@@ -30,14 +30,21 @@ def probe_pairs(
     """Score every cross-modal pair of candidate players of one sample of a fusion model.
 
     Args:
+        model: the fusion model, in evaluation mode.
+        task: the labels and their kind (single or multi), which decide how logits become probabilities.
         tokens: one sample, a batch of 1.
         labels: what to score the pairs for, all from the same evaluations.
+        fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
         estimate: (game, rows, columns) -> their scores, for each pair of modalities; by `backgrounds`, say.
             What one pair of modalities has asked costs the next nothing.
         players: what plays; every feature by itself if None.
         candidates: (players, modality index) -> the players of it that may form pairs; all if None.
         precision: as `model_logits`.
+        batch_size: how many coalitions are evaluated at a time.
         progress: called with the evaluations done.
+
+    Returns:
+        The scores of all pairs of modalities.
     """
     players = players or players_of(tokens)
     return score_pairs(

@@ -61,7 +61,17 @@ class TrainedPredictor(Predictor):
         self.provenance = provenance_of(run, self.config)
 
     def open(self, sample: Sample) -> "OpenedSample":
-        """Encode a sample, or read its stored features. Raises BadInput for one that cannot be used."""
+        """Encode a sample, or read its stored features.
+
+        Args:
+            sample: the sample.
+
+        Returns:
+            The sample, opened.
+
+        Raises:
+            BadInput: the sample cannot be used.
+        """
         prepared = prepare_sample(self.run, self.encoders, sample, self.stores)
         return OpenedSample(self.run, self.config, prepared)
 
@@ -87,11 +97,20 @@ class OpenedSample(Opened):
         self._ask = model_logits(run.model, prepared.tokens, self.fill, self._players, precision=precision)
 
     def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
-        """The logits of every expert and the mixture with only some players left."""
+        """The logits of every expert and the mixture with only some players left.
+
+        Args:
+            coalitions: (m, n) bool, True where a player stays.
+        """
         return self._ask(coalitions)
 
     def attributions(self, label: int, methods: Sequence[str]) -> Mapping[str, Scores]:
-        """Scores of the players by each method (METHOD 7)."""
+        """Scores of the players by each method (METHOD 7).
+
+        Args:
+            label: index of the label whose logit is attributed.
+            methods: names in METHODS.
+        """
         found = attribute(self._run, self._config, self._prepared.tokens, self._players, (label,), methods)
         if "integrated_gradients" in found:
             self.notes = [*self.notes, *_completeness(self._config, found["integrated_gradients"])]
@@ -139,7 +158,15 @@ def _completeness(config: Config, found: Attribution) -> list[str]:
 
 
 def off_training(run: Run, config: Config) -> list[str]:
-    """What the answers with features removed cannot be trusted for, because training never asked for them."""
+    """Warnings about removed features: whether the model was trained with features removed, and by the same fill.
+
+    Args:
+        run: a trained run.
+        config: the settings, of which `removal` and `explain` are used.
+
+    Returns:
+        Sentences; none if training and explanation remove alike.
+    """
     trained = run.config.removal
     if not trained.mask_aware or not trained.copies:
         return [
@@ -178,7 +205,12 @@ def _level(run: Run) -> list[str]:
 
 
 def provenance_of(run: Run, config: Config) -> Provenance:
-    """Where the numbers of a run come from, with the settings that decide them; no paths."""
+    """Where the numbers of a run come from, with the settings that decide them, without paths of this machine.
+
+    Args:
+        run: a trained run.
+        config: the settings, of which `removal` and `explain` are used.
+    """
     explain = config.explain
     return Provenance(
         run=run.name,

@@ -35,9 +35,19 @@ class Prepared:
 def prepare_sample(
     run: Run, encoders: dict[str, Encoder], sample: Sample, stores: Mapping[str, Features] | None = None
 ) -> Prepared:
-    """Encode a sample for a run, or read its features from `stores` (modality -> features) if they are given.
+    """Encode a sample for a run, or read its stored features.
 
-    Raises BadInput if it lacks a modality or one of them holds no feature.
+    Args:
+        run: a trained run.
+        encoders: modality -> its encoder.
+        sample: the sample.
+        stores: modality -> stored features to read from; encodes if None.
+
+    Returns:
+        The sample, encoded and projected.
+
+    Raises:
+        BadInput: a modality is missing, or one of them holds no feature.
     """
     encoded, parts = {}, {}
     for modality, kind in run.card.modalities.items():
@@ -57,7 +67,12 @@ def prepare_sample(
 
 
 def players_in(prepared: Prepared, config: Config) -> Players:
-    """What plays in one sample: words and blocks of patches, or every feature by itself (`explain.token_groups`)."""
+    """The players of one sample: words and blocks of patches, or every feature by itself (`explain.token_groups`).
+
+    Args:
+        prepared: the encoded sample.
+        config: the settings, of which `removal` and `explain` are used.
+    """
     words, grid = config.explain.token_groups == "words", config.explain.grid
     kinds = prepared.kinds
     groups = [MODALITIES[kinds[m]].groups(p, token_groups=words, grid=grid) for m, p in prepared.parts.items()]
@@ -97,7 +112,15 @@ def attribute(
 
 
 def refuse_unknown_expert(run: Run, config: Config) -> None:
-    """Raise BadInput if `explain.expert` is not an expert of the run, nor its mixture."""
+    """Raise BadInput if `explain.expert` is not an expert of the run, nor its mixture.
+
+    Args:
+        run: a trained run.
+        config: the settings, of which `removal` and `explain` are used.
+
+    Raises:
+        BadInput: the run has no such expert.
+    """
     known = [*run.model.expert_names, MIXTURE]
     if config.explain.expert not in known:
         raise BadInput(f"unknown expert {config.explain.expert!r} of {run.name}", expected=f"one of {', '.join(known)}")
