@@ -9,11 +9,12 @@ import pytest
 
 from interplay import evaluate, explain, open_dataset, open_run, report_run, validate_run
 from interplay.config import read_run_config
-from interplay.errors import BadInput, CheckpointError, ConfigError
+from interplay.errors import BadInput, CheckpointError, ConfigError, DataError
 from interplay.features.store import open_features
 from interplay.models.checkpoint import load_model, save_model
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
+from interplay.report.reading import read_explanation
 from interplay.results import Explanation
 from interplay.results.validity import Validity
 
@@ -119,12 +120,26 @@ def test_its_explanations_and_features_open():
         assert open_features(folder).width == 384
 
 
+@pytest.mark.parametrize("name", ["explanation", "validity"])
+def test_a_result_of_a_newer_version_is_refused_by_name(tmp_path, name):
+    expected = FROZEN / "expected"
+    file = next(expected.glob("0*.json")) if name == "explanation" else expected / "validity.json"
+    copy = Path(shutil.copy(file, tmp_path / "newer.json"))
+    set_json(copy, schema=f"interplay/{name}/9", made_by_the_future=3)
+    words = f"newer version of Interplay, as interplay/{name}/9; expected interplay/{name}/. or older; update Interplay"
+    with pytest.raises(BadInput, match=words):
+        (Explanation if name == "explanation" else Validity).model_validate_json(copy.read_bytes())
+    if name == "explanation":
+        with pytest.raises(DataError, match=r"newer\.json: .*newer version of Interplay, as interplay/explanation/9"):
+            read_explanation(copy)
+
+
 def set_json(path: Path, **values) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1000])
+def truncate(path: Path, by: int = 1000) -> None:
+    path.write_bytes(path.read_bytes()[:-by])
 
 
 DAMAGES = {
@@ -146,6 +161,13 @@ DAMAGES = {
         "training: .*explain: ",
     ),
     "a flipped bit": (lambda run: _flip(run), "not those that were saved"),
+    "a config of today with a key of yesterday": (
+        lambda run: _prepend(run / "config.toml", 'format = "interplay/config/2"\n'),
+        r"config\.toml: .*(explain|removal|training)\.\w+ is now ",
+    ),
+    "a config that stops in the middle": (lambda run: truncate(run / "config.toml", 40), "config.toml: not valid TOML"),
+    "no weights": (lambda run: (run / "model" / "model.safetensors").unlink(), "model.safetensors"),
+    "another model's card": (lambda run: set_json(run / "model" / "card.json", labels=["a"]), "does not fit"),
     "an unknown key": (lambda run: _prepend(run / "config.toml", "speed = 3\n"), "unknown key speed"),
 }
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from interplay import explain_callable, finding
+from interplay.config import ExplainConfig
 from interplay.errors import BadInput, PredictorError
 from interplay.explanation.functions.removal import cells_of, words_of
 from interplay.interactions import exact_pairs
@@ -147,12 +148,20 @@ def fails_on_no_words(text, picture):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (Counter(), "Counter changes its answer to 'street' between two calls"),
+        (Counter(), "Counter changes its answer to 'street' with 5 of 5 features left between two calls"),
         (fails_on_no_words, "fails_on_no_words failed on 'street' with .* features left: IndexError"),
-        (lambda text, picture: [0.1, 0.2], "with shape .2,.; expected 1 numbers, one for each of score"),
+        (lambda text, picture: [0.1, 0.2], "'street' with shape .2,.; expected 1 numbers, one for each of score"),
         (lambda text, picture: [[0.1]], "with shape .1, 1."),
-        (lambda text, picture: float("nan"), "'street' with .nan.; expected finite"),
-        (lambda text, picture: 3.5, "between 0 and 1; say returns=.logits."),
+        (lambda text, picture: float("nan"), "'street' with 5 of 5 features left by .nan.; expected finite"),
+        (
+            lambda text, picture: 0.5 if "sun" in text else float("inf"),
+            "'street' with 4 of 5 .* by .inf.; expected finite",
+        ),
+        (
+            lambda text, picture: 3.5,
+            "'street' .* by .3.5.; expected probabilities, between 0 and 1; say returns=.logits.",
+        ),
+        (lambda text, picture: 0.5 if text else [0.5, 0.5], "'street' with shape .2,.; expected 1 numbers"),
         (lambda text, picture: "yes", "with str, not numbers"),
         (lambda text, picture: None, "expected"),
     ],
@@ -160,6 +169,65 @@ def fails_on_no_words(text, picture):
 def test_functions_that_break_the_contract(function, words):
     with pytest.raises(PredictorError, match=words):
         explain_callable(function, text="sun and rain", image=two_cells(), grid=2, name="street")
+
+
+def depends_on_its_number(texts, pictures):
+    """Every answer is right for its own place in the list alone."""
+    return np.arange(1, 1 + len(texts))[::-1] / 1000
+
+
+def pads_without_a_mask(texts, pictures):
+    """As many models do by mistake: the longest text of a list changes what is answered to the others."""
+    longest = max(len(text) for text in texts)
+    return [(1 + text.count(" ")) / (2 + longest) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (pads_without_a_mask, "changes its answer to 'street' with 1 of 5 .* depend on the others of a batch .mask"),
+        (
+            depends_on_its_number,
+            "depends_on_its_number changes its answer to 'street' with 5 of 5 .*; expected the same",
+        ),
+        (lambda texts, pictures: [0.5], r"'street' with shape \(1,\); expected \(2, 1\), a row for each of 2 inputs"),
+        (lambda texts, pictures: [[0.5, 0.5]] * len(texts), r"'street' with shape \(1, 2\); expected \(1, 1\)"),
+        (lambda texts, pictures: [len(text) / 12 - 1e-9 if text else -3.0 for text in texts], "0 of 5 .* by .-3.0."),
+        (lambda texts, pictures: [0.5 if "rain" in t or not t else np.nan for t in texts], r"[1-4] of 5 .* by \[nan\]"),
+        (lambda texts, pictures: 1 / 0, "failed on 'street' with 1 inputs at once: ZeroDivisionError"),
+    ],
+)
+def test_lists_that_break_the_contract(function, words):
+    with pytest.raises(PredictorError, match=words):
+        explain_callable(function, text="sun and rain", image=two_cells(), grid=2, name="street", batch=True)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("width", [None, 1e-9], ids=["budget", "width"])
+@pytest.mark.parametrize("after", [1, 5, 20])
+def test_ctrl_c_passes_through_and_leaves_nothing(tmp_path, monkeypatch, batch, width, after):
+    """Whether in the first question, the pair scores or what-if: no error about the function, no file, and what was
+    explained before or is explained next is as without it."""
+    monkeypatch.chdir(tmp_path)
+    calls = []
+
+    def one(text, picture):
+        calls.append(text)
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        return chance(text, picture)
+
+    def many(texts, pictures):
+        return [one(text, picture) for text, picture in zip(texts, pictures, strict=True)]
+
+    settings = ExplainConfig(max_interval_width=width, estimator="block")
+    options = {"text": "sun and rain", "image": two_cells(), "grid": 2, "settings": settings, "batch": batch}
+    with pytest.raises(KeyboardInterrupt):
+        explain_callable(many if batch else one, **options, budget=30)
+    assert len(calls) == after and not list(tmp_path.iterdir())
+    again = explain_callable(many if batch else one, **options, budget=30)
+    plain = explain_callable(chance, **options | {"batch": False}, budget=30)
+    assert again.pairs == plain.pairs and again.whatif == plain.whatif
 
 
 @pytest.mark.parametrize(

@@ -150,15 +150,24 @@ class OpenedInputs(Opened):
         return np.stack([self._known[key] for key in keys])[:, None]
 
     def check_repeatable(self) -> None:
-        """Ask about the whole sample twice. Raises PredictorError if the answers differ."""
-        whole = np.ones((1, len(self.features)), dtype=bool)
-        first, second = self._ask(whole)[0], self._ask(whole)[0]
-        if (np.abs(first - second) > SAME * (1 + np.abs(first))).any():
+        """Ask about the whole sample and about its first feature alone, then about both of them at once.
+
+        Raises:
+            PredictorError: an answer changes.
+        """
+        both = np.ones((2, len(self.features)), dtype=bool)
+        both[1, 1:] = False
+        first = np.concatenate([self._ask(both[:1]), self._ask(both[1:])])
+        second = self._ask(both)
+        changed = (np.abs(first - second) > SAME * (1 + np.abs(first))).any(axis=1)
+        if changed.any():
+            at = int(changed.argmax())
             raise PredictorError(
-                f"{self._predictor.name} changes its answer to {self._name!r} between two calls: the logits are "
-                f"{first.tolist()} and then {second.tolist()}",
+                f"{self._predictor.name} changes its answer to {self._name!r} with {_left(both[at])} between two "
+                f"calls: the logits are {first[at].tolist()} and then {second[at].tolist()}",
                 expected="the same answer every time",
-                fix="switch dropout off (model.eval()) and fix random seeds inside the function",
+                fix="switch dropout off (model.eval()), fix random seeds inside the function, and let no answer depend "
+                "on the others of a batch (mask what pads it)",
             )
 
     def _ask(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:
@@ -171,14 +180,14 @@ class OpenedInputs(Opened):
         wanted = (len(arguments), len(self._predictor.labels))
         if answers.shape not in (wanted, wanted[:1]):
             raise self._wrong_shape(answers.shape, f"{wanted}, a row for each of {wanted[0]} inputs")
-        return self._on_logit(answers.reshape(wanted))
+        return self._on_logit(answers.reshape(wanted), coalitions)
 
     def _answer(self, arguments: Sequence[Any], stays: Bool[np.ndarray, " n"]) -> Float[np.ndarray, " C"]:
-        answer = self._numbers(self._call(arguments, f"{int(stays.sum())} of {len(stays)} features left"))
+        answer = self._numbers(self._call(arguments, _left(stays)))
         C = len(self._predictor.labels)
         if answer.size != C or answer.ndim > 1:
             raise self._wrong_shape(answer.shape, f"{C} numbers, one for each of {', '.join(self._predictor.labels)}")
-        return self._on_logit(answer.reshape(C))
+        return self._on_logit(answer.reshape(1, C), stays[None])[0]
 
     def _arguments(self, stays: Bool[np.ndarray, " n"]) -> list[Any]:
         words, cells = self._words, self._cells
@@ -215,19 +224,42 @@ class OpenedInputs(Opened):
             fix="return one number for each label, always as many",
         )
 
-    def _on_logit(self, answers: Float[np.ndarray, "*m C"]) -> Float[np.ndarray, "*m C"]:
-        if not np.isfinite(answers).all():
-            raise PredictorError(
-                f"{self._predictor.name} answered {self._name!r} with {answers.ravel()[:8].tolist()}",
-                expected="finite numbers",
-            )
+    def _on_logit(
+        self, answers: Float[np.ndarray, "m C"], coalitions: Bool[np.ndarray, "m n"]
+    ) -> Float[np.ndarray, "m C"]:
+        self._refuse(~np.isfinite(answers), answers, coalitions, expected="finite numbers")
         if self._predictor.returns == "logits":
             return answers
-        if answers.min() < -SAME or answers.max() > 1 + SAME:
-            raise PredictorError(
-                f"{self._predictor.name} answered {self._name!r} with {answers.ravel()[:8].tolist()}",
-                expected="probabilities, between 0 and 1",
-                fix='say returns="logits" if they are logits or other scores',
-            )
+        self._refuse(
+            (answers < -SAME) | (answers > 1 + SAME),
+            answers,
+            coalitions,
+            expected="probabilities, between 0 and 1",
+            fix='say returns="logits" if they are logits or other scores',
+        )
         inside = np.clip(answers, EDGE, 1 - EDGE)
         return np.log(inside) if self._predictor.label_kind == "single" else np.log(inside) - np.log1p(-inside)
+
+    def _refuse(
+        self,
+        wrong: Bool[np.ndarray, "m C"],
+        answers: Float[np.ndarray, "m C"],
+        coalitions: Bool[np.ndarray, "m n"],
+        *,
+        expected: str,
+        fix: str = "",
+    ) -> None:
+        """Raise PredictorError with the first answer of which something is wrong."""
+        if not wrong.any():
+            return
+        at = int(wrong.any(axis=1).argmax())
+        raise PredictorError(
+            f"{self._predictor.name} answered {self._name!r} with {_left(coalitions[at])} by "
+            f"{answers[at, :8].tolist()}",
+            expected=expected,
+            fix=fix,
+        )
+
+
+def _left(stays: Bool[np.ndarray, " n"]) -> str:
+    return f"{int(stays.sum())} of {len(stays)} features left"
