@@ -28,7 +28,7 @@ def test_there_are_examples() -> None:
     assert "interplay.interactions" in MODULES
 
 
-ROOMS = ("explanation", "interactions")
+ROOMS = ("encoders", "explanation", "interactions", "models")
 """Rooms whose public functions all describe their arguments."""
 
 

@@ -19,6 +19,10 @@ def fingerprint(network: nn.Module, **settings: Any) -> str:
     """SHA-256 (hex) of the weights that reach the tokens, of the network's own configuration and of `settings`.
 
     Weights may lie on any device and in any precision.
+
+    Args:
+        network: the encoder.
+        settings: everything else that decides the features, as JSON values.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
@@ -33,6 +37,10 @@ def fingerprint(network: nn.Module, **settings: Any) -> str:
 
 
 def tokenizer_state(tokenizer: Any) -> dict[str, Any]:
-    """The settings of a fast tokenizer that decide its tokens; truncation and padding, which change by call, do not."""
+    """The settings of a fast tokenizer that decide its tokens; truncation and padding, which change by call, do not.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+    """
     state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     return {key: value for key, value in state.items() if key not in ("truncation", "padding")}

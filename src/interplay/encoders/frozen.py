@@ -67,18 +67,36 @@ class Encoder(ABC):
         self.device = torch.device("cpu")
 
     def to(self, device: str | torch.device) -> "Encoder":
-        """Move the network; features are returned on the CPU whatever the device."""
+        """Move the network; features are returned on the CPU whatever the device.
+
+        Args:
+            device: where to compute.
+
+        Returns:
+            The encoder itself.
+        """
         self.device = torch.device(device)
         self.network.to(self.device)
         return self
 
     @abstractmethod
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
-        """Encode a batch of texts, RGB pictures or arrays, each to its own (T, W) sequence."""
+        """Encode a batch of texts, RGB pictures or arrays, each to its own (T, W) sequence.
+
+        Args:
+            inputs: the texts, pictures or arrays.
+
+        Returns:
+            One for each input.
+        """
 
     @abstractmethod
     def parts(self, content: Any) -> list[Part]:
-        """What each of the T positions of one input is, in the order of `encode`."""
+        """What each of the T positions of one input is, in the order of `encode`.
+
+        Args:
+            content: one text, picture or array.
+        """
 
 
 @final
@@ -123,7 +141,11 @@ class TextEncoder(Encoder):
         return self.tokenizer.pad_token_id or 0
 
     def encode(self, inputs: Sequence[str]) -> list[Encoded]:
-        """Texts -> token features. The special tokens take part in the encoder's attention, then are dropped."""
+        """Texts -> token features. The special tokens take part in the encoder's attention, then are dropped.
+
+        Args:
+            inputs: the texts.
+        """
         batch = tokenize(self.tokenizer, inputs, self.max_features)
         self._tokenized = dict(zip(inputs, batch, strict=True))
         if self.config.isolate:
@@ -173,6 +195,9 @@ class TextEncoder(Encoder):
         """The word pieces of a text with their character spans, without blanks at their ends.
 
         A piece that is only a blank has an empty span; the bytes of one character share its span.
+
+        Args:
+            content: the text.
         """
         known = self._tokenized.get(content)
         spans = (known or tokenize(self.tokenizer, [content], self.max_features)[0]).spans
@@ -234,7 +259,11 @@ class ImageEncoder(Encoder):
 
     @torch.no_grad()
     def encode(self, inputs: Sequence[Image.Image]) -> list[Encoded]:
-        """RGB pictures -> patch features, row by row. Patches off the picture are marked not valid, and are zero."""
+        """RGB pictures -> patch features, row by row. Patches outside the picture are not valid, and zero.
+
+        Args:
+            inputs: the pictures.
+        """
         if not inputs:
             return []
         fitted = [square(p, self.size, self.config.fit, self.mean) for p in inputs]
@@ -260,7 +289,11 @@ class ImageEncoder(Encoder):
         return maps.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
 
     def parts(self, content: Image.Image) -> list[Part]:
-        """The box of each patch as fractions of the picture, cut at its edges."""
+        """The box of each patch as fractions of the picture, clipped to its edges.
+
+        Args:
+            content: the picture.
+        """
         return [Part(box=b) for b in patch_boxes(self._view(content), self.grid)]
 
     def _view(self, picture: Image.Image) -> View:
@@ -268,10 +301,15 @@ class ImageEncoder(Encoder):
 
 
 def load_encoder(config: EncoderConfig, kind: str) -> Encoder:
-    """Load a frozen encoder for a modality of `kind` ("text" | "image").
+    """Load a frozen encoder for a modality of text or images.
 
-    Raises EncoderError if the model cannot be opened, is of the other kind, lacks weights or layers, or does not
-    fit the settings.
+    Args:
+        config: which encoder, and how its features are taken.
+        kind: "text" or "image".
+
+    Raises:
+        EncoderError: the model cannot be opened, is of the other kind, lacks weights or layers, or does not fit the
+            settings.
     """
     name = config.model
     if PACKAGED.get(name, kind) != kind:

@@ -29,7 +29,15 @@ PACKAGED = {
 
 
 def wheel_file(package: str, path: str) -> Path:
-    """A file inside an installed package, found without importing it. Raises EncoderError if it is absent."""
+    """A file inside an installed package, found without importing it.
+
+    Args:
+        package: name of the package.
+        path: the file's path inside it.
+
+    Raises:
+        EncoderError: the package is not installed, or lacks the file.
+    """
     spec = importlib.util.find_spec(package)
     folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
     if folder is None or not (folder / path).exists():
@@ -46,7 +54,11 @@ def minilm_folder() -> Path:
 
 
 def vit_s14(layer: int | None) -> Tower:
-    """The ViT-S/14 as a transformers Dinov2Model, cut after `layer` of its 12 layers, then its last norm."""
+    """The ViT-S/14 as a transformers Dinov2Model, cut after `layer` of its 12 layers, then its last norm.
+
+    Args:
+        layer: keep this many of its 12 layers; all if None.
+    """
     _check_depth("vit-s14", layer, 12)
     import onnx
     from onnx import numpy_helper
@@ -88,7 +100,11 @@ def _current_name(name: str) -> str:
 
 
 def efficientnet_lite0(layer: int | None) -> Tower:
-    """EfficientNet-Lite0, cut after `layer` of its 16 blocks; whole, its head is part of it."""
+    """EfficientNet-Lite0, cut after `layer` of its 16 blocks; the uncut network includes its head.
+
+    Args:
+        layer: keep this many blocks; all and the head if None.
+    """
     _check_depth("efficientnet-lite0", layer, 16)
     own = Pixels(224, (127 / 255,) * 3, (128 / 255,) * 3)  # its own preprocessing: (x - 127) / 128
     return Tower("efficientnet-lite0", EfficientNetTokens(layer).eval(), None, own)
@@ -118,7 +134,11 @@ class EfficientNetTokens(nn.Module):
         self.layer = layer
 
     def forward(self, pixel_values: Tensor) -> Tensor:
-        """Pixels (B, 3, H, W) -> feature map (B, width, h, w)."""
+        """Pixels (B, 3, H, W) -> feature map (B, width, h, w).
+
+        Args:
+            pixel_values: (B, 3, H, W), standardised.
+        """
         if self.layer is None:
             return self.network.extract_features(pixel_values)
         x = self.network._swish(self.network._bn0(self.network._conv_stem(pixel_values)))

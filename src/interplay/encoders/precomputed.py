@@ -45,7 +45,14 @@ class PrecomputedEncoder(Encoder):
         self.fingerprint = fingerprint(self.network, precomputed=1, width=width, longest=self.max_features)
 
     def encode(self, inputs: Sequence[np.ndarray]) -> list[Encoded]:
-        """Arrays (T, D) -> features. Raises EncoderError for another D."""
+        """Arrays -> features, unchanged.
+
+        Args:
+            inputs: arrays (T, D).
+
+        Raises:
+            EncoderError: an array has another width D.
+        """
         out = []
         for values in inputs:
             if values.shape[1] != self.width:
@@ -60,5 +67,9 @@ class PrecomputedEncoder(Encoder):
         return out
 
     def parts(self, content: np.ndarray) -> list[Part]:
-        """The positions by number, from 1."""
+        """The positions by number, from 1.
+
+        Args:
+            content: the array.
+        """
         return [Part(text=f"{self.modality} {n + 1}") for n in range(min(len(content), self.max_features))]

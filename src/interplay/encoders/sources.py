@@ -14,7 +14,11 @@ WEIGHTS = ("*.safetensors", "*.bin")
 def local_folder(model: str) -> Path:
     """The folder that holds a model: `model` itself, or the cached or freshly downloaded copy of that hub id.
 
-    Raises EncoderError, at once, if there is no such folder and the hub does not have it or cannot be reached.
+    Args:
+        model: a folder, a hub id, or the name of a packaged encoder.
+
+    Raises:
+        EncoderError: there is no such folder, and the hub does not have it or cannot be reached.
     """
     folder = Path(model)
     if _exists(folder):
@@ -25,10 +29,13 @@ def local_folder(model: str) -> Path:
 
 
 def public_name(model: str) -> str:
-    """An encoder as a page that is handed on may name it: of a folder the last part alone.
+    """An encoder's name as shown on a page that may be published: only the last part of a folder's path.
 
     >>> public_name("/srv/models/roberta"), public_name("openai/clip-vit-base-patch16")
     ('roberta', 'openai/clip-vit-base-patch16')
+
+    Args:
+        model: a folder, a hub id, or the name of a packaged encoder.
     """
     path = Path(model)
     return path.name if path.is_absolute() or model.startswith((".", "~")) or _exists(path) else model

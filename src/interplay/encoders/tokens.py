@@ -35,7 +35,11 @@ class Word:
 
 
 def words_alone(tokens: TokenizedText) -> list[Word]:
-    """The words of a text (tokens with no blank between them), each in place of all the others."""
+    """The words of a text (tokens with no blank between them), each as a text of its own.
+
+    Args:
+        tokens: the text.
+    """
     features = np.flatnonzero(tokens.is_feature)
     if not len(features):
         return []
@@ -49,7 +53,13 @@ def words_alone(tokens: TokenizedText) -> list[Word]:
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[TokenizedText]:
-    """Tokens of each text, at most `limit` of them besides the special tokens; the last are cut."""
+    """Tokens of each text, at most `limit` of them besides the special tokens; the last are cut.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+        texts: the texts.
+        limit: most tokens of a text, without special tokens.
+    """
     if not texts:
         return []
     # A tokenizer takes no half of a surrogate pair, which broken JSON may hold. The length stays, and so do spans.

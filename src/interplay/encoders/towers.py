@@ -42,13 +42,20 @@ class Tower:
 
 
 def load_tower(name: str, folder: Path, kind: str, layer: int | None) -> Tower:
-    """Load the `kind` ("text" | "image") tower of a folder, in single precision.
+    """Load the text or image network ("tower") of a folder, in single precision.
 
     A tower cut at `layer` keeps the model's own last norm where its last_hidden_state passes through one (CLIP text,
     SigLIP, ViT, DINOv2, GPT-2); BERT and its kin and CLIP's vision tower have none.
 
-    Raises EncoderError if nothing can be loaded there, if it is the other kind of model, if it has fewer layers
-    than `layer`, or if weights are missing from its files.
+    Args:
+        name: the model's name, for messages.
+        folder: where its files are.
+        kind: "text" or "image".
+        layer: keep this many layers; all if None.
+
+    Raises:
+        EncoderError: nothing can be loaded there, it is the other kind of model, it has fewer layers than `layer`, or
+            weights are missing from its files.
     """
     import transformers  # takes seconds: loaded only together with an encoder
     from transformers import AutoConfig, AutoModel
@@ -75,13 +82,22 @@ def unused(weight: str) -> bool:
     """Whether a weight takes no part in the tokens: heads on pooled vectors, masks of pretraining, plain counters.
 
     Many checkpoints leave them out, and they are then drawn at random.
+
+    Args:
+        weight: the weight's name.
     """
     first, last = weight.split(".")[0], weight.split(".")[-1]
     return first in ("pooler", "head", "visual_projection", "text_projection") or last in ("position_ids", "mask_token")
 
 
 def cannot_cut(name: str, layer: int, depth: int | None) -> EncoderError:
-    """The error for a layer that the model does not have."""
+    """The error for a layer that the model does not have.
+
+    Args:
+        name: the model's name.
+        layer: the layer that was asked for.
+        depth: how many layers it has; None if unknown.
+    """
     return EncoderError(
         f"encoder {name} cannot be tapped after layer {layer}: "
         + ("its layers cannot be counted" if depth is None else f"it has {depth} layers"),
@@ -91,9 +107,20 @@ def cannot_cut(name: str, layer: int, depth: int | None) -> EncoderError:
 
 
 def probe(tower: Tower, layer: int | None, inputs: dict[str, Any]) -> Any:
-    """One forward pass: the model's output for `inputs`. Raises EncoderError if it fails, or was not cut at `layer`.
+    """One forward pass, to see that it works and was cut at `layer`.
 
-    Some models (Swin) accept another number of layers in their configuration and pay no heed to it.
+    Some models (Swin) accept another number of layers in their configuration and ignore it.
+
+    Args:
+        tower: the network.
+        layer: keep this many layers; all if None.
+        inputs: keyword arguments of its forward.
+
+    Returns:
+        The model's output.
+
+    Raises:
+        EncoderError: the pass fails, or the network was not cut.
     """
     count = layer is not None and tower.config is not None
     more = {"output_hidden_states": True} if count else {}

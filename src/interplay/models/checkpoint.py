@@ -55,7 +55,13 @@ class Card:
 
 
 def save_model(model: FusionModel, card: Card, folder: Path) -> None:
-    """Write the weights and their card; what was there before stays whole until the new is."""
+    """Write the weights and their card; an older model there stays whole until the new one is.
+
+    Args:
+        model: the fusion model.
+        card: what the model is for: labels, modalities, widths.
+        folder: the folder to write to.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     described = {"format": FORMAT} | asdict(card) | {"fusion": card.fusion.model_dump()}
@@ -98,7 +104,16 @@ def load_model(folder: Path) -> tuple[FusionModel, Card]:
 
 
 def refuse_other_shape(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
-    """Raise CheckpointError naming the first weight that is missing, left over or of another shape."""
+    """Raise CheckpointError naming the first weight that is missing, left over or of another shape.
+
+    Args:
+        wanted: name -> weight, of the model that was built.
+        found: name -> weight, of the file.
+        path: the file, for messages.
+
+    Raises:
+        CheckpointError: naming the first weight that differs.
+    """
     for name in [*wanted, *found]:
         here = tuple(found[name].shape) if name in found else "nothing"
         there = tuple(wanted[name].shape) if name in wanted else "no such weight"

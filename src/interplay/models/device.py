@@ -6,7 +6,17 @@ from interplay.errors import BadInput
 
 
 def pick_device(name: str) -> str:
-    """auto -> the accelerator if there is one, else cpu. Raises BadInput for an accelerator that is not there."""
+    """The device to compute on.
+
+    Args:
+        name: "auto" (the accelerator if there is one, else cpu), "cpu", "cuda", "cuda:1" or "mps".
+
+    Returns:
+        The name as PyTorch takes it.
+
+    Raises:
+        BadInput: the accelerator is not there.
+    """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     mps = torch.backends.mps.is_available()
     if name == "auto":

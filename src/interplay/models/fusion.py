@@ -56,7 +56,11 @@ class Design:
 
 
 def role_names(modalities: Sequence[str]) -> list[str]:
-    """unique_1 .. unique_M, synergy, redundancy (METHOD 3) [I2MoE]."""
+    """Names of the experts: unique_1 .. unique_M, synergy, redundancy (METHOD 3) [I2MoE].
+
+    Args:
+        modalities: names of the modalities, in order.
+    """
     return [*(f"unique_{m}" for m in modalities), "synergy", "redundancy"]
 
 
@@ -108,13 +112,21 @@ class FusionModel(nn.Module):
         The mean is what the fill "mean" puts in. With `standardize`, features are brought to mean 0 and deviation 1
         before the projection [ours]: the difference between two words may be a small part of all variation. Deviations
         far below the usual one are taken larger, so that no noise is blown up.
+
+        Args:
+            moments: per modality the mean (W_m,) and the standard deviation (W_m,).
         """
         for m, (mean, deviation) in enumerate(moments):
             self.get_buffer(f"mean_{m}").copy_(mean)
             self.get_buffer(f"std_{m}").copy_(deviation.clamp(min=0.1 * float(deviation.median()) + 1e-6))
 
     def project(self, features: tuple[Float[Tensor, "B _ _"], ...], valid: tuple[Bool[Tensor, "B _"], ...]) -> Tokens:
-        """Encoder features (B, T_m, W_m) -> tokens (B, T_m, D)."""
+        """Encoder features (B, T_m, W_m) -> tokens (B, T_m, D).
+
+        Args:
+            features: per modality (B, T_m, W_m), as encoded.
+            valid: per modality (B, T_m) bool, False for padding.
+        """
         return Tokens(tuple(self._project(m, x) for m, x in enumerate(features)), valid)
 
     def _project(self, m: int, x: Float[Tensor, "*B _"]) -> Float[Tensor, "*B D"]:
@@ -128,11 +140,22 @@ class FusionModel(nn.Module):
         return tuple(self._project(m, self.get_buffer(f"mean_{m}")) for m in range(len(self.projections)))
 
     def remove(self, tokens: Tokens, keep: tuple[Bool[Tensor, "B _"], ...], fill: Fill) -> Tokens:
-        """`interplay.models.tokens.remove` with this model's mean tokens."""
+        """Remove features from a batch: `interplay.models.tokens.remove` with this model's mean tokens.
+
+        Args:
+            tokens: the batch of projected samples.
+            keep: per modality (B, T_m) bool, False for what is removed.
+            fill: what takes its place: "mean", "zero", or "attention" (nothing: it leaves attention and pooling).
+        """
         return remove(tokens, keep, fill, self.projected_means())
 
     def fuse(self, tokens: Tokens, return_attention: bool = False) -> FusionOutput:
-        """Tokens -> logits of every expert and their routed mixture; with `return_attention`, attention weights too."""
+        """Tokens -> logits of every expert and their routed mixture; with `return_attention`, attention weights too.
+
+        Args:
+            tokens: the batch of projected samples.
+            return_attention: whether to return attention weights, which costs memory.
+        """
         seen = tokens if self.reads_sequences else pool(tokens)
         answers = [expert(seen, return_attention) for expert in self.experts]
         expert_logits = torch.stack([logits for logits, _, _ in answers], dim=1)
@@ -146,7 +169,12 @@ class FusionModel(nn.Module):
         )
 
     def expert_logits(self, e: int, tokens: Tokens) -> Float[Tensor, "B C"]:
-        """Tokens -> logits of one expert alone, as `fuse` gives them."""
+        """Tokens -> logits of one expert alone, as `fuse` gives them.
+
+        Args:
+            e: index of the expert.
+            tokens: the batch of projected samples.
+        """
         logits: Tensor = self.experts[e](tokens if self.reads_sequences else pool(tokens))[0]
         return logits
 
@@ -173,8 +201,16 @@ class FusionModel(nn.Module):
         return torch.cat(scores)
 
     def route(self, tokens: Tokens) -> Float[Tensor, "B E"]:
-        """Routing weights: softmax at temperature tau of an MLP on the pooled, normalised tokens (METHOD 4); equal ones
-        for a single expert or uniform routing."""
+        """Routing weights of the experts (METHOD 4); equal ones for a single expert or uniform routing.
+
+        Softmax at temperature tau of an MLP on the pooled, normalised tokens.
+
+        Args:
+            tokens: the batch of projected samples.
+
+        Returns:
+            (B, E), each row sums to 1.
+        """
         if self.router is None:
             E = len(self.expert_names)
             return tokens.values[0].new_full((tokens.values[0].shape[0], E), 1 / E)
@@ -184,11 +220,21 @@ class FusionModel(nn.Module):
     def forward(
         self, features: tuple[Float[Tensor, "B _ _"], ...], valid: tuple[Bool[Tensor, "B _"], ...]
     ) -> FusionOutput:
+        """Encoder features -> logits of every expert and their routed mixture: `project`, then `fuse`.
+
+        Args:
+            features: per modality (B, T_m, W_m), as encoded.
+            valid: per modality (B, T_m) bool, False for padding.
+        """
         return self.fuse(self.project(features, valid))
 
 
 def pool(tokens: Tokens) -> Tokens:
-    """One vector per modality, the mean of its valid tokens; not valid where no token is."""
+    """One vector per modality, the mean of its valid tokens; not valid where no token is.
+
+    Args:
+        tokens: the batch of projected samples.
+    """
     values = tuple(masked_mean(x, v).unsqueeze(1) for x, v in zip(tokens.values, tokens.valid, strict=True))
     return Tokens(values, tuple(v.any(dim=1, keepdim=True) for v in tokens.valid))
 

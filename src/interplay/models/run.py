@@ -74,7 +74,14 @@ class Run:
 
 
 def open_run(folder: str | Path) -> Run:
-    """Open a finished run. Raises CheckpointError if it is not there, not finished or does not fit together."""
+    """Open a finished run.
+
+    Args:
+        folder: the run folder.
+
+    Raises:
+        CheckpointError: it is not there, not finished, or its files do not fit together.
+    """
     folder = require_finished_run(folder)
     model, card = load_model(folder / "model")
     run = Run(folder, read_run_config(folder / "config.toml"), model, card, _read_origin(folder / "provenance.json"))
@@ -97,10 +104,19 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
 
 
 def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
-    """Raise RunExistsError if a run cannot go into this folder: to be asked before the work, not after.
+    """Refuse a folder that a run cannot go into: to be called before the work, not after.
 
-    It can if nothing is there, if an unfinished run of the same configuration is, or if any run of ours is and
-    `overwrite` is True. Raises BadInput if it cannot be a folder.
+    A run can go into an empty or new folder, into an unfinished run of the same configuration, and into any run if
+    `overwrite` is True.
+
+    Args:
+        folder: the run folder.
+        config: the configuration of the run to be made.
+        overwrite: whether a run that is there may be replaced.
+
+    Raises:
+        RunExistsError: the folder is taken.
+        BadInput: it cannot be a folder.
     """
     refuse_blocked(folder)
     if not folder.exists() or not any(folder.iterdir()):
@@ -118,9 +134,16 @@ def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
 
 
 def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> None:
-    """Make the run folder, or go on with an unfinished one of the same configuration and data.
+    """Make the run folder, or continue an unfinished run of the same configuration and data.
 
-    With `overwrite`, a run that cannot be gone on with is replaced; without, it is refused with RunExistsError.
+    Args:
+        folder: the run folder.
+        config: the run's configuration.
+        origin: the run's provenance.
+        overwrite: whether a run that cannot be continued is replaced.
+
+    Raises:
+        RunExistsError: there is a run that cannot be continued, and `overwrite` is False.
     """
     refuse_taken(folder, config, overwrite)
     if _unfinished(folder, config, origin):
@@ -164,14 +187,25 @@ def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
 
 
 def finish_run(folder: Path, metrics: Metrics) -> Run:
-    """Write what makes a run finished: its metrics (None where undefined)."""
+    """Mark a run as finished by writing its metrics.
+
+    Args:
+        folder: the run folder.
+        metrics: split -> metric -> value; None where undefined.
+    """
     plain = {s: {k: None if math.isnan(v) else v for k, v in m.items()} for s, m in metrics.items()}
     write_atomic(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")
     return open_run(folder)
 
 
 def origin_of(dataset: Dataset, stores: dict[str, str], config: Config) -> Origin:
-    """The provenance of a run on this dataset."""
+    """The provenance of a run on this dataset.
+
+    Args:
+        dataset: what the run is trained on.
+        stores: modality -> hash of its stored features.
+        config: the run's configuration.
+    """
     digest = hashlib.sha256(json.dumps(stores, sort_keys=True).encode())
     for sample in dataset.samples:
         digest.update(f"{sample.id}\0{sample.split}\0{sample.labels}\0".encode())

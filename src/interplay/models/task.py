@@ -25,7 +25,11 @@ class Task:
     kind: LabelKind
 
     def target(self, names: Sequence[str]) -> Float[Tensor, " C"]:
-        """The indicator row (C,) of the labels that hold."""
+        """The indicator row (C,) of the labels that hold.
+
+        Args:
+            names: the labels that hold.
+        """
         row = torch.zeros(len(self.labels))
         for name in names:
             row[self.labels.index(name)] = 1.0
@@ -35,13 +39,21 @@ class Task:
         """Mean cross-entropy (single) or mean binary cross-entropy over samples and labels (multi).
 
         Targets may be probabilities, too.
+
+        Args:
+            logits: (B, C).
+            target: (B, C) indicators or probabilities.
         """
         if self.kind == "single":
             return F.cross_entropy(logits, target)
         return F.binary_cross_entropy_with_logits(logits, target)
 
     def probabilities(self, logits: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
-        """Softmax (single) or sigmoid (multi) over the last axis."""
+        """Softmax (single) or sigmoid (multi) over the last axis.
+
+        Args:
+            logits: (*B, C).
+        """
         return logits.softmax(-1) if self.kind == "single" else logits.sigmoid()
 
     @property
@@ -52,10 +64,16 @@ class Task:
     def metrics(self, logits: Float[Tensor, "N C"], target: Float[Tensor, "N C"]) -> dict[str, float]:
         """Metrics of a whole split. A metric that is undefined there (a class absent) is NaN, never 0.
 
-        Returns accuracy, F1 (micro, macro, weighted by how often a class occurs, and of samples), macro AUROC, mAP and
-        loss; multi-label data adds the accuracy of each label as `accuracy/<label>` and `exact_match`. Of two classes
-        the last is the positive one: `best_f1` is its F1 at the best threshold, `best_balanced_accuracy` the best
-        mean of the two classes' accuracies, both picked on this very split, as is usual in print.
+        Of two classes the last is the positive one: `best_f1` is its F1 at the best threshold, `best_balanced_accuracy`
+        the best mean of the two classes' accuracies, both picked on this very split, as is usual in print.
+
+        Args:
+            logits: (N, C).
+            target: (N, C) indicators.
+
+        Returns:
+            Accuracy, F1 (micro, macro, weighted by how often a class occurs, and of samples), macro AUROC, mAP and
+            loss; multi-label data adds the accuracy of each label as `accuracy/<label>` and `exact_match`.
         """
         out = {"loss": float(self.loss(logits, target))}
         return out | (self._single(logits, target) if self.kind == "single" else self._multi(logits, target))

@@ -34,11 +34,19 @@ class Tokens:
         return [v.shape[1] for v in self.valid]
 
     def expand(self, B: int) -> "Tokens":
-        """One sample (batch of 1) seen as B copies, without copying."""
+        """One sample (batch of 1) seen as B copies, without copying.
+
+        Args:
+            B: how many copies.
+        """
         return Tokens(tuple(v.expand(B, -1, -1) for v in self.values), tuple(v.expand(B, -1) for v in self.valid))
 
     def index(self, rows: slice | Tensor) -> "Tokens":
-        """Some samples of the batch."""
+        """Some samples of the batch.
+
+        Args:
+            rows: which samples.
+        """
         return Tokens(tuple(v[rows] for v in self.values), tuple(v[rows] for v in self.valid))
 
     def packed(self) -> "Tokens":
@@ -55,14 +63,25 @@ class Tokens:
         return Tokens(tuple(values), tuple(valid), tuple(places))
 
     def by_size(self, together: int) -> Iterator[tuple[Int[Tensor, " _"], "Tokens"]]:
-        """(rows, those samples packed): all samples, up to `together` of about as many valid tokens at a time."""
+        """All samples in groups with about as many valid tokens each, which wastes little on padding.
+
+        Args:
+            together: samples in a group, at most.
+
+        Yields:
+            (rows, those samples without needless padding), for each group.
+        """
         order = torch.stack([valid.sum(1) for valid in self.valid]).sum(0).argsort(stable=True)
         for rows in order.split(together):
             yield rows, self.index(rows).packed()
 
 
 def concatenate(batches: list[Tokens]) -> Tokens:
-    """Batches of equal lengths, one after another."""
+    """Batches of equal lengths, one after another.
+
+    Args:
+        batches: batches with the same sequence lengths.
+    """
     modalities = range(len(batches[0].values))
     return Tokens(
         tuple(torch.cat([b.values[m] for b in batches]) for m in modalities),
@@ -96,11 +115,21 @@ def draw_keep(
     drop_all: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> tuple[Bool[Tensor, "B _"], ...]:
-    """Which features mask-aware training keeps (METHOD 6) [ours].
+    """Draw the features that mask-aware training keeps (METHOD 6) [ours].
 
-    Each sample keeps every feature with its own q ~ U(0, 1), so that all sizes are equally likely, the law the pair
-    scores ask about. A share `drop_modality` of the samples instead loses one modality whole and keeps the others
-    whole, and a share `drop_all` loses everything: under the first law either would hardly ever happen.
+    Each sample keeps every feature with its own probability q ~ U(0, 1), so that all coalition sizes are equally
+    likely: the distribution that pair scores are defined over. A share `drop_modality` of the samples instead loses one
+    modality whole and keeps the others whole, and a share `drop_all` loses everything, which would hardly ever happen
+    otherwise.
+
+    Args:
+        valid: per modality (B, T_m) bool, False for padding.
+        drop_modality: share of samples that lose one whole modality, in 0..1.
+        drop_all: share of samples that lose everything, in 0..1.
+        generator: where the randomness comes from; torch's global generator if None.
+
+    Returns:
+        Per modality (B, T_m) bool, True for what is kept.
     """
     B, device = valid[0].shape[0], valid[0].device
 

@@ -23,7 +23,16 @@ class Attention(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], return_attention: bool
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T T"] | None]:
-        """Attend; with `return_attention` also return the attention weights, in the graph of gradients."""
+        """Multi-head self-attention.
+
+        Args:
+            x: (B, T, D) tokens.
+            valid: (B, T) bool, False for positions that nobody attends to.
+            return_attention: whether to return attention weights, which costs memory.
+
+        Returns:
+            (B, T, D), and the attention weights (B, H, T, T), with gradients, if `return_attention`; else None.
+        """
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mask = valid[:, None, None, :]
         if not return_attention:
@@ -50,6 +59,16 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"], return_attention: bool
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B H T T"] | None]:
+        """Attention and MLP, each with a norm before it and a residual connection.
+
+        Args:
+            x: (B, T, D) tokens.
+            valid: (B, T) bool, False for positions that nobody attends to.
+            return_attention: whether to return attention weights, which costs memory.
+
+        Returns:
+            (B, T, D), and the attention weights (B, H, T, T) if `return_attention`; else None.
+        """
         mixed, weights = self.attention(self.norm_attention(x), valid, return_attention)
         x = x + self.dropout(mixed)
         return x + self.dropout(self.mlp(self.norm_mlp(x))), weights
@@ -74,9 +93,15 @@ class Expert(nn.Module):
     def forward(
         self, tokens: Tokens, return_attention: bool = False
     ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B L"], list[Float[Tensor, "B H T T"]]]:
-        """Logits (B, C), latent (B, M D) and, with `return_attention`, each layer's attention.
+        """Fuse the modalities and classify.
 
-        The axis T of the attention runs over anchor_1, tokens of modality 1, anchor_2, ...
+        Args:
+            tokens: the batch of projected samples.
+            return_attention: whether to return attention weights, which costs memory.
+
+        Returns:
+            Logits (B, C), latent (B, M D), and, if `return_attention`, each layer's attention weights (B, H, T, T), T
+            over anchor_1, tokens of modality 1, anchor_2, ...
         """
         B = tokens.values[0].shape[0]
         pieces, masks = [], []
@@ -97,6 +122,11 @@ class Expert(nn.Module):
 
 
 def masked_mean(x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B D"]:
-    """Mean over the valid positions; zeros where there is none."""
+    """Mean over the valid positions; zeros where there is none.
+
+    Args:
+        x: (B, T, D) tokens.
+        valid: (B, T) bool.
+    """
     weight = valid.unsqueeze(-1).to(x.dtype)
     return (x * weight).sum(1) / weight.sum(1).clamp(min=1)
