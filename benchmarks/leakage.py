@@ -19,7 +19,8 @@ from torchmetrics.functional.classification import binary_auroc
 from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
 from interplay.data.truth import GRID, Truth, read_truth
-from interplay.encoders.frozen import Encoder, load_encoder
+from interplay.encoders.frozen import Encoder
+from interplay.encoders.loading import load_encoder
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
 from interplay.evaluation.ideal import lies_in, overlaps

@@ -12,7 +12,7 @@ import transformers
 from torch import nn
 
 from interplay.encoders.fingerprint import fingerprint
-from interplay.encoders.frozen import load_encoder
+from interplay.encoders.loading import load_encoder
 from interplay.encoders.settings import EncoderConfig
 
 Folder = Callable[[str], Path]

@@ -10,7 +10,8 @@ import torch
 import transformers
 from PIL import Image
 
-from interplay.encoders.frozen import ImageEncoder, load_encoder
+from interplay.encoders.image import ImageEncoder
+from interplay.encoders.loading import load_encoder
 from interplay.encoders.preparation import patch_boxes, patches_on_picture, square, view
 from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from interplay.encoders.frozen import ImageEncoder, load_encoder
+from interplay.encoders.image import ImageEncoder
+from interplay.encoders.loading import load_encoder
 from interplay.encoders.packaged import minilm_folder, vit_s14, wheel_file
 from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError

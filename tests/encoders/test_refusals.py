@@ -13,7 +13,7 @@ import huggingface_hub
 import pytest
 
 from interplay.encoders import sources
-from interplay.encoders.frozen import load_encoder
+from interplay.encoders.loading import load_encoder
 from interplay.encoders.settings import EncoderConfig
 from interplay.errors import EncoderError
 

@@ -10,8 +10,9 @@ import safetensors.torch
 import torch
 import transformers
 
-from interplay.encoders.frozen import TextEncoder, load_encoder
+from interplay.encoders.loading import load_encoder
 from interplay.encoders.settings import EncoderConfig
+from interplay.encoders.text import TextEncoder
 from interplay.encoders.tokens import tokenize
 from interplay.errors import EncoderError
 
@@ -258,7 +259,7 @@ def test_a_text_that_is_encoded_and_then_asked_for_its_parts_is_tokenized_once(f
         calls.append(list(texts))
         return tokenize(tokenizer, texts, limit)
 
-    monkeypatch.setattr("interplay.encoders.frozen.tokenize", counted)
+    monkeypatch.setattr("interplay.encoders.text.tokenize", counted)
     alone = [load(folder("bert"), isolate=isolate).parts(text) for text in TEXTS]
     calls.clear()
     encoder.encode(TEXTS)

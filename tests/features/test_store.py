@@ -20,7 +20,8 @@ from PIL import Image
 from torch import nn
 
 from interplay.data.sample import Dataset, Sample
-from interplay.encoders.frozen import Encoded, Encoder, load_encoder
+from interplay.encoders.frozen import Encoded, Encoder
+from interplay.encoders.loading import load_encoder
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
 from interplay.errors import BadInput, DataError, DiskFullError, EncoderError

@@ -11,7 +11,7 @@ import pytest
 from tests.small_runs import SMALL
 from tests.small_study import ASKED, SETTINGS, quiet
 
-from interplay.encoders import frozen
+from interplay.encoders import loading
 from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
 from interplay.explanation.pairs import backgrounds
 from interplay.explanation.trained import prepared
@@ -200,8 +200,8 @@ def test_every_input_is_read_and_hashed_once(scenes, store, tmp_path, monkeypatc
     encoded = Counter()
     for module in (features, prepared):
         monkeypatch.setattr(module, "encode_one", lambda *_: encoded.update(["encode_one"]))
-    loaded, load = Counter(), frozen.load_encoder
-    monkeypatch.setattr(frozen, "load_encoder", lambda c, kind: loaded.update([kind]) or load(c, kind))
+    loaded, load = Counter(), loading.load_encoder
+    monkeypatch.setattr(loading, "load_encoder", lambda c, kind: loaded.update([kind]) or load(c, kind))
 
     results = run_study(study, dataset, tmp_path / "s", store=store, say=quiet)
     write_study(results, tmp_path / "s", "interplay study")

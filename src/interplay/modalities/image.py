@@ -36,8 +36,8 @@ class ImageModality(Modality):
     def load_encoder(
         self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
     ) -> "interplay.encoders.frozen.Encoder":
-        """A Hugging Face or packaged vision model. Raises EncoderError, see `encoders.frozen.load_encoder`."""
-        from interplay.encoders.frozen import load_encoder
+        """A Hugging Face or packaged vision model. Raises EncoderError, see `encoders.loading.load_encoder`."""
+        from interplay.encoders.loading import load_encoder
 
         return load_encoder(settings, self.kind)
 

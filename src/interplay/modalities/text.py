@@ -30,8 +30,8 @@ class TextModality(Modality):
     def load_encoder(
         self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
     ) -> "interplay.encoders.frozen.Encoder":
-        """A Hugging Face text model. Raises EncoderError, see `encoders.frozen.load_encoder`."""
-        from interplay.encoders.frozen import load_encoder
+        """A Hugging Face text model. Raises EncoderError, see `encoders.loading.load_encoder`."""
+        from interplay.encoders.loading import load_encoder
 
         return load_encoder(settings, self.kind)
 
