@@ -28,7 +28,7 @@ def test_there_are_examples() -> None:
     assert "interplay.interactions" in MODULES
 
 
-ROOMS = ("encoders", "explanation", "interactions", "models")
+ROOMS = ("data", "encoders", "explanation", "features", "interactions", "modalities", "models", "training")
 """Rooms whose public functions all describe their arguments."""
 
 

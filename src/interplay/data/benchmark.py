@@ -89,7 +89,17 @@ def benchmark(
     read: Read,
     options: Options,
 ) -> Dataset:
-    """The dataset of a folder. It has the benchmark's name and published values only if nothing of it is missing."""
+    """The dataset of a folder. It has the benchmark's name and published values only if nothing of it is missing.
+
+    Args:
+        official: the benchmark as published, to compare with.
+        folder: where the data is.
+        modalities: modality -> kind.
+        labels: all label names, in the order of the logits.
+        kind: "single" or "multi".
+        read: the samples and notes.
+        options: how it was read.
+    """
     sizes = {split: sum(s.split == split for s in read.samples) for split in official.sizes}
     whole = sizes == dict(official.sizes)
     name = official.name if whole else folder.resolve().name or official.name
@@ -98,7 +108,11 @@ def benchmark(
 
 
 def remarks(found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """A note for each thing that was found in samples that are used: what, as in "without a text" -> their ids."""
+    """A note for each kind of remark about samples that are used.
+
+    Args:
+        found: what, as in "without a text" -> ids of the samples.
+    """
 
     def samples(n: int) -> str:
         return "1 sample" if n == 1 else f"{n} samples"
@@ -107,7 +121,11 @@ def remarks(found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 def files_in(folder: Path) -> frozenset[str]:
-    """The names of all files of a folder that are not empty; none if there is no such folder."""
+    """The names of all files of a folder that are not empty; none if there is no such folder.
+
+    Args:
+        folder: the folder.
+    """
     try:
         with os.scandir(folder) as entries:
             return frozenset(e.name for e in entries if e.is_file() and e.stat().st_size)
@@ -116,13 +134,28 @@ def files_in(folder: Path) -> frozenset[str]:
 
 
 def stop(problem: Problem) -> None:
-    """Raise a problem that is an error: a benchmark's reader stops at the first one. Warnings are ignored."""
+    """Raise a problem that is an error: a benchmark's reader stops at the first one. Warnings are ignored.
+
+    Args:
+        problem: the problem.
+
+    Raises:
+        DataError: the problem is an error.
+    """
     if problem.severity == "error":
         raise problem.error()
 
 
 def read_object(path: Path, what: str) -> dict[str, Any]:
-    """The JSON object in a file that all depends on. Raises DataError if it is missing, or something else."""
+    """Read the JSON object of a file that the dataset cannot do without.
+
+    Args:
+        path: the file.
+        what: what the file should hold, for messages.
+
+    Raises:
+        DataError: it is missing, or holds something else.
+    """
     try:
         value = json.loads(read_text(path, stop) or "")
     except (ValueError, RecursionError) as error:
@@ -133,7 +166,11 @@ def read_object(path: Path, what: str) -> dict[str, Any]:
 
 
 def replace_surrogates(text: str) -> str:
-    """The text with halves of surrogate pairs, which nothing can write, replaced by U+FFFD."""
+    """The text with unpaired surrogates, which no encoding can write, replaced by U+FFFD.
+
+    Args:
+        text: any text.
+    """
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 

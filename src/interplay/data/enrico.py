@@ -68,7 +68,11 @@ def read_enrico(path: str | Path, options: Options | None = None) -> Dataset:
 
 
 def split_screens(screens: Sequence[str]) -> Mapping[str, list[str]]:
-    """Split -> screens, of all usable screens in the table's order [I2MoE]."""
+    """Split -> screens, of all usable screens in the table's order [I2MoE].
+
+    Args:
+        screens: ids of the usable screens.
+    """
     keys = list(range(len(screens)))
     random.Random(42).shuffle(keys)
     first, second = int(0.65 * len(keys)), int(0.8 * len(keys))

@@ -52,9 +52,11 @@ def import_huggingface(
     Args:
         source: a folder of `save_to_disk`, a folder that `load_dataset` reads, or a hub id.
         folder: the new folder.
-        text, image: columns, each of which becomes a modality.
+        text: columns of texts, each of which becomes a modality.
+        image: columns of pictures, each of which becomes a modality.
         labels: the column of the labels: class numbers with names, texts or numbers; lists of them are multi-label.
         subset: the configuration of a dataset that has several.
+        overwrite: whether a dataset that is there already may be replaced.
         progress: called with (rows done, rows in all); the latter grows while it is not known.
 
     Raises:

@@ -51,6 +51,9 @@ class RowCopier:
         """A line of the table, its pictures written; None if the row is skipped.
 
         Args:
+            row_id: the id of the sample.
+            split: its split.
+            row: column -> value, of the source.
             classes: the names that class numbers stand for; empty if labels are no class numbers.
 
         Raises:

@@ -45,13 +45,21 @@ PUBLISHED = {
 
 
 def is_hate_speech(labels: Sequence[str]) -> bool:
-    """Whether labels are those of this benchmark, wherever the data lie: its pictures and texts can offend."""
+    """Whether labels are those of this benchmark, wherever the data lie: its pictures and texts can offend.
+
+    Args:
+        labels: names of labels.
+    """
     return set(labels) in (set(BINARY), set(VOTES))
 
 
 class MmhsOptions(ReaderOptions):
-    """`image_text`: what is done with the text in a picture: nothing, put under the tweet's, or a modality `ocr`.
-    `labels`: hate or not, or the six that people voted on."""
+    """How the benchmark is read.
+
+    Attributes:
+        image_text: what is done with the text in a picture: nothing, appended to the tweet's, or a modality `ocr`.
+        labels: hate or not, or the six labels that people voted on.
+    """
 
     image_text: Literal["none", "append", "modality"] = "none"
     labels: Literal["binary", "six"] = "binary"
@@ -75,6 +83,10 @@ def read_mmhs150k(path: str | Path, options: Options | None = None) -> Dataset:
     than half of its votes are. Of six labels, a tweet that is hate gets the kind of hate with the most votes, the
     one voted first where several have; so it is NotHate exactly where the binary label is not_hate. All of
     this is counted in the notes.
+
+    Args:
+        path: a folder or file.
+        options: how to read it; the layout's defaults if None.
 
     Raises:
         DataError: a list or the truth cannot be read, a vote is none of VOTES, or no tweet is left.
@@ -125,12 +137,20 @@ def read_mmhs150k(path: str | Path, options: Options | None = None) -> Dataset:
 
 
 def is_hate(votes: Sequence[int]) -> bool:
-    """Whether more than half of the votes say hate: of three, at least two [paper]."""
+    """Whether more than half of the votes say hate: of three, at least two [paper].
+
+    Args:
+        votes: the votes of one tweet, as indices into VOTES.
+    """
     return 2 * sum(vote != 0 for vote in votes) > len(votes)
 
 
 def kind_of_hate(votes: Sequence[int]) -> int:
-    """The number of the label among VOTES [ours]; see `read_mmhs150k`."""
+    """The index of the label among VOTES [ours]; `read_mmhs150k` says how it is chosen.
+
+    Args:
+        votes: the votes of one tweet, as indices into VOTES.
+    """
     if not is_hate(votes):
         return 0
     return Counter(vote for vote in votes if vote).most_common(1)[0][0]  # of equals, the one that came first

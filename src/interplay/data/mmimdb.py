@@ -53,6 +53,10 @@ def read_mmimdb(path: str | Path, options: Options | None = None) -> Dataset:
 
     Films that lack a file or a plot are skipped, with a note; films of no genre are kept, without labels.
 
+    Args:
+        path: a folder or file.
+        options: how to read it; the layout's defaults if None.
+
     Raises:
         DataError: `split.json` cannot be read or does not list all three splits, or no film is left.
         ConfigError: an unknown option.

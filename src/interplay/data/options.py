@@ -19,7 +19,16 @@ Chosen = TypeVar("Chosen", bound=ReaderOptions)
 
 
 def parse_options(model: type[Chosen], options: Options | None, layout: str) -> Chosen:
-    """The options of a layout, defaults filled in. Raises ConfigError that names every key at fault."""
+    """Check the options of a layout, defaults filled in.
+
+    Args:
+        model: the class of the layout's options.
+        options: key -> value, as given; none if None.
+        layout: the layout's name, for messages.
+
+    Raises:
+        ConfigError: naming every wrong key.
+    """
     try:
         return model.model_validate(dict(options or {}))
     except ValidationError as error:

@@ -44,8 +44,13 @@ def plant(
     stride are taken. Each sample stays in its split.
 
     Args:
+        dataset: one text and one image per sample.
+        folder: the new folder.
         boxes: the places of a picture that a sticker may cover, as fractions: what the image encoder sees as one.
         samples: how many the copy has, about.
+        seed: the same seed gives the same result.
+        overwrite: whether a dataset in the folder may be replaced.
+        progress: called with (done, total) samples.
 
     Raises:
         DataError: the dataset has not one text and one image, its truth is known already, its texts hold the words
@@ -129,7 +134,16 @@ def _planted(
 
 
 def plant_words(text: str, words: dict[str, str], rng: np.random.Generator) -> tuple[str, dict[str, tuple[int, int]]]:
-    """(text with the words put between its own, slot -> (start, end) of its word)."""
+    """Insert words into a text, each between two of its words or at an end.
+
+    Args:
+        text: the text.
+        words: slot -> the word to insert.
+        rng: where the randomness comes from.
+
+    Returns:
+        The new text, and slot -> (start, end) characters of its word.
+    """
     pieces: list[tuple[str, str | None]] = [(piece, None) for piece in text.split()]
     for slot, word in words.items():
         at = int(rng.integers(min(len(pieces), FIRST_WORDS) + 1))
@@ -144,7 +158,14 @@ def plant_words(text: str, words: dict[str, str], rng: np.random.Generator) -> t
 
 
 def plant_sticker(picture: Image.Image, glyph: str, box: Box, rng: np.random.Generator) -> None:
-    """Put a pictogram into the middle of a box (fractions of the picture), inside it whole."""
+    """Put a pictogram into the middle of a box (fractions of the picture), inside it whole.
+
+    Args:
+        picture: changed in place.
+        glyph: the pictogram's character.
+        box: (x0, y0, x1, y1), as fractions of the picture.
+        rng: where the randomness comes from.
+    """
     left, top = (int(np.ceil(v * s)) for v, s in zip(box[:2], picture.size, strict=True))
     right, bottom = (int(v * s) for v, s in zip(box[2:], picture.size, strict=True))
     side = min(right - left, bottom - top)

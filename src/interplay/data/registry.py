@@ -41,12 +41,23 @@ def open_dataset(path: str | Path, options: Options | None = None) -> Dataset:
 
 
 def offends(labels: Sequence[str]) -> bool:
-    """Whether data with these labels is of hate speech, wherever it lies: pages hide it until it is asked for."""
+    """Whether data with these labels is of hate speech, wherever it lies: pages hide it until it is asked for.
+
+    Args:
+        labels: names of labels.
+    """
     return is_hate_speech(labels)
 
 
 def layout_of(path: str | Path) -> str:
-    """The layout at a folder or file: a key of LAYOUTS. Raises DataError where there is none."""
+    """The layout at a folder or file: a key of LAYOUTS.
+
+    Args:
+        path: a folder or file.
+
+    Raises:
+        DataError: nothing is there, or no known layout.
+    """
     path = Path(path)
     if path.is_file():
         return "table"

@@ -70,5 +70,9 @@ class Dataset:
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def split(self, name: str) -> list[Sample]:
-        """The samples of one split, in file order."""
+        """The samples of one split, in file order.
+
+        Args:
+            name: "train", "val" or "test".
+        """
         return [s for s in self.samples if s.split == name]

@@ -83,7 +83,18 @@ def make_scenes(
 def make_scene(
     seed: int, index: int, split: str = "train", stories: Sequence[str] = DEFAULT_STORIES
 ) -> tuple[Sample, Truth, Image.Image]:
-    """(sample, its truth, its RGB picture of 224 x 224 pixels); the path in the sample is relative to the folder."""
+    """One scene of the generated dataset.
+
+    Args:
+        seed: the same seed gives the same result.
+        index: number of the sample; each is drawn from its own seed.
+        split: the split written into the sample.
+        stories: the stories that become labels.
+
+    Returns:
+        The sample, its truth, and its RGB picture of 224 x 224 pixels; the path in the sample is relative to the
+        folder.
+    """
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
     slots = draw_slots(rng)
     caption, spans = draw_caption(slots, rng)

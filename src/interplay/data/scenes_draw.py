@@ -56,13 +56,22 @@ _SHARP = 4  # masks are drawn this many times larger, then shrunk, for smooth ed
 
 
 def cell_box(cell: int) -> Box:
-    """(x0, y0, x1, y1) of a cell, counted row by row from 0, as fractions of the picture."""
+    """(x0, y0, x1, y1) of a cell, counted row by row from 0, as fractions of the picture.
+
+    Args:
+        cell: number of the cell.
+    """
     row, column = divmod(cell, GRID)
     return (column / GRID, row / GRID, (column + 1) / GRID, (row + 1) / GRID)
 
 
 def draw_picture(pictograms: Sequence[tuple[str, int]], rng: np.random.Generator) -> Image.Image:
-    """An RGB picture, SIDE x SIDE pixels, of (glyph, cell) pairs; sizes, places and hues jitter."""
+    """An RGB picture of SIDE x SIDE pixels with pictograms; their sizes, places within the cell and hues vary.
+
+    Args:
+        pictograms: (glyph, cell) pairs.
+        rng: where the randomness comes from.
+    """
     picture = blank_picture().copy()
     for glyph, cell in pictograms:
         row, column = divmod(cell, GRID)
@@ -84,7 +93,15 @@ def draw_picture(pictograms: Sequence[tuple[str, int]], rng: np.random.Generator
 
 
 def sticker(glyph: str, rng: np.random.Generator) -> tuple[Image.Image, Image.Image]:
-    """(tile with its pictogram, mask of what of it is seen), CELL x CELL pixels, to be put onto another picture."""
+    """A pictogram on a tile of CELL x CELL pixels, to be put onto another picture.
+
+    Args:
+        glyph: the pictogram's character.
+        rng: where the randomness comes from.
+
+    Returns:
+        The tile, and the mask of its visible pixels.
+    """
     tile, ink = PALETTE[HUE_OF[glyph]]
     hue, light = (float(v) for v in rng.uniform(-1, 1, 2))
     side = TILE_SIDES[-1]

@@ -89,7 +89,14 @@ PICTOGRAMS = 9
 
 
 def draw_slots(rng: np.random.Generator) -> dict[str, bool]:
-    """Slot -> whether it is true. Every story is drawn, whichever are labels."""
+    """Draw the slots of every story, whichever stories are labels.
+
+    Args:
+        rng: where the randomness comes from.
+
+    Returns:
+        Slot -> whether it is true.
+    """
     values: dict[str, bool] = {}
     for story in STORIES.values():
         outcomes = list(story.joint)
@@ -99,12 +106,25 @@ def draw_slots(rng: np.random.Generator) -> dict[str, bool]:
 
 
 def holds(story: str, slots: Mapping[str, bool]) -> bool:
-    """Whether the label of that name holds, by definition."""
+    """Whether the label of that name holds, by definition.
+
+    Args:
+        story: name of the story.
+        slots: slot -> whether it is true.
+    """
     return tuple(slots[name] for name in STORIES[story].slots) in STORIES[story].holds
 
 
 def draw_caption(slots: Mapping[str, bool], rng: np.random.Generator) -> tuple[str, dict[str, tuple[int, int]]]:
-    """(caption, slot -> (start, end) of its word in it)."""
+    """(caption, slot -> (start, end) of its word in it).
+
+    Args:
+        slots: slot -> whether it is true.
+        rng: where the randomness comes from.
+
+    Returns:
+        The caption, and slot -> (start, end) characters of its word.
+    """
     words = {name: _pick(options, rng) for name, options in FILLERS.items()}
     words |= {name: draw_alternative(name, slots, rng) for name, slot in SLOTS.items() if slot.kind == "word"}
     words["owner"] = words["owner"].capitalize()
@@ -121,7 +141,15 @@ def draw_caption(slots: Mapping[str, bool], rng: np.random.Generator) -> tuple[s
 
 
 def draw_signs(slots: Mapping[str, bool], rng: np.random.Generator) -> tuple[list[str], dict[str, int]]:
-    """(PICTOGRAMS different glyphs, slot -> its place in that list)."""
+    """(PICTOGRAMS different glyphs, slot -> its place in that list).
+
+    Args:
+        slots: slot -> whether it is true.
+        rng: where the randomness comes from.
+
+    Returns:
+        PICTOGRAMS different glyphs, and slot -> its index in that list.
+    """
     names = [name for name, slot in SLOTS.items() if slot.kind == "sign"]
     glyphs = [draw_alternative(name, slots, rng) for name in names]
     objects = [glyph for glyph in SLOTS["animal_sign"].no if glyph not in glyphs]
@@ -130,7 +158,13 @@ def draw_signs(slots: Mapping[str, bool], rng: np.random.Generator) -> tuple[lis
 
 
 def draw_alternative(name: str, slots: Mapping[str, bool], rng: np.random.Generator) -> str:
-    """The word or glyph that a slot shows."""
+    """Draw the word or glyph that a slot shows.
+
+    Args:
+        name: the slot.
+        slots: slot -> whether it is true.
+        rng: where the randomness comes from.
+    """
     return _pick(SLOTS[name].yes if slots[name] else SLOTS[name].no, rng)
 
 
@@ -140,7 +174,14 @@ def evidence_of(
     spans: Mapping[str, tuple[int, int]],
     boxes: Mapping[str, tuple[float, float, float, float]],
 ) -> Evidence:
-    """What carries a story that holds: the words and cells of all its slots, or of those that are true."""
+    """What carries a story that holds: words and cells of all its slots, or only of the true ones (`Story.all_of_it`).
+
+    Args:
+        story: name of the story.
+        slots: slot -> whether it is true.
+        spans: slot -> (start, end) characters of its word.
+        boxes: slot -> box of its sign.
+    """
     carrying = [name for name in STORIES[story].slots if STORIES[story].all_of_it or slots[name]]
     return Evidence(
         words=tuple(spans[name] for name in carrying if name in spans),

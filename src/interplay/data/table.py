@@ -20,7 +20,7 @@ from pathlib import Path
 from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.problems import Problem, Severity
 from interplay.data.sample import SPLITS, Dataset, ModalityKind, Options, Sample
-from interplay.data.table_declaration import Declaration, read_declaration, settle_labels, settle_modalities
+from interplay.data.table_declaration import Declaration, read_declaration, resolve_labels, resolve_modalities
 from interplay.data.table_fields import Fields
 from interplay.data.table_rows import ReportProblem, TableRow, read_rows
 from interplay.errors import DataError
@@ -72,7 +72,11 @@ def check_table(path: str | Path, progress: Callable[[int, int], None] | None = 
 
 
 def split_problems(dataset: Dataset) -> list[Problem]:
-    """What makes the splits unfit to train or to measure on: empty, one class only, a label that never varies."""
+    """What makes the splits unfit to train or to measure on: empty, one class only, a label that never varies.
+
+    Args:
+        dataset: the dataset.
+    """
     problems: list[Problem] = []
     fix = "add rows, or divide the splits anew"
 
@@ -98,7 +102,12 @@ def split_problems(dataset: Dataset) -> list[Problem]:
 
 
 def find_table(path: Path, report: ReportProblem) -> Path | None:
-    """The table's file, given it or its folder."""
+    """The file of a table, given that file or its folder; None if there is none.
+
+    Args:
+        path: a folder or file.
+        report: called with each problem that is found.
+    """
     if path.is_file():
         if path.suffix.lower() in (".csv", ".jsonl"):
             return path
@@ -130,9 +139,9 @@ def _scan(path: Path, report: ReportProblem, pictures_too: bool) -> Dataset | No
     for column in (c for c in ("id", "labels") if c not in columns):
         came = f"the column is missing; there are {', '.join(columns)}"
         report(Problem(file, None, column, came, f"add a column named `{column}`"))
-    modalities = settle_modalities(declared, file, columns, report)
+    modalities = resolve_modalities(declared, file, columns, report)
     samples = _samples(file, rows, columns, modalities, report, pictures_too)
-    labels, kind = settle_labels(declared, file, [s.labels for s in samples], report)
+    labels, kind = resolve_labels(declared, file, [s.labels for s in samples], report)
     if "labels" in columns:
         _check_labels(file, samples, labels, kind, declared, report)
     name = declared.name or (file.parent.resolve().name if file.name in TABLES else file.stem)
@@ -212,7 +221,12 @@ def _check_labels(
 
 
 def file_problems(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
-    """What is wrong with pictures and features: every file is opened once, however many rows name it."""
+    """What is wrong with pictures and features: every file is opened once, however many rows name it.
+
+    Args:
+        dataset: the dataset.
+        progress: called with (done, total) samples.
+    """
     faults: dict[Path, DataError | None] = {}
     widths: dict[str, int] = {}
     problems = []

@@ -29,7 +29,12 @@ class Declaration:
 
 
 def read_declaration(folder: Path, report: ReportProblem) -> Declaration:
-    """The declaration in `folder`; everything None if there is no file or it cannot be read."""
+    """The declaration in `folder`; everything None if there is no file or it cannot be read.
+
+    Args:
+        folder: the folder.
+        report: called with each problem that is found.
+    """
     file = folder / DECLARATION
     if not file.exists() or (text := read_text(file, report)) is None:
         return Declaration(file)
@@ -93,10 +98,17 @@ def _modalities(file: Path, value: Any, report: ReportProblem) -> Mapping[str, M
     return None
 
 
-def settle_modalities(
+def resolve_modalities(
     declared: Declaration, table: Path, columns: Sequence[str], report: ReportProblem
 ) -> Mapping[str, ModalityKind]:
-    """Modality -> kind of the columns that are really there; `text` and `image` if none are declared."""
+    """Modality -> kind of the columns that are really there; `text` and `image` if none are declared.
+
+    Args:
+        declared: the declaration in `dataset.toml`.
+        table: the table's file, for messages.
+        columns: columns of the table.
+        report: called with each problem that is found.
+    """
     wanted = GUESSED_MODALITIES if declared.modalities is None else declared.modalities
     if declared.modalities is not None:
         for column in (c for c in wanted if c not in columns):
@@ -110,10 +122,20 @@ def settle_modalities(
     return present
 
 
-def settle_labels(
+def resolve_labels(
     declared: Declaration, table: Path, rows: Sequence[tuple[str, ...]], report: ReportProblem
 ) -> tuple[tuple[str, ...], LabelKind]:
-    """(labels in order, label kind); where undeclared, inferred from every row's labels, with a warning."""
+    """(labels in order, label kind); where undeclared, inferred from every row's labels, with a warning.
+
+    Args:
+        declared: the declaration in `dataset.toml`.
+        table: the table's file, for messages.
+        rows: the labels of every row.
+        report: called with each problem that is found.
+
+    Returns:
+        The labels in order, and their kind.
+    """
     seen = sorted({label for row in rows for label in row})
     labels = declared.labels if declared.labels is not None else tuple(seen)
     odd = sum(len(row) != 1 for row in rows)

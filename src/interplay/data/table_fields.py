@@ -25,9 +25,18 @@ class Fields:
     report: ReportProblem
 
     def problem(self, column: str | None, problem: str, fix: str, expected: str = "") -> None:
+        """Report a problem of this row.
+
+        Args:
+            column: the column it is about, if one.
+            problem: what is wrong.
+            fix: what to do about it.
+            expected: what would have been right.
+        """
         self.report(Problem(self.file, self.row.line, column, problem, fix, expected=expected))
 
     def id(self) -> str | None:
+        """The row's id; None, with a problem reported, if it is neither text nor a whole number."""
         value = self.row.fields.get("id")
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
@@ -37,6 +46,12 @@ class Fields:
         return None
 
     def split(self, sample_id: str, has_column: bool) -> str | None:
+        """The row's split: as given, or drawn from its id if the table has no such column.
+
+        Args:
+            sample_id: the row's id.
+            has_column: whether the table has a column `split`.
+        """
         if not has_column:
             return hashed_split(sample_id)
         value = self.row.fields.get("split")
@@ -63,6 +78,11 @@ class Fields:
         return tuple(dict.fromkeys(names))
 
     def text(self, column: str) -> str | None:
+        """The text of a column; None, with a problem reported, if it cannot be used.
+
+        Args:
+            column: name of the column.
+        """
         value = self.row.fields.get(column)
         if not isinstance(value, str):
             came = "the text is missing" if value is None else f"the text is {value!r}"
@@ -76,7 +96,12 @@ class Fields:
         return None
 
     def path(self, column: str, what: str = "picture") -> Path | None:
-        """The path of a file (`what` it is). That it is there is checked; it is not opened."""
+        """The path of a file, checked to exist but not opened.
+
+        Args:
+            column: name of the column.
+            what: what the file is, for messages.
+        """
         value = self.row.fields.get(column)
         if not isinstance(value, str) or not value.strip() or "\0" in value or not _is_unicode(value):
             came = f"the {what}'s path is missing" if not value else f"the {what}'s path is {value!r}"
@@ -89,7 +114,11 @@ class Fields:
         return self.file.parent / value
 
     def evidence(self, text: str) -> dict[str, Evidence]:
-        """Label -> evidence; spans count characters of the first text column."""
+        """Label -> evidence; spans count characters of the first text column.
+
+        Args:
+            text: the text that spans refer to.
+        """
         value = self.row.fields.get("evidence")
         if value is None or value == "":
             return {}
@@ -107,7 +136,11 @@ class Fields:
 
 
 def hashed_split(sample_id: str) -> str:
-    """The split of a row that names none: the same for the same id, everywhere and for ever."""
+    """The split of a row that names none: by a hash of its id, so always the same one.
+
+    Args:
+        sample_id: the row's id.
+    """
     number = int.from_bytes(hashlib.sha256(sample_id.encode()).digest()[:8]) / 2**64
     if number < SHARES["train"]:
         return "train"

@@ -23,7 +23,12 @@ class TableRow:
 
 
 def read_text(path: Path, report: ReportProblem) -> str | None:
-    """The whole file as text (UTF-8, with or without a byte order mark); None if it cannot be read."""
+    """The whole file as text (UTF-8, with or without a byte order mark); None if it cannot be read.
+
+    Args:
+        path: the file.
+        report: called with each problem that is found.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -46,6 +51,10 @@ def read_rows(path: Path, report: ReportProblem) -> tuple[list[str], list[TableR
     """(columns, rows) of a .csv or .jsonl file; rows that cannot be read are reported and skipped.
 
     JSONL has no header: its columns are the keys that any row has.
+
+    Args:
+        path: the file.
+        report: called with each problem that is found.
     """
     text = read_text(path, report)
     if text is None:

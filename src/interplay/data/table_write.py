@@ -56,7 +56,12 @@ def write_table(dataset: Dataset, folder: str | Path, overwrite: bool = False) -
 
 
 def table_row(sample: Sample, places: Mapping[Path, str]) -> dict[str, Any]:
-    """One line of `samples.jsonl`; `places` maps each picture to its path inside the folder."""
+    """One line of `samples.jsonl`.
+
+    Args:
+        sample: the sample.
+        places: picture -> its path inside the folder.
+    """
     row: dict[str, Any] = {"id": sample.id, "split": sample.split}
     row |= {name: places[v] if isinstance(v, Path) else v for name, v in sample.inputs.items()}
     row["labels"] = list(sample.labels)
@@ -66,13 +71,27 @@ def table_row(sample: Sample, places: Mapping[Path, str]) -> dict[str, Any]:
 
 
 def write_rows(folder: Path, dataset: Dataset, rows: Iterable[Mapping[str, Any]]) -> None:
-    """`samples.jsonl` and `dataset.toml` of rows made by `table_row`; the rows may hold further columns."""
+    """Write `samples.jsonl` and `dataset.toml`.
+
+    Args:
+        folder: the folder.
+        dataset: what is declared: name, modalities and labels.
+        rows: rows made by `table_row`; they may have further columns.
+    """
     write_lines(folder, rows)
     write_declaration(folder, dataset)
 
 
 def write_lines(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """`samples.jsonl`, row by row as they come. Raises DataError for a text that is not Unicode."""
+    """Write `samples.jsonl`, row by row as they come.
+
+    Args:
+        folder: the folder.
+        rows: the rows.
+
+    Raises:
+        DataError: a text is not Unicode.
+    """
     with (folder / TABLES[0]).open("wb") as file:
         for row in rows:
             try:
@@ -84,7 +103,12 @@ def write_lines(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write_declaration(folder: Path, dataset: Dataset) -> None:
-    """`dataset.toml`."""
+    """Write `dataset.toml`.
+
+    Args:
+        folder: the folder.
+        dataset: what is declared: name, modalities and labels.
+    """
     declaration = {
         "name": dataset.name,
         "label_kind": dataset.label_kind,
@@ -96,7 +120,11 @@ def write_declaration(folder: Path, dataset: Dataset) -> None:
 
 @contextmanager
 def new_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary sibling that takes the folder's name when the block ends well, and is removed when it does not.
+    """A temporary folder that is given its name when the block ends without an error, and is removed otherwise.
+
+    Args:
+        folder: the folder to be made.
+        overwrite: whether a dataset that is there already may be replaced.
 
     Raises:
         RunExistsError: see `write_table`.

@@ -84,7 +84,11 @@ class Truth:
 
     @classmethod
     def of_row(cls, row: dict[str, Any]) -> "Truth":
-        """Back from what `row` gave, or from its JSON."""
+        """Read back what `row` returned, or its JSON.
+
+        Args:
+            row: the value of the column `truth`.
+        """
         return cls(
             slots=dict(row["slots"]),
             words={name: (span[0], span[1]) for name, span in row["words"].items()},
@@ -95,13 +99,21 @@ class Truth:
 
 
 def carried_by_both(story: Story, truth: Truth) -> bool:
-    """Whether the label holds and the story has two slots that both carry it: the planted pair."""
+    """Whether the label holds and the story has two slots that both carry it: the planted pair.
+
+    Args:
+        story: a story of the data.
+        truth: what the sample is made of.
+    """
     values = tuple(truth.slots[name] for name in story.slots)
     return len(values) == 2 and values in story.holds and (story.all_of_it or all(values))
 
 
 def read_truth(path: str | Path) -> dict[str, Truth]:
     """Sample id -> what it is made of, of data with known truth in a folder.
+
+    Args:
+        path: the folder or its table.
 
     Raises:
         DataError: the folder holds no such data.
@@ -133,6 +145,9 @@ def posterior(
     to have seen j of them has odds (d + 1 - j) / (d + 1) under `true` against `not true`.
 
     Args:
+        story: the story whose label it is.
+        slots: slot -> its alternatives and decoys.
+        truth: what the sample is made of.
         shown: slot -> which subsets show it.
         decoys: slot with decoys -> how many things that look like its `no` each subset shows, itself included.
     """

@@ -36,7 +36,15 @@ class ContentHashes:
         self.bytes_read = 0
 
     def of(self, path: Path) -> str:
-        """The SHA-256 (hex) of a file's bytes. Raises OSError or ValueError for one that cannot be read."""
+        """The SHA-256 (hex) of a file's bytes.
+
+        Args:
+            path: the file.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: its path cannot be one.
+        """
         name = str(path.absolute())
         stamp = _stamp(path)
         known = self._known.get(name)

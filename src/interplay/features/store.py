@@ -64,7 +64,11 @@ class Features:
         return torch.from_numpy(self.values[part].astype(np.float32)), torch.from_numpy(self.valid[part].copy())
 
     def one(self, sample_id: str) -> Encoded:
-        """One sample as its encoder gave it, rounded to half precision."""
+        """One sample as its encoder gave it, rounded to half precision.
+
+        Args:
+            sample_id: the sample's id.
+        """
         features, valid = self[sample_id]
         return Encoded(features, valid, self.truncated[self.rows[sample_id]])
 
@@ -88,6 +92,14 @@ def store_features(
     A second process that wants the same features waits until the first has stored them. An interrupted one is
     continued, batch by batch, and gives the same bytes.
 
+    Args:
+        dataset: the dataset.
+        modality: name of the modality.
+        encoder: the modality's encoder.
+        root: the store's folder.
+        batch_size: inputs encoded at a time.
+        progress: called with (stored, total) samples.
+
     Raises:
         DataError: naming file and row, for an input that cannot be read, holds no feature, or whose features are
             not finite in half precision; for a dataset without samples; for a stored folder that is damaged.
@@ -106,7 +118,17 @@ def store_features(
 
 
 def store_folder(dataset: Dataset, modality: str, encoder: Encoder, root: str | Path) -> Path:
-    """Where the features of one modality are, or will be. Raises DataError for an input that cannot be read."""
+    """Where the features of one modality are, or will be.
+
+    Args:
+        dataset: the dataset.
+        modality: name of the modality.
+        encoder: the modality's encoder.
+        root: the store's folder.
+
+    Raises:
+        DataError: an input cannot be read.
+    """
     readable = re.sub(r"[^\w-]", "_", modality)[:40]
     hashes = ContentHashes(Path(root))
     key = content_key(dataset.samples, modality, encoder, hashes)
@@ -117,6 +139,9 @@ def store_folder(dataset: Dataset, modality: str, encoder: Encoder, root: str | 
 
 def open_features(folder: Path) -> Features:
     """Open a finished folder of the store.
+
+    Args:
+        folder: a folder of the store.
 
     Raises:
         DataError: it is not whole, or was written by a newer version.
@@ -185,18 +210,30 @@ def content_key(samples: Sequence[Sample], modality: str, encoder: Encoder, hash
 
 
 def read_input(sample: Sample, modality: str, kind: str) -> object:
-    """The text, the picture decoded to RGB, or the features (T, D) of one sample.
+    """Read one input: the text, the picture decoded to RGB, or the features (T, D).
 
-    Raises DataError for a file that cannot be read.
+    Args:
+        sample: the sample.
+        modality: name of the modality.
+        kind: kind of the modality.
+
+    Raises:
+        DataError: its file cannot be read.
     """
     return MODALITIES[kind].read(sample.inputs[modality], sample.row or None)
 
 
 def encode_one(encoder: Encoder, content: object) -> Encoded:
-    """Encode one input as the store would serve it: rounded to half precision.
+    """Encode one input as the store would return it: rounded to half precision.
 
-    A real network may round the last bit otherwise for one input than for a batch. Raises EncoderError for
-    features that are not finite in half precision.
+    A real network may round the last bit differently for one input than for a batch.
+
+    Args:
+        encoder: the modality's encoder.
+        content: what `read_input` returned.
+
+    Raises:
+        EncoderError: the features are not finite in half precision.
     """
     encoded = encoder.encode([content])[0]
     half = halved(encoded)

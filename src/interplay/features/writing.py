@@ -25,9 +25,14 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def writable(folder: Path) -> Iterator[None]:
-    """Hold the right to write `folder`, waiting for whoever has it; the system takes it back from a killed process.
+    """Hold the lock on `folder`, waiting for another process that has it; the system releases it if a process dies.
 
-    Raises DiskFullError or BadInput if writing fails.
+    Args:
+        folder: the folder to write to.
+
+    Raises:
+        DiskFullError: the disk has no room.
+        BadInput: the folder cannot be written to.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +50,12 @@ def writable(folder: Path) -> Iterator[None]:
 
 
 def disk_full(root: Path, rest: float | None = None) -> DiskFullError:
-    """The error for a disk without room for `rest` more bytes."""
+    """The error for a disk without room for `rest` more bytes.
+
+    Args:
+        root: the store's folder.
+        rest: how many bytes more are needed, if known.
+    """
     needs = "" if rest is None else f" ({rest / 2**30:.2f} GiB more are needed)"
     return DiskFullError(
         f"no room for features in {root}{needs}; free some space and run again to go on from here, "
@@ -54,7 +64,11 @@ def disk_full(root: Path, rest: float | None = None) -> DiskFullError:
 
 
 def halved(one: Encoded) -> Tensor | None:
-    """The features (T, W) in half precision; None if one of them is not finite there."""
+    """The features (T, W) in half precision; None if one of them is not finite there.
+
+    Args:
+        one: the features of one sample.
+    """
     half = one.features.half()
     return half if bool(torch.isfinite(half).all()) else None
 
@@ -85,7 +99,11 @@ class Writer:
         self._cut("counts.bin", self.done * COUNT.itemsize)
 
     def append(self, encoded: Sequence[Encoded]) -> None:
-        """Write a batch whose features are finite in half precision."""
+        """Write a batch whose features are finite in half precision.
+
+        Args:
+            encoded: the batch.
+        """
         counts = np.array([(len(one.features), one.truncated) for one in encoded], dtype=COUNT)
         self._add("features.bin", [one.features.half().numpy().tobytes() for one in encoded])
         self._add("valid.bin", [one.valid.numpy().tobytes() for one in encoded])
@@ -93,13 +111,24 @@ class Writer:
         self.done += len(encoded)
 
     def refuse_full_disk(self, total: int) -> None:
-        """Raise DiskFullError, with the size needed, if the rest of `total` samples at this rate will not fit."""
+        """Check that the rest will fit on the disk, at the size per sample so far.
+
+        Args:
+            total: how many samples there are in all.
+
+        Raises:
+            DiskFullError: it will not; with the size needed.
+        """
         rest = self._size("features.bin") / self.done * (total - self.done)
         if rest > shutil.disk_usage(self.partial).free:
             raise disk_full(self.folder.parent, rest)
 
     def finish(self, meta: dict[str, Any]) -> None:
-        """Describe the folder and give it its name."""
+        """Write the folder's description and give the folder its final name.
+
+        Args:
+            meta: the description.
+        """
         self._cut("meta.json", 0)
         self._add("meta.json", [json.dumps({"layout": LAYOUT, **meta}).encode()])
         self.partial.rename(self.folder)

@@ -22,5 +22,9 @@ def drawn_as(panel: Panel, modalities: Mapping[str, str]) -> list[str]:
 
     >>> drawn_as("image", {"poster": "image", "plot": "text"})
     ['poster']
+
+    Args:
+        panel: one of the page's panels.
+        modalities: modality -> kind.
     """
     return [name for name, kind in modalities.items() if MODALITIES[kind].panel == panel]

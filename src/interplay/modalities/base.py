@@ -70,6 +70,9 @@ class Modality(ABC):
     def check(self, path: Path) -> int | None:
         """Read a file to see whether it can be: its width, where those of all samples must be equal.
 
+        Args:
+            path: the file.
+
         Raises:
             DataError: what is wrong with it.
         """
@@ -77,7 +80,15 @@ class Modality(ABC):
         return None
 
     def shape(self, path: Path, row: int | None = None) -> tuple[int, int]:
-        """(T, D) of a file, where `precomputed`. Raises DataError if it cannot be read."""
+        """(T, D) of a file, where the features are `precomputed`.
+
+        Args:
+            path: the file.
+            row: row of the table that names the file, for messages.
+
+        Raises:
+            DataError: it cannot be read.
+        """
         # Asked of precomputed kinds alone, which say their own; of any other this is a mistake of the caller.
         raise NotImplementedError(f"{self.kind} has no shape before it is encoded")
 
@@ -92,7 +103,12 @@ class Modality(ABC):
         return np.arange(len(parts))
 
     def whole(self, parts: Sequence[Part], content: object) -> Part:
-        """The parts of one group as one; `content` is the sample's text, or the path of its file."""
+        """The parts of one group as one part.
+
+        Args:
+            parts: what each position is.
+            content: the text, or the path of the file.
+        """
         return parts[0]
 
     def input_of(self, content: str | Path, truncated: int) -> Input:
@@ -105,7 +121,11 @@ class Modality(ABC):
         return Input(kind=self.kind, path=getattr(content, "name", str(content)), truncated=truncated)
 
     def pixels(self, file: Any) -> tuple[int, int] | None:
-        """(width, height) by the header of an uploaded picture, of which nothing is decoded; None if there is none."""
+        """(width, height) of an uploaded picture, from its header, without decoding it; None for other kinds.
+
+        Args:
+            file: an open binary file.
+        """
         return None
 
     def received(self, path: Path, width: int) -> bytes:

@@ -44,14 +44,32 @@ def read_features(path: str | Path, row: int | None = None) -> Float[np.ndarray,
 
 
 def refuse_other_width(path: Path, row: int | None, own: int, first: int) -> None:
-    """Raise DataError if the features of a file have not as many columns as the first ones of their modality."""
+    """Check that the features of a file have as many columns as the first ones of their modality.
+
+    Args:
+        path: the file.
+        row: row of the table that names the file, for messages.
+        own: columns of this file.
+        first: columns of the first file.
+
+    Raises:
+        DataError: the numbers differ.
+    """
     if own != first:
         came = f"the features have {own} columns"
         _refuse(path, row, came, f"{first}, as those of the first sample", "compute all samples' features alike")
 
 
 def feature_shape(path: Path, row: int | None = None) -> tuple[int, int]:
-    """(T, D) of one file. Raises DataError, see `read_features`; the numbers are not looked at."""
+    """(T, D) of one file, from its header; the values are not read.
+
+    Args:
+        path: the file.
+        row: row of the table that names the file, for messages.
+
+    Raises:
+        DataError: see `read_features`.
+    """
     shape = _opened(path, row, lambda: _read_npy(path).shape, lambda: _safetensors_shape(path))
     _refuse_shape(path, row, shape)
     return shape[0], shape[1]

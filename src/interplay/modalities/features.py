@@ -28,35 +28,79 @@ class FeaturesModality(Modality):
     precomputed = True
 
     def read(self, content: str | Path, row: int | None = None) -> np.ndarray:
-        """The features (T, D), float32. Raises DataError, see `read_features`."""
+        """The features (T, D), float32.
+
+        Args:
+            content: the text, or the path of the file.
+            row: row of the table that names the file, for messages.
+
+        Raises:
+            DataError: see `read_features`.
+        """
         return read_features(content, row)
 
     def load_encoder(
         self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
     ) -> "interplay.encoders.frozen.Encoder":
-        """What passes the features through. Raises EncoderError if a model is named for them."""
+        """The encoder that passes features through unchanged.
+
+        Args:
+            settings: which encoder, and how its features are taken.
+            modality: name of the modality.
+            shape: (width, longest sequence) of features computed beforehand; None for other kinds.
+
+        Raises:
+            EncoderError: a model is named for them.
+        """
         from interplay.encoders.precomputed import PrecomputedEncoder
 
         assert shape is not None
         return PrecomputedEncoder(settings, modality, *shape)
 
     def check(self, path: Path) -> int | None:
-        """Read the features: their columns. Raises DataError if they cannot be read."""
+        """Read the features, and return how many columns they have.
+
+        Args:
+            path: the file.
+
+        Raises:
+            DataError: they cannot be read.
+        """
         return int(read_features(path).shape[1])
 
     def shape(self, path: Path, row: int | None = None) -> tuple[int, int]:
-        """(T, D), by how the file begins. Raises DataError, see `feature_shape`."""
+        """(T, D), from the file's header.
+
+        Args:
+            path: the file.
+            row: row of the table that names the file, for messages.
+
+        Raises:
+            DataError: see `feature_shape`.
+        """
         return feature_shape(path, row)
 
     def received(self, path: Path, width: int) -> bytes:
-        """The features as .npy of float32. Raises DataError if they have not `width` columns."""
+        """The features of an uploaded file as .npy of float32.
+
+        Args:
+            path: the file.
+            width: columns of the features, where the kind has them.
+
+        Raises:
+            DataError: they have not `width` columns.
+        """
         values = read_features(path)
         if values.shape[1] != width:
             raise DataError(f"the features have {values.shape[1]} columns", expected=f"{width}, as those trained on")
         return _npy(values)
 
     def example(self, width: int) -> bytes:
-        """Two positions of zeros."""
+        """Two positions of zeros.
+
+        Args:
+            width: columns of the features, where the kind has them.
+        """
         return _npy(np.zeros((2, width), np.float32))
 
 

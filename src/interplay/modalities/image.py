@@ -30,45 +30,98 @@ class ImageModality(Modality):
     stored_as = ".png"
 
     def read(self, content: str | Path, row: int | None = None) -> Image.Image:
-        """The picture as RGB. Raises DataError, see `open_picture`."""
+        """The picture as RGB.
+
+        Args:
+            content: the text, or the path of the file.
+            row: row of the table that names the file, for messages.
+
+        Raises:
+            DataError: see `open_picture`.
+        """
         return open_picture(content, row=row)
 
     def load_encoder(
         self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
     ) -> "interplay.encoders.frozen.Encoder":
-        """A Hugging Face or packaged vision model. Raises EncoderError, see `encoders.loading.load_encoder`."""
+        """A Hugging Face or packaged vision model.
+
+        Args:
+            settings: which encoder, and how its features are taken.
+            modality: name of the modality.
+            shape: (width, longest sequence) of features computed beforehand; None for other kinds.
+
+        Raises:
+            EncoderError: see `encoders.loading.load_encoder`.
+        """
         from interplay.encoders.loading import load_encoder
 
         return load_encoder(settings, self.kind)
 
     def check(self, path: Path) -> int | None:
-        """Decode the picture. Raises DataError if it cannot be."""
+        """Decode the picture, to see that it can be.
+
+        Args:
+            path: the file.
+
+        Raises:
+            DataError: it cannot.
+        """
         open_picture(path, max_side=64)
         return None
 
     def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
-        """Patches by the cells of a grid, or each by itself."""
+        """Patches by the cells of a grid, or each by itself.
+
+        Args:
+            parts: what each position is.
+            token_groups: whether words are the units of texts.
+            grid: cells on a side of the grid over pictures; None for single patches.
+        """
         return cell_groups(parts, grid) if grid else np.arange(len(parts))
 
     def whole(self, parts: Sequence[Part], content: object) -> Part:
-        """The box around all of the parts."""
+        """The box around all of the parts.
+
+        Args:
+            parts: what each position is.
+            content: the text, or the path of the file.
+        """
         left, top, right, bottom = zip(*(part.box for part in parts if part.box is not None), strict=True)
         return Part(box=(min(left), min(top), max(right), max(bottom)))
 
     def input_of(self, content: str | Path, truncated: int) -> Input:
-        """The file's name; a picture is never cut."""
+        """The file's name; a picture is never cut.
+
+        Args:
+            content: the text, or the path of the file.
+            truncated: how many tokens were cut off.
+        """
         return super().input_of(content, 0)
 
     def pixels(self, file: Any) -> tuple[int, int] | None:
-        """(width, height) by the header; None for a broken picture, which `received` refuses."""
+        """(width, height) by the header; None for a broken picture, which `received` refuses.
+
+        Args:
+            file: an open binary file.
+        """
         return header_size(file)
 
     def received(self, path: Path, width: int) -> bytes:
-        """The picture, decoded and upright, as PNG."""
+        """The picture, decoded and upright, as PNG.
+
+        Args:
+            path: the file.
+            width: columns of the features, where the kind has them.
+        """
         return _png(open_picture(path))
 
     def example(self, width: int) -> bytes:
-        """A grey square."""
+        """A grey square.
+
+        Args:
+            width: columns of the features, where the kind has them.
+        """
         return _png(Image.new("RGB", (64, 64), "grey"))
 
 
@@ -79,7 +132,12 @@ def _png(picture: Image.Image) -> bytes:
 
 
 def cell_groups(parts: Sequence[Part], grid: int) -> Int[np.ndarray, " T"]:
-    """The cell of a grid x grid division of the picture that each patch has its middle in."""
+    """For each patch, the cell of a grid x grid division of the picture that holds its centre.
+
+    Args:
+        parts: what each position is.
+        grid: cells on a side.
+    """
     boxes = np.array([part.box for part in parts], dtype=float).reshape(-1, 4)
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     column, row = (np.minimum((grid * z).astype(np.int64), grid - 1) for z in (x, y))

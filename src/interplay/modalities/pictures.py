@@ -75,7 +75,11 @@ def open_picture(path: str | Path, max_side: int = 1024, row: int | None = None)
 
 
 def header_size(file: Any) -> tuple[int, int] | None:
-    """(width, height) by the header of a picture, of which nothing is decoded; None if it cannot be read."""
+    """(width, height) of a picture, from its header, without decoding it; None if it cannot be read.
+
+    Args:
+        file: an open binary file.
+    """
     try:
         with _pillow_quiet(), Image.open(file, formats=FORMATS) as image:
             return image.size

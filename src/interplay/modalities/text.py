@@ -24,38 +24,76 @@ class TextModality(Modality):
     panel = "text"
 
     def read(self, content: str | Path, row: int | None = None) -> str:
-        """The text itself."""
+        """The text itself.
+
+        Args:
+            content: the text, or the path of the file.
+            row: row of the table that names the file, for messages.
+        """
         return str(content)
 
     def load_encoder(
         self, settings: EncoderConfig, modality: str, shape: tuple[int, int] | None
     ) -> "interplay.encoders.frozen.Encoder":
-        """A Hugging Face text model. Raises EncoderError, see `encoders.loading.load_encoder`."""
+        """A Hugging Face text model.
+
+        Args:
+            settings: which encoder, and how its features are taken.
+            modality: name of the modality.
+            shape: (width, longest sequence) of features computed beforehand; None for other kinds.
+
+        Raises:
+            EncoderError: see `encoders.loading.load_encoder`.
+        """
         from interplay.encoders.loading import load_encoder
 
         return load_encoder(settings, self.kind)
 
     def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
-        """Tokens by words, or each by itself."""
+        """Tokens by words, or each by itself.
+
+        Args:
+            parts: what each position is.
+            token_groups: whether words are the units of texts.
+            grid: cells on a side of the grid over pictures; None for single patches.
+        """
         return word_groups(parts) if token_groups else np.arange(len(parts))
 
     def whole(self, parts: Sequence[Part], content: object) -> Part:
-        """The text from the first of the parts to the last."""
+        """The text from the first of the parts to the last.
+
+        Args:
+            parts: what each position is.
+            content: the text, or the path of the file.
+        """
         spans = [part.span for part in parts if part.span is not None]
         start, end = min(a for a, _ in spans), max(b for _, b in spans)
         return Part(text=str(content)[start:end], span=(start, end))
 
     def input_of(self, content: str | Path, truncated: int) -> Input:
-        """The text itself."""
+        """The text itself.
+
+        Args:
+            content: the text, or the path of the file.
+            truncated: how many tokens were cut off.
+        """
         return Input(kind=self.kind, text=str(content), truncated=truncated)
 
     def example(self, width: int) -> bytes:
-        """Two words."""
+        """Two words.
+
+        Args:
+            width: columns of the features, where the kind has them.
+        """
         return b"a word"
 
 
 def word_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
-    """The word of each token of a text: tokens with no blank between them are one."""
+    """The word of each token of a text: tokens with no blank between them are one.
+
+    Args:
+        parts: what each position is.
+    """
     groups: list[int] = []
     end = 0
     for k, part in enumerate(parts):

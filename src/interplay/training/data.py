@@ -29,7 +29,11 @@ class Batch:
     target: Float[Tensor, "B C"]
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on another device."""
+        """The batch on another device.
+
+        Args:
+            device: a device.
+        """
         return Batch(
             tuple(f.to(device) for f in self.features),
             tuple(v.to(device) for v in self.valid),
@@ -56,7 +60,11 @@ class FeatureSet(Dataset[Item]):
 
 
 def collate(items: Sequence[Item]) -> Batch:
-    """Pad every modality to the longest of the batch."""
+    """Pad every modality to the longest of the batch.
+
+    Args:
+        items: samples of one split.
+    """
     modalities = range(len(items[0][0]))
     pad = torch.nn.utils.rnn.pad_sequence
     return Batch(
@@ -67,7 +75,11 @@ def collate(items: Sequence[Item]) -> Batch:
 
 
 def token_moments(data: FeatureSet) -> list[tuple[Float[Tensor, " _"], Float[Tensor, " _"]]]:
-    """Each modality's (mean, standard deviation) over all valid tokens of a split."""
+    """Each modality's (mean, standard deviation) over all valid tokens of a split.
+
+    Args:
+        data: the samples of a split.
+    """
     modalities = range(len(data.stores))
     counts = [0 for _ in modalities]
     sums = [torch.zeros(store.width, dtype=torch.float64) for store in data.stores.values()]
@@ -89,7 +101,11 @@ class EpochShuffle(Sampler[int]):
         self.size, self.seed, self.epoch = size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Called by Lightning before each epoch.
+
+        Args:
+            epoch: counted from 0; it decides the order.
+        """
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -114,11 +130,23 @@ class FeatureData(L.LightningDataModule):
         return DataLoader(train, self.batch_size, sampler=EpochShuffle(len(train), self.seed), collate_fn=collate)
 
     def val_dataloader(self) -> DataLoader[Item]:
+        """The validation split, in file order."""
         return self.ordered("val")
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Called by Lightning: the batch on the device of the model.
+
+        Args:
+            batch: a batch.
+            device: a device.
+            dataloader_idx: not used.
+        """
         return batch.to(device)
 
     def ordered(self, split: str) -> DataLoader[Item]:
-        """One split in file order."""
+        """One split in file order.
+
+        Args:
+            split: "train", "val" or "test".
+        """
         return DataLoader(self.splits[split], 4 * self.batch_size, shuffle=False, collate_fn=collate)

@@ -31,12 +31,29 @@ class WholeCheckpoints(TorchCheckpointIO):
     """Resume files are on disk whole or not at all: Lightning's own are copied into place from another disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        """Write the state of a training: the whole file or nothing.
+
+        Args:
+            checkpoint: Lightning's state.
+            path: the file.
+            storage_options: not used.
+        """
         content = io.BytesIO()
         torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(Path(path), content.getvalue())
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read the state of a training, without running any pickled code.
+
+        Args:
+            path: the file.
+            args: as Lightning passes them.
+            kwargs: as Lightning passes them.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
         try:
             return super().load_checkpoint(path, *args, **kwargs)
         except Exception as error:  # torch's reader raises anything on broken bytes, even KeyError
@@ -52,15 +69,27 @@ class KeepBest(Callback):
         self.folder, self.card, self.best = folder, card, -math.inf
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save the model if this epoch is the best so far.
+
+        Args:
+            trainer: Lightning's trainer.
+            pl_module: the module that is trained.
+        """
         assert isinstance(pl_module, FusionTraining)
         if pl_module.score > self.best or trainer.current_epoch == 0:
             self.best = pl_module.score
             save_model(pl_module.model, replace(self.card, epoch=trainer.current_epoch), self.folder)
 
     def state_dict(self) -> dict[str, Any]:
+        """What has to be kept to continue an interrupted training."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from the state of an interrupted training.
+
+        Args:
+            state_dict: what `state_dict` returned.
+        """
         self.best = state_dict["best"]
 
 
@@ -71,6 +100,12 @@ class ShowEpochs(Callback):
         self.advance = advance
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Report how many epochs are done.
+
+        Args:
+            trainer: Lightning's trainer.
+            pl_module: the module that is trained.
+        """
         self.advance(trainer.current_epoch + 1, trainer.max_epochs or 0)
 
 
@@ -84,10 +119,19 @@ def fit(
 ) -> None:
     """Train, keeping the best epoch in `folder`/model and logs (CSV, TensorBoard) in `folder`/logs.
 
-    An interrupted training goes on from `folder`/resume.ckpt after its last whole epoch, with equal results. That
-    file is Lightning's own, read without running any pickled code, and is gone when training has ended.
+    An interrupted training goes on from `folder`/resume.ckpt after its last whole epoch, with equal results. That file
+    is Lightning's own, read without running any pickled code, and is deleted when training has ended.
 
-    Raises KeyboardInterrupt when interrupted, after the state was saved.
+    Args:
+        model: trained in place.
+        data: the splits, as batches.
+        config: the run's configuration.
+        card: what the model is for, saved beside its weights.
+        folder: the run folder.
+        progress: shows the epochs.
+
+    Raises:
+        KeyboardInterrupt: interrupted, after the state was saved.
     """
     options, resume = config.training, folder / "resume.ckpt"
     module = FusionTraining(model, config, card.task)
@@ -153,7 +197,16 @@ def _quiet() -> Iterator[None]:
 
 @torch.no_grad()
 def answer(model: FusionModel, data: FeatureData, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mixture logits (N, C) and targets (N, C) of a whole split, in file order."""
+    """The model's answers on a whole split, in file order.
+
+    Args:
+        model: the model.
+        data: the splits, as batches.
+        split: "train", "val" or "test".
+
+    Returns:
+        Mixture logits (N, C) and targets (N, C).
+    """
     model.eval()
     device = next(model.parameters()).device
     pairs = [

@@ -34,6 +34,9 @@ class FusionTraining(L.LightningModule):
         """One step: the batch intact and with each modality replaced, then copies of it with features removed.
 
         Randomness restarts with each step from (seed, step), so a resumed run equals an uninterrupted one.
+
+        Args:
+            batch: samples of the training split.
         """
         torch.manual_seed(self.config.seed * 1_000_003 + self.global_step)
         tokens = self.model.project(batch.features, batch.valid)
@@ -92,7 +95,12 @@ class FusionTraining(L.LightningModule):
         return self.config.removal.mask_aware and self.current_epoch < warm_epochs(self.config)
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Collect answers; metrics are of the whole split, never a mean over batches."""
+        """Collect the answers to a batch; metrics are of the whole split, never a mean over batches.
+
+        Args:
+            batch: samples of the validation split.
+            index: number of the batch.
+        """
         tokens = self.model.project(batch.features, batch.valid)
         removal, removed = self.config.removal, None
         if removal.mask_aware:  # the same features are removed every epoch, so that epochs can be compared
@@ -102,6 +110,7 @@ class FusionTraining(L.LightningModule):
         self.answers.append((self.model.fuse(tokens).logits.cpu(), batch.target.cpu(), removed))
 
     def on_validation_epoch_end(self) -> None:
+        """Compute and log the metrics of the whole split, and the score that picks the best epoch."""
         logits, target, removed = zip(*self.answers, strict=True)
         self.answers.clear()
         everything = torch.cat(target)
@@ -122,6 +131,7 @@ class FusionTraining(L.LightningModule):
         return -math.inf if math.isnan(metric) else metric
 
     def configure_optimizers(self) -> Any:
+        """AdamW, with the learning rate of `rate`."""
         options = self.config.training
         optimizer = torch.optim.AdamW(self.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -131,17 +141,26 @@ class FusionTraining(L.LightningModule):
 
 
 def warm_epochs(config: Config) -> int:
-    """How many epochs come before removed copies join; the last never is one of them."""
+    """How many epochs come before copies with features removed join; the last epoch is never one of them.
+
+    Args:
+        config: the run's configuration.
+    """
     return int(config.removal.warmup * config.training.epochs) if config.removal.mask_aware else 0
 
 
 def rate(epoch: int, epochs: int, decay: float) -> float:
-    """The learning rate's share in one epoch: 1, then falling in equal steps over the last share `decay` of them.
+    """The learning rate's factor in one epoch: 1, then falling in equal steps over the last share `decay` of epochs.
 
     The answers to samples with features removed are posteriors, which a rate that stays high keeps noisy [ours].
 
     >>> [round(rate(epoch, 5, 0.6), 2) for epoch in range(5)]
     [1.0, 1.0, 0.75, 0.5, 0.25]
+
+    Args:
+        epoch: counted from 0.
+        epochs: how many there are.
+        decay: share of the epochs, in 0..1.
     """
     falling = round(decay * epochs)
     return min(1.0, (epochs - epoch) / (falling + 1))
