@@ -28,7 +28,18 @@ def test_there_are_examples() -> None:
     assert "interplay.interactions" in MODULES
 
 
-ROOMS = ("data", "encoders", "explanation", "features", "interactions", "modalities", "models", "training")
+ROOMS = (
+    "data",
+    "encoders",
+    "evaluation",
+    "explanation",
+    "features",
+    "interactions",
+    "modalities",
+    "models",
+    "study",
+    "training",
+)
 """Rooms whose public functions all describe their arguments."""
 
 

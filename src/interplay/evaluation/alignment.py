@@ -8,7 +8,12 @@ from scipy import stats
 
 
 def relative(scores: Float[np.ndarray, " n"], modality: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Each player's share of its modality's |scores|; equal shares where all are 0."""
+    """Each player's share of its modality's |scores|; equal shares where all are 0.
+
+    Args:
+        scores: (n,) raw scores of the players.
+        modality: (n,) index of each player's modality.
+    """
     out = np.abs(scores).astype(float)
     for m in np.unique(modality):
         mine = modality == m
@@ -23,6 +28,11 @@ def pair_importance(
     """A pair's importance to an expert: the product of its two players' shares of their modalities [ours].
 
     The product asks that both matter: a pair of one strong and one idle feature is no important pair.
+
+    Args:
+        scores: (n,) raw scores of the players.
+        modality: (n,) index of each player's modality.
+        pairs: (P, 2) the two players of each pair.
     """
     share = relative(scores, modality)
     return share[pairs[:, 0]] * share[pairs[:, 1]]
@@ -31,7 +41,14 @@ def pair_importance(
 def by_bins(
     importance: Float[np.ndarray, " P"], scores: Float[np.ndarray, " P"], bins: int, rng: np.random.Generator
 ) -> Float[np.ndarray, " bins"]:
-    """Mean score in each of `bins` bins of equally many pairs of one sample, least important first; ties at random."""
+    """Mean score in each of `bins` bins of equally many pairs of one sample, least important first; ties at random.
+
+    Args:
+        importance: (P,) importance of the pairs to an expert.
+        scores: (P,) scores of the pairs.
+        bins: how many bins.
+        rng: breaks ties.
+    """
     order = np.lexsort((rng.random(len(scores)), importance))
     return np.array([scores[part].mean() if len(part) else np.nan for part in np.array_split(order, bins)])
 
@@ -42,13 +59,25 @@ def by_top(
     shares: Sequence[float],
     rng: np.random.Generator,
 ) -> Float[np.ndarray, " Q"]:
-    """Mean score of the q% most important pairs of one sample, at least one; ties at random."""
+    """Mean score of the q% most important pairs of one sample, at least one; ties at random.
+
+    Args:
+        importance: (P,) importance of the pairs to an expert.
+        scores: (P,) scores of the pairs.
+        shares: the shares q, in percent.
+        rng: breaks ties.
+    """
     order = np.lexsort((rng.random(len(scores)), -importance))
     return np.array([scores[order[: max(1, round(len(order) * q / 100))]].mean() for q in shares])
 
 
 def rank_correlation(importance: Float[np.ndarray, " P"], scores: Float[np.ndarray, " P"]) -> float:
-    """Spearman's, over the pairs of one sample; NaN where either is constant."""
+    """Spearman's rank correlation over the pairs of one sample; NaN where either is constant.
+
+    Args:
+        importance: (P,) importance of the pairs to an expert.
+        scores: (P,) scores of the pairs.
+    """
     if len(scores) < 3 or np.ptp(importance) == 0 or np.ptp(scores) == 0:
         return np.nan
     return float(stats.spearmanr(importance, scores).statistic)

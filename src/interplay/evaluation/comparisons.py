@@ -16,6 +16,11 @@ def bootstrap_interval(values: Float[np.ndarray, " n"], seed: int = 0, level: fl
     """The mean over samples with its percentile bootstrap interval; NaN values (missing) are ignored.
 
     With fewer than 2 samples there is no interval: `low` and `high` are None.
+
+    Args:
+        values: (n,) a value for each sample.
+        seed: decides every random draw.
+        level: confidence level of the interval, in 0..1.
     """
     known = values[~np.isnan(values)]
     n = len(known)
@@ -32,6 +37,11 @@ def compare(differences: Float[np.ndarray, " n"], seed: int = 0, level: float = 
 
     The test flips signs of whole samples (10,000 times, or all 2^n if that is fewer): its p-value is exact for
     differences whose law is symmetric around 0, and never 0 (Good, Permutation, Parametric and Bootstrap Tests).
+
+    Args:
+        differences: (n,) paired differences, one for each sample.
+        seed: decides every random draw.
+        level: confidence level of the interval, in 0..1.
     """
     found = bootstrap_interval(differences, seed, level)
     if found.samples < 2:
@@ -54,6 +64,9 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 
     >>> holm([0.01, None, 0.04, 0.03])
     [0.03, None, 0.06, 0.06]
+
+    Args:
+        p: the p-values; None where one is missing.
     """
     known = sorted((value, at) for at, value in enumerate(p) if value is not None)
     out: list[float | None] = [None] * len(p)

@@ -16,6 +16,9 @@ def gini(scores: Float[np.ndarray, " n"]) -> float:
 
     >>> gini(np.ones(4)), gini(np.array([0.0, 0, 0, -2]))
     (0.0, 0.75)
+
+    Args:
+        scores: (n,) raw scores of the players.
     """
     x = np.sort(np.abs(scores))
     total = x.sum()
@@ -30,6 +33,9 @@ def entropy(scores: Float[np.ndarray, " n"]) -> float:
 
     >>> entropy(np.ones(4)), entropy(np.array([0.0, 0, 3, 0]))
     (1.0, 0.0)
+
+    Args:
+        scores: (n,) raw scores of the players.
     """
     x = np.abs(scores)
     if not x.sum() > 0 or len(x) < 2:
@@ -38,10 +44,14 @@ def entropy(scores: Float[np.ndarray, " n"]) -> float:
 
 
 def top_mass(scores: Float[np.ndarray, " n"], share: float = MASS_SHARE) -> float:
-    """The part of all |scores| that is in the largest `share` of them, at least one.
+    """The part of the sum of |scores| that the largest `share` of the players has.
 
     >>> top_mass(np.array([1.0, 2, 1, 4]))
     0.5
+
+    Args:
+        scores: (n,) raw scores of the players.
+        share: in 0..1; at least one player is taken.
     """
     x = np.sort(np.abs(scores))[::-1]
     total = x.sum()
@@ -53,6 +63,10 @@ def overlap(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
 
     >>> overlap(np.array([1.0, 1, 0]), np.array([0.0, 2, 2]))
     0.5
+
+    Args:
+        a: (n,) scores of the players by one expert.
+        b: (n,) scores of the same players by another.
     """
     x, y = np.abs(a), np.abs(b)
     if not (x.sum() > 0 and y.sum() > 0):

@@ -24,13 +24,17 @@ def discoveries(
     stories: dict[str, Story],
     level: float = 0.1,
 ) -> list[Discovery]:
-    """Which pairs are called real, and how many of them are not, at a nominal false discovery rate.
+    """Which pairs are declared real at a nominal false discovery rate, and how many of them are not.
 
-    Every pair gets a p-value, a bound on how often null pairs of other samples score as much (`tail`): SII by its
-    size, the redundancy gap by its value. Then Benjamini and Hochberg's step-up over the pairs of all samples.
+    Every pair gets a p-value, a bound on how often null pairs of other samples score as much (`tail`): SII by its size,
+    the redundancy gap by its value. Then Benjamini and Hochberg's step-up over the pairs of all samples.
 
     Args:
         nulls: samples whose null pairs calibrate, chosen as `pairs` were; none of them may be in `pairs`.
+        pairs: samples whose pairs are tested.
+        names: names of the experts and the mixture, in the order of the scores.
+        stories: story -> its definition.
+        level: the nominal false discovery rate.
     """
     out = []
     for k, (story, what) in enumerate(stories.items()):
@@ -84,6 +88,8 @@ def tail(
 
     Args:
         nulls: the sizes of each sample's null pairs; with fewer than 2 samples every p-value is 1.
+        sizes: (P,) the sizes of the pairs to be tested.
+        level: p-values above it are not corrected for dependence.
     """
     if len(nulls) < 2:
         return np.ones(len(sizes))

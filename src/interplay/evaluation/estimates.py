@@ -9,7 +9,11 @@ from interplay.results.validity import Estimate
 
 
 def estimate(values: Sequence[float] | Float[np.ndarray, " n"]) -> Estimate:
-    """Mean and standard error over samples; None where they are undefined."""
+    """Mean and standard error over samples; None where they are undefined.
+
+    Args:
+        values: (n,) a value for each sample.
+    """
     n = len(values)
     se = float(np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else None
     return Estimate(mean=float(np.mean(values)) if n else None, se=se, samples=n)
@@ -20,6 +24,10 @@ def jackknife(statistic: Callable[[Float[np.ndarray, " k"]], float], rows: Float
 
     Pairs of one sample depend on each other; samples do not (Efron and Tibshirani, An Introduction to the Bootstrap,
     ch. 11).
+
+    Args:
+        statistic: (k,) sums -> the value.
+        rows: (n, k) what each sample adds to the sums.
     """
     n, total = len(rows), rows.sum(axis=0)
     value = statistic(total)
@@ -32,5 +40,9 @@ def jackknife(statistic: Callable[[Float[np.ndarray, " k"]], float], rows: Float
 
 
 def ratio(sums: Float[np.ndarray, " 2"]) -> float:
-    """The statistic first sum / second sum; NaN where that is undefined."""
+    """The statistic first sum / second sum; NaN where that is undefined.
+
+    Args:
+        sums: (2,) numerator and denominator.
+    """
     return float(sums[0] / sums[1]) if sums[1] else np.nan

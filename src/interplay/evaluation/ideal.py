@@ -36,6 +36,8 @@ def carriers(truth: Truth, players: Players, parts: Sequence[Sequence[Part]]) ->
     """Find the players behind each slot: tokens that overlap its word, patches whose middle lies in its cell.
 
     Args:
+        truth: what the sample is made of.
+        players: the players of the sample.
         parts: per modality, what each position is.
     """
     what = [[parts[m][p] for p in where] for m, where in zip(players.modality, players.positions, strict=True)]
@@ -52,12 +54,22 @@ def carriers(truth: Truth, players: Players, parts: Sequence[Sequence[Part]]) ->
 
 
 def overlaps(part: Part, span: tuple[int, int]) -> bool:
-    """Whether a token has a character of a word."""
+    """Whether a token shares a character with a word.
+
+    Args:
+        part: what a position is.
+        span: (start, end) characters of the word.
+    """
     return part.span is not None and part.span[0] < span[1] and span[0] < part.span[1]
 
 
 def lies_in(part: Part, cell: Box) -> bool:
-    """Whether a patch has its middle in a cell."""
+    """Whether the centre of a patch is in a cell.
+
+    Args:
+        part: what a position is.
+        cell: box of the cell, as fractions of the picture.
+    """
     if part.box is None:
         return False
     x, y = (part.box[0] + part.box[2]) / 2, (part.box[1] + part.box[3]) / 2
@@ -67,7 +79,14 @@ def lies_in(part: Part, cell: Box) -> bool:
 def ideal_value(
     story: Story, slots: Mapping[str, Slot], truth: Truth, carried: Carriers
 ) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]]:
-    """v(S) = P(label | what is in S), exactly. A slot that no player carries is never shown."""
+    """v(S) = P(label | what is in S), exactly. A slot that no player carries is never shown.
+
+    Args:
+        story: the story whose label it is.
+        slots: slot -> its alternatives and decoys.
+        truth: what the sample is made of.
+        carried: the players behind each slot.
+    """
 
     def there(coalitions: Bool[np.ndarray, "m n"], who: list[int]) -> Bool[np.ndarray, " m"]:
         return np.logical_and.reduce(coalitions[:, who], axis=1) & bool(who)
@@ -85,7 +104,11 @@ def ideal_value(
 
 
 def logit(p: Float[np.ndarray, "*m"]) -> Float[np.ndarray, "*m"]:
-    """The logit of probabilities kept `CLIP` away from 0 and 1."""
+    """The logit of probabilities kept `CLIP` away from 0 and 1.
+
+    Args:
+        p: probabilities.
+    """
     kept = np.clip(p, CLIP, 1 - CLIP)
     return np.log(kept / (1 - kept))
 
@@ -99,6 +122,11 @@ def ideal_pairs(
     change no other score (SII and the redundancy gap average over their presence).
 
     Args:
+        story: the story whose label it is.
+        slots: slot -> its alternatives and decoys.
+        truth: what the sample is made of.
+        carried: the players behind each slot.
+        pairs: (P, 2) the two players of each pair.
         on: "probability" or "logit" (see `CLIP`).
     """
     sii, gap = np.zeros(len(pairs)), np.zeros(len(pairs))

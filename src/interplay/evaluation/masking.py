@@ -20,6 +20,10 @@ def counts_of(players: int, shares: Sequence[float]) -> Int[np.ndarray, " K"]:
 
     >>> counts_of(42, [5.0, 10.0, 25.0]).tolist()
     [3, 5, 11]
+
+    Args:
+        players: n, how many players the modality has.
+        shares: the shares K, in percent.
     """
     return np.maximum(1, np.ceil(players * np.array(shares) / 100)).astype(np.int64)
 
@@ -30,7 +34,14 @@ def top_players(
     shares: Sequence[float],
     rng: np.random.Generator,
 ) -> Bool[np.ndarray, "K n"]:
-    """The top K% of every modality by score, for each K. Ties, as of maps that know no features, fall at random."""
+    """The top K% of every modality by score, for each K; ties are broken at random.
+
+    Args:
+        scores: (n,) raw scores of the players.
+        modality: (n,) index of each player's modality.
+        shares: the shares K, in percent.
+        rng: breaks ties.
+    """
     out = np.zeros((len(shares), len(scores)), dtype=bool)
     for m in np.unique(modality):
         mine = np.flatnonzero(modality == m)
@@ -48,10 +59,18 @@ def ask_masked(
     draws: int,
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "RD E1 K 2 C"]:
-    """Logits of one sample with the top K% removed (`WITHOUT`) and with nothing else (`ALONE`).
+    """Logits of one sample with the top K% removed (`WITHOUT`), and with only them (`ALONE`).
 
-    Each expert's map, and the mixture's, is put to that same output. After the R maps come `draws` random rankings
-    of the same counts, the control, read at every output.
+    Each expert's map, and the mixture's, is evaluated at that same output. After the R maps come `draws` random
+    rankings of the same counts, the control, evaluated at every output.
+
+    Args:
+        ask: coalitions (m, n) -> logits (m, E1, C) of every expert and the mixture.
+        maps: (R, E1, n) scores by R methods, for each output.
+        modality: (n,) index of each player's modality.
+        shares: the shares K, in percent.
+        draws: how many random draws.
+        rng: breaks ties.
     """
     R, E1, n = maps.shape
     K = len(shares)
@@ -68,7 +87,12 @@ def ask_masked(
 
 
 def mean_over(probabilities: Float[np.ndarray, "N *V C"], target: Bool[np.ndarray, "N C"]) -> Float[np.ndarray, "N *V"]:
-    """The mean probability of each sample's target labels."""
+    """The mean probability of each sample's target labels.
+
+    Args:
+        probabilities: (N, *V, C).
+        target: (N, C) bool.
+    """
     weight = target / target.sum(axis=1, keepdims=True)
     return np.einsum("n...c,nc->n...", probabilities, weight)
 
@@ -102,6 +126,9 @@ def scores_of(single: bool) -> dict[str, CountMetric]:
     """The task metrics whose drop is measured: accuracy (micro F1 if several labels may hold) and macro F1.
 
     With one label a sample the micro F1 is the accuracy.
+
+    Args:
+        single: whether exactly one label holds.
     """
     first = "accuracy" if single else "micro_f1"
     counts = _counts(single)
@@ -111,7 +138,14 @@ def scores_of(single: bool) -> dict[str, CountMetric]:
 def metric_drop(
     score: CountMetric, full: Float[np.ndarray, "N C"], masked: Float[np.ndarray, "N C"], truth: Bool[np.ndarray, "N C"]
 ) -> Estimate:
-    """metric(full) - metric(masked) over the samples, with its jackknife standard error."""
+    """metric(full) - metric(masked) over the samples, with its jackknife standard error.
+
+    Args:
+        score: the metric.
+        full: (N, C) logits of the intact samples.
+        masked: (N, C) logits with features removed.
+        truth: (N, C) bool, the labels that hold.
+    """
     rows = np.concatenate([score.counts(full, truth), score.counts(masked, truth)], axis=1)
 
     def drop(sums: np.ndarray) -> float:

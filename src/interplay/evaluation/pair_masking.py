@@ -19,7 +19,14 @@ NEAR = 3  # players on either side in importance that a matched one is drawn fro
 def best_pairs(
     pairs: Int[np.ndarray, "P 2"], scores: Float[np.ndarray, " P"], most: int, rng: np.random.Generator
 ) -> Int[np.ndarray, "k 2"]:
-    """The highest pairs, best first, no player twice, at most `most`; missing scores are never taken."""
+    """The pairs with the highest scores, best first, without using a player twice; missing scores are never taken.
+
+    Args:
+        pairs: (P, 2) the two players of each pair.
+        scores: (P,) scores of the pairs; NaN where missing.
+        most: how many pairs, at most.
+        rng: breaks ties.
+    """
     order = np.lexsort((rng.random(len(scores)), -scores))
     chosen: list[np.ndarray] = []
     used: set[int] = set()
@@ -34,7 +41,13 @@ def best_pairs(
 def random_pairs(
     chosen: Int[np.ndarray, "k 2"], modality: Int[np.ndarray, " n"], rng: np.random.Generator
 ) -> Int[np.ndarray, "k 2"]:
-    """As many pairs of the same modalities, any players, none twice."""
+    """Random pairs of the same modalities as the chosen ones, without using a player twice.
+
+    Args:
+        chosen: (k, 2) the pairs to be compared with.
+        modality: (n,) index of each player's modality.
+        rng: draws the pairs.
+    """
     out = np.empty_like(chosen)
     for m in np.unique(modality[chosen]):
         here = modality[chosen] == m
@@ -48,10 +61,17 @@ def matched_pairs(
     modality: Int[np.ndarray, " n"],
     rng: np.random.Generator,
 ) -> Int[np.ndarray, "k 2"]:
-    """As many pairs of the same modalities whose players matter as much by themselves.
+    """Control pairs of the same modalities whose players are about as important by themselves.
 
-    Each chosen player gives way to one of those ranked next to it in its modality (`NEAR` on either side, chosen and
-    drawn ones skipped). Where a modality has no other left, chosen players are used: a control that is harder to beat.
+    Each chosen player is replaced by one of those ranked next to it in its modality (`NEAR` on either side, without
+    chosen and already drawn ones). Where a modality has no other left, chosen players are used: a control that is
+    harder to beat.
+
+    Args:
+        chosen: (k, 2) the pairs to be compared with.
+        importance: (n,) importance of each player by itself.
+        modality: (n,) index of each player's modality.
+        rng: draws the pairs.
     """
     out = np.empty_like(chosen)
     taken = set(chosen.flat)
@@ -91,7 +111,17 @@ def pair_masks(
     draws: int,
     rng: np.random.Generator,
 ) -> PairMasks:
-    """Leave out the first k pairs of each ranking, and k matched and k random pairs, for every budget k."""
+    """The coalitions without the first k pairs of each ranking, and without k matched and k random pairs, for each k.
+
+    Args:
+        pairs: (P, 2) the two players of each pair.
+        rankings: scores (P,) of the pairs, for each ranking.
+        importance: (n,) importance of each player by itself.
+        modality: (n,) index of each player's modality.
+        budgets: the numbers k of pairs to remove.
+        draws: how many random draws.
+        rng: breaks ties, and draws the controls.
+    """
     keep = np.ones((len(rankings), 3, draws, len(budgets), len(modality)), dtype=bool)
     used = np.zeros((len(rankings), len(budgets)), dtype=np.int64)
     for q, scores in enumerate(rankings):
@@ -107,7 +137,12 @@ def pair_masks(
 
 
 def ask_pairs_masked(ask: Ask, masks: PairMasks) -> Float[np.ndarray, "Q 3 D B E1 C"]:
-    """Logits without each set of pairs; equal coalitions are asked once."""
+    """Logits without each set of pairs; equal coalitions are evaluated once.
+
+    Args:
+        ask: coalitions (m, n) -> logits (m, E1, C) of every expert and the mixture.
+        masks: the coalitions.
+    """
     n = masks.keep.shape[-1]
     distinct, back = np.unique(masks.keep.reshape(-1, n), axis=0, return_inverse=True)
     answers = ask(distinct)[back.ravel()]

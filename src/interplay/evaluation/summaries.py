@@ -19,7 +19,14 @@ SHARES = 10
 def calibrations(
     answers: Sequence[SampleAnswers], pairs: Sequence[SamplePairs], names: Sequence[str], stories: Sequence[str]
 ) -> list[Calibration]:
-    """|v(S) - ideal| of every story and expert: over all sizes, by size, and by whole modality."""
+    """|v(S) - ideal| of every story and expert: over all sizes, by size, and by whole modality.
+
+    Args:
+        answers: the model's and the exact answers, for each sample.
+        pairs: the pair scores of each sample.
+        names: names of the experts and the mixture, in the order of the scores.
+        stories: names of the stories.
+    """
     model, ideal = (np.stack([getattr(a, what) for a in answers]) for what in ("model", "ideal"))  # N K L E1, N K L
     share = np.stack([a.share for a in answers])
     bins = np.minimum((share * SHARES).astype(int), SHARES - 1)
@@ -49,7 +56,13 @@ def calibrations(
 
 
 def recovered(pairs: Sequence[SamplePairs], names: Sequence[str], stories: dict[str, Story]) -> list[Recovered]:
-    """How well every expert's scores find each story's planted pair."""
+    """How well every expert's scores find each story's planted pair.
+
+    Args:
+        pairs: the pair scores of each sample.
+        names: names of the experts and the mixture, in the order of the scores.
+        stories: story -> its definition.
+    """
     out = []
     for k, (story, what) in enumerate(stories.items()):
         if what.score is None:
@@ -101,7 +114,12 @@ def _correlation(sums: Float[np.ndarray, " 6"]) -> float:
 
 
 def ranking(scores: Float[np.ndarray, " P"], planted: Bool[np.ndarray, " P"]) -> tuple[float, int]:
-    """AUROC of the planted pairs (ties half), and the rank of the best of them (ties count against it)."""
+    """AUROC of the planted pairs (ties count half), and the rank of the best one (ties count against it).
+
+    Args:
+        scores: (P,) scores of the pairs.
+        planted: (P,) bool, the planted pairs.
+    """
     mine, others = scores[planted], scores[~planted]
     wins = (mine[:, None] > others).mean() + 0.5 * (mine[:, None] == others).mean()
     return float(wins), 1 + int((others >= mine.max()).sum())

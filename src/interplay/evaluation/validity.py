@@ -88,7 +88,19 @@ class SamplePairs:
 def ask_answers(
     model: FusionModel, task: Task, known: KnownSample, stories: Stories, *, fill: Fill, draws: int, seed: int
 ) -> SampleAnswers:
-    """Ask for `draws` subsets, their sizes spread evenly over 0 .. n, and for each modality as a whole."""
+    """The model's answers to random subsets of one sample's features, and the exact ones.
+
+    Subset sizes are spread evenly over 0 .. n; each modality as a whole is asked too.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+        task: the labels and their kind.
+        known: a sample of known truth, encoded.
+        stories: story -> its definition.
+        fill: what takes the place of removed features: "mean", "zero" or "attention".
+        draws: how many subsets.
+        seed: decides every random draw.
+    """
     n, rng = len(known.players), np.random.default_rng(seed)
     sizes = np.round(np.linspace(0, n, draws)).astype(int)
     subsets = np.array([rng.permutation(n) < size for size in sizes])
@@ -107,7 +119,17 @@ def ask_answers(
 def ask_pairs(
     model: FusionModel, task: Task, known: KnownSample, stories: Stories, *, fill: Fill, samples: int, seed: int
 ) -> SamplePairs:
-    """Score every cross-modal pair for every story, from the same evaluations."""
+    """Score every cross-modal pair for every story, from the same evaluations.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+        task: the labels and their kind.
+        known: a sample of known truth, encoded.
+        stories: story -> its definition.
+        fill: what takes the place of removed features: "mean", "zero" or "attention".
+        samples: backgrounds behind each pair score.
+        seed: decides every random draw.
+    """
     labels = [task.labels.index(name) for name in stories.named]
     probe = probe_pairs(
         model, task, known.tokens, labels, fill=fill, estimate=backgrounds(samples, seed), players=known.players
@@ -147,7 +169,19 @@ def measure(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[SampleAnswers], list[SamplePairs]]:
-    """Ask every sample, each with a seed of its own."""
+    """Answers and pair scores of every sample, each with a seed of its own.
+
+    Args:
+        model: the fusion model, in evaluation mode.
+        task: the labels and their kind.
+        samples: samples of known truth, encoded.
+        stories: story -> its definition.
+        fill: what takes the place of removed features: "mean", "zero" or "attention".
+        backgrounds: draws behind each pair score.
+        draws: how many subsets of features are answered, for each sample.
+        seed: decides every random draw.
+        progress: called with (done, total) samples.
+    """
     answers, pairs = [], []
     for k, known in enumerate(samples):
         answers.append(ask_answers(model, task, known, stories, fill=fill, draws=draws, seed=seed + k))

@@ -25,13 +25,24 @@ class Arrays:
 
 
 def write_arrays(path: Path, arrays: Arrays, key: str) -> None:
-    """Write a stage's result whole; `key` names the settings it was measured under."""
+    """Write the result of a stage: the whole file or nothing.
+
+    Args:
+        path: the file.
+        arrays: name -> array.
+        key: a hash of the settings that the result was measured under.
+    """
     content = {name: np.ascontiguousarray(value) for name, value in arrays.values.items()}
     write_atomic(path, save(content, metadata={"key": key, "about": json.dumps(dict(arrays.about))}))
 
 
 def read_arrays(path: Path, key: str) -> Arrays | None:
-    """A stage's result; None if it is not there, is damaged, or was measured under other settings."""
+    """Read the result of a stage; None if it is missing, damaged, or was measured under other settings.
+
+    Args:
+        path: the file.
+        key: a hash of the settings that the result was measured under.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             meta = file.metadata() or {}

@@ -24,11 +24,17 @@ class Claim:
 
     @property
     def verdict(self) -> str:
+        """The claim's outcome in words: "holds", "does not hold" or "cannot be told"."""
         return {True: "holds", False: "does not hold", None: "cannot be told"}[self.holds]
 
 
 def claims_of(tables: Tables, kind: str) -> list[Claim]:
-    """Every claim the variants at hand can speak of; `kind` is the label kind, single or multi."""
+    """Every claim that the tables can decide.
+
+    Args:
+        tables: name of the table -> its rows.
+        kind: the label kind, "single" or "multi".
+    """
     if not any(row["variant"] == OURS for row in tables["table1_task"]):
         return []
     return [

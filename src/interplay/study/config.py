@@ -83,12 +83,25 @@ class Study:
     variants: Mapping[str, Config]
 
     def config(self, variant: str, seed: int) -> Config:
-        """The configuration of one run."""
+        """The configuration of one run.
+
+        Args:
+            variant: name of the variant.
+            seed: the seed of the run.
+        """
         return self.variants[variant].model_copy(update={"seed": seed})
 
 
 def make_study(settings: dict[str, Any], source: str | Path = "study") -> Study:
-    """Check a study's settings. Raises ConfigError that names every key at fault."""
+    """Check a study's settings.
+
+    Args:
+        settings: the study's TOML as nested dictionaries.
+        source: what they come from, for messages.
+
+    Raises:
+        ConfigError: naming every wrong key.
+    """
     shared = {key: value for key, value in settings.items() if key != "study"}
     try:
         options = StudyConfig.model_validate(settings.get("study", {}))
@@ -109,5 +122,12 @@ def make_study(settings: dict[str, Any], source: str | Path = "study") -> Study:
 
 
 def read_study(path: str | Path) -> Study:
-    """Read and check a study's TOML file. Raises ConfigError for a missing file, broken TOML or an unknown key."""
+    """Read and check a study's TOML file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigError: the file is missing, broken TOML, or has an unknown key.
+    """
     return make_study(read_settings(path), path)

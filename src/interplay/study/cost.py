@@ -78,7 +78,14 @@ class StageTimes:
 
 
 def estimate_cost(study: Study, dataset: Dataset, store: str | Path, say: Callable[[str], None]) -> list[Cost]:
-    """Every stage over all variants and seeds. Nothing is written."""
+    """The expected cost of every stage, over all variants and seeds. Nothing is written.
+
+    Args:
+        study: the study.
+        dataset: the dataset.
+        store: folder of the feature store.
+        say: called with a sentence as each variant is timed.
+    """
     found: list[Cost] = []
     encoded: dict[str, dict[str, list[Encoded]]] = {}
     for variant, config in study.variants.items():
@@ -97,7 +104,12 @@ def estimate_cost(study: Study, dataset: Dataset, store: str | Path, say: Callab
 
 
 def total(name: str, costs: Sequence[Cost]) -> Cost:
-    """The sum of several."""
+    """The sum of several costs.
+
+    Args:
+        name: name of the sum.
+        costs: what to sum.
+    """
     return Cost(
         name,
         sum(c.samples for c in costs),

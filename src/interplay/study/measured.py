@@ -56,19 +56,29 @@ class Measured:
         return self.run.card.label_kind == "single"
 
     def probabilities(self, logits: Float[np.ndarray, "*V C"]) -> Float[np.ndarray, "*V C"]:
-        """Softmax or sigmoid over the last axis."""
+        """Softmax or sigmoid over the last axis.
+
+        Args:
+            logits: (*V, C).
+        """
         return special.softmax(logits, axis=-1) if self.single else special.expit(logits)
 
     def target_probability(self, logits: Float[np.ndarray, "N *V C"]) -> Float[np.ndarray, "N *V"]:
-        """Mean probability of the labels that were predicted for the intact sample."""
+        """Mean probability of the labels that were predicted for the intact sample.
+
+        Args:
+            logits: (N, *V, C).
+        """
         return mean_over(self.probabilities(logits), self.target[: len(logits)])
 
     @property
     def target(self) -> Bool[np.ndarray, "N C"]:
+        """The labels that are explained: (N, C) bool."""
         return self.attributions["target"]
 
     @property
     def truth(self) -> Bool[np.ndarray, "N C"]:
+        """The labels that hold: (N, C) bool."""
         return self.attributions["truth"]
 
 
@@ -96,7 +106,11 @@ class Results:
 
 
 def over_seeds(values: Sequence[Float[np.ndarray, "..."]]) -> Float[np.ndarray, "..."]:
-    """The mean of each sample's values over seeds; missing only where all are."""
+    """The mean of each sample's values over seeds; missing only where all are.
+
+    Args:
+        values: for each seed, an array of the same shape; NaN where missing.
+    """
     stacked = np.stack(values)
     known = ~np.isnan(stacked)
     count = known.sum(axis=0)
@@ -104,12 +118,20 @@ def over_seeds(values: Sequence[Float[np.ndarray, "..."]]) -> Float[np.ndarray, 
 
 
 def spread(values: Sequence[float | None]) -> float | None:
-    """Standard deviation over seeds; None of fewer than two."""
+    """Standard deviation over seeds; None with fewer than two known values.
+
+    Args:
+        values: one value for each seed; None where unknown.
+    """
     known = [v for v in values if v is not None and not np.isnan(v)]
     return float(np.std(known, ddof=1)) if len(known) > 1 else None
 
 
 def mean_known(values: Sequence[float | None]) -> float | None:
-    """Mean over seeds of what is known."""
+    """Mean over the seeds whose value is known.
+
+    Args:
+        values: one value for each seed; None where unknown.
+    """
     known = [v for v in values if v is not None and not np.isnan(v)]
     return float(np.mean(known)) if known else None

@@ -59,6 +59,18 @@ def run_study(
 ) -> Results:
     """Train and measure whatever is not there yet.
 
+    Args:
+        study: the study.
+        dataset: the dataset.
+        out: the study's folder.
+        store: folder of the feature store.
+        overwrite: whether runs of other configurations are replaced.
+        progress: shows the stages.
+        say: called with a sentence now and then.
+
+    Returns:
+        All runs and what was measured of them.
+
     Raises:
         RunExistsError: a run of another configuration is where one of the study's should go.
         And what `refuse_unfit` raises.
@@ -78,11 +90,16 @@ def run_study(
 
 
 def refuse_unfit(study: Study, dataset: Dataset) -> None:
-    """Raise for what would end a study after hours: to be asked before the work.
+    """Check what would make a study fail after hours: called before the work.
+
+    Args:
+        study: the study.
+        dataset: the dataset.
 
     Raises:
-        DataError: a split is empty or too small. BadInput: there is no such example. ConfigError: two variants would
-            share a folder, or a ranking is no attribution method.
+        DataError: a split is empty or too small.
+        BadInput: there is no such example.
+        ConfigError: two variants would share a folder, or a ranking is not an attribution method.
     """
     refuse_bad_splits(dataset)
     options = study.options
@@ -109,12 +126,24 @@ def refuse_unfit(study: Study, dataset: Dataset) -> None:
 
 
 def folder_name(variant: str) -> str:
-    """A variant's name as a folder's."""
+    """The folder name of a variant.
+
+    Args:
+        variant: name of the variant.
+    """
     return re.sub(r"[^\w.-]+", "-", variant).strip("-.") or "variant"
 
 
 def trained(config: Config, folder: Path, encoded: EncodedDataset, overwrite: bool, progress: Progress) -> Run:
-    """The run in a folder if it is that of this configuration and data, else trained."""
+    """The run in a folder, if it is of this configuration and data; else a newly trained one.
+
+    Args:
+        config: the run's configuration.
+        folder: the run's folder.
+        encoded: the dataset's encoders and stored features.
+        overwrite: whether runs of other configurations are replaced.
+        progress: shows the stages.
+    """
     dataset, one = encoded.dataset, encoded.open(config)
     if (folder / "metrics.json").exists():
         run = open_run(folder)
@@ -143,7 +172,19 @@ def measure_run(
     folder: str,
     progress: Progress,
 ) -> Measured:
-    """Every stage of one run, measured or read."""
+    """Every stage of one run: measured, or read if it was measured before.
+
+    Args:
+        variant: name of the variant.
+        seed: the seed of the run.
+        run: the run.
+        encoded: the dataset's encoders and stored features.
+        samples: the samples of the study's split.
+        options: the study's options.
+        out: the study's folder.
+        folder: the run's folder inside `out`.
+        progress: shows the stages.
+    """
     one = encoded.open(run.config)
     run.model.to(pick_device(run.config.device))
 
@@ -167,7 +208,13 @@ def measure_run(
 
 
 def stage_key(run: Run, options: StudyConfig, asked: tuple[str, ...]) -> str:
-    """What decides a stage's result: the run, its data, and the study's options that it heeds."""
+    """A hash of everything that decides a stage's result: the run, its data, and the options that the stage uses.
+
+    Args:
+        run: the run.
+        options: the study's options.
+        asked: names of those options.
+    """
     heeded = {name: value for name, value in options.model_dump().items() if name in asked}
     content = json.dumps([config_toml(run.config), run.origin.data_hash, run.card.epoch, heeded])
     return hashlib.sha256(content.encode()).hexdigest()[:20]
@@ -205,7 +252,14 @@ def _stories(
 
 
 def write_provenance(results: Results, out: Path, command: str, started: float) -> None:
-    """study.json: where every number comes from."""
+    """Write study.json: where every number comes from.
+
+    Args:
+        results: all that was measured.
+        out: the study's folder.
+        command: the command line.
+        started: when the study began, in seconds since 1970.
+    """
     first = results.runs[0].run
     content: dict[str, Any] = {
         "command": command,

@@ -59,11 +59,23 @@ class Bench:
         return value_names(self.run.model)
 
     def rng(self, stage: int, number: int) -> np.random.Generator:
-        """Random numbers of one sample in one stage, the same for every run."""
+        """The random generator of one sample in one stage, the same for every run.
+
+        Args:
+            stage: number of the stage.
+            number: index of the sample.
+        """
         return np.random.default_rng([stage, number])
 
     def prepared(self, most: int) -> Iterator[tuple[int, Prepared, Players]]:
-        """(number, sample, players) of the first `most` samples; advances the stage's progress."""
+        """The first samples, encoded, with their players; advances the stage's progress.
+
+        Args:
+            most: how many samples.
+
+        Yields:
+            (index, encoded sample, players).
+        """
         count = min(most, len(self.samples))
         for number in range(count):
             one = prepare_sample(self.run, self.encoders, self.samples[number], self.stores)
@@ -71,12 +83,20 @@ class Bench:
             self.advance(number + 1, count)
 
     def ask(self, prepared: Prepared, players: Players) -> Ask:
-        """Coalitions of players -> logits of every expert and the mixture."""
+        """The function from coalitions of players to logits of every expert and the mixture.
+
+        Args:
+            prepared: the encoded sample.
+            players: its players.
+        """
         return model_logits(self.run.model, prepared.tokens, self.config.removal.fill, players)
 
 
 def attribute_samples(bench: Bench) -> Arrays:
     """Every method's map of every expert and the mixture, for the mean logit of the predicted labels.
+
+    Args:
+        bench: one run and its samples.
 
     Returns:
         full (N, E1, C): logits of the intact samples. truth, target (N, C): labels that hold, and that are explained.
@@ -113,13 +133,23 @@ def attribute_samples(bench: Bench) -> Arrays:
 
 
 def of_sample(attributions: Arrays, number: int) -> tuple[Float[np.ndarray, "R E1 n"], Int[np.ndarray, " n"]]:
-    """One sample's maps, and its players' modalities."""
+    """One sample's attribution maps (R, E1, n), and its players' modalities (n,).
+
+    Args:
+        attributions: what `attribute_samples` returned.
+        number: index of the sample.
+    """
     part = slice(*attributions["offsets"][number : number + 2])
     return attributions["scores"][..., part], attributions["modality"][part]
 
 
 def mask_samples(bench: Bench, attributions: Arrays) -> Arrays:
-    """Logits (N, R + D, E1, K, 2, C) with the top K% removed, and with them alone (METHOD 8)."""
+    """Logits (N, R + D, E1, K, 2, C) with the top K% removed, and with them alone (METHOD 8).
+
+    Args:
+        bench: one run and its samples.
+        attributions: what `attribute_samples` returned.
+    """
     start, options, logits, asked = time.perf_counter(), bench.options, [], 0
     for number, one, players in bench.prepared(options.samples):
         maps, modality = of_sample(attributions, number)
@@ -131,7 +161,12 @@ def mask_samples(bench: Bench, attributions: Arrays) -> Arrays:
 
 
 def masked_evaluations(options: StudyConfig, outputs: int) -> int:
-    """Evaluations of `mask_samples` on one sample."""
+    """How many evaluations `mask_samples` makes for one sample.
+
+    Args:
+        options: the study's options.
+        outputs: experts and the mixture.
+    """
     return (len(MAPS) * outputs + options.random_draws) * len(options.shares) * 2
 
 
@@ -140,6 +175,10 @@ def measure_pairs(bench: Bench, attributions: Arrays) -> Arrays:
 
     Candidates are half the most important players of each modality, half drawn from the others, so that pairs of
     every importance are there.
+
+    Args:
+        bench: one run and its samples.
+        attributions: what `attribute_samples` returned.
 
     Returns:
         label (N,), sample (P,), pair (P, 2): the players. sii, sii_se, gap, gap_se (P, 2, E1): on SCALES, by expert.
@@ -208,14 +247,23 @@ RANKINGS = (("sii", "synergy"), ("gap", "redundancy"), ("sii", "mixture"), ("gap
 
 
 def rankings_of(names: list[str]) -> list[tuple[str, str]]:
-    """Those of RANKINGS whose expert is there."""
+    """The entries of RANKINGS whose expert the model has.
+
+    Args:
+        names: names of the experts and the mixture.
+    """
     return [(score, expert) for score, expert in RANKINGS if expert in names]
 
 
 def mask_pairs(bench: Bench, attributions: Arrays, pairs: Arrays) -> Arrays:
     """Logits (N, Q, 3, D, B, E1, C) without the pairs ranked first, matched ones and random ones (METHOD 10).
 
-    Ranked on the value function of `explain.scale`. `used` (N, Q, B): pairs that a budget came to.
+    Pairs are ranked by their score on `explain.scale`. `used` (N, Q, B) counts the pairs that were really removed.
+
+    Args:
+        bench: one run and its samples.
+        attributions: what `attribute_samples` returned.
+        pairs: what `measure_pairs` returned.
     """
     start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
     rankings = rankings_of(bench.names)
@@ -241,7 +289,12 @@ def mask_pairs(bench: Bench, attributions: Arrays, pairs: Arrays) -> Arrays:
 
 
 def pair_masked_evaluations(options: StudyConfig, rankings: int) -> int:
-    """Most evaluations of `mask_pairs` on one sample."""
+    """The most evaluations that `mask_pairs` makes for one sample.
+
+    Args:
+        options: the study's options.
+        rankings: how many rankings there are.
+    """
     return rankings * len(options.budgets) * (1 + 2 * options.draws)
 
 

@@ -27,7 +27,11 @@ CONCENTRATIONS = {"gini": gini, "entropy": entropy, "mass in the top 5%": top_ma
 
 
 def task_table(results: Results) -> list[TableRecord]:
-    """Table 1: every task metric of every variant on the study's split."""
+    """Table 1: every task metric of every variant on the study's split.
+
+    Args:
+        results: all that was measured.
+    """
     rows = []
     split = results.study.options.split
     for variant, runs in results.by_variant().items():
@@ -57,6 +61,9 @@ def masking_table(results: Results) -> list[TableRecord]:
 
     `gap` is identified - random for comprehensiveness, random - identified for sufficiency: above 0, a method found
     what matters. K "mean" is the AOPC, the mean over K.
+
+    Args:
+        results: all that was measured.
     """
     rows = []
     shares = [*(f"{k:g}" for k in results.study.options.shares), "mean"]
@@ -94,7 +101,11 @@ def _grid(run: Measured, shares: list[str]) -> Iterator[tuple[Any, Any, Any, Any
 
 
 def metric_table(results: Results) -> list[TableRecord]:
-    """Figure 3, the task metric itself: by how much it falls under masking. Of random rankings, the mean over draws."""
+    """Figure 3, the task metric itself: by how much it falls under masking. Of random rankings, the mean over draws.
+
+    Args:
+        results: all that was measured.
+    """
     rows = []
     shares = results.study.options.shares
     for variant, runs in results.by_variant().items():
@@ -124,6 +135,9 @@ def alignment_table(results: Results) -> list[TableRecord]:
 
     SII of the synergy expert by its importance, the redundancy gap of the redundancy expert by its; and both of the
     mixture. `part` is "bin 1" (least important) .., "top 5%" .., or "rank correlation".
+
+    Args:
+        results: all that was measured.
     """
     rows, options = [], results.study.options
     parts = [
@@ -165,6 +179,9 @@ def pair_masking_table(results: Results) -> list[TableRecord]:
     """Table 2: what removing k pairs costs, ranked by a score, matched, or random; read at the mixture and the expert.
 
     `cost` is the loss of probability of the label that was probed. `over` compares with a control, paired by sample.
+
+    Args:
+        results: all that was measured.
     """
     rows = []
     for variant, runs in results.by_variant().items():
@@ -198,7 +215,11 @@ def _costs(run: Measured, e: int) -> np.ndarray:
 
 
 def concentration_table(results: Results) -> list[TableRecord]:
-    """How concentrated maps are, by expert and modality, and how much two experts' overlap (METHOD 10)."""
+    """How concentrated maps are, by expert and modality, and how much two experts' overlap (METHOD 10).
+
+    Args:
+        results: all that was measured.
+    """
     rows = []
     for variant, runs in results.by_variant().items():
         modalities, experts = list(runs[0].run.card.modalities), runs[0].experts
@@ -224,7 +245,11 @@ def _samples(run: Measured) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def story_table(results: Results) -> list[TableRecord]:
-    """Where the truth is known: how well each expert's scores find the planted pair of each story."""
+    """Where the truth is known: how well each expert's scores find the planted pair of each story.
+
+    Args:
+        results: all that was measured.
+    """
     rows = []
     for variant, runs in results.by_variant().items():
         known = [run.stories for run in runs if run.stories]

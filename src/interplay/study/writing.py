@@ -31,7 +31,17 @@ HEADLINE = (
 
 
 def write_study(results: Results, out: Path, command: str, progress: Progress = SILENT) -> tuple[Path, list[Claim]]:
-    """Tables, figures, the example and the page. Returns the page's path, and the paper's claims on this data."""
+    """Write tables, figures, an example and the page of a study.
+
+    Args:
+        results: all that was measured.
+        out: the study's folder.
+        command: the command line, written into the page.
+        progress: shows the stages.
+
+    Returns:
+        The page's path, and the paper's claims checked on this data.
+    """
     for folder in ("tables", "figures"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     tables: Tables = {}
