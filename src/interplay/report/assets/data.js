@@ -1,3 +1,6 @@
 // What the page holds of all it shows: samples, details, columns, blur, as Python put it there.
 
-export const index = JSON.parse(document.getElementById("index").textContent);
+import { byId } from "./base.js";
+
+/** @type {PageIndex} */
+export const index = JSON.parse(byId("index").textContent);

@@ -1,9 +1,10 @@
 // Files the page makes: CSV that a spreadsheet reads as text, and what the browser saves.
 
 import { el } from "./base.js";
-import { index } from "./data.js";
+import { index } from "./run-index.js";
 
 // Text that a spreadsheet would take for a formula gets an apostrophe; numbers are our own and stay numbers.
+/** @type {(value: string | number | null | undefined) => string} */
 export function csvCell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return String(value);
@@ -13,6 +14,7 @@ export function csvCell(value) {
 }
 
 // Offers a text as a file; its name is the given one as far as file systems are safe with it.
+/** @type {(text: string, name: string, kind: "csv" | "json") => void} */
 export function offer(text, name, kind) {
   const type = kind === "json" ? "application/json" : "text/csv;charset=utf-8";
   const address = URL.createObjectURL(new Blob([text], { type }));

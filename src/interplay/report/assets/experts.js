@@ -1,8 +1,9 @@
 // One row per expert: its role, its routing weight and where it looks, by the chosen attribution method.
 
-import { apart, el, named, percent, plain, shorten, visible } from "./base.js";
+import { apart, el, named, percent, plain, present, shorten, targetOf, visible } from "./base.js";
 import { FAINT, panelOf } from "./panels.js";
 
+/** @type {Record<string, string>} */
 const METHODS = {
   integrated_gradients: "Integrated gradients",
   grad_rollout: "Grad × rollout",
@@ -10,8 +11,10 @@ const METHODS = {
   random: "Random (control)",
 };
 
+/** @type {(method: string) => string} */
 const methodName = (method) => (Object.hasOwn(METHODS, method) ? METHODS[method] : named(method.slice(0, 200).replaceAll("_", " ")));
 
+/** @type {(expert: string) => [string, string]} */
 function roleOf(expert) {
   if (expert === "mixture") return ["Mixture", "All experts added up by their routing weights: the model's own answer"];
   if (expert === "synergy") return ["Synergy", "Evidence that is there only when modalities are taken together"];
@@ -25,12 +28,15 @@ function roleOf(expert) {
 }
 
 export class Experts {
+  /** @param {HTMLElement} root @param {OpenedExplanation} opened @param {Options} options */
   constructor(root, opened, options) {
-    Object.assign(this, { root, opened, options });
+    this.root = root;
+    this.opened = opened;
+    this.options = options;
     const order = ["integrated_gradients", "grad_rollout", "attention_rollout"];
     const have = [...opened.attributions.keys()];
     this.methods = [...order.filter((m) => have.includes(m)), ...have.filter((m) => !order.includes(m) && m !== "random"), ...have.filter((m) => m === "random")];
-    if (!this.methods.includes(options.method)) options.method = this.methods[0];
+    if (options.method === null || !this.methods.includes(options.method)) options.method = this.methods[0] ?? null;
     this.rows = el("div", { class: "experts" });
     const radios = this.methods.map((method) =>
       el("label", {},
@@ -47,6 +53,7 @@ export class Experts {
     this.draw();
   }
 
+  /** @type {(method: string) => void} */
   choose(method) {
     this.options.method = method;
     this.draw();
@@ -54,7 +61,7 @@ export class Experts {
   }
 
   draw() {
-    const by = this.opened.attributions.get(this.options.method) || new Map();
+    const by = attributionsOf(this.opened, this.options);
     const all = new Set([...this.opened.routing.keys(), ...[...this.opened.attributions.values()].flatMap((m) => [...m.keys()])]);
     all.delete("mixture");
     const experts = this.opened.routing.size > 1 || by.has("mixture") ? ["mixture", ...all] : [...all];
@@ -62,6 +69,7 @@ export class Experts {
     this.rows.replaceChildren(...(experts.length ? experts.map((expert) => this.row(expert, by.get(expert))) : [none]));
   }
 
+  /** @type {(expert: string, scores: number[] | undefined) => HTMLElement} */
   row(expert, scores) {
     const [name, role] = roleOf(expert);
     const weight = this.opened.routing.get(expert);
@@ -69,20 +77,25 @@ export class Experts {
       : el("div", { class: "weight" }, el("span", { class: "track", "aria-hidden": "true" }, el("span", { vars: { "--share": weight } })), el("b", {}, percent(weight)), el("small", {}, "routing weight"));
     const usable = scores && scores.length === this.opened.features.length;
     const panels = usable ? this.opened.modalities.map((modality) => miniOf(this.opened, modality, scores))
-      : el("p", { class: "empty" }, this.methods.length ? `${methodName(this.options.method)} was not computed for this expert.` : "No attributions were computed.");
+      : el("p", { class: "empty" }, this.methods.length ? `${methodName(this.options.method || "")} was not computed for this expert.` : "No attributions were computed.");
     return el("article", { class: "expert", "data-expert": expert },
       el("div", { class: "about" }, el("h3", {}, el("bdi", {}, name)), el("p", {}, role), bar),
       el("div", { class: "looks" }, panels));
   }
 }
 
+// The scores by the chosen method, of each expert it was computed for.
+/** @type {(opened: OpenedExplanation, options: Options) => Map<string, number[]>} */
+export const attributionsOf = (opened, { method }) => (method === null ? undefined : opened.attributions.get(method)) || new Map();
+
 // A modality small and still, shaded by scores of all features.
+/** @type {(opened: OpenedExplanation, modality: Modality, scores: number[]) => HTMLElement} */
 export function miniOf(opened, modality, scores) {
   const panel = panelOf(modality, false);
   const own = modality.features.map((f) => scores[f.at]);
   const scale = scaleFor(own);
   modality.features.forEach((f, n) => {
-    const node = panel.nodes.get(f.at);
+    const node = present(panel.nodes.get(f.at));
     node.classList.add(scale.signed ? (own[n] < 0 ? "neg" : "pos") : "seq");
     node.classList.toggle("faint", scale.of(own[n]) < FAINT);
     node.style.setProperty("--heat", scale.of(own[n]).toFixed(3));
@@ -90,8 +103,9 @@ export function miniOf(opened, modality, scores) {
   const note = el("figcaption", {});
   const rest = topFeatures(modality, own);
   note.replaceChildren(...rest);
+  /** @type {(event: Event) => void} */
   const point = (event) => {
-    const node = event.target.closest("[data-at]");
+    const node = /** @type {HTMLElement | null} */ (targetOf(event).closest("[data-at]"));
     const f = node && opened.features[Number(node.dataset.at)];
     note.replaceChildren(...(f ? [el("span", { class: "best" }, f.phrase, " ", el("b", {}, plain(scores[f.at]))), " raw score"] : rest));
   };
@@ -100,6 +114,7 @@ export function miniOf(opened, modality, scores) {
 }
 
 // For drawing only: 0 to 1 from lowest to highest, or the size against the largest where scores change sign.
+/** @type {(own: number[]) => {signed: boolean, of: (value: number) => number}} */
 function scaleFor(own) {
   const low = own.reduce((a, b) => Math.min(a, b), Infinity);
   const high = own.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -110,6 +125,7 @@ function scaleFor(own) {
   return { signed: false, of: (v) => (high > low ? (v - low) / (high - low) : 0) };
 }
 
+/** @type {(modality: Modality, own: number[]) => HTMLElement[]} */
 function topFeatures(modality, own) {
   const order = own.map((_, n) => n).sort((a, b) => Math.abs(own[b]) - Math.abs(own[a])).slice(0, 3);
   return order.map((n) => el("span", { class: "best" }, el("bdi", {}, modality.features[n].label), " ", el("b", {}, plain(own[n]))));

@@ -1,26 +1,32 @@
 // The lens of one pinned feature: its synergy and its redundancy with all others, as two heat maps side by side.
 
-import { count, el, plural } from "./base.js";
+import { count, el, plural, present } from "./base.js";
 import { sample, warm } from "./marks.js";
 import { KINDS } from "./model.js";
 import { panelOf } from "./panels.js";
 import { NAMES, scaleBar } from "./readout.js";
 
+/** @type {Kind[]} */
+const LENSES = ["synergy", "redundancy"];
+
+/** @type {(node: HTMLElement, opened: OpenedExplanation, table: PairTable, options: Options, at: number | null) => void} */
 export function fillLens(node, opened, table, options, at) {
-  const pairs = at === null ? new Map() : table.partnersOf(at);
-  node.hidden = !pairs.size;
-  if (node.hidden) return node.replaceChildren();
+  const pairs = at === null ? null : table.partnersOf(at);
+  node.hidden = !pairs || !pairs.size;
+  node.replaceChildren();
+  if (at === null || !pairs || !pairs.size) return;
   const { phrase } = opened.features[at];
   const partners = opened.modalities.filter((m) => m.features.some((f) => pairs.has(f.at)));
-  return node.replaceChildren(...Object.keys(KINDS).map((kind) => lensMap(kind, phrase, partners, pairs, table, options)));
+  node.append(...LENSES.map((kind) => lensMap(kind, phrase, partners, pairs, table, options)));
 }
 
+/** @type {(kind: Kind, phrase: string, partners: Modality[], pairs: Map<number, Pair>, table: PairTable, options: Options) => HTMLElement} */
 function lensMap(kind, phrase, partners, pairs, table, options) {
   const which = KINDS[kind].score;
   const panels = partners.map((modality) => {
     const panel = panelOf(modality, false);
     for (const f of modality.features) {
-      const cell = panel.nodes.get(f.at);
+      const cell = present(panel.nodes.get(f.at));
       cell.removeAttribute("data-at"); // only the stage's own can be pointed at
       warm(cell, pairs.get(f.at) || null, table, { ...options, kind });
     }

@@ -1,7 +1,7 @@
 // Opens an explanation, keeps the address in step with it, and minds the printer.
 
 import { addresses, fromAddress, readLook, writeLook } from "./address.js";
-import { byId, el, shorten, visible } from "./base.js";
+import { byId, el, present, shorten, targetOf, visible } from "./base.js";
 import { Beside } from "./beside.js";
 import { index } from "./data.js";
 import { Experts } from "./experts.js";
@@ -11,29 +11,31 @@ import { Stage } from "./stage.js";
 import { PairList } from "./table.js";
 import { setTheme } from "./theme.js";
 
+/** @type {Options} */
 const options = { table: 0, kind: "both", links: 4, sureOnly: true, method: null };
-let current = null; // the explanation on show
-let stage = null;
-let beside = null;
+/** @type {{opened: OpenedExplanation, stage: Stage, beside: Beside} | null} */
+let current = null; // the explanation on show; one is from the first `go` on
 let shown = -1;
 let veiled = index.blur; // until asked for; the page forgets it when it is closed
 
+/** @type {(n: number) => void} */
 function open(n) {
   if (n === shown) return;
   shown = n;
   const opened = openExplanation(JSON.parse(byId(`data-${n}`).textContent), veiled);
-  if (stage) stage.close();
+  if (current) current.stage.close();
   options.table = 0;
   if (window.innerWidth < 640) options.links = Math.min(options.links, 3);
-  stage = new Stage(byId("evidence"), opened, options);
+  const stage = new Stage(byId("evidence"), opened, options);
   new Experts(byId("experts"), opened, options);
   fillNotes(byId("notes"), opened.raw);
-  current = opened;
+  /** @type {(other: number) => OpenedExplanation} */
   const another = (other) => (other === n ? opened : openExplanation(JSON.parse(byId(`data-${other}`).textContent), veiled));
-  beside = new Beside(byId("beside"), n, options, another, (other) => {
+  const beside = new Beside(byId("beside"), n, options, another, (other) => {
     location.hash = addresses[other];
     byId("evidence").focus(); // the button goes; what it opened is looked at
   });
+  current = { opened, stage, beside };
   onTable();
   drawPicker();
 }
@@ -42,31 +44,35 @@ function open(n) {
 function go() {
   const [n, texts] = fromAddress();
   open(n);
-  const look = readLook(current, texts);
+  const { opened, stage } = present(current);
+  const look = readLook(opened, texts);
   if (stage.lookAt(look) && (look.pinned || look.off.size)) byId("evidence").scrollIntoView({ block: "nearest" });
   lookBeside();
 }
 
 function lookBeside() {
+  const { stage, beside } = present(current);
   beside.look(stage.pinned && stage.pinned.pair ? stage.pinned.pair : null, stage.table.value);
 }
 
 // What a person chose goes into the address, one step back for each choice.
 byId("evidence").addEventListener("look", () => {
   lookBeside();
-  location.hash = addresses[shown] + writeLook(current, { table: options.table, pinned: stage.pinned, off: stage.off });
+  const { opened, stage } = present(current);
+  location.hash = addresses[shown] + writeLook(opened, { table: options.table, pinned: stage.pinned, off: stage.off });
 });
 
 // What depends on the chosen value: the headline, the table and the notes.
 function onTable() {
-  fillHero(byId("hero"), current, stage.table);
-  new PairList(byId("pairs"), current, stage, index);
-  fillReading(byId("reading"), current, stage.table);
-  fillProvenance(byId("provenance"), current, stage.table, index.details);
+  const { opened, stage } = present(current);
+  fillHero(byId("hero"), opened, stage.table);
+  new PairList(byId("pairs"), opened, stage, index);
+  fillReading(byId("reading"), opened, stage.table);
+  fillProvenance(byId("provenance"), opened, stage.table, index.details);
 }
 byId("evidence").addEventListener("table", onTable);
 byId("evidence").addEventListener("table", lookBeside);
-byId("experts").addEventListener("method", () => beside.draw());
+byId("experts").addEventListener("method", () => present(current).beside.draw());
 
 // ---- which explanation ----
 
@@ -74,30 +80,32 @@ function drawPicker() {
   const nav = byId("picker");
   nav.hidden = index.samples.length < 2;
   if (nav.hidden) return;
-  const go = (n) => () => {
+  const go = (/** @type {number} */ n) => () => {
     location.hash = addresses[n];
   };
+  /** @type {(n: number, name: string, text: Child) => HTMLElement} */
   const step = (n, name, text) => el("button", { type: "button", class: "quiet", id: name, "aria-label": `${name} explanation`, disabled: n < 0 || n >= addresses.length, on: { click: go(n) } }, text);
+  /** @type {(id: string) => boolean} */
   const twice = (id) => index.samples.filter((other) => other.id === id).length > 1;
   const choices = index.samples.map(({ id, target, by }, n) => el("option", { value: n, selected: n === shown }, [id, target, ...(twice(id) ? [by] : [])].map((text) => shorten(visible(text), 50)).join(" · ")));
-  const pick = el("select", { id: "sample", "aria-label": "Sample", on: { change: (event) => go(Number(event.target.value))() } }, choices);
-  const held = nav.contains(document.activeElement) ? document.activeElement.id : null;
+  const pick = el("select", { id: "sample", "aria-label": "Sample", on: { change: (event) => go(Number(targetOf(event, HTMLSelectElement).value))() } }, choices);
+  const held = nav.contains(document.activeElement) ? document.activeElement?.id : null;
   nav.replaceChildren(step(shown - 1, "previous", ["‹", el("span", { class: "word" }, " Previous")]), pick, el("span", { class: "of" }, `${shown + 1} of ${addresses.length}`), step(shown + 1, "next", [el("span", { class: "word" }, "Next "), "›"]));
-  if (held && byId(held)) byId(held).focus();
+  if (held) document.getElementById(held)?.focus();
 }
 
 // ---- printing: the stage is laid out anew for the width of paper, or its links would miss their words ----
 
 window.addEventListener("beforeprint", () => {
   document.documentElement.classList.add("paper");
-  stage.layOut();
+  present(current).stage.layOut();
 });
 window.addEventListener("afterprint", () => {
   document.documentElement.classList.remove("paper");
-  stage.layOut();
+  present(current).stage.layOut();
 });
 
-document.querySelector("[data-skip]").addEventListener("click", (event) => {
+document.querySelector("[data-skip]")?.addEventListener("click", (event) => {
   event.preventDefault();
   byId("evidence").focus();
   byId("evidence").scrollIntoView();

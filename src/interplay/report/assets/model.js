@@ -4,67 +4,75 @@ import { named } from "./base.js";
 import { WhatIf } from "./whatif.js";
 
 // Veiled, no text of the sample gets into what is drawn or read out: words are numbered, and their letters replaced.
+/** @type {(block: Block, veiled: boolean) => OpenedExplanation} */
 export function openExplanation(block, veiled) {
   const raw = block.explanation;
-  const opened = {
+  const modalities = readModalities(block, veiled);
+  const features = readFeatures(block, veiled, modalities);
+  const tables = [{ value: raw.value, pairs: raw.pairs }, ...raw.more_pairs];
+  return {
     raw,
-    veiled,
-    value: raw.value,
     prediction: Object.entries(raw.prediction).sort((a, b) => b[1] - a[1]),
     routing: new Map(Object.entries(raw.routing)),
     attributions: new Map(Object.entries(raw.attributions).map(([m, by]) => [m, new Map(Object.entries(by))])),
-    modalities: [],
-    features: [],
+    modalities: [...modalities.values()],
+    features,
+    tables: tables.map((table, n) => new PairTable(table, raw.interval, block.rankings[n], block.addresses[n])),
+    csv: block.csv,
+    whatif: raw.whatif && raw.whatif.without.length === raw.features.length ? new WhatIf(raw.whatif, features) : null,
   };
-  readModalities(opened, block);
-  const tables = [{ value: raw.value, pairs: raw.pairs }, ...raw.more_pairs];
-  opened.tables = tables.map((table, n) => new PairTable(table, raw.interval, block.rankings[n], block.addresses[n]));
-  opened.csv = block.csv;
-  opened.whatif = raw.whatif && raw.whatif.without.length === raw.features.length ? new WhatIf(raw.whatif, opened.features) : null;
-  return opened;
 }
 
-function readModalities(opened, block) {
-  const { raw } = opened;
-  const inputs = new Map(Object.entries(raw.inputs));
+// How each is drawn, whatever kind it is, Python says: its panel.
+/** @type {(block: Block, veiled: boolean) => Map<string, Modality>} */
+function readModalities(block, veiled) {
+  const inputs = new Map(Object.entries(block.explanation.inputs));
   const pictures = new Map(Object.entries(block.pictures));
   const panels = new Map(Object.entries(block.panels));
-  const names = new Set([...inputs.keys(), ...raw.features.map((f) => f.modality)]);
-  const byModality = new Map();
-  for (const name of names) {
+  const names = new Set([...inputs.keys(), ...block.explanation.features.map((f) => f.modality)]);
+  return new Map(Array.from(names, (name) => {
     const input = inputs.get(name);
-    const panel = panels.get(name); // how it is drawn: "text", "image" or "features", whatever kind it is
-    const veiled = opened.veiled && panel !== "features";
+    const panel = panels.get(name) || "features";
+    const hidden = veiled && panel !== "features";
     const characters = input && input.text !== null ? Array.from(input.text) : null; // spans count code points, as Python does
-    const text = characters && veiled ? characters.map((c) => (c.trim() ? "x" : c)) : characters;
-    const modality = { name, title: named(name), panel, veiled, listed: panel !== "image", text, truncated: input ? input.truncated : 0, picture: pictures.get(name) || null };
-    byModality.set(name, { ...modality, features: [] });
-  }
-  opened.modalities = [...byModality.values()];
-  const given = opened.veiled ? block.veiled_names : block.names; // of each feature [label, phrase], made by report/names.py
-  raw.features.forEach((feature, at) => {
-    const modality = byModality.get(feature.modality);
+    const text = characters && hidden ? characters.map((c) => (c.trim() ? "x" : c)) : characters;
+    return [name, {
+      name, title: named(name), panel, veiled: hidden, listed: panel !== "image", text,
+      truncated: input ? input.truncated : 0, picture: pictures.get(name) || null, features: [],
+    }];
+  }));
+}
+
+// Their features too: each goes to its modality's own.
+/** @type {(block: Block, veiled: boolean, modalities: Map<string, Modality>) => Feature[]} */
+function readFeatures(block, veiled, modalities) {
+  const given = (veiled && block.veiled_names) || block.names; // of each feature [label, phrase], made by report/names.py
+  return block.explanation.features.map((feature, at) => {
+    const modality = /** @type {Modality} */ (modalities.get(feature.modality));
     const place = block.places[at] || null;
     const [label, phrase] = given[at];
     const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length, label, phrase };
     modality.features.push(f);
-    opened.features.push(f);
+    return f;
   });
 }
 
 // A score and the half width of its interval, `width` standard errors; whether it is clear of 0 Python says.
+/** @type {(value: number | null, se: number | null, width: number, sure: boolean) => Score} */
 function score(value, se, width, sure) {
   return { value, half: value === null || se === null ? null : width * se, sure };
 }
 
 // The pairs of one value function, with their order and what is clear of 0 as report/ranking.py has them.
 export class PairTable {
+  /** @param {Table} table @param {Interval} interval @param {Ranking} ranking @param {string} address */
   constructor(table, interval, ranking, address) {
     const columns = table.pairs;
     this.value = table.value;
     this.address = address;
     this.width = { sii: interval.sii, gap: interval.redundancy_gap }; // in standard errors
     const clear = { sii: new Set(ranking.clear.sii), gap: new Set(ranking.clear.redundancy_gap) };
+    /** @type {Pair[]} */
     this.pairs = columns.i.map((i, n) => ({
       n,
       i,
@@ -74,8 +82,10 @@ export class PairTable {
       samples: columns.samples[n],
     }));
     this.max = { sii: this.largest("sii"), gap: this.largest("gap") };
+    /** @type {Record<Kind, number[]>} */
     this.order = { synergy: ranking.order.sii, redundancy: ranking.order.redundancy_gap };
     this.lead = ranking.lead && linkOf(ranking.lead[0] === "sii" ? "synergy" : "redundancy", this.pairs[ranking.lead[1]]);
+    /** @type {Map<number, Map<number, Pair>> | null} */
     this.partners = null;
   }
 
@@ -84,24 +94,31 @@ export class PairTable {
     return `${who}, ${this.value.on}`;
   }
 
+  /** @type {(which: Which) => number} */
   largest(which) {
     return this.pairs.reduce((most, pair) => Math.max(most, Math.abs(pair[which].value || 0)), 0);
   }
 
   // Feature -> its pairs by partner; built when first asked for, since it is large for 320 words and 196 patches.
+  /** @type {(at: number) => Map<number, Pair>} */
   partnersOf(at) {
     if (!this.partners) {
-      this.partners = new Map();
-      const of = (x) => this.partners.get(x) || this.partners.set(x, new Map()).get(x);
+      const partners = new Map();
+      const add = (/** @type {number} */ one, /** @type {number} */ other, /** @type {Pair} */ pair) => {
+        if (!partners.has(one)) partners.set(one, new Map());
+        partners.get(one).set(other, pair);
+      };
       for (const pair of this.pairs) {
-        of(pair.i).set(pair.j, pair);
-        of(pair.j).set(pair.i, pair);
+        add(pair.i, pair.j, pair);
+        add(pair.j, pair.i, pair);
       }
+      this.partners = partners;
     }
     return this.partners.get(at) || new Map();
   }
 
   // The strongest pairs of one kind, in the given order; those of one feature if `at` is given.
+  /** @type {(kind: Kind, limit: number, sureOnly: boolean, at?: number | null) => Link[]} */
   strongest(kind, limit, sureOnly, at = null) {
     const found = [];
     for (const n of this.order[kind]) {
@@ -114,18 +131,23 @@ export class PairTable {
 }
 
 // The answer of the whole model, which is no expert's: of experts together, or of one that has none.
+/** @type {(name: string) => boolean} */
 export const isWhole = (name) => name === "mixture" || name === "model";
 
-export const linkOf = (kind, pair) => ({ kind, pair, score: pair[KINDS[kind].score], against: kind === "synergy" && pair.sii.value < 0 });
+/** @type {(kind: Kind, pair: Pair) => Link} */
+export const linkOf = (kind, pair) => ({ kind, pair, score: pair[KINDS[kind].score], against: kind === "synergy" && (pair.sii.value ?? 0) < 0 });
 
+/** @type {Record<Kind, {score: Which, short: string, long: string}>} */
 export const KINDS = {
   synergy: { score: "sii", short: "SII", long: "Shapley interaction index" },
   redundancy: { score: "gap", short: "gap", long: "redundancy gap" },
 };
 
 // The original JSON, with its pairs as rows again.
+/** @type {(raw: RawExplanation) => string} */
 export function originalJson(raw) {
-  const rows = (columns) => columns.i.map((_, n) => Object.fromEntries(Object.keys(columns).map((k) => [k, columns[k][n]])));
+  /** @type {(columns: PairColumns) => object[]} */
+  const rows = (columns) => columns.i.map((_, n) => Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[n]])));
   const more = raw.more_pairs.map((table) => ({ value: table.value, pairs: rows(table.pairs) }));
   return JSON.stringify({ ...raw, pairs: rows(raw.pairs), more_pairs: more }, null, 2);
 }

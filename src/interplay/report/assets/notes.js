@@ -1,11 +1,12 @@
 // The headline sentence, whether the prediction is right, how to read the numbers, and where they come from.
 
-import { apart, count, el, named, percent, plural, quoted, running, scoreText, shorten, visible } from "./base.js";
+import { apart, count, el, named, percent, plural, quoted, running, scoreText, shorten, sizeOf, visible } from "./base.js";
 import { KINDS, isWhole } from "./model.js";
 
 // ---- the headline ----
 
 // The strongest pair that stands out, in words; or that none does. Returns nodes.
+/** @type {(opened: OpenedExplanation, table: PairTable) => Child[]} */
 function summary(opened, table) {
   const { pairs } = table;
   if (!pairs.length) return ["No pairs were scored for this prediction."];
@@ -16,6 +17,7 @@ function summary(opened, table) {
     return [`No pair stands out at this budget of ${plural(opened.raw.evaluations, "evaluation")}: ${why}.`];
   }
   const value = `on the ${table.value.on} of ${quoted(shorten(visible(opened.raw.target), 60))}`;
+  /** @type {(verb: string, name: string) => Child[]} */
   const say = (verb, name) => [
     `${upper(opened.features[found.pair.i].phrase)} and ${opened.features[found.pair.j].phrase} ${verb}: `,
     el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
@@ -27,33 +29,38 @@ function summary(opened, table) {
 
 // Among very many pairs one that excludes 0 is no surprise: says so unless the strongest one would still be there
 // after Bonferroni's correction. The tail of the normal law is at most sqrt(2 / pi) / z exp(-z^2 / 2) on both sides.
+/** @type {(table: PairTable) => HTMLElement | null} */
 function chance(table) {
   const found = table.lead;
-  if (!found || found.score.half === 0) return null;
-  const z = (table.width[KINDS[found.kind].score] * Math.abs(found.score.value)) / found.score.half;
+  if (!found || !found.score.half) return null;
+  const z = (table.width[KINDS[found.kind].score] * sizeOf(found.score)) / found.score.half;
   const expected = ((table.pairs.length * Math.sqrt(2 / Math.PI)) / z) * Math.exp((-z * z) / 2);
   return expected < 0.05 ? null : el("b", { class: "doubt" }, `Among ${plural(table.pairs.length, "pair")} an interval this clear can arise by chance. `);
 }
 
+/** @type {(raw: RawExplanation) => string} */
 function spent(raw) {
   const { budget } = raw.provenance.settings;
-  return `${plural(raw.evaluations, "evaluation")}${Number.isInteger(budget) && budget >= raw.evaluations ? ` of ${count(budget)}` : ""} spent`;
+  return `${plural(raw.evaluations, "evaluation")}${typeof budget === "number" && Number.isInteger(budget) && budget >= raw.evaluations ? ` of ${count(budget)}` : ""} spent`;
 }
 
+/** @type {(text: string) => string} */
 const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 // ---- prediction and truth ----
 
 // The likeliest label where exactly one holds; otherwise every label at one half or more, which may be none.
+/** @type {(prediction: Prediction, kind: LabelKind) => string[]} */
 function predictedLabels(prediction, kind) {
   const said = kind === "single" ? prediction.slice(0, 1) : prediction.filter(([, p]) => p >= 0.5);
   return said.map(([label]) => label);
 }
 
+/** @type {(prediction: Prediction, truth: string[] | null, kind: LabelKind) => {mark: string, word: string, text: string}} */
 function verdictOf(prediction, truth, kind) {
   if (truth === null) return { mark: "", word: "Truth not known", text: "" };
   const said = predictedLabels(prediction, kind);
-  const list = (labels) => (labels.length ? labels.map((l) => quoted(shorten(visible(l), 40))).join(", ") : "no label");
+  const list = (/** @type {string[]} */ labels) => (labels.length ? labels.map((l) => quoted(shorten(visible(l), 40))).join(", ") : "no label");
   const hit = said.filter((label) => truth.includes(label));
   if (hit.length === said.length && hit.length === truth.length) return { mark: "right", word: "Right", text: `the truth is ${list(truth)}` };
   if (!hit.length) return { mark: "wrong", word: "Wrong", text: `the truth is ${list(truth)}` };
@@ -64,9 +71,10 @@ function verdictOf(prediction, truth, kind) {
 const SAYS = 0.9; // "says" at this probability or more, and says no at 1 - SAYS or less
 const LEANS = 0.6; // "leans to" from here to SAYS; between 1 - LEANS and LEANS a label of several is undecided
 
+/** @type {(prediction: Prediction, kind: LabelKind) => string} */
 export function claimOf(prediction, kind) {
-  const named = ([label, p]) => `${quoted(shorten(visible(label), 40))} (${percent(p)})`;
-  const list = (found) => found.slice(0, 3).map(named).join(", ") + (found.length > 3 ? ` and ${count(found.length - 3)} more` : "");
+  const named = (/** @type {[string, number]} */ [label, p]) => `${quoted(shorten(visible(label), 40))} (${percent(p)})`;
+  const list = (/** @type {Prediction} */ found) => found.slice(0, 3).map(named).join(", ") + (found.length > 3 ? ` and ${count(found.length - 3)} more` : "");
   if (!prediction.length) return "";
   const [best, second] = prediction;
   if (kind === "single") {
@@ -74,6 +82,7 @@ export function claimOf(prediction, kind) {
     if (best[1] >= LEANS || !second) return `Leans to ${named(best)}.`;
     return `Undecided: ${named(best)} before ${named(second)}.`;
   }
+  /** @type {(low: number, high: number) => string} */
   const between = (low, high) => list(prediction.filter(([, p]) => p >= low && p < high));
   const parts = [["says", between(SAYS, Infinity)], ["leans to", between(LEANS, SAYS)], ["undecided on", between(1 - LEANS, LEANS)]];
   const told = parts.filter(([, text]) => text).map(([verb, text]) => `${verb} ${text}`);
@@ -81,6 +90,7 @@ export function claimOf(prediction, kind) {
   return `${best[1] <= 1 - SAYS ? "Says that no label holds" : "Leans to no label"}; the likeliest is ${named(best)}.`;
 }
 
+/** @type {(opened: OpenedExplanation) => HTMLElement} */
 function predictionBox(opened) {
   const { raw, prediction } = opened;
   const said = predictedLabels(prediction, raw.label_kind);
@@ -104,6 +114,7 @@ function predictionBox(opened) {
     el("p", { class: `verdict ${verdict.mark}` }, el("b", {}, verdict.word), verdict.text ? `: ${verdict.text}` : ""));
 }
 
+/** @type {(root: HTMLElement, opened: OpenedExplanation, table: PairTable) => void} */
 export function fillHero(root, opened, table) {
   const { raw } = opened;
   root.replaceChildren(
@@ -114,6 +125,7 @@ export function fillHero(root, opened, table) {
     predictionBox(opened));
 }
 
+/** @type {(root: HTMLElement, raw: RawExplanation) => void} */
 export function fillNotes(root, raw) {
   root.hidden = raw.notes.length === 0;
   root.replaceChildren(el("h2", {}, "Know before reading"), el("ul", {}, raw.notes.map((note) => el("li", { dir: "auto" }, shorten(running(note), 2000)))));
@@ -132,11 +144,14 @@ const LEVELS = {
   input: "Words and pixels are removed before the encoders: this explains the whole model",
 };
 
+/** @type {(width: {sii: number, gap: number}) => string} */
 const widths = ({ sii, gap }) => (sii === gap ? sii.toFixed(2) : `${sii.toFixed(2)} (SII) or ${gap.toFixed(2)} (gap)`);
 
+/** @type {(root: HTMLElement, opened: OpenedExplanation, table: PairTable) => void} */
 export function fillReading(root, opened, table) {
   const { value, pairs } = table;
   const chance = Math.round(pairs.length * 0.05);
+  /** @type {(title: string, ...text: string[]) => HTMLElement} */
   const card = (title, ...text) => el("div", { class: "tip" }, el("h3", {}, title), text.map((t) => el("p", {}, t)));
   root.replaceChildren(
     el("h2", { id: "reading-title" }, "How to read this"),
@@ -149,9 +164,11 @@ export function fillReading(root, opened, table) {
 
 // ---- provenance ----
 
+/** @type {(root: HTMLElement, opened: OpenedExplanation, table: PairTable, details: Record<string, string>) => void} */
 export function fillProvenance(root, opened, table, details) {
   const { raw } = opened;
   const from = raw.provenance;
+  /** @type {(object: Settings) => string} */
   const pairs = (object) => Object.entries(object).map(([k, v]) => `${k} ${v === null ? "none" : v}`).join(" · ");
   const value = table.value;
   const lines = [

@@ -1,12 +1,15 @@
 // One sample in the gallery, and what of it is blurred until asked for.
 
 import { el, percent, running, shorten, visible } from "./base.js";
-import { index } from "./data.js";
+import { index } from "./run-index.js";
 import { columns, detailsOf, explained, isRight, labelled, thumbOf, total } from "./run-data.js";
 
+/** @type {{all: boolean, shown: Set<number>}} */
 export const blur = { all: index.blur, shown: new Set() };
+/** @type {(n: number) => boolean} */
 export const isBlurred = (n) => blur.all && !blur.shown.has(n);
 
+/** @type {(n: number) => void} */
 export function toggleBlur(n) {
   if (!blur.all) {
     blur.all = true;
@@ -17,30 +20,37 @@ export function toggleBlur(n) {
 }
 
 // A blurred text is not in the page at all: neither search, selection nor a screen reader comes upon it.
+/** @type {(text: string) => string} */
 const hiddenLetters = (text) => Array.from(text.slice(0, 400), (c) => (c.trim() === "" ? " " : "x")).join("");
 
+/** @type {(n: number, text: string, attributes: Attributes, limit?: number) => HTMLElement[]} */
 export function passage(n, text, attributes, limit) {
-  if (!isBlurred(n)) return el("p", { dir: "auto", ...attributes }, shorten(limit ? visible(text) : running(text), limit || 1_000_000));
+  if (!isBlurred(n)) return [el("p", { dir: "auto", ...attributes }, shorten(limit ? visible(text) : running(text), limit || 1_000_000))];
   return [el("p", { ...attributes, "aria-hidden": "true" }, hiddenLetters(shorten(text, limit || 400))), el("span", { class: "hush" }, "Text blurred")];
 }
 
+/** @type {(n: number, modality: number, size: number) => HTMLElement | null} */
 export function picture(n, modality, size) {
   const src = thumbOf(n, modality);
   return src === null ? null : el("img", { src, alt: "", width: size, height: size, draggable: "false", decoding: "async" });
 }
 
+/** @type {(n: number) => string} */
 export const percentOf = (n) => percent(columns.confidence[n]);
 
+/** @type {(n: number) => string} */
 function cardName(n) {
   const right = isRight(n) ? "right" : "wrong";
   return `${shorten(visible(columns.id[n]), 60)}, ${right}: predicted ${shorten(visible(labelled(columns.said[n])), 100)} at ${percentOf(n)}, true ${shorten(visible(labelled(columns.truth[n])), 100)}${isBlurred(n) ? ", blurred" : ""}`;
 }
 
 // A cell of the grid; texts come later if they are not there yet.
+/** @type {(n: number, attributes: Attributes) => HTMLElement} */
 export function card(n, attributes) {
   const right = isRight(n);
   const cell = el("div", { role: "gridcell", class: `one ${right ? "right" : "wrong"}${isBlurred(n) ? " blurred" : ""}`, "data-n": n, "aria-label": cardName(n), ...attributes });
   const pictures = index.pictures.modalities.map((_, m) => picture(n, m, index.pictures.side)).filter(Boolean);
+  /** @type {(word: string, places: number[]) => HTMLElement} */
   const told = (word, places) => el("p", { class: "says" }, el("span", { class: "word" }, word), el("bdi", {}, shorten(visible(labelled(places)), 60)));
   cell.append(
     ...(pictures.length ? [el("div", { class: "thumbs" }, pictures)] : []),
@@ -51,8 +61,9 @@ export function card(n, attributes) {
   return cell;
 }
 
+/** @type {(n: number) => Node[]} */
 export function excerpt(n) {
   const details = detailsOf(n);
-  if (!details) return el("p", { class: "text waits" }, index.texts.length ? "…" : "");
-  return [...details.texts.values()].filter((text) => text !== "").slice(0, 2).map((text) => passage(n, text, { class: "text" }, 160));
+  if (!details) return [el("p", { class: "text waits" }, index.texts.length ? "…" : "")];
+  return [...details.texts.values()].filter((text) => text !== "").slice(0, 2).flatMap((text) => passage(n, text, { class: "text" }, 160));
 }

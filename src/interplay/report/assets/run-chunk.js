@@ -1,1 +1,1 @@
-parent.postMessage(JSON.parse(document.getElementById("data").textContent), location.protocol === "file:" ? "*" : location.origin);
+parent.postMessage(JSON.parse(document.getElementById("data")?.textContent ?? "null"), location.protocol === "file:" ? "*" : location.origin);

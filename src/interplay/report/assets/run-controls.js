@@ -1,19 +1,27 @@
 // The filters above the gallery. They read and write `state.filter`; the page does the rest.
 
-import { byId, el, shorten, visible } from "./base.js";
-import { index } from "./data.js";
+import { byId, el, present, shorten, targetOf, visible } from "./base.js";
+import { index } from "./run-index.js";
 import { csvCell } from "./downloads.js";
 import { columns, detailsOf, explained, isRight, labels, splitOf, strongestOf } from "./run-data.js";
 import { EMPTY, NONE, SORTS, state } from "./run-filter.js";
 
+/** @type {(root: HTMLElement, changed: () => void) => void} */
 export function buildControls(root, changed) {
+  /** @type {(value: string, text: string) => HTMLElement} */
   const option = (value, text) => el("option", { value }, text);
+  /** @type {(name: string) => string} */
   const label = (name) => shorten(visible(name), 40);
+  /** @type {(id: string, name: Child, control: HTMLElement) => HTMLElement} */
   const field = (id, name, control) => el("label", { class: "field" }, el("span", {}, name), Object.assign(control, { id: `by-${id}`, name: id }));
+  /** @type {(id: string, name: Child, ...options: Child[]) => HTMLElement} */
   const select = (id, name, ...options) => field(id, name, el("select", {}, options));
+  /** @type {(id: string, name: Child, hint: string) => HTMLElement} */
   const number = (id, name, hint) => field(id, name, el("input", { type: "number", min: 0, step: "any", placeholder: hint, inputmode: "decimal" }));
   const anyLabel = [option("", "any"), ...labels.map((name) => option(name, label(name))), option(NONE, "none of them")];
+  /** @type {(options: HTMLElement[]) => Node[]} */
   const copy = (options) => options.map((node) => node.cloneNode(true));
+  /** @type {(kind: string, title: string) => HTMLElement} */
   const group = (kind, title) => el("optgroup", { label: title }, labels.map((name) => option(`${kind}:${name}`, label(name))));
   const several = index.kind === "multi" ? [group("fp", "Predicted, but not true"), group("fn", "True, but not predicted")] : [];
   root.append(
@@ -30,13 +38,13 @@ export function buildControls(root, changed) {
     el("button", { type: "button", id: "clear" }, "Clear"),
   );
   const take = () => {
-    for (const control of root.querySelectorAll("[name]")) state.filter[control.name] = control.value;
+    for (const control of controlsOf(root)) state.filter[nameOf(control)] = control.value;
     changed();
   };
   let later = 0;
   root.addEventListener("input", (event) => {
     clearTimeout(later);
-    if (event.target.matches("input")) later = setTimeout(take, 200);
+    if (targetOf(event).matches("input")) later = setTimeout(take, 200);
     else take();
   });
   root.addEventListener("submit", (event) => {
@@ -53,31 +61,41 @@ export function buildControls(root, changed) {
   });
 }
 
+/** @type {(root: HTMLElement) => NodeListOf<HTMLInputElement | HTMLSelectElement>} */
+const controlsOf = (root) => root.querySelectorAll("[name]");
+
+// A control has the name of the filter that it sets.
+/** @type {(control: HTMLInputElement | HTMLSelectElement) => keyof Filter} */
+const nameOf = (control) => /** @type {keyof Filter} */ (control.name);
+
 // Controls as the address has them. What is being typed is left alone.
+/** @type {(root: HTMLElement) => void} */
 export function fillControls(root) {
-  for (const control of root.querySelectorAll("[name]")) {
-    if (control.value !== state.filter[control.name]) control.value = state.filter[control.name];
+  for (const control of controlsOf(root)) {
+    const wanted = state.filter[nameOf(control)];
+    if (control.value !== wanted) control.value = wanted;
   }
   byId("by-down").setAttribute("aria-pressed", state.filter.down ? "true" : "false");
-  const strengthBox = byId("by-strength");
-  if (strengthBox) strengthBox.parentElement.hidden = !["sii", "gap"].includes(state.filter.pairs);
+  const strengthBox = document.getElementById("by-strength")?.parentElement;
+  if (strengthBox) strengthBox.hidden = !["sii", "gap"].includes(state.filter.pairs);
 }
 
 // ---- downloads: every row that is found, with all that is known of it ----
 
-function record(n) {
-  const { texts, probabilities } = detailsOf(n);
-  const score = (kind) => {
+function record(/** @type {number} */ n) {
+  const { texts, probabilities } = present(detailsOf(n));
+  const score = (/** @type {RunScore} */ kind) => {
     const pair = strongestOf(n, kind);
     return pair && { value: pair.value, half: pair.half, i: pair.i, j: pair.j, words: pair.words };
   };
   return {
     id: columns.id[n], split: splitOf(n), true: columns.truth[n].map((c) => labels[c]), predicted: columns.said[n].map((c) => labels[c]),
     right: isRight(n), confidence: columns.confidence[n], mistake: columns.mistake[n], sii: score("sii"), redundancy_gap: score("redundancy_gap"),
-    probabilities: labels.map((name, c) => [name, probabilities[c]]), texts: [...texts],
+    probabilities: labels.map((name, c) => /** @type {[string, number]} */ ([name, probabilities[c]])), texts: [...texts],
   };
 }
 
+/** @type {(rows: number[]) => string} */
 export function rowsCsv(rows) {
   const head = ["id", "split", "true", "predicted", "right", "confidence", "mistake", "sii", "redundancy_gap", ...labels.map((name) => `p(${name})`), ...index.texts];
   const lines = rows.map(record).map((r) => {
@@ -88,7 +106,9 @@ export function rowsCsv(rows) {
 }
 
 // Label and modality names may be anything, `__proto__` too: objects are made from entries.
+/** @type {(rows: number[]) => string} */
 export function rowsJson(rows) {
+  /** @type {(n: number) => object} */
   const plainRecord = (n) => {
     const r = record(n);
     return { ...r, probabilities: Object.fromEntries(r.probabilities), texts: Object.fromEntries(r.texts) };

@@ -1,6 +1,6 @@
 // The samples that are found, as a grid of which only what is in view is in the page.
 
-import { el } from "./base.js";
+import { el, present, targetOf } from "./base.js";
 import { card, excerpt, toggleBlur } from "./run-card.js";
 import { arrived, askFor, chunkOf } from "./run-data.js";
 
@@ -9,15 +9,29 @@ const GAP = 12;
 export const ON_PAPER = 48;
 
 export class Gallery {
+  /** @type {number[]} */
+  rows = [];
+  at = 0; // place of the cell that Tab comes to
+  across = 1;
+  tall = GAP;
+  /** @type {Map<number, HTMLElement>} */
+  lines = new Map();
+  paper = false;
+  waiting = false;
+  held = false; // whether the focus was in what is drawn anew
+
+  /** @param {HTMLElement} root @param {(n: number) => void} open */
   constructor(root, open) {
-    Object.assign(this, { root, open, rows: [], at: 0, lines: new Map(), paper: false, waiting: false });
+    this.root = root;
+    this.open = open;
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("click", (event) => this.click(event));
-    root.addEventListener("focusin", (event) => this.focused(event.target.closest(".one")));
+    root.addEventListener("focusin", (event) => this.focused(targetOf(event).closest(".one")));
     window.addEventListener("scroll", () => this.soon(), { passive: true });
     new ResizeObserver(() => this.layOut()).observe(root);
   }
 
+  /** @type {(rows: number[]) => void} */
   show(rows) {
     this.rows = rows;
     this.at = 0;
@@ -31,9 +45,9 @@ export class Gallery {
     const lines = Math.ceil(this.rows.length / this.across);
     this.root.hidden = lines === 0;
     this.root.style.height = this.paper ? "auto" : `${lines * this.tall}px`;
-    this.root.style.setProperty("--across", this.across);
-    this.root.setAttribute("aria-rowcount", lines);
-    this.root.setAttribute("aria-colcount", this.across);
+    this.root.style.setProperty("--across", String(this.across));
+    this.root.setAttribute("aria-rowcount", String(lines));
+    this.root.setAttribute("aria-colcount", String(this.across));
     this.clear();
     this.draw();
   }
@@ -78,7 +92,7 @@ export class Gallery {
       if (this.lines.has(line)) continue;
       const node = this.line(line);
       const after = [...this.lines.keys()].filter((other) => other > line).sort((a, b) => a - b)[0];
-      this.root.insertBefore(node, after === undefined ? null : this.lines.get(after));
+      this.root.insertBefore(node, after === undefined ? null : present(this.lines.get(after)));
       this.lines.set(line, node);
     }
     if (this.held) {
@@ -88,6 +102,7 @@ export class Gallery {
     this.fill(wanted);
   }
 
+  /** @type {(line: number) => HTMLElement} */
   line(line) {
     const node = el("div", { role: "row", class: "line", "aria-rowindex": line + 1, vars: { "--top": `${line * this.tall}px` } });
     for (let place = line * this.across; place < Math.min(this.rows.length, (line + 1) * this.across); place += 1) {
@@ -96,11 +111,13 @@ export class Gallery {
     return node;
   }
 
+  /** @type {(place: number) => HTMLElement} */
   cell(place) {
     return card(this.rows[place], { tabindex: place === this.at ? 0 : -1, "aria-colindex": (place % this.across) + 1, "data-place": place });
   }
 
   // Texts of what is drawn, as soon as they are there.
+  /** @type {(lines: number[]) => void} */
   fill(lines) {
     const drawn = lines.flatMap((line) => this.rows.slice(line * this.across, (line + 1) * this.across));
     for (const chunk of new Set(drawn.map(chunkOf))) {
@@ -109,18 +126,20 @@ export class Gallery {
     }
   }
 
+  /** @type {(chunk: number) => void} */
   arrive(chunk) {
-    for (const node of this.root.querySelectorAll(".one")) {
+    for (const node of this.cells()) {
       const n = Number(node.dataset.n);
       if (chunkOf(n) !== chunk) continue;
-      const box = node.querySelector(".excerpt");
-      box.replaceChildren(...(arrived.has(chunk) ? [excerpt(n)].flat(3) : [el("p", { class: "text waits" }, "The text could not be read.")]));
+      const box = present(node.querySelector(".excerpt"));
+      box.replaceChildren(...(arrived.has(chunk) ? excerpt(n) : [el("p", { class: "text waits" }, "The text could not be read.")]));
     }
   }
 
   // A card whose blur has changed, or all of them.
+  /** @type {(n?: number) => void} */
   redraw(n) {
-    for (const node of this.root.querySelectorAll(".one")) {
+    for (const node of this.cells()) {
       if (n !== undefined && Number(node.dataset.n) !== n) continue;
       const held = node === document.activeElement;
       const fresh = this.cell(Number(node.dataset.place));
@@ -129,21 +148,29 @@ export class Gallery {
     }
   }
 
+  /** @type {() => NodeListOf<HTMLElement>} */
+  cells() {
+    return this.root.querySelectorAll(".one");
+  }
+
   // ---- moving ----
 
+  /** @type {(cell: HTMLElement | null) => void} */
   focused(cell) {
     if (!cell || Number(cell.dataset.place) === this.at) return;
     this.reach(Number(cell.dataset.place));
   }
 
+  /** @type {(place: number) => void} */
   reach(place) {
-    const before = this.root.querySelector("[tabindex='0']");
+    const before = /** @type {HTMLElement | null} */ (this.root.querySelector("[tabindex='0']"));
     if (before) before.tabIndex = -1;
     this.at = place;
-    const now = this.root.querySelector(`[data-place="${place}"]`);
+    const now = this.cellAt(place);
     if (now) now.tabIndex = 0;
   }
 
+  /** @type {(place: number) => void} */
   go(place) {
     this.reach(Math.min(this.rows.length - 1, Math.max(0, place)));
     const top = this.root.getBoundingClientRect().top + Math.floor(this.at / this.across) * this.tall;
@@ -154,16 +181,23 @@ export class Gallery {
     this.focus();
   }
 
+  /** @type {(place: number) => HTMLElement | null} */
+  cellAt(place) {
+    return this.root.querySelector(`[data-place="${place}"]`);
+  }
+
   focus() {
-    const cell = this.root.querySelector(`[data-place="${this.at}"]`);
+    const cell = this.cellAt(this.at);
     if (cell) cell.focus({ preventScroll: true });
   }
 
+  /** @type {(event: KeyboardEvent) => void} */
   key(event) {
-    if (!event.target.classList.contains("one") || event.altKey || event.metaKey) return;
+    if (!targetOf(event).classList.contains("one") || event.altKey || event.metaKey) return;
     const { across, at } = this;
     const screen = across * Math.max(1, Math.floor(window.innerHeight / this.tall) - 1);
     const far = event.ctrlKey;
+    /** @type {Record<string, number>} */
     const to = {
       ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across, ArrowUp: at - across, PageDown: at + screen, PageUp: at - screen,
       Home: far ? 0 : at - (at % across), End: far ? this.rows.length - 1 : at - (at % across) + across - 1,
@@ -177,8 +211,9 @@ export class Gallery {
     event.preventDefault();
   }
 
+  /** @type {(event: MouseEvent) => void} */
   click(event) {
-    const cell = event.target.closest(".one");
+    const cell = /** @type {HTMLElement | null} */ (targetOf(event).closest(".one"));
     if (!cell) return;
     this.reach(Number(cell.dataset.place));
     this.open(Number(cell.dataset.n));

@@ -1,7 +1,7 @@
 // Puts the page together: what is asked, what is found, what is opened.
 
-import { byId, count, el, plural } from "./base.js";
-import { index } from "./data.js";
+import { byId, count, el, plural, targetOf } from "./base.js";
+import { index } from "./run-index.js";
 import { offer } from "./downloads.js";
 import { blur, toggleBlur } from "./run-card.js";
 import { buildControls, fillControls, rowsCsv, rowsJson } from "./run-controls.js";
@@ -12,16 +12,19 @@ import { Opened } from "./run-sample.js";
 import { fillFacts, fillMetrics, fillTables, fillTraining } from "./run-summary.js";
 import { setTheme } from "./theme.js";
 
+/** @type {RunSummary} */
 const summary = JSON.parse(byId("summary").textContent);
 const form = byId("filters");
 const told = byId("told");
 let turn = 0; // of several searches the last one asked counts
+/** @type {number[]} */
 let found = [];
 
-const opened = new Opened(byId("sample"), {
+const opened = new Opened(byId("sample", HTMLDialogElement), {
   step: (by) => {
-    const to = found[found.indexOf(opened.n) + by];
-    if (found.includes(opened.n) && to !== undefined) openSample(to, "", false);
+    const place = opened.n === null ? -1 : found.indexOf(opened.n);
+    const to = found[place + by];
+    if (place >= 0 && to !== undefined) openSample(to, "", false);
   },
   close: (n) => {
     if (found.includes(n)) gallery.go(found.indexOf(n));
@@ -37,6 +40,7 @@ const opened = new Opened(byId("sample"), {
 });
 const gallery = new Gallery(byId("gallery"), (n) => openSample(n, "", true));
 
+/** @type {(n: number, pair: string, step: boolean) => void} */
 function openSample(n, pair, step) {
   state.sample = columns.id[n];
   state.pair = pair;
@@ -65,7 +69,7 @@ async function search() {
   told.textContent = found.length === total ? plural(total, "sample") : `${count(found.length)} of ${plural(total, "sample")}`;
   byId("none").hidden = found.length > 0;
   byId("none").textContent = "No sample is so. Clear a filter to see more.";
-  for (const button of [byId("get-csv"), byId("get-json")]) button.disabled = found.length === 0;
+  for (const id of ["get-csv", "get-json"]) byId(id, HTMLButtonElement).disabled = found.length === 0;
 }
 
 async function changed() {
@@ -75,6 +79,7 @@ async function changed() {
 }
 
 // From the address: filters first, then the sample that is open in it.
+/** @type {(jump?: "first") => Promise<void>} */
 async function follow(jump) {
   const before = JSON.stringify(state.filter);
   fromAddress();
@@ -84,18 +89,20 @@ async function follow(jump) {
   if (n >= 0) openSample(n, state.pair, false);
   else {
     state.sample = "";
-    if (byId("sample").open) byId("sample").close();
+    if (opened.root.open) opened.root.close();
   }
 }
 
 // ---- blur, downloads, printing ----
 
+/** @type {(n?: number) => void} */
 function afterBlur(n) {
   byId("blur").setAttribute("aria-pressed", blur.all && blur.shown.size === 0 ? "true" : "false");
   gallery.redraw(n);
   if (opened.n !== null) opened.fill(opened.n, found.indexOf(opened.n), found.length, state.pair);
 }
 
+/** @type {(kind: "csv" | "json") => Promise<void>} */
 async function download(kind) {
   const rows = found;
   told.textContent = "Reading the texts …";
@@ -118,10 +125,10 @@ byId("actions").append(
   el("button", { type: "button", id: "get-csv", on: { click: () => download("csv") } }, "Download CSV"),
   el("button", { type: "button", id: "get-json", on: { click: () => download("json") } }, "Download JSON"));
 
-byId("gallery").addEventListener("blurred", (event) => afterBlur(event.detail));
+byId("gallery").addEventListener("blurred", (event) => afterBlur(/** @type {CustomEvent<number>} */ (event).detail));
 
-for (const [name, paper] of [["beforeprint", true], ["afterprint", false]]) {
-  window.addEventListener(name, () => {
+for (const paper of [true, false]) {
+  window.addEventListener(paper ? "beforeprint" : "afterprint", () => {
     gallery.paper = paper;
     document.documentElement.classList.toggle("paper", paper);
     byId("told").dataset.paper = found.length > ON_PAPER ? `, the first ${ON_PAPER} of which are here` : "";
@@ -133,12 +140,12 @@ function toSamples() {
   byId("samples").focus();
   byId("samples").scrollIntoView();
 }
-document.querySelector("[data-skip]").addEventListener("click", (event) => {
+document.querySelector("[data-skip]")?.addEventListener("click", (event) => {
   event.preventDefault();
   toSamples();
 });
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("#metrics a");
+  const link = targetOf(event).closest("#metrics a");
   if (link) byId("samples").scrollIntoView();
 });
 

@@ -1,41 +1,54 @@
 // The opened sample: its whole text, its pictures, what the model says of every label, and where it is explained.
 
-import { byId, count, el, percent, running, scoreText, shorten, visible } from "./base.js";
-import { index } from "./data.js";
+import { byId, count, el, percent, running, scoreText, shorten, targetOf, visible } from "./base.js";
+import { index } from "./run-index.js";
 import { isBlurred, passage, percentOf, picture } from "./run-card.js";
 import { askFor, chunkOf, columns, detailsOf, explained, holds, isRight, labels, says, splitOf, thumbOf } from "./run-data.js";
 
 const OPENED_SIDE = 192;
 
 export class Opened {
+  /** @type {number | null} */
+  n = null; // the sample that is open
+
+  /**
+   * @param {HTMLDialogElement} root
+   * @param {{step: (by: number) => void, close: (n: number) => void, blurred: (n: number) => void}} hears
+   */
   constructor(root, { step, close, blurred }) {
-    Object.assign(this, { root, step, blurred, n: null });
+    this.root = root;
+    this.step = step;
+    this.blurred = blurred;
     root.addEventListener("close", () => {
       const { n } = this;
       this.n = null;
-      close(n);
+      if (n !== null) close(n);
     });
     root.addEventListener("click", (event) => event.target === root && root.close()); // beside it
     root.addEventListener("keydown", (event) => {
-      if (event.target.closest("a, input, select") || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (targetOf(event).closest("a, input, select") || event.altKey || event.ctrlKey || event.metaKey) return;
       if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.step(event.key === "ArrowLeft" ? -1 : 1);
     });
   }
 
+  /** @type {(n: number, place: number, of: number, pair: string) => Promise<void>} */
   async show(n, place, of, pair) {
     this.n = n;
     if (!this.root.open) this.root.showModal();
     this.fill(n, place, of, pair);
-    const link = this.root.querySelector("a[aria-current]");
+    const link = /** @type {HTMLElement | null} */ (this.root.querySelector("a[aria-current]"));
     if (link) link.focus();
     if (detailsOf(n)) return;
     await askFor(chunkOf(n)).catch(() => {});
     if (this.n === n) this.fill(n, place, of, pair);
   }
 
+  /** @type {(n: number, place: number, of: number, pair: string) => void} */
   fill(n, place, of, pair) {
-    const held = this.root.contains(document.activeElement) && document.activeElement !== this.root ? document.activeElement.id : "";
+    const active = document.activeElement;
+    const held = active && active !== this.root && this.root.contains(active) ? active.id : "";
     const right = isRight(n);
+    /** @type {(id: string, text: string, go: () => void, disabled?: boolean) => HTMLElement} */
     const button = (id, text, go, disabled) => el("button", { type: "button", id, disabled, on: { click: go } }, text);
     const pictures = index.pictures.modalities.map((name, m) => thumbOf(n, m) && el("figure", {}, picture(n, m, OPENED_SIDE), el("figcaption", {}, el("bdi", {}, shorten(visible(name), 40)))));
     this.root.classList.toggle("blurred", isBlurred(n));
@@ -53,22 +66,24 @@ export class Opened {
       el("div", { class: "passages" }, this.texts(n)),
       this.answers(n),
       ...this.explanations(n, pair));
-    const again = held && byId(held);
-    (again && !again.disabled ? again : byId("sample-close")).focus();
+    const again = held ? document.getElementById(held) : null;
+    (again && !again.matches(":disabled") ? again : byId("sample-close")).focus();
   }
 
+  /** @type {(n: number) => Child} */
   texts(n) {
     const details = detailsOf(n);
     if (!details) return index.texts.length ? el("p", { class: "hint" }, "…") : null;
     return [...details.texts].map(([name, text]) => el("section", {}, el("h3", {}, el("bdi", {}, shorten(visible(name), 40))), passage(n, text, { class: "text" })));
   }
 
+  /** @type {(n: number) => HTMLElement} */
   answers(n) {
     const details = detailsOf(n);
     const order = labels.map((_, c) => c);
     if (details) order.sort((a, b) => details.probabilities[b] - details.probabilities[a]);
     const shown = order.filter((c, k) => k < 12 || holds(n, c) || says(n, c));
-    const line = (c) => {
+    const line = (/** @type {number} */ c) => {
       const p = details ? details.probabilities[c] : null;
       return el("li", { class: says(n, c) ? "said" : null },
         el("span", { class: "name" }, el("bdi", {}, shorten(visible(labels[c]), 60)), holds(n, c) ? el("span", { class: "tag true" }, "true") : "", says(n, c) ? el("span", { class: "tag" }, "predicted") : ""),
@@ -79,10 +94,12 @@ export class Opened {
   }
 
   // Explanations with their strong pairs; each leads to its place in explanations.html.
+  /** @type {(n: number, wanted: string) => HTMLElement[]} */
   explanations(n, wanted) {
     return (explained.get(n) || []).map((told) => {
+      /** @type {(more: string) => string | null} */
       const to = (more) => (told.address === null ? null : `explanations.html#${told.address}${more}`);
-      const line = (pair) => {
+      const line = (/** @type {ToldPair} */ pair) => {
         const address = `${pair.i}-${pair.j}`;
         const gap = pair.score === "redundancy_gap";
         const words = `${running(pair.words)} ${gap ? "back each other up" : pair.value > 0 ? "act together" : "act against each other, or the label"}`;

@@ -1,22 +1,33 @@
 (() => {
 "use strict";
-const by = (id) => document.getElementById(id);
-const form = by("form"), list = by("jobs"), refused = by("refused");
+/** @type {(id: string) => HTMLElement} */
+const by = (id) => {
+  const node = document.getElementById(id);
+  if (!node) throw new Error(`#${id} is missing`);
+  return node;
+};
+const form = /** @type {HTMLFormElement} */ (by("form"));
+const list = by("jobs");
+const refused = by("refused");
 const LIVE = ["queued", "running"];
-let timer = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
 
 // What users sent is only ever written as text.
+/** @type {(tag: string, text?: string, attributes?: Record<string, string | number>) => HTMLElement} */
 function make(tag, text, attributes = {}) {
   const element = document.createElement(tag);
   if (text !== undefined) element.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   return element;
 }
 
+/** @type {(fault: Fault) => string} */
 function sentence(fault) {
   return [fault.error, fault.expected && `expected ${fault.expected}`, fault.fix].filter(Boolean).join("; ") + ".";
 }
 
+/** @type {(address: string, options?: RequestInit) => Promise<any>} */
 async function ask(address, options) {
   const response = await fetch(address, options);
   const body = await response.json();
@@ -24,11 +35,13 @@ async function ask(address, options) {
   return body;
 }
 
+/** @type {(message: string) => void} */
 function say(message) {
   refused.textContent = message;
   refused.hidden = !message;
 }
 
+/** @type {(job: Job) => HTMLElement} */
 function row(job) {
   const item = make("li");
   item.append(make("span", Object.entries(job.inputs).map(([name, value]) => `${name}: ${value}`).join(" · ")));
@@ -55,20 +68,24 @@ function row(job) {
 
 async function refresh() {
   clearTimeout(timer);
+  /** @type {Job[]} */
   const jobs = await ask("/api/jobs");
   by("none").hidden = jobs.length > 0;
-  const at = list.contains(document.activeElement) ? [...list.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
+  const active = document.activeElement;
+  const at = active && list.contains(active) ? [...list.querySelectorAll("a, button")].indexOf(active) : -1;
   list.replaceChildren(...jobs.map(row));
-  if (at >= 0) list.querySelectorAll("a, button")[at]?.focus();
+  const again = /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("a, button"));
+  if (at >= 0) again[at]?.focus();
   if (jobs.some((job) => LIVE.includes(job.state))) timer = setTimeout(() => act(), 1000);
 }
 
+/** @type {(step?: () => Promise<unknown>) => Promise<void>} */
 async function act(step) {
   try {
     if (step) await step();
     await refresh();
   } catch (error) {
-    say(error.message);
+    say(error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -76,10 +93,10 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   say("");
   const data = new FormData(form);
-  for (const field of form.elements) {
+  for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("input, select, textarea"))) {
     if (field.name && !field.required && field.value === "") data.delete(field.name);
   }
-  const button = form.querySelector("button");
+  const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
   button.disabled = true;
   await act(() => ask("/api/jobs", { method: "POST", body: data }));
   button.disabled = false;

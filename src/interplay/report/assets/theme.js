@@ -4,6 +4,7 @@ import { byId } from "./base.js";
 
 const THEMES = [["", "◐ Auto"], ["light", "☼ Light"], ["dark", "☾ Dark"]];
 
+/** @type {(n: number) => void} */
 export function setTheme(n) {
   const [theme, name] = THEMES[n];
   if (theme) document.documentElement.dataset.theme = theme;

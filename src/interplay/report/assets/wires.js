@@ -7,8 +7,10 @@ const LANE = 4.5; // between two links under one line of text
 const PILL_GAP = 7;
 
 // Sets the pills' places and draws the paths. `links` carry {pill, ends: [{at, node, text, column, panel}, ...]}.
+/** @type {(board: HTMLElement, gutter: HTMLElement, svg: SVGElement, links: StageLink[]) => void} */
 export function routeWires(board, gutter, svg, links) {
   const origin = board.getBoundingClientRect();
+  /** @type {(node: Element) => Rect} */
   const boxOf = (node) => {
     const r = node.getBoundingClientRect();
     return box(r.left - origin.left, r.top - origin.top, r.right - origin.left, r.bottom - origin.top);
@@ -28,10 +30,18 @@ export function routeWires(board, gutter, svg, links) {
   svg.replaceChildren(...shapes.map((shape, n) => drawWire(links[n], shape)));
 }
 
+/** @type {(left: number, top: number, right: number, bottom: number) => Rect} */
 export function box(left, top, right, bottom) {
   return { left, top, right, bottom, width: right - left, height: bottom - top, x: (left + right) / 2, y: (top + bottom) / 2 };
 }
 
+const NOWHERE = box(0, 0, 0, 0);
+
+// The end of a link before its place is worked out.
+/** @type {(at: number, text: boolean, column: number, box?: Rect) => End} */
+export const endOf = (at, text, column, own = NOWHERE) => ({ at, text, column, box: own, kind: "synergy", point: NOWHERE, side: 1, lane: 0, twin: 0 });
+
+/** @type {(end: StageEnd, boxOf: (node: Element) => Rect, origin: DOMRect) => void} */
 function measureEnd(end, boxOf, origin) {
   end.box = boxOf(end.node);
   end.area = boxOf(end.panel);
@@ -43,6 +53,7 @@ function measureEnd(end, boxOf, origin) {
 }
 
 // Several links into one patch end side by side.
+/** @type {(links: RoutedLink[], wide: boolean) => void} */
 export function spreadInPatches(links, wide) {
   const groups = groupBy(links.flatMap((link) => link.ends.filter((end) => !end.text)), (end) => end.at);
   for (const group of groups.values()) {
@@ -56,11 +67,13 @@ export function spreadInPatches(links, wide) {
 }
 
 // Under each line the word nearest the exit takes the highest lane, so that lanes never cross.
+/** @type {(links: RoutedLink[], wide: boolean, width: number) => void} */
 export function assignLanes(links, wide, width) {
   const ends = links.flatMap((link) => link.ends.filter((end) => end.text).map((end) => Object.assign(end, { kind: link.kind })));
   for (const end of ends) end.side = wide ? (end.column === 0 ? 1 : -1) : end.box.x > width / 2 ? 1 : -1;
   for (const line of groupBy(ends, (end) => `${Math.round(end.box.bottom)} ${end.side} ${end.column}`).values()) {
     const side = line[0].side;
+    /** @type {(end: End) => number} */
     const reach = (end) => side * (side > 0 ? end.box.right : end.box.left);
     const trunks = [...groupBy(line, (end) => `${end.at} ${end.kind}`).values()].sort((a, b) => reach(b[0]) - reach(a[0]));
     trunks.forEach((trunk, lane) => {
@@ -70,18 +83,27 @@ export function assignLanes(links, wide, width) {
   }
 }
 
+/**
+ * @template T, K
+ * @param {T[]} items
+ * @param {(item: T) => K} key
+ * @returns {Map<K, T[]>}
+ */
 function groupBy(items, key) {
+  /** @type {Map<K, T[]>} */
   const groups = new Map();
   for (const item of items) {
     const k = key(item);
-    if (!groups.has(k)) groups.set(k, []);
-    groups.get(k).push(item);
+    const group = groups.get(k);
+    if (group) group.push(item);
+    else groups.set(k, [item]);
   }
   return groups;
 }
 
 // From the word's underline down into its lane and along it, to x.
-export function alongLane(end, x) {
+/** @type {(end: End, x: number) => {underline: string, path: string, y: number}} */
+function alongLane(end, x) {
   const { box: b, side } = end;
   const under = b.bottom + 1.5 + 4 * end.twin;
   const y = b.bottom + 8 + LANE * end.lane;
@@ -94,23 +116,27 @@ export function alongLane(end, x) {
   };
 }
 
+// A link from its end on: of a word along its lane to x, of a patch from where it is.
+/** @type {(end: End, x: number) => Leg} */
+export const legOf = (end, x) => (end.text ? { x, ...alongLane(end, x) } : { ...end.point, path: "" });
+
+/** @type {(x0: number, y0: number, x1: number, y1: number) => string} */
 export const sweep = (x0, y0, x1, y1) => `M${x0} ${y0}C${(x0 + x1) / 2} ${y0} ${(x0 + x1) / 2} ${y1} ${x1} ${y1}`;
+/** @type {(x0: number, y0: number, x1: number, y1: number) => string} */
 const drop = (x0, y0, x1, y1) => `M${x0} ${y0}C${x0} ${(y0 + y1) / 2} ${x1} ${(y0 + y1) / 2} ${x1} ${y1}`;
 
 // Side by side: pills stand in the gutter, each as near as it can to the middle of its two ends.
+/** @type {(links: StageLink[], gutter: HTMLElement, boxOf: (node: Element) => Rect) => Wire[]} */
 function routeWide(links, gutter, boxOf) {
   const g = boxOf(gutter);
   const legs = links.map((link) =>
-    link.ends.map((end) => {
-      if (!end.text) return { x: end.point.x, y: end.point.y, path: "" };
-      const x = end.column === 0 ? Math.max(g.left, end.box.right + 14) : Math.min(g.right, end.box.left - 14);
-      return { x, ...alongLane(end, x) };
-    }),
+    link.ends.map((end) => legOf(end, end.column === 0 ? Math.max(g.left, end.box.right + 14) : Math.min(g.right, end.box.left - 14))),
   );
   const wish = legs.map(([one, other]) => (one.y + other.y) / 2);
   const heights = links.map((link) => link.pill.offsetHeight + PILL_GAP);
   const needed = heights.reduce((sum, h) => sum + h, 0);
   if (needed > g.height) gutter.style.minHeight = `${needed}px`;
+  /** @type {number[]} */
   const tops = stack(wish, heights, g.top, Math.max(g.bottom, g.top + needed));
   return links.map((link, n) => {
     const [left, right] = [g.x - link.pill.offsetWidth / 2, g.x + link.pill.offsetWidth / 2];
@@ -125,6 +151,7 @@ function routeWide(links, gutter, boxOf) {
 }
 
 // Places items of given heights near their wished middles, in that order and without overlap.
+/** @type {(wish: number[], heights: number[], top: number, bottom: number) => number[]} */
 export function stack(wish, heights, top, bottom) {
   const order = wish.map((_, n) => n).sort((a, b) => wish[a] - wish[b]);
   const tops = [];
@@ -142,6 +169,7 @@ export function stack(wish, heights, top, bottom) {
 }
 
 // One above the other: words leave to the nearer margin and come down (or up) it; pills stand in rows.
+/** @type {(links: StageLink[], gutter: HTMLElement, boxOf: (node: Element) => Rect) => Wire[]} */
 function routeStacked(links, gutter, boxOf) {
   const g = boxOf(gutter);
   const wide = Math.max(...links.map((link) => link.pill.offsetWidth + PILL_GAP), 1);
@@ -150,8 +178,10 @@ function routeStacked(links, gutter, boxOf) {
   gutter.style.minHeight = links.length ? `${Math.ceil(links.length / perRow) * tall + 44}px` : "";
   // The gutter grew, so what lies below it moved.
   const grown = boxOf(gutter).height - g.height;
+  /** @type {(end: StageEnd) => number} */
   const moved = (end) => (end.area.top >= g.top ? grown : 0);
   const order = links.map((_, n) => n).sort((a, b) => last(links[a]).box.x - last(links[b]).box.x);
+  /** @type {{x: number, top: number}[]} */
   const places = [];
   order.forEach((n, k) => {
     const row = Math.floor(k / perRow);
@@ -176,12 +206,15 @@ function routeStacked(links, gutter, boxOf) {
   });
 }
 
+/** @type {(link: StageLink) => StageEnd} */
 const last = (link) => link.ends[link.ends.length - 1];
 
+/** @type {(link: {ends: StageEnd[]}, moved?: (end: StageEnd) => number) => Point[]} */
 function dots(link, moved = () => 0) {
   return link.ends.filter((end) => !end.text).map((end) => ({ x: end.point.x, y: end.point.y + moved(end) }));
 }
 
+/** @type {(link: StageLink, shape: Wire) => SVGElement} */
 function drawWire(link, shape) {
   const name = `wire ${link.kind}${link.against ? " against" : ""}`;
   const paths = shape.paths.map((d) => el("svg:path", { class: "thread", d }));
