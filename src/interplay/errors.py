@@ -65,8 +65,7 @@ class RunExistsError(BadInput):
 
 
 class GameError(BadInput):
-    """A value function broke its contract (shape, finite values, same answer twice), or a probe asked for
-    something the game does not have."""
+    """A value function broke its contract (shape, finite values, same answer twice), or lacks what was asked for."""
 
 
 class PredictorError(BadInput):
@@ -99,6 +98,9 @@ def needs(error: ModuleNotFoundError) -> str | None:
 
     >>> needs(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
     "this needs torch, which is not installed; pip install 'interplay[train]'"
+
+    Args:
+        error: the import that failed.
     """
     module = (error.name or "").split(".")[0]
     extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)

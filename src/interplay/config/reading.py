@@ -16,7 +16,12 @@ from interplay.errors import ConfigError
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `over` laid on top, section by section."""
+    """`base` with the keys of `over` laid on top, section by section.
+
+    Args:
+        base: nested settings.
+        over: nested settings that win.
+    """
     out = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(out.get(key), dict)
@@ -25,7 +30,15 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_config(settings: dict[str, Any], source: str | Path = "configuration") -> Config:
-    """Check settings, laid over their preset. Raises ConfigError that names every key at fault."""
+    """Check settings, laid over their preset.
+
+    Args:
+        settings: settings as nested dictionaries.
+        source: what they come from, for messages.
+
+    Raises:
+        ConfigError: naming every wrong key.
+    """
     preset = settings.get("preset", "default")
     base = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
     given = settings.get("encoders")
@@ -41,7 +54,12 @@ def make_config(settings: dict[str, Any], source: str | Path = "configuration") 
 
 
 def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, Any]:
-    """Settings with dotted assignments ("training.epochs": 5) laid on top."""
+    """Settings with dotted assignments laid on top.
+
+    Args:
+        settings: settings as nested dictionaries.
+        assignments: dotted key -> value, as in "training.epochs": 5.
+    """
     for key, value in assignments.items():
         for part in reversed(key.split(".")):
             value = {part: value}
@@ -50,7 +68,14 @@ def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, A
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file as it is. Raises ConfigError for a missing file or broken TOML."""
+    """Read a TOML file, unchecked.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigError: it is missing, or not TOML.
+    """
     path = Path(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -85,16 +110,21 @@ def read_run_config(path: str | Path) -> Config:
 
 
 def config_toml(config: Config) -> str:
-    """The whole configuration as TOML, every default written out."""
+    """The whole configuration as TOML, every default written out.
+
+    Args:
+        config: the configuration.
+    """
     return tomli_w.dumps(config.model_dump(exclude_none=True))
 
 
 def format_validation_error(
     error: ValidationError, known: Callable[[list[str]], list[str]], inside: str | None = None
 ) -> str:
-    """One clause per key at fault; an unknown key comes with the nearest known one.
+    """One clause per wrong key; an unknown key comes with the nearest known one.
 
     Args:
+        error: what pydantic found.
         known: section -> its keys.
         inside: the section that all of it is about; the whole configuration if None.
     """

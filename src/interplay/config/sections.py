@@ -145,7 +145,12 @@ class Config(Section):
     explain: ExplainConfig = ExplainConfig()
 
     def encoder(self, modality: str, kind: str) -> EncoderConfig:
-        """The encoder of one modality: by its name, else by its kind, else the packaged default of that kind."""
+        """The encoder of one modality: set by its name, else by its kind, else the packaged default of that kind.
+
+        Args:
+            modality: name of the modality.
+            kind: its kind.
+        """
         return self.encoders.get(modality) or self.encoders.get(kind) or DEFAULT_ENCODERS[kind]
 
 

@@ -65,6 +65,10 @@ def rename_keys(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[s
 
     >>> rename_keys({"explain": {"on": "logit", "grid": 4}}, {"explain.on": "explain.scale"})
     {'explain': {'scale': 'logit', 'grid': 4}}
+
+    Args:
+        document: nested keys and values.
+        names: old dotted key -> new one, in the same section.
     """
 
     def renamed(part: Mapping[str, Any], before: str) -> dict[str, Any]:

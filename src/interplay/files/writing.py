@@ -10,7 +10,14 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_atomic(path: Path, content: str | bytes) -> Path:
-    """Write a file; what was there before stays whole until the new one is. Line ends are written as they are.
+    """Write a file: the whole file or nothing; an older one stays until then. Line ends are written as they are.
+
+    Args:
+        path: the file.
+        content: what it will hold.
+
+    Returns:
+        The path.
 
     Raises:
         DiskFullError: the disk has no room; the file is as it was before.
@@ -31,14 +38,26 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
 
 
 def no_room(path: Path, size: int) -> DiskFullError:
-    """The error for a disk without `size` bytes of room for a file."""
+    """The error for a disk without `size` bytes of room for a file.
+
+    Args:
+        path: the file that could not be written.
+        size: bytes.
+    """
     return DiskFullError(
         f"no room on the disk for {path} ({size / 1e6:.1f} MB); free some space and run the same command again"
     )
 
 
 def refuse_blocked(folder: Path) -> None:
-    """Raise BadInput if a folder cannot be made there, or not be written in: asked before long work, not after."""
+    """Check that a folder can be made and written to: called before long work.
+
+    Args:
+        folder: the folder.
+
+    Raises:
+        BadInput: it cannot.
+    """
     there = next(p for p in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(p))
     if not there.is_dir():
         raise BadInput("a file is there", file=there, expected="a folder, or nothing", fix="choose another folder")

@@ -9,9 +9,16 @@ from interplay.models.run import Run
 
 
 def data_of(run: Run, data: Path | None = None) -> Dataset:
-    """The dataset at a path; without one, that which the run was trained on. Raises DataError if it is not there.
+    """The dataset at a path, or the one that the run was trained on.
 
-    It is read with the run's own options; a table, which has none, as it stands.
+    It is read with the run's own options.
+
+    Args:
+        run: a trained run.
+        data: where it is; the run's own dataset if None.
+
+    Raises:
+        DataError: it is not there.
     """
     if data is None and not Path(run.origin.source).exists():
         raise DataError(
@@ -24,7 +31,16 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
 
 
 def samples_of(dataset: Dataset, split: str) -> list[Sample]:
-    """The samples of one split. Raises BadInput for an unknown one, DataError for one that has none."""
+    """The samples of one split.
+
+    Args:
+        dataset: the dataset.
+        split: "train", "val" or "test".
+
+    Raises:
+        BadInput: there is no such split.
+        DataError: it has no samples.
+    """
     if split not in SPLITS:
         raise BadInput(f"unknown split {split!r}", expected=f"one of {', '.join(SPLITS)}")
     if not (samples := dataset.split(split)):
@@ -33,7 +49,15 @@ def samples_of(dataset: Dataset, split: str) -> list[Sample]:
 
 
 def find_sample(dataset: Dataset, sample_id: str) -> Sample:
-    """One sample by its id. Raises BadInput if there is none."""
+    """One sample by its id.
+
+    Args:
+        dataset: the dataset.
+        sample_id: the id.
+
+    Raises:
+        BadInput: there is none.
+    """
     for sample in dataset.samples:
         if sample.id == sample_id:
             return sample
@@ -42,7 +66,15 @@ def find_sample(dataset: Dataset, sample_id: str) -> Sample:
 
 
 def refuse_other_data(run: Run, dataset: Dataset) -> None:
-    """Raise DataError if a dataset has not the labels and modalities that a run was trained on."""
+    """Check that a dataset has the labels and modalities that a run was trained on.
+
+    Args:
+        run: a trained run.
+        dataset: the dataset.
+
+    Raises:
+        DataError: it has others.
+    """
     for what, here, there in (
         ("labels", list(dataset.labels), run.card.labels),
         ("modalities", dict(dataset.modalities), run.card.modalities),
@@ -52,7 +84,15 @@ def refuse_other_data(run: Run, dataset: Dataset) -> None:
 
 
 def refuse_other_run(run: Run, other: Run) -> None:
-    """Raise BadInput if two runs do not answer the same question about the same samples."""
+    """Check that two runs answer the same question about the same samples.
+
+    Args:
+        run: a trained run.
+        other: another trained run.
+
+    Raises:
+        BadInput: their labels or modalities differ.
+    """
     for what, here, there in (
         ("labels", other.card.labels, run.card.labels),
         ("modalities", dict(other.card.modalities), dict(run.card.modalities)),

@@ -31,14 +31,18 @@ def run_demo(
 ) -> dict[str, Any]:
     """Make scenes, train fl-i2moe, explain one test sample per story, write the page.
 
-    What an earlier demo left is used: an interrupted one goes on, a finished one is only explained again. Returns
-    metrics, findings in words and the page's path.
+    What an earlier demo left is used: an interrupted one is continued, a finished one is only explained again.
 
     Args:
         out: the folder for all of it.
         samples: how many scenes.
         config: DEMO if None.
         overwrite: start afresh.
+        progress: shows the stages.
+        say: called with a sentence as each stage begins.
+
+    Returns:
+        Metrics, findings in words and the page's path.
 
     Raises:
         RunExistsError: what is there was made with another number of samples or other settings.
@@ -96,7 +100,12 @@ def _run(
 
 
 def example_of(dataset: Dataset, label: str) -> Sample | None:
-    """The first test sample in which a label holds, carried by as much evidence as it ever is."""
+    """The first test sample in which a label holds and all of its evidence is present; None if there is none.
+
+    Args:
+        dataset: the dataset.
+        label: the label.
+    """
 
     def pieces(sample: Sample) -> int:
         evidence = sample.evidence[label]

@@ -25,6 +25,9 @@ def load_encoders(
     """The frozen encoder of every modality. Two modalities with equal settings share one.
 
     Args:
+        config: the configuration.
+        modalities: modality -> kind.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         shapes: (width, longest sequence) of each modality that is features already.
     """
     loaded: dict[tuple[str, ...], Encoder] = {}
@@ -41,7 +44,12 @@ def load_encoders(
 
 
 def encoders_for(dataset: Dataset, config: Config) -> dict[str, Encoder]:
-    """The frozen encoders of a dataset's modalities."""
+    """The frozen encoders of a dataset's modalities.
+
+    Args:
+        dataset: the dataset.
+        config: the configuration.
+    """
     return load_encoders(config, dict(dataset.modalities), config.device, feature_shapes(dataset))
 
 
@@ -53,7 +61,15 @@ def encode(
     encoders: dict[str, Encoder] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Features]:
-    """Features of every modality: read from the store where they are, else encoded and stored."""
+    """The features of every modality: read from the store, or encoded and stored.
+
+    Args:
+        dataset: the dataset.
+        config: the configuration.
+        store: folder of the feature store.
+        encoders: modality -> its frozen encoder; loaded if None.
+        progress: shows the stages.
+    """
     encoders = encoders or encoders_for(dataset, config)
     return {
         modality: store_features(
@@ -68,7 +84,15 @@ def encode(
 
 
 def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:
-    """The run's encoders. Raises BadInput if one of them is not the one the run was trained on."""
+    """The encoders of a run.
+
+    Args:
+        run: a trained run.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    Raises:
+        BadInput: one of them is not the one that the run was trained on.
+    """
     shapes = {m: (run.card.widths[m], run.card.lengths[m]) for m in run.card.modalities}
     encoders = load_encoders(run.config, run.card.modalities, device, shapes)
     for modality, encoder in encoders.items():

@@ -66,10 +66,22 @@ def explain_each(
     progress: Progress = SILENT,
     beside: Sequence[tuple[Run, Config]] = (),
 ) -> Iterator[Explanation]:
-    """`explain`, one by one as they are ready; after each come those of the same sample and target by the runs beside.
+    """Explain samples one by one, yielding each explanation as it is ready.
+
+    After each explanation come those of the same sample and target by the runs of `beside`.
+
+    Args:
+        run: a trained run.
+        samples: the samples.
+        config: settings of `explain` and `removal`; the run's own if None.
+        target: the label to explain; each sample's most probable one if None.
+        encoders: modality -> its frozen encoder; loaded if None.
+        progress: shows the stages.
+        beside: further runs, with the settings to explain them with.
 
     Raises:
-        BadInput: also where a run beside has other labels, modalities, or not the expert asked about.
+        BadInput: a sample or setting cannot be used, or a run of `beside` has other labels or modalities, or lacks the
+            expert asked for.
     """
     everyone = [(run, config or run.config), *beside]
     folders = [one.folder.resolve() for one, _ in everyone]
@@ -99,14 +111,28 @@ def explain_each(
 
 
 def explain_config(run: Run, settings: dict[str, Any]) -> Config:
-    """The run's configuration with dotted settings laid over `explain`, `removal` and the like."""
+    """The run's configuration with dotted settings laid over it.
+
+    Args:
+        run: a trained run.
+        settings: dotted key -> value, as in "explain.budget": 4096.
+    """
     return make_config(nested(run.config.model_dump(exclude_none=True), settings), "the options given")
 
 
 def choose_samples(
     run: Run, data: Path | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
 ) -> list[Sample]:
-    """The samples a user asks for: by id, as a new MODALITY=text or MODALITY=file, or the first of a split."""
+    """The samples that a user asks for.
+
+    Args:
+        run: a trained run.
+        data: where the dataset is; the run's own if None.
+        ids: ids of samples of the dataset.
+        inputs: MODALITY=VALUE of one new sample.
+        split: without ids and inputs, the first samples of this split.
+        count: how many of them.
+    """
     if inputs and ids:
         raise BadInput("both --sample and --input are given", expected="one of them")
     if inputs:
@@ -122,7 +148,13 @@ def choose_samples(
 
 
 def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Sample:
-    """A sample that is in no dataset: the text, or the path of its file, of every modality of a run."""
+    """A sample that is in no dataset: the text, or the path of its file, of every modality of a run.
+
+    Args:
+        run: a trained run.
+        inputs: modality -> the text, or the path of its file.
+        sample_id: the id written into its explanation.
+    """
     unknown = [name for name in inputs if name not in run.card.modalities]
     if unknown:
         raise BadInput(f"unknown modality {unknown[0]!r}", expected=f"one of {', '.join(run.card.modalities)}")
@@ -146,11 +178,17 @@ def write_explanations(
     *,
     blur: bool | None = None,
 ) -> Path:
-    """Write page.html and one JSON file per explanation; returns the page's path.
+    """Write page.html and one JSON file per explanation.
 
     Args:
+        run: a trained run.
+        explanations: what is written.
         samples: those explained; more do no harm.
+        out: the folder; RUN/explanations if None.
         blur: hide pictures and texts on the page until they are asked for; where the labels are of hate speech if None.
+
+    Returns:
+        The page's path.
     """
     out = explanations_folder(run, out)
     out.mkdir(parents=True, exist_ok=True)
@@ -171,13 +209,26 @@ def write_explanations(
 
 
 def json_name(number: int, explanation: Explanation) -> str:
-    """The file of one explanation: its sample and target as far as every file system takes them."""
+    """The file name of one explanation: number, sample and target, without characters that a file system may refuse.
+
+    Args:
+        number: its position.
+        explanation: the explanation.
+    """
     safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}", flags=re.ASCII)[:80]
     return f"{number:02d}-{safe}.json"
 
 
 def explanations_folder(run: Run, out: Path | None = None) -> Path:
-    """Where explanations go. Raises BadInput if that cannot be a folder: to be asked before the work, not after."""
+    """The folder of explanations, checked to be usable: called before the work.
+
+    Args:
+        run: a trained run.
+        out: the folder; RUN/explanations if None.
+
+    Raises:
+        BadInput: it cannot be a folder.
+    """
     out = out or run.folder / "explanations"
     refuse_blocked(out)
     return out

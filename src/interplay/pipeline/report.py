@@ -43,13 +43,20 @@ def report_run(
     device: str | None = None,
     progress: Progress = SILENT,
 ) -> Path:
-    """Write the page of a run: `out`/index.html and what lies beside it. Returns its path.
+    """Write the page of a run: `out`/index.html and the files beside it.
 
     Args:
+        run: a trained run.
+        dataset: the dataset.
         splits: whose samples are shown.
         out: the folder; RUN/report if None.
         blur: blur pictures and texts until asked to show them; where its labels are of hate speech if None.
+        store: folder of the feature store.
         device: where encoders and model run; the run's own if None.
+        progress: shows the stages.
+
+    Returns:
+        The path of index.html.
 
     Raises:
         BadInput: an unknown split, a folder that holds something else, or other encoders than the run's.
@@ -113,6 +120,9 @@ def charts_of(logs: Path) -> list[Chart]:
     """Training curves: the mean over each epoch, counted from 1, of what TensorBoard's own reader finds in a folder.
 
     The CSV beside it is begun anew when an interrupted training goes on; the event files are not.
+
+    Args:
+        logs: the folder of TensorBoard's event files.
     """
     from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
         EventAccumulator,

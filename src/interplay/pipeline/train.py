@@ -35,13 +35,20 @@ def train(
 ) -> Run:
     """Encode what is not stored, train, evaluate the best epoch on val and test, and leave a run folder.
 
-    An interrupted training of the same configuration goes on where it stopped.
+    An interrupted training of the same configuration is continued.
 
     Args:
+        dataset: the dataset.
+        config: the configuration.
         out: the run folder.
+        store: folder of the feature store.
         encoders: modality -> the frozen encoder of `config`; loaded if None.
         stores: modality -> its features, if they are open already; else they are read from `store` or encoded.
+        overwrite: whether something that is there already is replaced.
         progress: shows how encoding and training go.
+
+    Returns:
+        The finished run.
 
     Raises:
         DataError: if a split has no samples. RunExistsError: if `out` holds something else.
@@ -72,13 +79,24 @@ def train(
 
 
 def samples_cut(run: Run, store: str | Path = DEFAULT_STORE) -> dict[str, int]:
-    """Modality -> samples of the run's dataset longer than its encoder takes; modalities without any are left out."""
+    """How many samples of the run's dataset are longer than the encoder takes, by modality; without modalities of none.
+
+    Args:
+        run: a trained run.
+        store: folder of the feature store.
+    """
     stored = {m: open_features(Path(store) / name) for m, name in run.origin.stores.items()}
     return {m: n for m, features in stored.items() if (n := sum(map(bool, features.truncated)))}
 
 
 def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
-    """A fresh model. The seed is set first, so that it decides the weights too."""
+    """A freshly initialized model, the same for the same seed.
+
+    Args:
+        card: what the model is for.
+        seed: decides the weights.
+        train_split: gives the mean and deviation of tokens.
+    """
     torch.manual_seed(seed)
     model = FusionModel(card.fusion, Shape(card.widths, card.lengths, len(card.labels)))
     model.set_moments(token_moments(train_split))
@@ -86,7 +104,14 @@ def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
 
 
 def refuse_bad_splits(dataset: Dataset) -> None:
-    """Raise DataError if a split is empty, or if all samples of the training split have the same labels."""
+    """Check that every split has samples, and that labels differ within the training split.
+
+    Args:
+        dataset: the dataset.
+
+    Raises:
+        DataError: they do not.
+    """
     for split in SPLITS:
         if not dataset.split(split):
             raise DataError(

@@ -51,17 +51,21 @@ def validate_run(
     backgrounds: int = 8,
     progress: Progress = SILENT,
 ) -> Validity:
-    """Hold a run against known truth, on the test split; null scores for discoveries come from the val split.
+    """Compare a run with known truth, on the test split; null scores for discoveries come from the val split.
 
     Players are words and the cells that signs were put into, whatever the encoder's patches, so that the exact
     posterior is known for every subset of them.
 
     Args:
+        run: a trained run.
+        dataset: the dataset.
         encoders: modality -> the run's frozen encoder.
         stores: modality -> the dataset's stored features (see `stored_features`); samples are encoded anew if None.
+        config: settings of `removal` and `explain`; the run's own if None.
         samples: how many samples of each story whose label holds, carried by both its slots; half as many, and at
             least 20, calibrate discoveries.
         backgrounds: draws behind each pair score, even.
+        progress: shows the stages.
 
     Raises:
         DataError: the dataset has no known truth, is not of the run's labels and modalities, or no sample holds a
@@ -155,13 +159,18 @@ def plant_and_train(
     store: str | Path = DEFAULT_STORE,
     progress: Progress = SILENT,
 ) -> tuple[Dataset, Run]:
-    """A copy of a run's data with known evidence planted into it, and a run of the same settings trained on the copy.
+    """Plant known evidence into a copy of a run's data, and train a run of the same settings on the copy.
 
     What an earlier call with the same data and settings left in `folder`/planted and `folder`/run is used again.
 
     Args:
+        run: a trained run.
+        dataset: the dataset.
+        folder: the folder.
         config: what to train with; the run's own if None.
         samples: how many the copy has.
+        store: folder of the feature store.
+        progress: shows the stages.
 
     Raises:
         DataError: see `interplay.data.plant.plant`; or the dataset has not the run's modalities.
@@ -234,7 +243,15 @@ def _known(
 
 
 def refuse_numbers(samples: int, backgrounds: int) -> None:
-    """Raise BadInput for numbers that `validate_run` cannot use: to be asked before the work, not after."""
+    """Check numbers for `validate_run`: called before the work.
+
+    Args:
+        samples: samples of each story.
+        backgrounds: draws behind each pair score.
+
+    Raises:
+        BadInput: one of them cannot be used.
+    """
     if samples < 2 or backgrounds < 4 or backgrounds % 2:
         raise BadInput(f"{samples} samples and {backgrounds} backgrounds", expected="at least 2, and an even 4 or more")
 

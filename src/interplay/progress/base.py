@@ -30,7 +30,11 @@ class Progress:
         return _ignore
 
     def prefixed(self, prefix: str) -> "Progress":
-        """The same place, with `prefix` before the name of every stage: for work that repeats another's stages."""
+        """The same `Progress`, with `prefix` before the name of every stage: for work that repeats another's stages.
+
+        Args:
+            prefix: as in "Plant: ".
+        """
         return _Prefixed(self, prefix)
 
 

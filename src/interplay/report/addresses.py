@@ -17,8 +17,8 @@ def sample_addresses(ids: Sequence[str]) -> list[str]:
     Args:
         ids: the sample id of each explanation, in the order of the page.
 
-    >>> sample_addresses(["a b", "c", "a b"])
-    ['a%20b', 'c', 'a%20b~2']
+            >>> sample_addresses(["a b", "c", "a b"])
+            ['a%20b', 'c', 'a%20b~2']
     """
     times: Counter[str] = Counter()
     out = []

@@ -1,8 +1,8 @@
-"""The scripts of `assets` as one: ES modules in the source, one inline script in the page, for a file that is opened
-from disk may load no module.
+"""The scripts of `assets` as one inline script.
 
-Imports and exports are single lines at the left margin. A bundle is all that the entry needs, each module once and
-after those it imports, without its import lines, `export` words and comments on types, inside one function.
+They are ES modules in the source, but a page that is opened from disk may not load modules. Imports and exports are
+single lines at the left margin. A bundle is all that the entry needs, each module once and after those it imports,
+without its import lines, `export` words and comments on types, inside one function.
 """
 
 import re

@@ -101,7 +101,11 @@ def plot_attribution(
 
 
 def feature_names(explanation: Explanation) -> list[str]:
-    """The name of each feature as the page has it, at most 24 characters: the token's text, or `row 2, column 3`."""
+    """The name of each feature as shown on the page, at most 24 characters: the token's text, or `row 2, column 3`.
+
+    Args:
+        explanation: the explanation.
+    """
     return [name.label[:24] for name in describe_features(explanation)]
 
 

@@ -38,8 +38,8 @@ def percent(probability: float) -> str:
     Args:
         probability: between 0 and 1.
 
-    >>> percent(0.9999), percent(0.42), percent(0.001)
-    ('over 99%', '42%', 'under 1%')
+            >>> percent(0.9999), percent(0.42), percent(0.001)
+            ('over 99%', '42%', 'under 1%')
     """
     whole = round(100 * probability)
     return "over 99%" if whole > 99 else "under 1%" if whole < 1 else f"{whole}%"

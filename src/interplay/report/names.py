@@ -81,7 +81,11 @@ def describe_pair(names: Sequence[FeatureName], pair: Pair) -> str:
 
 
 def modality_kinds(explanation: Explanation) -> dict[str, str]:
-    """Modality -> its kind; where its input is not known, boxes of patches mean that it is an image."""
+    """Modality -> its kind; where its input is not known, boxes of patches mean that it is an image.
+
+    Args:
+        explanation: the explanation.
+    """
     boxed = {f.modality for f in explanation.features if f.box is not None}
     names = dict.fromkeys([*explanation.inputs, *(f.modality for f in explanation.features)])
     return {
@@ -91,15 +95,22 @@ def modality_kinds(explanation: Explanation) -> dict[str, str]:
 
 
 def modality_panels(explanation: Explanation) -> dict[str, Panel]:
-    """Modality -> how the page draws it."""
+    """Modality -> how the page draws it.
+
+    Args:
+        explanation: the explanation.
+    """
     return {name: MODALITIES[kind].panel for name, kind in modality_kinds(explanation).items()}
 
 
 def visible(text: str) -> str:
-    """The text with characters that turn their neighbours around spelled out; all of it where it shows nothing.
+    r"""The text with characters that turn their neighbours around spelled out; all of it where it shows nothing.
 
-    >>> visible("a\\u202eb"), visible("\\u200b"), visible("")
+    >>> visible("a\u202eb"), visible("\u200b"), visible("")
     ('a⟨U+202E⟩b', '⟨U+200B⟩', '⟨empty⟩')
+
+    Args:
+        text: any text.
     """
     if any(not _HIDDEN.match(c) and c.strip() for c in text):
         return _TURNING.sub(lambda found: _code(found[0]), text)
@@ -111,6 +122,10 @@ def shorten(text: str, limit: int) -> str:
 
     >>> shorten("abcdefghijkl", 10)
     'abcdefg…kl'
+
+    Args:
+        text: any text.
+        limit: how many characters, about.
     """
     if len(text) <= limit:
         return text

@@ -67,8 +67,9 @@ def show(
 
 
 def as_html(explanation: "Explanation") -> str:
-    """The self-contained page in a frame that may run its own script and offer downloads, and nothing else: it has no
-    access to the notebook.
+    """The self-contained page in a frame for a notebook.
+
+    The frame may run its own script and offer downloads, and has no access to the notebook.
 
     Args:
         explanation: what to show, with the pictures that it knows of.

@@ -96,7 +96,18 @@ def write_page(
     details: Mapping[str, str] | None = None,
     blur: bool = False,
 ) -> Path:
-    """Writes `render_page` to a file: the whole page or nothing. Returns the path.
+    """Write the page of `render_page` to a file: the whole page or nothing.
+
+    Args:
+        explanations: what is shown; several of one sample are shown side by side.
+        pictures: the pictures of the samples.
+        path: the file.
+        title: the page's title.
+        details: lines about where it comes from, name -> text.
+        blur: whether pictures and texts are blurred until asked for.
+
+    Returns:
+        The path.
 
     Raises:
         BadInput: there is nothing to show.
@@ -108,10 +119,13 @@ def write_page(
 
 
 def embed(value: object) -> Markup:
-    """The value as JSON that is safe inside a script block: pure ASCII, without `<`, `>` or `&`.
+    r"""The value as JSON that is safe inside a script block: pure ASCII, without `<`, `>` or `&`.
 
     >>> print(embed("</script>"))
-    "\\u003c/script\\u003e"
+    "\u003c/script\u003e"
+
+    Args:
+        value: a value of JSON.
     """
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
@@ -133,8 +147,11 @@ def _by(explanations: Sequence[Explanation]) -> list[str]:
 
 
 def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: bool) -> dict[str, Any]:
-    """One explanation for the page: its JSON with the pairs as columns, which is a third of the size, and what the page
-    only draws: names, which pairs stand out, addresses, and the cells of its CSV."""
+    """One explanation as the page's scripts read it.
+
+    Its JSON with the pairs as columns, a third of the size, and what the scripts only draw: names, which pairs stand
+    out, addresses, and the cells of its CSV.
+    """
     tables = tables_of(explanation)
     places = grid_places(explanation.features)
     plain = explanation.model_dump(mode="json", by_alias=True, exclude={"pairs", "more_pairs"})
@@ -188,5 +205,9 @@ def _picture(picture: Image.Image) -> dict[str, str | int]:
 
 
 def source_of(text: str) -> str:
-    """The Content-Security-Policy source of exactly this text."""
+    """The Content-Security-Policy source of exactly this text.
+
+    Args:
+        text: a script or style, as it stands in the page.
+    """
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

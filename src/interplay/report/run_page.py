@@ -89,7 +89,15 @@ class RunReport:
 
 
 def write_run_page(report: RunReport, out: Path, progress: Progress = SILENT) -> Path:
-    """Write the page and all that lies beside it; an earlier one is replaced. Returns the path of index.html.
+    """Write the page of a run and the files it needs; an earlier one is replaced.
+
+    Args:
+        report: what the page shows.
+        out: the folder of the page.
+        progress: shows the stages.
+
+    Returns:
+        The path of index.html.
 
     Raises:
         BadInput: there are no samples, or something else than such a page is in the folder.
@@ -116,7 +124,14 @@ def write_run_page(report: RunReport, out: Path, progress: Progress = SILENT) ->
 
 
 def refuse_other(out: Path) -> None:
-    """Raise BadInput if a page of a run cannot be written there: to be asked before the work."""
+    """Check that a page of a run can be written to a folder: called before the work.
+
+    Args:
+        out: the folder of the page.
+
+    Raises:
+        BadInput: something else is there.
+    """
     refuse_blocked(out)
     if not out.exists() or not any(out.iterdir()):
         return
@@ -131,7 +146,12 @@ def refuse_other(out: Path) -> None:
 
 
 def render_index(report: RunReport, numbers: Mapping[Path, int]) -> str:
-    """The page's HTML; `numbers` are those of the thumbnails."""
+    """The HTML of the page of a run.
+
+    Args:
+        report: what the page shows.
+        numbers: picture -> number of its thumbnail.
+    """
     style, script = asset("page.css") + asset("run.css"), script_of(ENTRY)
     policy = (
         f"default-src 'none'; img-src 'self' data:; style-src {source_of(style)}; script-src {source_of(script)}; "

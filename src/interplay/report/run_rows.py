@@ -31,24 +31,38 @@ class Row:
 
 
 def predicted_indices(probabilities: Sequence[float], kind: LabelKind) -> list[int]:
-    """Indices of the predicted labels: the most probable one, or all with a probability of at least 0.5."""
+    """Indices of the predicted labels: the most probable one, or all with a probability of at least 0.5.
+
+    Args:
+        probabilities: of each label, by the model.
+        kind: "single" or "multi".
+    """
     return np.flatnonzero(predicted_labels(np.array([probabilities]), kind)[0]).tolist()
 
 
 def confidence(probabilities: Sequence[float], kind: LabelKind) -> float:
-    """The probability of the label given; of several labels, how sure the model is of the one it is least sure of.
+    """How sure the model is: the probability of the predicted label, or of the least sure of several decisions.
 
     >>> confidence([0.25, 0.75], "single"), confidence([0.25, 0.9], "multi")
     (0.75, 0.75)
+
+    Args:
+        probabilities: of each label, by the model.
+        kind: "single" or "multi".
     """
     return max(probabilities) if kind == "single" else min(max(p, 1 - p) for p in probabilities)
 
 
 def mistake(probabilities: Sequence[float], truth: Sequence[int], kind: LabelKind) -> float:
-    """The probability given to what is not so: of several labels, of the one that is most wrong.
+    """How wrong the model is: the probability given to what is not true; of several labels, that of the worst decision.
 
     >>> mistake([0.25, 0.75], [0], "single"), mistake([0.25, 0.75], [1], "multi")
     (0.75, 0.25)
+
+    Args:
+        probabilities: of each label, by the model.
+        truth: indices of the labels that hold.
+        kind: "single" or "multi".
     """
     if kind == "single":
         return 1 - probabilities[truth[0]] if truth else 1.0
@@ -56,7 +70,13 @@ def mistake(probabilities: Sequence[float], truth: Sequence[int], kind: LabelKin
 
 
 def per_label(rows: Sequence[Row], labels: Sequence[str], kind: LabelKind) -> list[list[str | int | float | None]]:
-    """For each split and label: split, label, true, predicted, both, precision, recall, F1; None if undefined."""
+    """For each split and label: split, label, true, predicted, both, precision, recall, F1; None if undefined.
+
+    Args:
+        rows: the samples.
+        labels: names of all labels, in order.
+        kind: "single" or "multi".
+    """
     out: list[list[str | int | float | None]] = []
     for split in dict.fromkeys(row.split for row in rows):
         answers = [
@@ -78,5 +98,10 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def rounded(value: float, digits: int = 4) -> float | None:
-    """For JSON: a few digits are enough to look at; None where it is not finite."""
+    """A number for JSON, with a few digits; None where it is not finite.
+
+    Args:
+        value: the number.
+        digits: after the decimal point.
+    """
     return round(value, digits) if math.isfinite(value) else None

@@ -27,9 +27,12 @@ def render_start(
     """The page and the Content-Security-Policy it needs.
 
     Args:
+        run: name of the run.
         modalities: modality -> kind; a field of the form each.
+        labels: names of all labels, in order.
         options: "target", "budget", "seed" -> the names of their fields.
         budget: of a job that asks for no number.
+        most_budget: the largest number a job may ask for.
         pages: (name, address) of the pages that are there already.
     """
     return _rendered(

@@ -15,7 +15,13 @@ COLORS = ("#d9580d", "#6d4bb4", "#1f7a5c", "#8a8f9c", "#c2185b", "#2f6fb5")
 
 
 def plot_masking(rows: Rows, metrics: Rows, expert: str = MIXTURE) -> Figure:
-    """Figure 3: a row a variant; loss of probability without the top K% and with them alone, and of the task metric."""
+    """Figure 3: loss of probability without the top K% and with them alone, and of the task metric; a row per variant.
+
+    Args:
+        rows: rows of the study's table.
+        metrics: rows of the table of task metrics.
+        expert: name of an expert, or "mixture".
+    """
     rows = [row for row in rows if row["expert"] == expert and row["K"] != "mean"]
     metrics = [row for row in metrics if row["expert"] == expert and row["measure"] == "comprehensiveness"]
     metric = metrics[0]["metric"]
@@ -41,7 +47,12 @@ def plot_masking(rows: Rows, metrics: Rows, expert: str = MIXTURE) -> Figure:
 
 
 def plot_experts(rows: Rows, variant: str) -> Figure:
-    """Mean gap to random masking over K, by expert and method: the AOPC gap, with 95% intervals."""
+    """Mean gap to random masking over K, by expert and method: the AOPC gap, with 95% intervals.
+
+    Args:
+        rows: rows of the study's table.
+        variant: which variant.
+    """
     rows = [r for r in rows if r["variant"] == variant and r["K"] == "mean" and r["method"] != "random"]
     experts, methods = _names(rows, "expert"), _names(rows, "method")
     figure, axes = _grid(1, 2)
@@ -58,7 +69,12 @@ def plot_experts(rows: Rows, variant: str) -> Figure:
 
 
 def plot_alignment(rows: Rows, on: str = "logit") -> Figure:
-    """Figure 4: mean pair score by bin of importance and of the q% most important pairs."""
+    """Figure 4: mean pair score by bin of importance and of the q% most important pairs.
+
+    Args:
+        rows: rows of the study's table.
+        on: the scale, "logit" or "probability".
+    """
     rows = [row for row in rows if row["on"] == on and row["part"] != "rank correlation"]
     columns = list(dict.fromkeys((row["score"], row["expert"]) for row in rows))
     variants = _names(rows, "variant")
@@ -80,7 +96,11 @@ def plot_alignment(rows: Rows, on: str = "logit") -> Figure:
 
 
 def plot_pair_masking(rows: Rows) -> Figure:
-    """Table 2 as a picture: what removing k pairs costs the mixture, ranked, matched and random."""
+    """Table 2 as a picture: what removing k pairs costs the mixture, ranked, matched and random.
+
+    Args:
+        rows: rows of the study's table.
+    """
     rows = [row for row in rows if row["read_at"] == MIXTURE]
     variants, rankings = _names(rows, "variant"), _names(rows, "ranked_by")
     figure, axes = _grid(len(variants), len(rankings))

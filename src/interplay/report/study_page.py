@@ -31,7 +31,15 @@ class Section:
 
 
 def write_csv(rows: Rows, path: Path) -> Path:
-    """Every row of a table; the columns are all that occur, a missing value is an empty cell, never 0."""
+    """Write every row of a table; the columns are all that occur, and a missing value is an empty cell, never 0.
+
+    Args:
+        rows: rows of the study's table.
+        path: the file.
+
+    Returns:
+        The path.
+    """
     columns = list(dict.fromkeys(key for row in rows for key in row))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -41,7 +49,16 @@ def write_csv(rows: Rows, path: Path) -> Path:
 
 
 def write_figure(figure: Figure, folder: Path, name: str) -> str:
-    """NAME.svg and NAME.png; returns the SVG."""
+    """Write NAME.svg and NAME.png.
+
+    Args:
+        figure: the figure.
+        folder: where to write.
+        name: name of the files.
+
+    Returns:
+        The SVG.
+    """
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     write_atomic(folder / f"{name}.png", picture.getvalue())
@@ -54,7 +71,13 @@ def pivot(rows: Rows, down: Sequence[str], across: str, text: Mapping[str, str])
     """Long rows as a table: a row for each combination of `down`, a column for each value of `across`.
 
     Args:
+        rows: rows of the long table.
+        down: columns whose combinations become rows.
+        across: the column whose values become columns.
         text: value of `across` -> how its cells are written, as a name in `FORMATS`; others by "plain".
+
+    Returns:
+        The header, and the cells.
     """
     columns = list(dict.fromkeys(str(row[across]) for row in rows))
     cells: dict[tuple[str, ...], dict[str, str]] = {}
@@ -93,14 +116,27 @@ def _between(row: Mapping[str, Any], mean: str, low: str, high: str) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A figure for people; – where it is missing."""
+    """A number for people; – where it is missing.
+
+    Args:
+        value: the number.
+        digits: significant digits.
+    """
     return "–" if value is None or value != value else f"{value:.{digits}f}"
 
 
 def render_study(
     title: str, about: Sequence[str], claims: Sequence[Sequence[str]], sections: Sequence[Section], example: str | None
 ) -> str:
-    """The page's HTML."""
+    """The page's HTML.
+
+    Args:
+        title: the page's title.
+        about: paragraphs about the study.
+        claims: the paper's claims, as cells.
+        sections: the parts of the page.
+        example: the page of an example, if there is one.
+    """
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         (Path(__file__).parent / "assets" / "study.html.j2").read_text(encoding="utf-8")
     )

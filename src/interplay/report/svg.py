@@ -7,7 +7,11 @@ from matplotlib.figure import Figure
 
 
 def svg_of(figure: Figure) -> str:
-    """The same figure gives the same bytes. The figure is closed."""
+    """The figure as SVG, the same bytes each time; the figure is closed.
+
+    Args:
+        figure: the figure.
+    """
     buffer = io.StringIO()
     with plt.rc_context({"svg.hashsalt": "interplay"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})

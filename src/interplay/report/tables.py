@@ -20,12 +20,20 @@ FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def escape_formula(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    """The text, with an apostrophe before it where a spreadsheet would read it as a formula.
+
+    Args:
+        text: any text.
+    """
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
 def tables_of(explanation: Explanation) -> list[PairTable]:
-    """The main pair table and then the others, alike."""
+    """All pair tables: the main one first.
+
+    Args:
+        explanation: the explanation.
+    """
     return [PairTable(value=explanation.value, pairs=explanation.pairs), *explanation.more_pairs]
 
 
@@ -33,6 +41,9 @@ def pairs_csv(explanation: Explanation) -> str:
     """Every pair of every value function, a row each; a missing score is an empty cell, never 0.
 
     Rows and columns of patches count from 1, as on the page; they are empty where the boxes form no grid.
+
+    Args:
+        explanation: the explanation.
     """
     places = grid_places(explanation.features)
     ends = [csv_feature(feature, at, places) for at, feature in enumerate(explanation.features)]
@@ -49,18 +60,33 @@ def pairs_csv(explanation: Explanation) -> str:
 
 
 def csv_head(explanation: Explanation, value: ValueFunction) -> TableCells:
-    """The cells with which every row of one value function begins."""
+    """The cells with which every row of one value function begins.
+
+    Args:
+        explanation: the explanation.
+        value: the value function of the table.
+    """
     cells = (explanation.sample_id, explanation.target, value.on, value.expert, value.fill, value.level)
     return tuple(map(escape_formula, cells))
 
 
 def csv_feature(feature: Feature, at: int, places: Mapping[int, tuple[int, int]]) -> TableCells:
-    """The cells of one feature of a pair: `at` is its position in `features`, `places` those of `grid_places`."""
+    """The cells of one feature of a pair: `at` is its position in `features`, `places` those of `grid_places`.
+
+    Args:
+        feature: the feature.
+        at: its position in `features`.
+        places: what `grid_places` returned.
+    """
     return (at, escape_formula(feature.modality), escape_formula(feature.text or ""), *places.get(at, ("", "")))
 
 
 def csv_line(cells: TableCells) -> str:
-    """Cells as they stand in a line of CSV, quoted where they must be."""
+    """Cells as they stand in a line of CSV, quoted where they must be.
+
+    Args:
+        cells: the cells.
+    """
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(cells)
     return out.getvalue().removesuffix("\r\n")
@@ -70,6 +96,9 @@ def grid_places(features: Sequence[Feature]) -> dict[int, tuple[int, int]]:
     """Position in `features` -> (row, column) of its patch, from 1, for modalities whose boxes form a grid.
 
     Boxes form a grid when few distinct tops and lefts explain them all: at most 4 cells for each box.
+
+    Args:
+        features: the features of the explanation.
     """
     by_modality: dict[str, dict[int, tuple[float, float]]] = {}
     for at, feature in enumerate(features):

@@ -17,7 +17,14 @@ KIND = "webp" if features.check("webp") else "png"
 def write_thumbnails(
     pictures: Sequence[Path], folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """One file of at most SIDE x SIDE pixels a picture: `folder`/003/01514.webp is that of pictures[1514].
+    """Write one thumbnail of at most SIDE x SIDE pixels per picture.
+
+    `folder`/003/01514.webp is that of pictures[1514].
+
+    Args:
+        pictures: the files.
+        folder: where to write.
+        progress: called with (done, total) pictures.
 
     Raises:
         DataError: a picture cannot be read.

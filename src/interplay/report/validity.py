@@ -21,7 +21,16 @@ SHORT = ("story", "value", "AUROC", "first", "top 5", "sign", "false", "found")
 
 
 def plot_errors(validity: Validity, ax: Axes | None = None, *, expert: str = MIXTURE) -> Axes:
-    """Mean distance of the answers from the exact posterior, by the share of features that are there."""
+    """Plot the mean distance of the answers from the exact posterior, by the share of features that are there.
+
+    Args:
+        validity: a run held against known truth.
+        ax: where to draw; a new figure if None.
+        expert: name of an expert, or "mixture".
+
+    Returns:
+        The axes.
+    """
     ax = ax or plt.subplots(layout="constrained")[1]
     for row in validity.calibrations:
         if row.expert == expert:
@@ -35,7 +44,16 @@ def plot_errors(validity: Validity, ax: Axes | None = None, *, expert: str = MIX
 
 
 def plot_whole(validity: Validity, ax: Axes | None = None, *, expert: str = MIXTURE) -> Axes:
-    """Mean answer without a whole modality where the label holds (bars), and what is exact (lines)."""
+    """Plot the mean answer without a whole modality where the label holds (bars), and the exact value (lines).
+
+    Args:
+        validity: a run held against known truth.
+        ax: where to draw; a new figure if None.
+        expert: name of an expert, or "mixture".
+
+    Returns:
+        The axes.
+    """
     ax = ax or plt.subplots(layout="constrained")[1]
     rows = [row for row in validity.calibrations if row.expert == expert and row.whole]
     for k, row in enumerate(rows):
@@ -52,7 +70,11 @@ def plot_whole(validity: Validity, ax: Axes | None = None, *, expert: str = MIXT
 
 
 def short_rows(validity: Validity) -> list[list[str]]:
-    """What fits into a terminal under `SHORT`: the mixture's planted pairs, without errors."""
+    """The rows for a terminal, under the header `SHORT`: the mixture's planted pairs, without errors.
+
+    Args:
+        validity: a run held against known truth.
+    """
     called = {(d.story, d.on): d for d in validity.discoveries if d.expert == MIXTURE}
     return [
         [
@@ -65,7 +87,12 @@ def short_rows(validity: Validity) -> list[list[str]]:
 
 
 def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]]:
-    """The figures as text under `HEADER`: a row for each story, value function and expert (or the mixture alone)."""
+    """The figures as text under `HEADER`: a row for each story, value function and expert (or the mixture alone).
+
+    Args:
+        validity: a run held against known truth.
+        experts: whether experts have rows, or only the mixture.
+    """
     called = {(d.story, d.on, d.expert): d for d in validity.discoveries}
     out = []
     for r in validity.recovered:
@@ -79,7 +106,11 @@ def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]
 
 
 def error_rows(validity: Validity) -> list[list[str]]:
-    """Story, expert, mean |v(S) - ideal|; and answer / ideal for each whole modality."""
+    """Rows of story, expert, mean |v(S) - ideal|, and answer / ideal without each whole modality.
+
+    Args:
+        validity: a run held against known truth.
+    """
     whole = max((list(c.whole) for c in validity.calibrations), key=len, default=[])
     return [
         [
@@ -91,14 +122,26 @@ def error_rows(validity: Validity) -> list[list[str]]:
 
 
 def write_validity(validity: Validity, folder: Path) -> Path:
-    """`validity.json` and `validity.html` in a folder; returns the page's path."""
+    """Write `validity.json` and `validity.html`.
+
+    Args:
+        validity: a run held against known truth.
+        folder: where to write.
+
+    Returns:
+        The page's path.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "validity.json", validity.model_dump_json(indent=1) + "\n")
     return write_atomic(folder / "validity.html", render_validity(validity))
 
 
 def render_validity(validity: Validity) -> str:
-    """One self-contained page: verdicts, two figures, and every figure in a table."""
+    """One self-contained page: verdicts, two figures, and every number in a table.
+
+    Args:
+        validity: a run held against known truth.
+    """
     figures = []
     for plot in (plot_whole, plot_errors):
         figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")

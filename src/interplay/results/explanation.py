@@ -79,8 +79,10 @@ class Pair(Frozen):
 
 
 class Interval(Frozen):
-    """How wide the intervals of all pair scores are: score ± so many times its standard error (Student's t for the
-    independent draws behind it; 0 where the scores are exact)."""
+    """How wide the intervals of all pair scores are: score ± this many standard errors.
+
+    They are quantiles of Student's t for the number of independent draws; 0 where the scores are exact.
+    """
 
     level: float = Field(default=0.95, gt=0, lt=1)
     sii: float = Field(default=1.96, ge=0, description="standard errors of SII")
@@ -183,8 +185,11 @@ class Explanation(Frozen):
 
     @property
     def pictures(self) -> Mapping[str, Path]:
-        """Modality -> the picture's file on this machine, for displays. It is no part of the document, so it is neither
-        written nor compared; `interplay.report.reading.read_explanation` looks for it again."""
+        """Modality -> the picture's file on this machine, for display.
+
+        Not part of the document, so neither written nor compared; `interplay.report.reading.read_explanation` finds it
+        again.
+        """
         return self._pictures
 
     def remember_pictures(self, pictures: Mapping[str, Path]) -> None:
@@ -206,7 +211,11 @@ class Explanation(Frozen):
     __str__ = __repr__
 
     def table(self, expert: str) -> Sequence[Pair]:
-        """The pairs under the value function of one expert or of the mixture; empty if not computed."""
+        """The pairs under the value function of one expert or of the mixture; empty if not computed.
+
+        Args:
+            expert: name of an expert, or "mixture".
+        """
         if expert == self.value.expert:
             return self.pairs
         return next((t.pairs for t in self.more_pairs if t.value.expert == expert), [])

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from interplay.models.run import Run
-from interplay.serving.errors import ErrorBody, answer
+from interplay.serving.errors import ErrorBody, error_response
 from interplay.serving.jobs import JobQueue
 from interplay.serving.meter import Meter
 from interplay.serving.middleware import OPEN_PATHS, ProtectionMiddleware
@@ -23,9 +23,11 @@ def make_app(run: Run, queue: JobQueue, meter: Meter, *, token: str | None, loop
     """The service of one run.
 
     Args:
-        queue: takes the jobs; it must run.
-        token: whoever has it is let in; None lets everybody in.
-        loopback: whether it is reached from this machine alone; then requests that name another host are refused.
+        run: the trained run.
+        queue: takes the jobs; it must be running.
+        meter: the service's metrics.
+        token: whoever sends it is let in; None lets everybody in.
+        loopback: whether it is reached from this machine alone; requests that name another host are then refused.
     """
     accepted = Accepted(dict(run.card.modalities), tuple(run.card.labels), dict(run.card.widths), queue.limits)
     app = FastAPI(
@@ -53,12 +55,14 @@ def _handle(app: FastAPI, meter: Meter) -> None:
         meter.refused("route")
         problem = "this method is not offered there" if error.status_code == 405 else "there is nothing at this address"
         headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-        return answer(ErrorBody(error=problem, expected="an address of /openapi.json"), error.status_code, headers)
+        return error_response(
+            ErrorBody(error=problem, expected="an address of /openapi.json"), error.status_code, headers
+        )
 
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
         meter.refused("input")
-        return answer(ErrorBody(error="the request cannot be used", expected="as /openapi.json says"), 422)
+        return error_response(ErrorBody(error="the request cannot be used", expected="as /openapi.json says"), 422)
 
 
 def _complete(app: FastAPI, token: str | None) -> None:

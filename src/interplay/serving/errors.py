@@ -72,23 +72,38 @@ def plain(text: str) -> str:
 
     >>> plain("cannot read '/srv/data/runs/x.png'")
     "cannot read 'a file'"
+
+    Args:
+        text: any sentence.
     """
     line = " ".join(_PATH.sub("a file", text[: 4 * LONGEST]).split())
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def shown(value: str) -> str:
-    """What a user sent, to be named in a message: short, and escaped as Python does."""
+    """What a user sent, for a message: shortened, and escaped as Python does.
+
+    Args:
+        value: what was sent.
+    """
     return repr(value if len(value) <= 40 else value[:39] + "…")
 
 
 def error_body_of(error: BadInput) -> ErrorBody:
-    """The same error without the file it names."""
+    """The same error without the file it names.
+
+    Args:
+        error: an error that the user can cause.
+    """
     return ErrorBody(error=plain(error.problem), expected=plain(error.expected), fix=plain(error.fix))
 
 
 def unforeseen(what: str) -> ErrorBody:
-    """Log the error that is being handled under a new id; the answer names the id alone."""
+    """Log the error that is being handled under a new id; the answer has only the id.
+
+    Args:
+        what: what was being done, for the log.
+    """
     key = secrets.token_hex(4)
     log.exception("%s failed (%s)", what, key)
     return ErrorBody(
@@ -97,8 +112,14 @@ def unforeseen(what: str) -> ErrorBody:
     )
 
 
-def answer(body: ErrorBody, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error as a response."""
+def error_response(body: ErrorBody, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as a response.
+
+    Args:
+        body: the error.
+        status: the HTTP status.
+        headers: further headers.
+    """
     return JSONResponse(body.model_dump(), status, headers=dict(headers or {}))
 
 
@@ -112,13 +133,21 @@ HTML: Declared = {200: {"description": "the page", "content": {"text/html": {"sc
 
 
 def in_json(*models: str) -> dict[str, Any]:
-    """The content of an answer that is one of these models; JSON, also where the success is a page or a text."""
+    """The content of an answer that is one of these models; JSON, also where the success is a page or a text.
+
+    Args:
+        models: names of the models in the OpenAPI document.
+    """
     schemas = [{"$ref": f"#/components/schemas/{name}"} for name in models]
     return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
 
 
 def error_responses(*statuses: int) -> Declared:
-    """How OpenAPI declares these answers."""
+    """How OpenAPI declares responses with these statuses.
+
+    Args:
+        statuses: HTTP statuses of errors.
+    """
     out: Declared = {s: {"description": MEANINGS[s], "content": in_json("ErrorBody")} for s in statuses}
     if 429 in out:
         out[429]["headers"] = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}

@@ -78,7 +78,14 @@ class Explainer:
 
 
 def open_explainer(folder: Path) -> Explainer:
-    """Open a run and its encoders, and warm up. Raises BadInput if they cannot be opened."""
+    """Open a run and its encoders, and warm up.
+
+    Args:
+        folder: the run folder.
+
+    Raises:
+        BadInput: they cannot be opened.
+    """
     run = open_run(folder)
     explainer = Explainer(run, open_encoders(run, "cpu"))
     explainer.warm_up()

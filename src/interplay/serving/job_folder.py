@@ -49,18 +49,35 @@ class JobFolder:
         self._lock.release()
 
     def inputs(self, job_id: str) -> Path:
-        """Where the files of a job lie until it ends."""
+        """The folder of a job's uploaded files, which are deleted when the job ends.
+
+        Args:
+            job_id: id of the job.
+        """
         return self.path / job_id / "inputs"
 
     def create(self, job: Job, job_request: JobRequest) -> None:
-        """Keep a new job and its files. Raises OSError or DiskFullError; `forget` then leaves nothing of it."""
+        """Write a new job and its files. If this fails, `forget` removes what was written.
+
+        Args:
+            job: the job.
+            job_request: what the job is to do, and its uploaded files.
+
+        Raises:
+            OSError: the files cannot be written.
+            DiskFullError: the disk has no room.
+        """
         self.inputs(job.id).mkdir(parents=True)
         for name, content in job_request.files.values():
             write_atomic(self.inputs(job.id) / name, content)
         self._write_state(job)
 
     def save(self, job: Job) -> None:
-        """Keep the state of a job; where there is no room for it, that is logged."""
+        """Write the state of a job; a full disk is only logged.
+
+        Args:
+            job: the job.
+        """
         try:
             self._write_state(job)
         except (OSError, DiskFullError):
@@ -70,12 +87,25 @@ class JobFolder:
         write_atomic(self.path / job.id / "job.json", job.model_dump_json(indent=1) + "\n")
 
     def write_result(self, job_id: str, explained: Explained) -> None:
-        """Keep what a job leaves. Raises OSError or DiskFullError."""
+        """Write the result of a job.
+
+        Args:
+            job_id: id of the job.
+            explained: the explanation and its page.
+
+        Raises:
+            OSError: the files cannot be written.
+            DiskFullError: the disk has no room.
+        """
         write_atomic(self.path / job_id / "explanation.json", explained.explanation)
         write_atomic(self.path / job_id / "page.html", explained.page)
 
     def end(self, job: Job) -> None:
-        """Keep how a job ended, and drop what was uploaded for it and what is only half of a result."""
+        """Write how a job ended, and delete its uploaded files and any incomplete result.
+
+        Args:
+            job: the job.
+        """
         shutil.rmtree(self.inputs(job.id), ignore_errors=True)
         if job.state != "done":
             for name in ("explanation.json", "page.html"):
@@ -83,7 +113,11 @@ class JobFolder:
         self.save(job)
 
     def forget(self, job_id: str) -> None:
-        """Drop all of a job."""
+        """Delete a job and all its files.
+
+        Args:
+            job_id: id of the job.
+        """
         shutil.rmtree(self.path / job_id, ignore_errors=True)
 
     def read_jobs(self) -> list[Job]:

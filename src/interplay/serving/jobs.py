@@ -106,7 +106,14 @@ class JobQueue:
             return [entry.job for entry in reversed(self._entries.values())]
 
     def job(self, job_id: str) -> Job:
-        """One of them. Raises ApiError (404)."""
+        """One job of the queue.
+
+        Args:
+            job_id: id of the job.
+
+        Raises:
+            ApiError: there is no such job (404).
+        """
         with self._changed:
             return self._known(job_id).job
 
@@ -127,7 +134,14 @@ class JobQueue:
         return max(1, min(600, math.ceil(self._typical)))
 
     def submit(self, job_request: JobRequest) -> Job:
-        """Take a job. Raises ApiError (429 if the queue is full, 503 without room on the disk)."""
+        """Accept a job.
+
+        Args:
+            job_request: what the job is to do, and its uploaded files.
+
+        Raises:
+            ApiError: the queue is full (429), or the disk is (503).
+        """
         inputs = {modality: text[:80] for modality, text in job_request.texts.items()} | dict(job_request.names)
         job = Job(
             id=secrets.token_hex(8),
@@ -156,9 +170,13 @@ class JobQueue:
         return job
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel a job: at once where it waits, at its next evaluation where it runs.
+        """Cancel a job: at once if it waits, at its next evaluation if it runs.
 
-        Raises ApiError (404, or 409 if it has ended).
+        Args:
+            job_id: id of the job.
+
+        Raises:
+            ApiError: there is no such job (404), or it has ended (409).
         """
         with self._changed:
             entry = self._known(job_id)
@@ -179,11 +197,25 @@ class JobQueue:
             return entry.job
 
     def result(self, job_id: str) -> bytes:
-        """The explanation of a job that is done, as JSON. Raises ApiError (404, 409)."""
+        """The explanation of a job that is done, as JSON.
+
+        Args:
+            job_id: id of the job.
+
+        Raises:
+            ApiError: there is no such job (404), or it is not done (409).
+        """
         return self._left(job_id, "explanation.json")
 
     def page(self, job_id: str) -> bytes:
-        """The page of a job that is done. Raises ApiError (404, 409)."""
+        """The page of a job that is done.
+
+        Args:
+            job_id: id of the job.
+
+        Raises:
+            ApiError: there is no such job (404), or it is not done (409).
+        """
         return self._left(job_id, "page.html")
 
     def _left(self, job_id: str, name: str) -> bytes:

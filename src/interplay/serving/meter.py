@@ -27,15 +27,28 @@ class Meter:
         )
 
     def ran(self, state: str, seconds: float) -> None:
-        """A job that ran has ended."""
+        """Count a job that ran and has ended.
+
+        Args:
+            state: how it ended.
+            seconds: how long it ran.
+        """
         self._seconds.labels(state).observe(seconds)
 
     def refused(self, reason: str) -> None:
-        """A request was refused. `reason` is one of the program's own words, never what a client sent."""
+        """Count a refused request.
+
+        Args:
+            reason: one of the service's own words, never what a client sent.
+        """
         self._refusals.labels(reason).inc()
 
     def text(self, states: Mapping[str, int]) -> bytes:
-        """All of it in Prometheus' text format; `states` is state -> jobs."""
+        """All metrics in Prometheus' text format.
+
+        Args:
+            states: state -> how many jobs.
+        """
         for state, count in states.items():
             self._jobs.labels(state).set(count)
         self._queue.set(states.get("queued", 0))

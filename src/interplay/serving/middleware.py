@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from interplay.serving.errors import ApiError, answer, unforeseen
+from interplay.serving.errors import ApiError, error_response, unforeseen
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 
@@ -35,12 +35,21 @@ DRAIN_BYTES, DRAIN_SECONDS = 128_000_000, 5.0
 
 
 def cookie_of(token: str) -> str:
-    """What the cookie holds of somebody who has shown the token; the token cannot be derived from it."""
+    """The cookie's value for a token; the token cannot be derived from it.
+
+    Args:
+        token: the token.
+    """
     return hmac.new(token.encode(), b"interplay cookie", hashlib.sha256).hexdigest()
 
 
 def same(given: str, wanted: str) -> bool:
-    """Whether two secrets are equal, in a time that does not depend on where they differ."""
+    """Whether two secrets are equal, in a time that does not depend on where they differ.
+
+    Args:
+        given: what a client sent.
+        wanted: the secret.
+    """
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode("utf-8", "surrogateescape"))
 
 
@@ -56,6 +65,7 @@ class ProtectionMiddleware:
         self._app, self._token, self._loopback, self._limits, self._meter = app, token, loopback, limits, meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request, answer it, and put security headers on the response."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -83,7 +93,7 @@ class ProtectionMiddleware:
         except ApiError as error:
             self._meter.refused(error.reason)
             if body.whole:
-                await answer(error.body, error.status, error.headers)(scope, receive, secured)
+                await error_response(error.body, error.status, error.headers)(scope, receive, secured)
             else:
                 await _answer_early(error, body, secured)
         except ClientDisconnect:
@@ -92,7 +102,7 @@ class ProtectionMiddleware:
             self._meter.refused("error")
             error_body = unforeseen(f"{scope['method']} request")
             if not started:
-                await answer(error_body, 500)(scope, receive, secured)
+                await error_response(error_body, 500)(scope, receive, secured)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         if self._loopback and not _local(headers.get("host", "")):
@@ -178,7 +188,7 @@ class Body:
 
 async def _answer_early(error: ApiError, body: Body, send: Send) -> None:
     """Answer while the body still comes in, then close the connection: not before the answer could be read."""
-    response = answer(error.body, error.status, error.headers | {"Connection": "close"})
+    response = error_response(error.body, error.status, error.headers | {"Connection": "close"})
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     if error.reason != "slow":

@@ -32,7 +32,11 @@ class PageLink(BaseModel):
 
 
 def run_pages(run: Path) -> list[PageLink]:
-    """The pages that are there now."""
+    """The pages that are there now.
+
+    Args:
+        run: the run folder.
+    """
     found = []
     for folder in FOLDERS:
         for path in sorted((run / folder).glob("*.html")):
@@ -42,7 +46,16 @@ def run_pages(run: Path) -> list[PageLink]:
 
 
 def read_page(run: Path, folder: str, name: str) -> bytes:
-    """One of them; no path is ever made of what a client sent. Raises ApiError (404)."""
+    """One of the pages of a run. The client's text is only compared with names, never used as a path.
+
+    Args:
+        run: the run folder.
+        folder: folder of the page inside the run.
+        name: name of the file.
+
+    Raises:
+        ApiError: there is no such page (404).
+    """
     for page in run_pages(run):
         if (page.folder, page.name) == (folder, name):
             return (run / page.folder / page.name).read_bytes()
@@ -50,12 +63,28 @@ def read_page(run: Path, folder: str, name: str) -> bytes:
 
 
 def read_samples(run: Path, name: str) -> bytes:
-    """A document with samples, which the page of the run loads in a frame. Raises ApiError (404)."""
+    """A document with samples, which the page of the run loads in a frame.
+
+    Args:
+        run: the run folder.
+        name: name of the file.
+
+    Raises:
+        ApiError: there is no such document (404).
+    """
     return _beside(run / "report" / "data", name, DATA)
 
 
 def read_thumbnail(run: Path, name: str) -> tuple[bytes, str]:
-    """A thumbnail of the page of the run, and its media type. Raises ApiError (404)."""
+    """A thumbnail of the page of the run, and its media type.
+
+    Args:
+        run: the run folder.
+        name: name of the file.
+
+    Raises:
+        ApiError: there is no such thumbnail (404).
+    """
     kind = next((kind for kind, names in PICTURES.items() if names.fullmatch(name)), "image/png")
     return _beside(run / "report" / "pictures", name, PICTURES[kind]), kind
 
@@ -67,11 +96,15 @@ def _beside(folder: Path, name: str, names: re.Pattern[str]) -> bytes:
 
 
 def policy_of(page: bytes, framed: bool = False) -> str:
-    """The Content-Security-Policy to send with a page of ours: nothing from elsewhere, and of the style and script that
-    lie inside it just those whose hashes its own policy names.
+    """The Content-Security-Policy to send with one of our pages.
 
-    A page that names none, or is not ours, is shown without style and script. The page of a run loads its thumbnails
-    and, in frames, its samples from beside it; those alone are `framed`.
+    Nothing from elsewhere is allowed, and of its inline style and script only those whose hashes the page's own policy
+    names. A page that names none, or is not ours, is shown without style and script. The page of a run loads its
+    thumbnails and, in frames, its samples from beside it.
+
+    Args:
+        page: the page's HTML.
+        framed: whether other pages of ours may show it in a frame: documents with samples.
     """
     # A page is written with its policy in its first lines, before anything of a sample. Quotes are escaped there.
     head = page[:HEAD].decode("utf-8", "replace").partition("</head>")[0].replace("&#39;", "'").replace("&#43;", "+")
@@ -93,11 +126,21 @@ def policy_of(page: bytes, framed: bool = False) -> str:
 
 
 def html(page: bytes, status: int = 200, policy: str | None = None) -> HTMLResponse:
-    """A page as a response, under the policy given or else its own."""
+    """A page as a response.
+
+    Args:
+        page: the page's HTML.
+        status: the HTTP status.
+        policy: its Content-Security-Policy; that of `policy_of` if None.
+    """
     return HTMLResponse(page, status, headers={"Content-Security-Policy": policy or policy_of(page)})
 
 
 def frame(page: bytes) -> HTMLResponse:
-    """A document for a frame of our own pages."""
+    """A document that our own pages show in a frame, as a response.
+
+    Args:
+        page: the page's HTML.
+    """
     headers = {"Content-Security-Policy": policy_of(page, framed=True), "X-Frame-Options": "SAMEORIGIN"}
     return HTMLResponse(page, headers=headers)

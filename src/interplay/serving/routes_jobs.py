@@ -35,7 +35,12 @@ class Uploads:
 
 
 def job_routes(accepted: Accepted, queue: JobQueue) -> APIRouter:
-    """All that is under /api/jobs."""
+    """The routes under /api/jobs.
+
+    Args:
+        accepted: what uploads are accepted.
+        queue: the job queue.
+    """
     routes = APIRouter(tags=["jobs"])
     _add_submit(routes, accepted, queue)
 

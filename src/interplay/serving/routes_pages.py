@@ -16,7 +16,13 @@ LONGEST_TOKEN = 1000
 
 
 def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
-    """/, /login, /api/pages and what is under /pages."""
+    """The routes /, /login, /api/pages, and those under /pages.
+
+    Args:
+        run: the trained run.
+        accepted: what uploads are accepted.
+        token: the token that requests must bring; None lets everybody in.
+    """
     routes = APIRouter(tags=["pages"])
     asks: Declared = {401: HTML[200] | {"description": "the page that asks for the token"}}
 

@@ -36,7 +36,14 @@ class About(BaseModel):
 
 
 def state_routes(run: Run, accepted: Accepted, queue: JobQueue, meter: Meter) -> APIRouter:
-    """/health, /metrics and /api/run."""
+    """The routes /health, /metrics and /api/run.
+
+    Args:
+        run: the trained run.
+        accepted: what uploads are accepted.
+        queue: the job queue.
+        meter: the service's metrics.
+    """
     routes = APIRouter(tags=["state"])
     not_ready: Declared = {
         503: {"description": "not ready, or too many connections", "content": in_json("Health", "ErrorBody")}

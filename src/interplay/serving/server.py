@@ -31,7 +31,15 @@ class Address:
 
 
 def bind(host: str, port: int) -> Address:
-    """Take an address before anything long is done. Port 0 is any that is free. Raises BadInput if it cannot be had."""
+    """Bind the address, before anything that takes long.
+
+    Args:
+        host: name or address to listen on.
+        port: 0 is any that is free.
+
+    Raises:
+        BadInput: it is not available.
+    """
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
@@ -52,9 +60,14 @@ def bind(host: str, port: int) -> Address:
 
 
 def choose_token(given: str | None, loopback: bool) -> str | None:
-    """The token to ask for: the one given; without, a new one, or none where only this machine is listened to.
+    """The token to ask for: the given one; else a new one, or none if only this machine can connect.
 
-    Raises BadInput for one that can be guessed.
+    Args:
+        given: what the user chose, if anything.
+        loopback: whether only this machine can connect.
+
+    Raises:
+        BadInput: the token can be guessed.
     """
     if given is None:
         return None if loopback else secrets.token_urlsafe(24)
@@ -74,10 +87,20 @@ class Protocol(H11Protocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
+        """Called by asyncio for a new connection.
+
+        Args:
+            transport: the connection.
+        """
         super().connection_made(transport)
         self._arm()
 
     def data_received(self, data: bytes) -> None:
+        """Called by asyncio for bytes that arrived.
+
+        Args:
+            data: the bytes.
+        """
         super().data_received(data)
         if self._between_requests():
             self._arm()
@@ -85,6 +108,11 @@ class Protocol(H11Protocol):
             self._disarm()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio when the connection is closed.
+
+        Args:
+            exc: why, if there was an error.
+        """
         self._disarm()
         super().connection_lost(exc)
 
@@ -107,7 +135,12 @@ class Protocol(H11Protocol):
 
 
 def server_of(app: ASGIApp, limits: Limits) -> uvicorn.Server:
-    """uvicorn with our bounds, and silent about itself."""
+    """A uvicorn server with our limits, without its own log lines.
+
+    Args:
+        app: the service.
+        limits: the service's limits.
+    """
     config = uvicorn.Config(
         app,
         http=type("Timed", (Protocol,), {"seconds": limits.header_seconds}),
@@ -125,14 +158,20 @@ def server_of(app: ASGIApp, limits: Limits) -> uvicorn.Server:
 
 
 def serve(app: ASGIApp, address: Address, limits: Limits) -> None:
-    """Answer requests until Ctrl-C or SIGTERM; what is being answered then is finished."""
+    """Answer requests until Ctrl-C or SIGTERM; requests that are being answered are finished.
+
+    Args:
+        app: the service.
+        address: what `bind` returned.
+        limits: the service's limits.
+    """
     with _stopped_quietly():
         server_of(app, limits).run(sockets=[address.socket])
 
 
 @contextmanager
 def _stopped_quietly() -> Iterator[None]:
-    """uvicorn raises the signal that stopped it once more at the end; by then there is nothing left to stop."""
+    """Ignore the signal that stopped uvicorn, which it raises once more at the end, with nothing left to stop."""
 
     def nothing(number: int, frame: FrameType | None) -> None:
         pass

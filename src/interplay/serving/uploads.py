@@ -81,7 +81,15 @@ class Accepted:
 
 
 async def read_job_request(request: Request, accepted: Accepted) -> JobRequest:
-    """Read and check a form. Raises ApiError (400, 408, 413, 415, 422)."""
+    """Read and check the form of a job.
+
+    Args:
+        request: the HTTP request.
+        accepted: what uploads are accepted.
+
+    Raises:
+        ApiError: what is wrong with it (400, 408, 413, 415 or 422).
+    """
     form = await _form(request, accepted.limits)
     try:
         return await asyncio.get_running_loop().run_in_executor(_READER, _job_request, form, accepted)
@@ -242,10 +250,13 @@ def _kept(upload: UploadFile, path: Path) -> Path:
 
 
 def file_name(given: str) -> str:
-    """What a client called its file, to be shown: without folders, and without characters that are not seen.
+    r"""What a client called its file, to be shown: without folders, and without characters that are not seen.
 
-    >>> file_name("../../etc/passwd"), file_name("C:\\\\x\\\\cat\\u202egnp.exe")
+    >>> file_name("../../etc/passwd"), file_name("C:\\x\\cat\u202egnp.exe")
     ('passwd', 'catgnp.exe')
+
+    Args:
+        given: what the client sent.
     """
     last = re.split(r"[/\\]", given)[-1]
     seen = "".join(c for c in last if unicodedata.category(c)[0] != "C")
