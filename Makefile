@@ -40,8 +40,9 @@ coverage: $(READY)
 	./scripts/ensure-chromium
 	$(BIN)/python $(TESTS) --cov=interplay --cov-branch --cov-report=term
 
+# Old versions warn of what is new around them: here a warning is no error.
 lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/python $(TESTS) -m "not slow"
+	$(LOWEST)/bin/python $(TESTS) -m "not slow" -W default
 
 dist: $(READY)
 	./scripts/check-dist
@@ -66,8 +67,11 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'constraints-lowest.txt is for Python 3.11')"
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -c constraints-lowest.txt --prefer-binary \
-		--only-binary scikit-learn -e ".[serve,huggingface,shapiq]" "scikit-learn>=1.9" "pytest>=9.2,<10" \
-		pytest-timeout pytest-xdist hypothesis beartype httpx ipython
+		--only-binary scikit-learn -e ".[serve,huggingface,shapiq]" "scikit-learn>=1.9"
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -c constraints-lowest.txt \
+		"pytest>=9.2,<10" pytest-timeout pytest-xdist hypothesis beartype httpx ipython playwright \
+		axe-playwright-python "schemathesis>=4.32.5,<5"
+	$(LOWEST)/bin/python -m pip check
 	@touch $@
 
 clean:

@@ -1,6 +1,7 @@
 """Shapes and types in signatures are enforced while the tests run, and nothing may reach a network."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -15,7 +16,8 @@ install_import_hook("interplay", "beartype.beartype")
 settings.register_profile("any machine", deadline=None)  # a busy one is slow now and then
 settings.load_profile("any machine")
 
-pytest_plugins = ["tests.small_models", "tests.small_runs", "tests.small_study"]
+# Without PyTorch (scripts/check-pythons) only the tests of rooms that need none run.
+pytest_plugins = ["tests.small_models", "tests.small_runs", "tests.small_study"] if find_spec("torch") else []
 
 SLOW_ROOMS = {"browser", "e2e"}  # each of their tests drives a browser or whole commands
 
