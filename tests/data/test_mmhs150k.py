@@ -12,7 +12,7 @@ from tests.data.layouts import TWEETS, tweets
 
 from interplay.data import mmhs150k
 from interplay.data.mmhs150k import NO_TEXT, VOTES, is_hate, kind_of_hate
-from interplay.data.registry import offends, open_dataset
+from interplay.data.registry import is_sensitive, open_dataset
 from interplay.errors import ConfigError, DataError
 
 IDS = list(TWEETS)
@@ -42,7 +42,7 @@ def test_what_is_read(folder: Path) -> None:
     }
     assert (dataset.name, dataset.notes, dict(dataset.published)) == ("tweets", (), {})
     assert dataset.options == {"image_text": "none", "labels": "binary"}
-    assert offends(dataset.labels), "pages blur it until asked"
+    assert is_sensitive(dataset.labels), "pages blur it until asked"
 
 
 @given(votes=st.lists(st.integers(0, 5), min_size=3, max_size=3))

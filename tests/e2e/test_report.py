@@ -133,7 +133,7 @@ def test_explanations_of_models_put_beside_are_not_taken_for_the_runs_own(run_fo
 
 def test_a_dataset_that_may_offend_is_blurred(run_folder, small_run: SmallRun, tmp_path, monkeypatch):
     run, rude = open_run(run_folder), small_run.dataset
-    monkeypatch.setattr(reporting, "offends", lambda labels: labels == run.card.labels)
+    monkeypatch.setattr(reporting, "is_sensitive", lambda labels: labels == run.card.labels)
     page = report_run(run, rude, splits=["val"], out=tmp_path / "a", store=small_run.store)
     assert block(page, "index")["blur"]
     page = report_run(run, rude, splits=["val"], out=tmp_path / "a", store=small_run.store, blur=False)

@@ -33,7 +33,7 @@ def say(message: str) -> None:
 
 
 def say_notes(notes: Iterable[str]) -> None:
-    """What the reader left out of a dataset, or mended."""
+    """Print the notes about samples of a dataset that were skipped or repaired."""
     for note in notes:
         say(f"Note: {note}")
 

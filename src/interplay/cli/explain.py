@@ -22,7 +22,7 @@ def explain(
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     on: Annotated[str | None, typer.Option(help="What is explained: logit or probability.")] = None,
     expert: Annotated[str | None, typer.Option(help="Whose answer is explained: mixture, or an expert's name.")] = None,
-    fill: Annotated[str | None, typer.Option(help="What stands for removed features: attention, mean, zero.")] = None,
+    fill: Annotated[str | None, typer.Option(help="What replaces removed features: attention, mean, zero.")] = None,
     budget: Annotated[
         int | None, typer.Option(help="Most evaluations of the model a sample: more, narrower intervals.")
     ] = None,

@@ -40,7 +40,7 @@ def serve(
 ) -> None:
     """Explain new samples over HTTP: a page with a form, and an API. Ctrl-C stops it; ended jobs are kept.
 
-    Listens on this machine alone unless told otherwise. See docs/service.md.
+    Listens on this machine alone unless --host says otherwise. See docs/service.md.
     """
     with console.working():
         require_finished_run(run)
@@ -79,7 +79,7 @@ def serve(
 
 
 def _announce(url: str, made: str | None, json: bool) -> None:
-    """Where it is; and the token if it was made just now, for it is told nowhere else."""
+    """The address of the service; and the token if it was newly made, which is shown nowhere else."""
     if json:
         console.print_json({"url": url, "token": made})
     else:

@@ -18,7 +18,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Decides the weights to start from, and every draw.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; training stops early by itself.")] = None,
     mask_aware: Annotated[bool | None, typer.Option(help="Train on samples with features removed, too.")] = None,
-    fill: Annotated[str | None, typer.Option(help="What stands for removed features: mean, zero, attention.")] = None,
+    fill: Annotated[str | None, typer.Option(help="What replaces removed features: mean, zero, attention.")] = None,
     device: Device = None,
     set_: Set = None,
     store: Store = DEFAULT_STORE,

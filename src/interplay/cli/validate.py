@@ -18,7 +18,7 @@ def validate(
         bool, typer.Option("--plant", help="Plant evidence into a copy of the run's data, and train on that first.")
     ] = False,
     planted: Annotated[int, typer.Option(min=200, help="With --plant: samples of the copy.")] = 3000,
-    fill: Annotated[str | None, typer.Option(help="What stands for removed features: attention, mean, zero.")] = None,
+    fill: Annotated[str | None, typer.Option(help="What replaces removed features: attention, mean, zero.")] = None,
     data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the report; RUN/validation if absent.")] = None,
     store: Store = DEFAULT_STORE,

@@ -40,8 +40,8 @@ def open_dataset(path: str | Path, options: Options | None = None) -> Dataset:
     return LAYOUTS[layout_of(path)](Path(path), options)
 
 
-def offends(labels: Sequence[str]) -> bool:
-    """Whether data with these labels is of hate speech, wherever it lies: pages hide it until it is asked for.
+def is_sensitive(labels: Sequence[str]) -> bool:
+    """Whether data with these labels is of hate speech: its pages blur pictures and texts until asked.
 
     Args:
         labels: names of labels.

@@ -9,7 +9,7 @@ from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
 from interplay.progress import SILENT, Progress
 from interplay.training.data import FeatureData, FeatureSet
-from interplay.training.fit import answer
+from interplay.training.fit import predict_split
 
 
 def evaluate(
@@ -45,4 +45,4 @@ def evaluate(
     encoders = open_encoders(run, device)
     stores = encode(dataset, run.config, store=store, encoders=encoders, progress=progress)
     data = FeatureData({split: FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
-    return run.card.task.metrics(*answer(run.model, data, split))
+    return run.card.task.metrics(*predict_split(run.model, data, split))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interplay.config import Config, make_config, nested
-from interplay.data.registry import offends
+from interplay.data.registry import is_sensitive
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput
@@ -204,7 +204,7 @@ def write_explanations(
         pictures,
         out / "page.html",
         title=title,
-        blur=offends(run.card.labels) if blur is None else blur,
+        blur=is_sensitive(run.card.labels) if blur is None else blur,
     )
 
 

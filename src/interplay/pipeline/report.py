@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from interplay.data.registry import offends
+from interplay.data.registry import is_sensitive
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
@@ -23,7 +23,7 @@ from interplay.report.run_rows import Row
 from interplay.results import Explanation
 from interplay.results.validity import Validity
 from interplay.training.data import FeatureData, FeatureSet
-from interplay.training.fit import answer
+from interplay.training.fit import predict_split
 
 CHARTS = {
     "Loss": ("train/task", "train/removed", "val/loss", "val/removed_loss"),
@@ -91,7 +91,7 @@ def report_run(
             explanations=explanations,
             copies=copies,
             notes=notes,
-            blur=offends(run.card.labels) if blur is None else blur,
+            blur=is_sensitive(run.card.labels) if blur is None else blur,
         ),
         folder,
         progress,
@@ -107,7 +107,7 @@ def _answers(
     kinds = run.card.modalities
     for split, some in samples.items():
         data = FeatureData({split: FeatureSet(some, stores, run.card.task)}, run.config.training.batch_size, 0)
-        logits, target = answer(run.model, data, split)
+        logits, target = predict_split(run.model, data, split)
         metrics[split] = run.card.task.metrics(logits, target)
         for sample, probabilities in zip(some, run.card.task.probabilities(logits).tolist(), strict=True):
             texts = {m: str(sample.inputs[m]) for m in drawn_as("text", kinds)}

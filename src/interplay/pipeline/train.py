@@ -19,7 +19,7 @@ from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.progress import SILENT, Progress
 from interplay.training.data import FeatureData, FeatureSet, token_moments
-from interplay.training.fit import answer, fit
+from interplay.training.fit import fit, predict_split
 
 
 def train(
@@ -74,7 +74,7 @@ def train(
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))
-    metrics = {split: task.metrics(*answer(model, data, split)) for split in ("val", "test")}
+    metrics = {split: task.metrics(*predict_split(model, data, split)) for split in ("val", "test")}
     return finish_run(out, metrics)
 
 

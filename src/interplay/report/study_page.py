@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """One part of the page: figures, then a table with what it says of itself. Cells are text."""
 
     title: str
@@ -126,7 +126,11 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def render_study(
-    title: str, about: Sequence[str], claims: Sequence[Sequence[str]], sections: Sequence[Section], example: str | None
+    title: str,
+    about: Sequence[str],
+    claims: Sequence[Sequence[str]],
+    sections: Sequence[PageSection],
+    example: str | None,
 ) -> str:
     """The page's HTML.
 

@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from interplay.data.registry import offends
+from interplay.data.registry import is_sensitive
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.explanation.explaining import explain_sample
@@ -54,7 +54,7 @@ class Explainer:
         explanation = _without_paths(explained, job_request)
         pictures = {m: open_picture(ordered[m]) for m in drawn_as("image", self.run.card.modalities)}
         title = f"{self.run.origin.data}: why {self.run.config.fusion.kind} decided so"
-        blur = offends(self.run.card.labels)
+        blur = is_sensitive(self.run.card.labels)
         page = render_page([explanation], {sample.id: pictures}, title=title, blur=blur)
         return Explained(explanation.model_dump_json(indent=1) + "\n", page)
 

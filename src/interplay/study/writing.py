@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from interplay.data.registry import offends
+from interplay.data.registry import is_sensitive
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.players import SCALES
 from interplay.explanation.trained.predictor import TrainedPredictor, off_training
@@ -18,7 +18,7 @@ from interplay.pipeline.datasets import find_sample
 from interplay.progress import SILENT, Progress
 from interplay.report import study_figures as figures
 from interplay.report.page import write_page
-from interplay.report.study_page import Section, number, pivot, render_study, write_csv, write_figure
+from interplay.report.study_page import PageSection, number, pivot, render_study, write_csv, write_figure
 from interplay.results import MIXTURE, Explanation
 from interplay.study.claims import DENSE, OURS, Claim, Tables, claims_of
 from interplay.study.measured import Results
@@ -97,7 +97,7 @@ def _about(results: Results, command: str) -> list[str]:
     ]
 
 
-def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Section]:
+def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[PageSection]:
     ours = OURS if OURS in variants else variants[-1]
 
     def draw(name: str, plot: Callable[[], Figure]) -> str:
@@ -107,14 +107,14 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Sec
     masking = tables["figure3_masking"]
     experts = [row for row in masking if row["variant"] == ours and row["K"] == "mean"]
     sections = [
-        Section(
+        PageSection(
             "Table 1: the task",
             "Mean ± sd over seeds on the study's split.",
             "tables/table1_task.csv",
             [],
             *pivot(task, ["variant"], "metric", {"": "sd"}),
         ),
-        Section(
+        PageSection(
             "Figure 3: what masking the most important features costs",
             "Loss of the predicted labels' probability, of the mixture. Comprehensiveness removes the top K% of every "
             "modality, sufficiency keeps only them. The gap compares with random features: above 0, a method found "
@@ -126,14 +126,14 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Sec
             ],
             *pivot([r for r in masking if r["expert"] == MIXTURE], ["variant", "method", "measure"], "K", {"": "gap"}),
         ),
-        Section(
+        PageSection(
             f"Figure 3 by expert: {ours}, mean over K",
             "Each expert's own map masks, and its own answer is read.",
             "tables/figure3_masking.csv",
             [],
             *pivot(experts, ["expert", "method"], "measure", {"": "gap"}),
         ),
-        Section(
+        PageSection(
             "Figure 4: do pair scores follow importance?",
             "Pairs of each sample in bins of equally many by importance (1 is least), and the q% most important.",
             "tables/figure4_alignment.csv",
@@ -143,7 +143,7 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Sec
             ],
             *pivot(tables["figure4_alignment"], ["variant", "score", "expert", "on"], "part", {"": "interval"}),
         ),
-        Section(
+        PageSection(
             "Table 2: what removing pairs costs",
             "Loss of probability of the probed label without the k pairs ranked first (no feature twice), against "
             "pairs of features as important by themselves to the mixture (matched), and random ones. Losing i and j "
@@ -153,7 +153,7 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Sec
             [draw("table2_pair_masking", lambda: figures.plot_pair_masking(tables["table2_pair_masking"]))],
             *_pair_rows(tables["table2_pair_masking"]),
         ),
-        Section(
+        PageSection(
             "Concentration and role separation",
             "Of attribution magnitudes: Gini, entropy over its largest, mass in the top 5%; and how experts' maps "
             "overlap.",
@@ -166,7 +166,7 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Sec
     ]
     if tables["table4_stories"]:
         sections.append(
-            Section(
+            PageSection(
                 "Known truth: which expert finds which story",
                 "AUROC of the planted pair among all pairs, where its label holds; mean over seeds.",
                 "tables/table4_stories.csv",
@@ -231,5 +231,5 @@ def _example(results: Results, out: Path) -> Path | None:
         pictures,
         out / "example.html",
         title=f"{dataset.name}: {sample.id}, {' beside '.join(chosen)}",
-        blur=offends(dataset.labels),
+        blur=is_sensitive(dataset.labels),
     )

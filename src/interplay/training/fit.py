@@ -196,7 +196,7 @@ def _quiet() -> Iterator[None]:
 
 
 @torch.no_grad()
-def answer(model: FusionModel, data: FeatureData, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+def predict_split(model: FusionModel, data: FeatureData, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The model's answers on a whole split, in file order.
 
     Args:

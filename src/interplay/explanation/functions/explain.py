@@ -11,7 +11,7 @@ from interplay.config import ExplainConfig
 from interplay.errors import BadInput
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.predictor import FunctionPredictor, Scale
-from interplay.explanation.functions.removal import Fill
+from interplay.explanation.functions.removal import ImageFill
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import open_picture
 from interplay.progress import SILENT, Progress
@@ -31,7 +31,7 @@ def explain_callable(
     target: str | None = None,
     budget: int = BUDGET,
     grid: int = 6,
-    fill: Fill = "mean",
+    fill: ImageFill = "mean",
     batch: bool = False,
     name: str = "sample",
     seed: int = 0,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from interplay.data.sample import Sample
 from interplay.errors import BadInput, PredictorError
-from interplay.explanation.functions.removal import Cells, Fill, Words, cells_of, words_of
+from interplay.explanation.functions.removal import ImageCells, ImageFill, Words, cells_of, words_of
 from interplay.explanation.predictor import Opened, Predictor
 from interplay.kinds import LabelKind
 from interplay.results import Feature, Input, Provenance
@@ -47,7 +47,7 @@ class FunctionPredictor(Predictor):
         label_kind: LabelKind = "multi",
         returns: Scale = "probabilities",
         grid: int = 6,
-        fill: Fill = "mean",
+        fill: ImageFill = "mean",
         batch: bool = False,
         name: str = "",
     ) -> None:
@@ -108,7 +108,7 @@ class OpenedInputs(Opened):
     level = "input"
     fill = "input"
 
-    def __init__(self, predictor: FunctionPredictor, words: Words | None, cells: Cells | None, name: str) -> None:
+    def __init__(self, predictor: FunctionPredictor, words: Words | None, cells: ImageCells | None, name: str) -> None:
         self._predictor, self._words, self._cells, self._name = predictor, words, cells, name
         self._known: dict[bytes, np.ndarray] = {}
         self.features, self.inputs = [], {}

@@ -10,7 +10,7 @@ from PIL import Image
 
 from interplay.results import Box
 
-Fill = Literal["mean", "grey"]
+ImageFill = Literal["mean", "grey"]
 WORD = re.compile(r"\S+")
 
 
@@ -49,7 +49,7 @@ def words_of(text: str) -> Words:
 
 
 @dataclass(frozen=True)
-class Cells:
+class ImageCells:
     """The cells of a picture: a grid whose cells are about square.
 
     Attributes:
@@ -80,7 +80,7 @@ class Cells:
         return out
 
 
-def cells_of(picture: Image.Image, grid: int, fill: Fill) -> Cells:
+def cells_of(picture: Image.Image, grid: int, fill: ImageFill) -> ImageCells:
     """Divide a picture into cells.
 
     Args:
@@ -98,4 +98,4 @@ def cells_of(picture: Image.Image, grid: int, fill: Fill) -> Cells:
     ys = np.round(np.linspace(0, height, rows + 1)).astype(int).tolist()
     edges = tuple((xs[c], ys[r], xs[c + 1], ys[r + 1]) for r in range(rows) for c in range(columns))
     red, green, blue = np.asarray(picture).reshape(-1, 3).mean(axis=0).round().astype(int).tolist()
-    return Cells(picture, edges, (red, green, blue) if fill == "mean" else (128, 128, 128))
+    return ImageCells(picture, edges, (red, green, blue) if fill == "mean" else (128, 128, 128))
