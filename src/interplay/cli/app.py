@@ -80,7 +80,7 @@ def main() -> None:
         code = _fail(str(error), error.exit_code)
     except TyperException as error:
         code = _fail_usage(error)
-    except console.Interrupted as interrupted:
+    except console.CommandInterrupted as interrupted:
         console.say(str(interrupted))
         code = console.INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough

@@ -23,7 +23,7 @@ out = Console()
 err = Console(stderr=True)
 
 
-class Interrupted(Exception):
+class CommandInterrupted(Exception):
     """The user pressed Ctrl-C; the message says how to continue."""
 
 
@@ -114,7 +114,7 @@ def _number(value: float) -> str:
 
 @contextmanager
 def working(go_on: str = AGAIN) -> Iterator[Progress]:
-    """Show progress on standard error. Ctrl-C becomes Interrupted, with `go_on` to say how to continue."""
+    """Show progress on standard error. Ctrl-C becomes CommandInterrupted, with `go_on` to say how to continue."""
     try:
         if err.is_terminal:
             with bars_on(err) as progress:
@@ -122,4 +122,4 @@ def working(go_on: str = AGAIN) -> Iterator[Progress]:
         else:
             yield LogProgress(err)
     except KeyboardInterrupt:
-        raise Interrupted(f"Interrupted. {go_on}") from None
+        raise CommandInterrupted(f"Interrupted. {go_on}") from None

@@ -82,7 +82,7 @@ def explain(
             stopped = True  # what is ready is kept
         page = write_explanations(opened, explanations, chosen, out, blur=blur)
     if stopped:
-        raise console.Interrupted(
+        raise console.CommandInterrupted(
             f"Interrupted. {len(explanations)} of {len(chosen) * (1 + len(others))} explanations are there: {page}"
         )
     if json:

@@ -27,7 +27,7 @@ def study(
 ) -> None:
     """Compare dense, i2moe and fl-i2moe over seeds: task, masking curves, pair scores, pair masking, concentration.
 
-    Leaves CSV files, figures and one page (study.html). Interrupted, it goes on with the stage it was in.
+    Leaves CSV files, figures and one page (study.html). Interrupted, it continues with the stage it was in.
     """
     started = time.time()
     with console.working(console.GO_ON) as progress:

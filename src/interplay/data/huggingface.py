@@ -15,11 +15,10 @@ from interplay.data.table_write import new_folder, write_declaration, write_line
 from interplay.errors import BadInput, DataError
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES
+from interplay.progress import Advance
 
 SAVED = ("dataset_dict.json", "state.json")
 """What `save_to_disk` leaves: the first for several splits, the second for one."""
-
-Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

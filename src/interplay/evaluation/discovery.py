@@ -84,7 +84,7 @@ def tail(
     The share is (1 + how many are) / (1 + how many there are), a conformal p-value (Bates et al., 2023). That is
     enough for independent pairs, but pairs of one sample rise and fall together: a few odd samples may hold most of
     the large ones. So `SURE` standard errors of the share, as a ratio over samples, are added [ours]. Shares above
-    `level`, which nobody will call, are left as they are.
+    `level`, which are never declared real, are left as they are.
 
     Args:
         nulls: the sizes of each sample's null pairs; with fewer than 2 samples every p-value is 1.

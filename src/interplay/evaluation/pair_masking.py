@@ -95,7 +95,7 @@ class PairMasks:
     Attributes:
         keep: (Q, 3, D, B, n) for each of Q rankings the players that stay: without the ranked pairs (the same in all
             D draws), without matched ones, without random ones, for each of B budgets.
-        used: (Q, B) pairs that a budget came to, fewer than asked where there are no more.
+        used: (Q, B) how many pairs are removed: fewer than the budget where there are no more.
     """
 
     keep: Bool[np.ndarray, "Q 3 D B n"]

@@ -1,8 +1,8 @@
 """Can pair scores be trusted? A model's answers and pair scores held against the ideal of known-truth data [ours].
 
-One sample is asked twice: what it answers for subsets of every size (against the exact posterior), and what scores
-its pairs get (against those of the exact posterior, and against which pair was planted). `interplay validate` puts
-the two together; `summaries` turns them into the figures of its report.
+Two things are measured of each sample: the model's answers to subsets of every size (compared with the exact
+posterior), and its pair scores (compared with those of the exact posterior, and with which pair was planted).
+`interplay validate` puts the two together; `summaries` turns them into the numbers of its report.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,7 @@ from interplay.errors import BadInput, BudgetError
 from interplay.explanation.candidates import candidate_players, ranking_experts
 from interplay.explanation.pairs import PairEstimator, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
-from interplay.explanation.predictor import Opened, Predictor, Scores, probability_of, to_probabilities, value_of
+from interplay.explanation.predictor import Opened, Predictor, Scores, probability_of, to_probabilities, value_function
 from interplay.explanation.what_if import what_if
 from interplay.interactions import (
     EXACT,
@@ -106,7 +106,7 @@ def explain_opened(
     importance = _importance(opened, attributions.get(settings.rank_by), label, len(players))
     limit, most = settings.candidates, settings.budget
     probe = score_pairs(
-        value_of(opened, predictor.label_kind, [label]),
+        value_function(opened, predictor.label_kind, [label]),
         players,
         [label],
         predictor.outputs,

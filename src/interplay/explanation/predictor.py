@@ -129,7 +129,7 @@ def probability_of(
     return probability
 
 
-def value_of(opened: Opened, label_kind: LabelKind, labels: Sequence[int]) -> Value:
+def value_function(opened: Opened, label_kind: LabelKind, labels: Sequence[int]) -> Value:
     """The value function v(S) of one sample (METHOD 9), for several labels and both scales at once.
 
     Args:

@@ -30,8 +30,9 @@ from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import DataError, EncoderError
 from interplay.features.hashes import ContentHashes
-from interplay.features.writing import COUNT, LAYOUT, Advance, Writer, halved, writable
+from interplay.features.writing import COUNT, LAYOUT, Writer, halved, writable
 from interplay.modalities import MODALITIES
+from interplay.progress import Advance
 
 VERSION = int(LAYOUT.rpartition("/")[2])
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -170,7 +171,7 @@ def open_features(folder: Path) -> Features:
 def _current(meta: Any, folder: Path) -> dict[str, Any]:
     """The description of a stored folder in today's layout. Raises DataError for a newer one, ValueError for no layout.
 
-    An older layout without an upgrade is never asked for: the layout is part of the key, so features are encoded again.
+    An older layout without an upgrade is never opened: the layout is part of the key, so features are encoded again.
     """
     layout = str(meta["layout"])
     name, _, number = layout.rpartition("/")

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from torch import Tensor
 from interplay.encoders.frozen import Encoded
 from interplay.errors import BadInput, DiskFullError
 
-Advance = Callable[[int, int], None]
 LAYOUT = "interplay/features/2"
 COUNT = np.dtype([("positions", np.int64), ("cut", np.int64)])
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -76,8 +75,8 @@ def halved(one: Encoded) -> Tensor | None:
 class Writer:
     """A folder in the making, `<folder>.partial`.
 
-    A batch is appended to features and valid, then counted: what is on disk beyond the count is cut off by whoever
-    goes on, so an interruption costs one batch and never leaves half of one.
+    A batch is appended to features and valid, then counted: bytes beyond the count are cut off when writing is
+    continued, so an interruption costs one batch and never leaves half of one.
 
     Attributes:
         done: samples written and counted.
@@ -92,7 +91,7 @@ class Writer:
         sizes = {"features.bin": 2 * width, "valid.bin": 1}
         for name, size in sizes.items():  # shorter than counted only after a crash of the whole machine
             ends = ends[ends * size <= self._size(name)]
-        # Only whole batches are gone on from: equal batches give equal bytes.
+        # Writing is continued after whole batches only: equal batches give equal bytes.
         self.done = (len(ends) - 1) // batch_size * batch_size
         for name, size in sizes.items():
             self._cut(name, int(ends[self.done]) * size)

@@ -1,4 +1,4 @@
-"""Whether a folder is a finished run, told from its files alone: asked first, before PyTorch is loaded."""
+"""Whether a folder is a finished run, by its files alone: checked before PyTorch is loaded."""
 
 from pathlib import Path
 

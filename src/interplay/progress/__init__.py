@@ -1,4 +1,4 @@
-"""Progress of long work: silent unless somebody wants to see it; `progress.console` shows it."""
+"""Progress of long work: silent by default; `progress.console` shows it."""
 
 from interplay.progress.base import SILENT, Advance, Progress
 

@@ -76,7 +76,7 @@ class FusionTraining(L.LightningModule):
     def _removed_loss(self, tokens: Tokens, target: Tensor) -> Tensor | None:
         """The task loss of copies of the batch with features removed; None where there are none.
 
-        Copies with about as many features left are asked together, without those removed: it costs less.
+        Copies with similarly many features left are evaluated together, without the removed ones, which is faster.
         """
         removal, B = self.config.removal, len(target)
         if not removal.mask_aware or not removal.copies or self._warms_up():
@@ -123,7 +123,7 @@ class FusionTraining(L.LightningModule):
 
     def _score(self, metrics: dict[str, float]) -> float:
         """What picks the best epoch; larger is better, and an undefined metric is worst."""
-        if self._warms_up():  # it has not been asked yet what the kept model must answer
+        if self._warms_up():  # it has not been trained yet with features removed
             return -math.inf
         if self.config.training.monitor == "loss":
             return -(metrics["loss"] + metrics.get("removed_loss", 0.0))

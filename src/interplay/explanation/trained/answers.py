@@ -28,13 +28,13 @@ TOGETHER = 2**25  # numbers (coalitions x rows x width) kept of the first layer:
 @final
 @dataclass(frozen=True)
 class Answers:
-    """A model and one sample, prepared to be asked about coalitions.
+    """A model and one sample, prepared to evaluate coalitions.
 
     Attributes:
         holds: (n, N) on the host, 1 where a player holds a row; the rows are anchor_1, features of modality 1, ...
         anchors: (N,) on the host, True where a row is an anchor.
-        tables: of each expert asked; empty where experts see only means.
-        experts: indices of the experts asked; None asks all of them and the mixture.
+        tables: of each expert to evaluate; empty where experts see only means.
+        experts: indices of the experts to evaluate; None for all of them and the mixture.
         space: (TOGETHER / D, D), filled anew by each expert: fresh memory would cost more than what is computed in it.
     """
 
@@ -48,7 +48,7 @@ class Answers:
 
     @torch.inference_mode()
     def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
-        """Logits of every expert asked, and of the mixture if all are; they come to the host in one transfer."""
+        """Logits of every expert to evaluate, and of the mixture if all are; they come to the host in one transfer."""
         numbers = coalitions.shape[0] * self.holds.shape[1] * self.features.values[0].shape[1]
         pieces = torch.from_numpy(coalitions).tensor_split(min(len(coalitions), ceil(numbers / TOGETHER)))
         return torch.cat([self._answer(present) for present in pieces]).cpu().numpy()
@@ -119,7 +119,7 @@ def prepare_answers(
         tables = [_table(model.experts[e], features, TYPES[precision]) for e in asked]
     D = features.values[0].shape[1]
     device = features.values[0].device
-    # Memory of zeros that nothing writes to takes no room, so it costs nothing where few coalitions are asked.
+    # Zeroed memory that is never written to takes no room, so it costs nothing where few coalitions are evaluated.
     rows = TOGETHER // D + len(anchors) if device.type == "cpu" and model.reads_sequences else 0
     return Answers(
         model,

@@ -1,8 +1,8 @@
-"""One expert asked about many coalitions of one sample: METHOD 3 with everything left out that does not change.
+"""One expert on many coalitions of one sample: METHOD 3, without computing twice what does not change.
 
-Exact in exact arithmetic. What is shared over coalitions: a feature comes to the first layer as it is or as its fill,
-so its input, its norm and its query, key and value there are computed once for both and then looked up. What nobody
-reads is not computed: of the last layer only the mean over each modality is needed, and the mean passes through the
+Exact but for rounding. Shared over coalitions: a feature enters the first layer as it is or as its fill, so its
+input, its norm and its query, key and value there are computed once for both and then looked up. Values that are not
+used are not computed: of the last layer only the mean over each modality is needed, and the mean passes through the
 second matrix of the MLP.
 """
 
@@ -25,7 +25,7 @@ ENOUGH = 64  # coalitions for which products over coalitions are worth their pre
 
 @dataclass(frozen=True)
 class Matrix:
-    """A linear layer: weight (O, I) in the precision asked for, bias (O,)."""
+    """A linear layer: weight (O, I) in the chosen precision, bias (O,)."""
 
     weight: Float[Tensor, "O I"]
     bias: Float[Tensor, " O"]

@@ -36,7 +36,7 @@ def probe_pairs(
         labels: what to score the pairs for, all from the same evaluations.
         fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
         estimate: (game, rows, columns) -> their scores, for each pair of modalities; by `backgrounds`, say.
-            What one pair of modalities has asked costs the next nothing.
+            Coalitions evaluated for one pair of modalities are not evaluated again for the next.
         players: what plays; every feature by itself if None.
         candidates: (players, modality index) -> the players of it that may form pairs; all if None.
         precision: as `model_logits`.
