@@ -37,7 +37,7 @@ class PrecomputedEncoder(Encoder):
             raise EncoderError(
                 f"encoder {config.model} is named for {modality!r}, whose features are there already",
                 expected=f"encoders.{modality}.model = {PRECOMPUTED!r}",
-                fix=f"set it so, or leave encoders.{modality} out",
+                fix=f"set that value, or remove encoders.{modality}",
             )
         super().__init__(nn.Identity(), config)
         self.modality, self.width = modality, width
@@ -59,7 +59,7 @@ class PrecomputedEncoder(Encoder):
                 raise EncoderError(
                     f"the features of {self.modality!r} have {values.shape[1]} columns",
                     expected=f"{self.width}, as those trained on",
-                    fix="compute them alike",
+                    fix="compute all features of the modality with one model",
                 )
             features = torch.from_numpy(values[: self.max_features].astype(np.float32))
             valid = torch.ones(len(features), dtype=torch.bool)
