@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interplay.config.versions import FORMAT
 from interplay.encoders.settings import EncoderConfig
+from interplay.errors import ConfigError
 from interplay.kinds import Estimator
 
 Fill = Literal["mean", "zero", "attention"]
@@ -145,13 +146,21 @@ class Config(Section):
     explain: ExplainConfig = ExplainConfig()
 
     def encoder(self, modality: str, kind: str) -> EncoderConfig:
-        """The encoder of one modality: set by its name, else by its kind, else the packaged default of that kind.
+        """The encoder of one modality: by its name, else by its kind, else the packaged default of that kind.
 
         Args:
-            modality: name of the modality.
-            kind: its kind.
+            modality: its name.
+            kind: what it is a kind of.
+
+        Raises:
+            ConfigError: none is named, and the kind, one that was added, has no default.
         """
-        return self.encoders.get(modality) or self.encoders.get(kind) or DEFAULT_ENCODERS[kind]
+        found = self.encoders.get(modality) or self.encoders.get(kind) or DEFAULT_ENCODERS.get(kind)
+        if found is None:
+            raise ConfigError(
+                f"no encoder is named for {modality!r}", expected=f"encoders.{modality} or encoders.{kind}"
+            )
+        return found
 
 
 # The published settings (METHOD 5) with the packaged encoders, whose last layer is tapped. With the encoders of the
