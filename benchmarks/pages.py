@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from interplay.report import write_page
-from interplay.report.run_page import RunReport, write_run_page
+from interplay.report.run_page import RunReport, write_report
 from interplay.report.run_rows import Row
 
 LABELS = tuple(f"label {c}" for c in range(23))  # as many as MM-IMDb has
@@ -94,7 +94,7 @@ def made_run(folder: Path, samples: int) -> Path:
         split = "val" if n < samples // 4 else "test"
         true = tuple(LABELS[c] for c in likely)
         rows.append(Row(f"tt{n:07d}", split, true, probabilities, {"plot": text}, {"poster": picture}))
-    return write_run_page(RunReport("a large run", LABELS, "multi", rows), folder / "report")
+    return write_report(RunReport("a large run", LABELS, "multi", rows), folder / "report")
 
 
 def answers(browser: Browser, file: Path) -> list[str]:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from interplay.pipeline.encode import encode
     from interplay.pipeline.evaluate import evaluate
     from interplay.pipeline.explain import explain, new_sample, write_explanations
-    from interplay.pipeline.report import report_run
+    from interplay.pipeline.report import make_report, report_run
     from interplay.pipeline.train import train
     from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
     from interplay.report.page import write_page
     from interplay.report.reading import read_explanation
+    from interplay.report.run_page import write_report
     from interplay.results import Explanation, Explanations
     from interplay.results.validity import Validity
     from interplay.study.config import make_study, read_study
@@ -49,8 +50,9 @@ _HOMES = {
     "interplay.pipeline.train": ("train",),
     "interplay.report.findings": ("finding",),
     "interplay.report.page": ("write_page",),
-    "interplay.pipeline.report": ("report_run",),
+    "interplay.pipeline.report": ("make_report", "report_run"),
     "interplay.report.reading": ("read_explanation",),
+    "interplay.report.run_page": ("write_report",),
     "interplay.results": ("Explanation", "Explanations"),
     "interplay.results.validity": ("Validity",),
     "interplay.interactions.scores": ("PairScores",),
@@ -85,6 +87,8 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "finding",
     "write_explanations",
     "write_page",
+    "make_report",
+    "write_report",
     "report_run",
     "validate_run",
     "plant_and_train",

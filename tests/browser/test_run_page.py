@@ -16,7 +16,7 @@ from tests.run_pages import LABELS, made_report, made_rows, small_pictures
 
 from interplay.report import write_page
 from interplay.report.addresses import page_addresses
-from interplay.report.run_page import IN_A_CHUNK, RunReport, write_run_page
+from interplay.report.run_page import IN_A_CHUNK, RunReport, write_report
 from interplay.report.run_rows import Row, confidence, mistake, predicted_indices
 
 
@@ -64,7 +64,7 @@ def pictures(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="module")
 def make(tmp_path_factory) -> Callable[[RunReport], Path]:
     """Writes a report to a folder of its own."""
-    return lambda report: write_run_page(report, tmp_path_factory.mktemp("run") / "report").parent
+    return lambda report: write_report(report, tmp_path_factory.mktemp("run") / "report").parent
 
 
 SINGLE, MULTI = made_rows(IN_A_CHUNK + 100), made_rows(90, kind="multi")

@@ -15,7 +15,7 @@ from interplay.progress import Advance, Progress
 from interplay.report import write_page
 from interplay.report.addresses import page_addresses
 from interplay.report.ranking import strong_pairs
-from interplay.report.run_page import IN_A_CHUNK, write_run_page
+from interplay.report.run_page import IN_A_CHUNK, write_report
 from interplay.report.run_rows import Row, confidence, mistake, per_label, predicted_indices
 
 
@@ -42,7 +42,7 @@ class Noted(Progress):
 def test_what_is_written(tmp_path, pictures):
     rows = made_rows(IN_A_CHUNK + 3, pictures)
     told = []
-    page = write_run_page(made_report(rows), tmp_path / "report", Noted(told))
+    page = write_report(made_report(rows), tmp_path / "report", Noted(told))
     folder = page.parent
     assert sorted(p.name for p in folder.iterdir()) == ["data", "index.html", "pictures"]
     assert sorted(p.name for p in (folder / "data").iterdir()) == ["000.html", "001.html"]
@@ -59,7 +59,7 @@ def test_what_is_written(tmp_path, pictures):
 
 
 def test_thumbnails_are_small_and_hold_nothing_but_pixels(tmp_path, pictures):
-    folder = write_run_page(made_report(made_rows(7, pictures)), tmp_path / "report").parent
+    folder = write_report(made_report(made_rows(7, pictures)), tmp_path / "report").parent
     files = sorted((folder / "pictures").rglob("*.*"))
     assert [f.relative_to(folder).as_posix() for f in files][:2] == [
         "pictures/000/00000.webp",
@@ -73,14 +73,14 @@ def test_thumbnails_are_small_and_hold_nothing_but_pixels(tmp_path, pictures):
 
 
 def test_no_path_is_told(tmp_path, pictures):
-    folder = write_run_page(made_report(made_rows(20, pictures)), tmp_path / "report").parent
+    folder = write_report(made_report(made_rows(20, pictures)), tmp_path / "report").parent
     for file in (f for f in folder.rglob("*") if f.is_file()):
         assert b"secret" not in file.read_bytes() and str(tmp_path).encode() not in file.read_bytes(), file
 
 
 def test_policy_allows_the_own_script_alone(tmp_path):
     rows = made_rows(3)
-    folder = write_run_page(made_report(rows), tmp_path / "report").parent
+    folder = write_report(made_report(rows), tmp_path / "report").parent
     for file in (folder / "index.html", folder / "data/000.html"):
         text = file.read_text(encoding="utf-8")
         policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1].replace("&#39;", "'")
@@ -95,8 +95,8 @@ def test_policy_allows_the_own_script_alone(tmp_path):
 
 def test_an_earlier_page_is_replaced_and_nothing_else_is(tmp_path, pictures):
     out = tmp_path / "report"
-    write_run_page(made_report(made_rows(2 * IN_A_CHUNK, pictures)), out)
-    write_run_page(made_report(made_rows(4, pictures[:2])), out)
+    write_report(made_report(made_rows(2 * IN_A_CHUNK, pictures)), out)
+    write_report(made_report(made_rows(4, pictures[:2])), out)
     assert [p.name for p in (out / "data").iterdir()] == ["000.html"]
     assert len(list((out / "pictures/000").iterdir())) == 2
     other = tmp_path / "other"
@@ -104,10 +104,10 @@ def test_an_earlier_page_is_replaced_and_nothing_else_is(tmp_path, pictures):
     (other / "index.html").write_text("<p>mine")
     (other / "data").mkdir()
     with pytest.raises(BadInput, match="something else than a page of a run"):
-        write_run_page(made_report(made_rows(4)), other)
+        write_report(made_report(made_rows(4)), other)
     assert (other / "index.html").read_text() == "<p>mine" and (other / "data").is_dir()
     with pytest.raises(BadInput, match="no sample"):
-        write_run_page(made_report([]), tmp_path / "empty")
+        write_report(made_report([]), tmp_path / "empty")
 
 
 def test_hostile_texts_stay_data(tmp_path, examples):
@@ -117,7 +117,7 @@ def test_hostile_texts_stay_data(tmp_path, examples):
     ]
     report = made_report(rows, title=examples.HOSTILE[0], facts={t: t for t in examples.HOSTILE})
     out = tmp_path / "report"
-    page = write_run_page(report, out).read_text(encoding="utf-8")
+    page = write_report(report, out).read_text(encoding="utf-8")
     assert {p.relative_to(out).parts[0] for p in out.rglob("*")} == {"index.html", "data"}
     assert block(page, "index")["columns"]["id"] == [row.id for row in rows]
     assert page.count("<script") == 3 and "<img/src" not in page and "<svg/onload" not in page
@@ -180,7 +180,7 @@ def test_explanations_are_found_in_their_page(tmp_path, examples):
     report = made_report(
         rows, explanations=[(examples.planted(), "scene-0042"), (odd, None)], copies={"explanations.html": page}
     )
-    written = write_run_page(report, tmp_path / "report")
+    written = write_report(report, tmp_path / "report")
     (told,) = block(written.read_text(encoding="utf-8"), "index")["explained"]["0"]["explanations"]
     assert told["address"] == "scene-0042" and told["target"] == "sarcastic" and told["pairs"][0]["i"] == 2
     assert (written.parent / "explanations.html").read_bytes() == page.read_bytes()

@@ -1,13 +1,17 @@
 """`interplay explain`: why a run decided as it did."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import Device, Json, RunPath, Set
+from interplay.cli.options import Blur, Data, Device, Fill, Json, RunPath, Set
 from interplay.files.run_folder import require_finished_run
+
+if TYPE_CHECKING:
+    from interplay.results import Explanation
 
 
 def explain(
@@ -22,10 +26,8 @@ def explain(
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     on: Annotated[str | None, typer.Option(help="What is explained: logit or probability.")] = None,
     expert: Annotated[str | None, typer.Option(help="Whose answer is explained: mixture, or an expert's name.")] = None,
-    fill: Annotated[str | None, typer.Option(help="What replaces removed features: attention, mean, zero.")] = None,
-    budget: Annotated[
-        int | None, typer.Option(help="Most evaluations of the model a sample: more, narrower intervals.")
-    ] = None,
+    fill: Fill = None,
+    budget: Annotated[int | None, typer.Option(help="Most evaluations a sample: more, narrower intervals.")] = None,
     estimator: Annotated[
         str | None, typer.Option(help="auto, exact, paired, hybrid, block, or naive (pair by pair, as in the paper).")
     ] = None,
@@ -34,12 +36,9 @@ def explain(
         list[Path] | None,
         typer.Option(metavar="RUN", help="Another run, to see the same samples side by side. Repeatable."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
+    data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; RUN/explanations if absent.")] = None,
-    blur: Annotated[
-        bool | None,
-        typer.Option("--blur/--no-blur", help="Hide pictures and text until asked for; data of hate speech does."),
-    ] = None,
+    blur: Blur = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
@@ -54,33 +53,19 @@ def explain(
     }
     assignments = options.assigned(set_) | options.given(flags)
     with console.working() as progress:
-        for folder in (run, *(beside or [])):
-            require_finished_run(folder)
+        folders = [require_finished_run(folder) for folder in (run, *(beside or []))]
         from interplay.models.run import open_run
-        from interplay.pipeline.explain import (
-            choose_samples,
-            explain_config,
-            explain_each,
-            explanations_folder,
-            write_explanations,
-        )
+        from interplay.pipeline import explain as stage
         from interplay.report.findings import finding
 
-        opened = open_run(run)
-        settings = explain_config(opened, assignments)
-        others = [(other, explain_config(other, assignments)) for other in map(open_run, beside or [])]
-        chosen = choose_samples(opened, data, sample or [], input_ or [], split, count)
-        explanations_folder(opened, out)
-        explanations, stopped = [], False
-        try:
-            each = explain_each(opened, chosen, config=settings, target=target, progress=progress, beside=others)
-            for one in each:
-                explanations.append(one)
-        except KeyboardInterrupt:
-            if not explanations:
-                raise
-            stopped = True  # what is ready is kept
-        page = write_explanations(opened, explanations, chosen, out, blur=blur)
+        opened, *more = map(open_run, folders)
+        settings = stage.explain_config(opened, assignments)
+        others = [(other, stage.explain_config(other, assignments)) for other in more]
+        chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, count)
+        stage.explanations_folder(opened, out)
+        each = stage.explain_each(opened, chosen, config=settings, target=target, progress=progress, beside=others)
+        explanations, stopped = _until_interrupted(each)
+        page = stage.write_explanations(opened, explanations, chosen, out, blur=blur)
     if stopped:
         raise console.CommandInterrupted(
             f"Interrupted. {len(explanations)} of {len(chosen) * (1 + len(others))} explanations are there: {page}"
@@ -89,3 +74,16 @@ def explain(
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
     who = [f"{e.provenance.model} ({e.provenance.run}): " if others else "" for e in explanations]
     return console.print_findings([one + finding(e) for one, e in zip(who, explanations, strict=True)], page)
+
+
+def _until_interrupted(each: "Iterable[Explanation]") -> "tuple[list[Explanation], bool]":
+    """The explanations that were ready at the end, or at Ctrl-C, and whether that came. It is raised if none was."""
+    ready = []
+    try:
+        for one in each:
+            ready.append(one)
+    except KeyboardInterrupt:
+        if not ready:
+            raise
+        return ready, True
+    return ready, False

@@ -2,11 +2,18 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interplay.cli import console
 from interplay.errors import ConfigError
+from interplay.files.run_folder import require_finished_run
+
+if TYPE_CHECKING:
+    from interplay.config import Config
+    from interplay.data.sample import Dataset
+    from interplay.models.run import Run
 
 DEFAULT_STORE = Path(".interplay") / "features"
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -20,6 +27,12 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder writt
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML configuration.")]
 Preset = Annotated[str | None, typer.Option(help="Settings to start from: default, or paper (the published ones).")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Data = Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")]
+Fill = Annotated[str | None, typer.Option(help="What replaces removed features: attention, mean, zero.")]
+Blur = Annotated[
+    bool | None,
+    typer.Option("--blur/--no-blur", help="Blur pictures and texts until asked; by itself for hate speech."),
+]
 DataPath = Annotated[
     Path,
     typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or .jsonl, or of a published layout."),
@@ -43,6 +56,20 @@ def config(file: Path | None, preset: str | None, texts: list[str] | None, flags
     all_given = assigned(texts) | given(flags or {})
     sources = [str(file)] * (file is not None) + ["the options given"] * bool(all_given or not file)
     return make_config(nested(settings, all_given), " and ".join(sources))
+
+
+def run_and_data(run: Path, data: Path | None, device: str | None) -> "tuple[Run, Config, Dataset]":
+    """A finished run, its configuration with the device that was given, and the dataset, whose notes are shown."""
+    require_finished_run(run)  # before PyTorch is loaded
+    from interplay.models.run import open_run
+    from interplay.pipeline.datasets import data_of
+    from interplay.pipeline.explain import explain_config
+
+    opened = open_run(run)
+    settings = explain_config(opened, given({"device": device}))
+    dataset = data_of(opened, data)
+    console.say_notes(dataset.notes)
+    return opened, settings, dataset
 
 
 def given(flags: dict[str, Any]) -> dict[str, Any]:

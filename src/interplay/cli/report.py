@@ -6,21 +6,17 @@ from typing import Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DEFAULT_STORE, Device, Json, RunPath, Store
-from interplay.files.run_folder import require_finished_run
+from interplay.cli.options import DEFAULT_STORE, Blur, Data, Device, Json, RunPath, Store
 
 
 def report(
     run: RunPath,
-    data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
+    data: Data = None,
     split: Annotated[
         list[str] | None, typer.Option(help="Whose samples are shown: train, val or test. Repeatable; val and test.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the page; RUN/report if absent.")] = None,
-    blur: Annotated[
-        bool | None,
-        typer.Option("--blur/--no-blur", help="Blur pictures and texts until asked; by itself for hate speech."),
-    ] = None,
+    blur: Blur = None,
     store: Store = DEFAULT_STORE,
     device: Device = None,
     json: Json = False,
@@ -30,16 +26,9 @@ def report(
     Leaves a folder whose index.html opens from disk; explanations and a validation of the run are linked.
     """
     with console.working() as progress:
-        require_finished_run(run)
-        from interplay.models.run import open_run
-        from interplay.pipeline.datasets import data_of
-        from interplay.pipeline.explain import explain_config
+        opened, settings, dataset = options.run_and_data(run, data, device)
         from interplay.pipeline.report import report_run
 
-        opened = open_run(run)
-        settings = explain_config(opened, options.given({"device": device}))
-        dataset = data_of(opened, data)
-        console.say_notes(dataset.notes)
         page = report_run(
             opened,
             dataset,

@@ -11,12 +11,12 @@ from interplay.cli import console
 from interplay.cli.options import Json, RunPath
 from interplay.files.run_folder import require_finished_run
 
+LOOPBACK = "127.0.0.1"
+
 
 def serve(
     run: RunPath,
-    host: Annotated[str, typer.Option(help="The address to listen on; others than this machine need a token.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine need a token.")] = LOOPBACK,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8000,
     token: Annotated[
         str | None,
@@ -32,9 +32,7 @@ def serve(
     job_seconds: Annotated[float, typer.Option(min=0.1, help="A job that runs longer fails.")] = 600.0,
     upload_bytes: Annotated[int, typer.Option(min=1000, help="Largest body of a request.")] = 12_000_000,
     upload_seconds: Annotated[float, typer.Option(min=0.1, help="Time for a body to arrive.")] = 30.0,
-    pixels: Annotated[
-        int, typer.Option(min=1000, max=80_000_000, help="Largest picture, width x height.")
-    ] = 25_000_000,
+    pixels: Annotated[int, typer.Option(min=1000, max=80_000_000, help="Largest picture, in pixels.")] = 25_000_000,
     characters: Annotated[int, typer.Option(min=1, max=10_000_000, help="Longest text.")] = 20_000,
     json: Json = False,
 ) -> None:
@@ -44,11 +42,10 @@ def serve(
     """
     with console.working():
         require_finished_run(run)
-        from interplay.serving.server import bind, choose_token
-        from interplay.serving.server import serve as answer
+        from interplay.serving import server
 
-        address = bind(host, port)
-        secret = choose_token(token, address.loopback)
+        address = server.bind(host, port)
+        secret = server.choose_token(token, address.loopback)
 
         from interplay.serving.app import make_app
         from interplay.serving.explainer import open_explainer
@@ -74,7 +71,7 @@ def serve(
             app = make_app(explainer.run, job_queue, meter, token=secret, loopback=address.loopback)
             address.socket.listen(256)
             _announce(address.url, secret if token is None else None, json)
-            answer(app, address, limits)
+            server.serve(app, address, limits)
     console.say("Stopped. Ended jobs are kept.")
 
 

@@ -4,13 +4,18 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, Json, Set, Store
 from interplay.errors import ConfigError
+
+if TYPE_CHECKING:
+    from interplay.data.sample import Dataset
+    from interplay.study.config import Study
+    from interplay.study.cost import Cost
 
 
 def study(
@@ -32,19 +37,10 @@ def study(
     started = time.time()
     with console.working(console.GO_ON) as progress:
         from interplay.config import nested, read_settings
-        from interplay.data.registry import open_dataset
         from interplay.study.config import make_study
 
         asked = make_study(nested(read_settings(config), options.assigned(set_)), config)
-        path = data or (Path(asked.options.data) if asked.options.data else None)
-        if path is None:
-            raise ConfigError("no dataset is named", file=config, expected="study.data, or --data FOLDER")
-        reading, *others = (variant.data for variant in asked.variants.values())
-        if any(other != reading for other in others):
-            raise ConfigError(
-                "variants read the data differently", file=config, fix="name [data] once, for all of them"
-            )
-        dataset = open_dataset(path, reading)
+        dataset = _dataset(asked, data, config)
         console.say_notes(dataset.notes)
         folder = out or Path("studies") / config.stem
         if dry_run:
@@ -63,15 +59,32 @@ def study(
             page, claims = write_study(results, folder, command, progress)
             write_provenance(results, folder, command, started)
     if dry_run:
-        if json:
-            return console.print_json([vars(cost) for cost in costs])
-        rows = [
-            [c.stage, f"{c.samples:,}", f"{c.evaluations:,}", f"{c.disk / 1e6:,.1f}", console.duration(c.seconds)]
-            for c in costs
-        ]
-        title = f"What {config.name} on {dataset.name} will cost, timed on this machine"
-        return console.out.print(console.plain_table(title, ["stage", "samples", "evaluations", "MB", "time"], rows))
+        return _print_costs(costs, f"What {config.name} on {dataset.name} will cost, timed on this machine", json)
     if json:
         return console.print_json({"page": page, "claims": [vars(claim) for claim in claims]})
     lines = [f"{claim.claim}: {claim.verdict.upper()} ({claim.evidence})" for claim in claims]
     return console.print_lines(["", *lines, "", f"Open the page:  {page.resolve()}"])
+
+
+def _dataset(asked: "Study", data: Path | None, config: Path) -> "Dataset":
+    """The dataset of a study, read in the one way that its variants read it."""
+    from interplay.data.registry import open_dataset
+
+    path = data or (Path(asked.options.data) if asked.options.data else None)
+    if path is None:
+        raise ConfigError("no dataset is named", file=config, expected="study.data, or --data FOLDER")
+    reading, *others = (variant.data for variant in asked.variants.values())
+    if any(other != reading for other in others):
+        raise ConfigError("variants read the data differently", file=config, fix="name [data] once, for all of them")
+    return open_dataset(path, reading)
+
+
+def _print_costs(costs: "list[Cost]", title: str, json: bool) -> None:
+    """What each stage will cost, as JSON or as a table."""
+    if json:
+        return console.print_json([vars(cost) for cost in costs])
+    rows = [
+        [c.stage, f"{c.samples:,}", f"{c.evaluations:,}", f"{c.disk / 1e6:,.1f}", console.duration(c.seconds)]
+        for c in costs
+    ]
+    return console.out.print(console.plain_table(title, ["stage", "samples", "evaluations", "MB", "time"], rows))

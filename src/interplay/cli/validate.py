@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DEFAULT_STORE, Device, Json, RunPath, Set, Store
+from interplay.cli.options import DEFAULT_STORE, Data, Device, Fill, Json, RunPath, Set, Store
 from interplay.files.run_folder import require_finished_run
 
 
@@ -18,8 +18,8 @@ def validate(
         bool, typer.Option("--plant", help="Plant evidence into a copy of the run's data, and train on that first.")
     ] = False,
     planted: Annotated[int, typer.Option(min=200, help="With --plant: samples of the copy.")] = 3000,
-    fill: Annotated[str | None, typer.Option(help="What replaces removed features: attention, mean, zero.")] = None,
-    data: Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")] = None,
+    fill: Fill = None,
+    data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the report; RUN/validation if absent.")] = None,
     store: Store = DEFAULT_STORE,
     device: Device = None,

@@ -41,18 +41,15 @@ def block_pairs(
 ) -> PairScores:
     """SII and redundancy gap of every pair of I x J, from backgrounds shared by the whole block [ours].
 
-    A background S is drawn over all players (`draw_backgrounds`: its law is right for every pair). The four values
-    of pair i, j are those of S with the bits of i and j set in the four ways. One of them is S itself, two are S
-    with one bit flipped - shared by all pairs of that row or column - and one has both flipped. So S costs
-    1 + |I| + |J| + |I||J| evaluations and gives one sample of every pair; pair by pair it would be 4 |I||J|.
-    Players outside the block are background only.
+    A background S is drawn over all players (`draw_backgrounds`: its law is right for every pair; players outside the
+    block are background only). Pair i, j asks for S, for S with the bit of i or of j flipped - shared by its row or
+    column - and with both. So S costs 1 + |I| + |J| + |I||J| evaluations, not 4 |I||J|, for one sample of every pair.
 
-    The scores are unbiased. Standard errors are the spread over independent draws (a background, or with
-    `antithetic` a background and its complement), for `interval` to turn into bounds. A gap is often 0 on
-    nearly every background and large on few, which draws may miss; since |RG(S)| <= |Delta(S)|, its standard error
-    counts a share (`UNSEEN`) of one more draw as large as Delta was on average [ours]. Nothing of the kind bounds
-    Delta: one that differs on few backgrounds can come out with a standard error of 0 that is wrong.
-    Errors of pairs of one block are correlated, since they share backgrounds.
+    The scores are unbiased; errors of pairs of one block are correlated, since they share backgrounds. Standard errors
+    are the spread over independent draws (a background, or with `antithetic` a background and its complement). A gap
+    is often 0 on nearly every background and large on few, which draws may miss; since |RG(S)| <= |Delta(S)|, its
+    standard error counts a share (`UNSEEN`) of one more draw as large as Delta was on average [ours]. Delta has no
+    such bound: one that differs on few backgrounds can have a standard error of 0 that is wrong.
 
     Args:
         game: its budget, if it has one, also holds here.
@@ -64,8 +61,7 @@ def block_pairs(
         antithetic: evaluate every background with its complement.
 
     Returns:
-        Scores of the |I||J| pairs, row by row. `evaluations` counts the coalitions new to the game. Standard errors
-        are NaN for a single draw.
+        Scores of the |I||J| pairs, row by row; standard errors of a single draw are NaN.
 
     Raises:
         GameError: for a bad block, samples and budget both given, or a budget too small for one draw.
@@ -80,29 +76,38 @@ def block_pairs(
     i, j = checked_block(game, rows, columns)
     copies = 2 if antithetic else 1
     draws = _draws(game, block_evaluations(len(i), len(j), copies), samples, budget, copies)
-    backgrounds = draw_backgrounds(np.random.default_rng(seed), draws, game.players, antithetic=antithetic)
-    flips = block_flips(game.players, i, j)
     before = game.evaluations
-    sii, gap, largest = Moments(), Moments(), Moments()
-    step = max(1, max(CHUNK, game.batch_size) // (copies * flips.shape[0] * flips.shape[1]))
-    for start in range(0, draws, step):
-        s = backgrounds[start : start + step]
-        four = four_values(game, s.reshape(-1, game.players), flips, i, j)
-        change = delta(*four)
-        for moments, scores in ((sii, change), (gap, redundancy_gap(*four)), (largest, change**2)):
-            # a background and its complement are one draw
-            moments.add(scores.reshape(len(s), copies, len(i) * len(j), *scores.shape[3:]).mean(axis=1))
+    sii, gap, squares = _moments(game, i, j, draws, seed, antithetic)
     return PairScores(
         pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),
         sii=sii.mean,
         sii_se=sii.standard_error(),
         redundancy_gap=gap.mean,
-        redundancy_gap_se=gap.standard_error(unseen=UNSEEN * largest.mean),
+        redundancy_gap_se=gap.standard_error(unseen=UNSEEN * squares.mean),
         samples=np.full(len(i) * len(j), draws * copies),
         evaluations=game.evaluations - before,
         estimator="block-antithetic" if antithetic else "block",
         seed=seed,
     )
+
+
+def _moments(
+    game: Game, i: np.ndarray, j: np.ndarray, draws: int, seed: int, antithetic: bool
+) -> tuple[Moments, Moments, Moments]:
+    """Delta, RG and Delta^2 of every pair over the draws; about CHUNK coalitions at once."""
+    backgrounds = draw_backgrounds(np.random.default_rng(seed), draws, game.players, antithetic=antithetic)
+    copies = 2 if antithetic else 1
+    sii, gap, squares = Moments(), Moments(), Moments()
+    flips = block_flips(game.players, i, j)
+    step = max(1, max(CHUNK, game.batch_size) // (copies * flips.shape[0] * flips.shape[1]))
+    for start in range(0, draws, step):
+        s = backgrounds[start : start + step]
+        four = four_values(game, s.reshape(-1, game.players), flips, i, j)
+        change = delta(*four)
+        for moments, scores in ((sii, change), (gap, redundancy_gap(*four)), (squares, change**2)):
+            # a background and its complement are one draw
+            moments.add(scores.reshape(len(s), copies, len(i) * len(j), *scores.shape[3:]).mean(axis=1))
+    return sii, gap, squares
 
 
 def block_flips(players: int, i: np.ndarray, j: np.ndarray) -> Bool[np.ndarray, "I1 J1 n"]:

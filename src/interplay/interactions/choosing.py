@@ -54,6 +54,11 @@ def estimate_pairs(
     why = ""
     if estimator == "auto":
         estimator, why = choose(game.players, len(i), len(j), reach, gaps=gaps)
+    return replace(_estimated(game, i, j, reach, seed, estimator), choice=why)
+
+
+def _estimated(game: Game, i: np.ndarray, j: np.ndarray, reach: int, seed: int, estimator: str) -> PairScores:
+    """Pair scores of I x J for at most `reach` evaluations by the estimator of this name."""
     pairs = list(product(i.tolist(), j.tolist()))
     if estimator == "exact":
         if 2**game.players > reach:
@@ -62,23 +67,21 @@ def estimate_pairs(
                 expected=f"a budget of {2**game.players}",
                 fix="raise it, or take another estimator",
             )
-        scores = exact_pairs(game, game.players, pairs)
-    elif estimator == "paired":
-        scores = paired_pairs(game, i, j, budget=reach, seed=seed)
-    elif estimator == "hybrid":
-        scores = hybrid_pairs(game, i, j, budget=reach, seed=seed)
-    elif estimator == "block":
-        scores = block_pairs(game, i, j, budget=reach, seed=seed)
-    elif estimator == "naive":
+        return exact_pairs(game, game.players, pairs)
+    if estimator == "paired":
+        return paired_pairs(game, i, j, budget=reach, seed=seed)
+    if estimator == "hybrid":
+        return hybrid_pairs(game, i, j, budget=reach, seed=seed)
+    if estimator == "block":
+        return block_pairs(game, i, j, budget=reach, seed=seed)
+    if estimator == "naive":
         if reach < 4 * len(pairs):
             raise BudgetError(
                 f"a budget of {reach} evaluations is too small for {len(pairs)} pairs one by one",
                 expected=f"at least {4 * len(pairs)}, or {8 * len(pairs)} to have standard errors",
             )
-        scores = naive_pairs(game, pairs, samples=reach // (4 * len(pairs)), seed=seed)
-    else:
-        raise GameError(f"no estimator {estimator!r}", expected=f"one of {', '.join(ESTIMATORS)}")
-    return replace(scores, choice=why)
+        return naive_pairs(game, pairs, samples=reach // (4 * len(pairs)), seed=seed)
+    raise GameError(f"no estimator {estimator!r}", expected=f"one of {', '.join(ESTIMATORS)}")
 
 
 def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) -> tuple[Estimator, str]:

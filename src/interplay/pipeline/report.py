@@ -1,6 +1,5 @@
 """The page of a run: asks the model about every sample of some splits, and gathers what the run folder holds."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
 from interplay.progress import SILENT, Progress
 from interplay.report.addresses import page_addresses
-from interplay.report.run_page import Chart, RunReport, Table, refuse_other, write_run_page
+from interplay.report.run_page import Chart, RunReport, Table, refuse_other, write_report
 from interplay.report.run_rows import Row
 from interplay.results import Explanation
 from interplay.results.validity import Validity
@@ -32,38 +31,34 @@ CHARTS = {
 }
 
 
-def report_run(
+def make_report(
     run: Run,
     dataset: Dataset,
     *,
     splits: Sequence[str] = ("val", "test"),
-    out: str | Path | None = None,
     blur: bool | None = None,
     store: str | Path = DEFAULT_STORE,
     device: str | None = None,
     progress: Progress = SILENT,
-) -> Path:
-    """Write the page of a run: `out`/index.html and the files beside it.
+) -> RunReport:
+    """Ask a run about every sample of some splits, and gather what its folder holds.
 
     Args:
         run: a trained run.
-        dataset: the dataset.
+        dataset: with the labels and modalities of the run.
         splits: whose samples are shown.
-        out: the folder; RUN/report if None.
         blur: blur pictures and texts until asked to show them; where its labels are of hate speech if None.
-        store: folder of the feature store.
+        store: where encoded features are kept.
         device: where encoders and model run; the run's own if None.
-        progress: shows the stages.
+        progress: shows how far encoding is.
 
     Returns:
-        The path of index.html.
+        What the page of the run shows; `write_report` writes it.
 
     Raises:
-        BadInput: an unknown split, a folder that holds something else, or other encoders than the run's.
+        BadInput: an unknown split, none, or other encoders than the run's.
         DataError: the dataset is not one of the run's labels and modalities, a split is empty, or a file is broken.
     """
-    folder = Path(out) if out is not None else run.folder / "report"
-    refuse_other(folder)
     refuse_other_data(run, dataset)
     samples = {split: samples_of(dataset, split) for split in dict.fromkeys(splits)}
     if not samples:
@@ -77,25 +72,64 @@ def report_run(
     validity = run.folder / "validation" / "validity.json"
     if (page := validity.with_suffix(".html")).is_file():
         copies["validity.html"] = page
-    return write_run_page(
-        RunReport(
-            title=f"{run.name}: {run.config.fusion.kind} on {dataset.name}",
-            labels=run.card.labels,
-            label_kind=run.card.label_kind,
-            rows=rows,
-            facts=_facts(run, dataset),
-            metrics=metrics,
-            charts=charts_of(run.folder / "logs"),
-            best_epoch=run.card.epoch + 1,
-            tables=[*_validity(validity, copies), *_study(run.folder, folder)],
-            explanations=explanations,
-            copies=copies,
-            notes=notes,
-            blur=is_sensitive(run.card.labels) if blur is None else blur,
-        ),
-        folder,
-        progress,
+    return RunReport(
+        title=f"{run.name}: {run.config.fusion.kind} on {dataset.name}",
+        labels=run.card.labels,
+        label_kind=run.card.label_kind,
+        rows=rows,
+        facts=_facts(run, dataset),
+        metrics=metrics,
+        charts=charts_of(run.folder / "logs"),
+        best_epoch=run.card.epoch + 1,
+        tables=list(_validity(validity, copies)),
+        explanations=explanations,
+        copies=copies,
+        notes=notes,
+        study=_study(run.folder),
+        blur=is_sensitive(run.card.labels) if blur is None else blur,
     )
+
+
+def report_run(
+    run: Run,
+    dataset: Dataset,
+    *,
+    splits: Sequence[str] = ("val", "test"),
+    out: str | Path | None = None,
+    blur: bool | None = None,
+    store: str | Path = DEFAULT_STORE,
+    device: str | None = None,
+    progress: Progress = SILENT,
+) -> Path:
+    """`make_report` and `write_report` in one; a folder that holds something else is refused before the work.
+
+    Args:
+        run: a trained run.
+        dataset: with the labels and modalities of the run.
+        splits: whose samples are shown.
+        out: the folder; RUN/report if None.
+        blur: blur pictures and texts until asked to show them; where its labels are of hate speech if None.
+        store: where encoded features are kept.
+        device: where encoders and model run; the run's own if None.
+        progress: shows how far it is.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        BadInput: a folder that holds something else; and see `make_report`.
+        DataError: see `make_report`.
+    """
+    folder = report_folder(run, out)
+    report = make_report(run, dataset, splits=splits, blur=blur, store=store, device=device, progress=progress)
+    return write_report(report, folder, progress)
+
+
+def report_folder(run: Run, out: str | Path | None = None) -> Path:
+    """Where the page goes. Raises BadInput if it cannot be written there: to be asked before the work, not after."""
+    folder = Path(out) if out is not None else run.folder / "report"
+    refuse_other(folder)
+    return folder
 
 
 def _answers(
@@ -220,9 +254,7 @@ def _validity(file: Path, copies: Mapping[str, Path]) -> Iterator[Table]:
     )
 
 
-def _study(run: Path, out: Path) -> Iterator[Table]:
-    """The study that a run is part of, if the page lies in the run: study.html has files of its own beside it."""
+def _study(run: Path) -> Path | None:
+    """The page of the study that a run is part of."""
     page = run.resolve().parent.parent.parent / "study.html"
-    if page.is_file() and out.resolve().is_relative_to(run.resolve()):
-        link = Path(os.path.relpath(page, out.resolve())).as_posix()
-        yield Table("The study this run is part of", "", (), (), link)
+    return page if page.is_file() else None

@@ -12,9 +12,10 @@ sandboxed frames, which post it to the page and to no other origin; only the pag
 its hash. A frame takes 70 ms, so each holds many samples.
 """
 
+import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ class RunReport:
         best_epoch: the epoch of the weights, counted as the charts count.
         explanations: explanations of samples, with the part after # of their place in explanations.html, or None.
         copies: name beside the page -> the file to be copied there.
+        study: study.html of the study that the run is part of; linked from a page that is written inside its folder.
         blur: blur pictures and texts until asked to show them.
     """
 
@@ -85,16 +87,17 @@ class RunReport:
     explanations: Sequence[tuple[Explanation, str | None]] = ()
     copies: Mapping[str, Path] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    study: Path | None = None
     blur: bool = False
 
 
-def write_run_page(report: RunReport, out: Path, progress: Progress = SILENT) -> Path:
-    """Write the page of a run and the files it needs; an earlier one is replaced.
+def write_report(report: RunReport, out: str | Path, progress: Progress = SILENT) -> Path:
+    """Write the page of a run and all that lies beside it; an earlier one is replaced.
 
     Args:
-        report: what the page shows.
-        out: the folder of the page.
-        progress: shows the stages.
+        report: what the page shows, of `interplay.make_report`.
+        out: a folder that is empty, is not there, or holds an earlier page of a run.
+        progress: shows how far the small copies of pictures are.
 
     Returns:
         The path of index.html.
@@ -106,6 +109,7 @@ def write_run_page(report: RunReport, out: Path, progress: Progress = SILENT) ->
     """
     if not report.rows:
         raise BadInput("there is no sample to show", expected="at least one")
+    out = Path(out)
     refuse_other(out)
     out.mkdir(parents=True, exist_ok=True)
     for part in ("data", "pictures"):
@@ -120,7 +124,15 @@ def write_run_page(report: RunReport, out: Path, progress: Progress = SILENT) ->
         write_atomic(out / "data" / f"{number:03d}.html", _chunk(number, report.rows[start : start + IN_A_CHUNK]))
     for name, file in report.copies.items():
         write_atomic(out / name, file.read_bytes())
-    return write_atomic(out / PAGE, render_index(report, numbers))  # last: a page that is there is whole
+    linked = replace(report, tables=[*report.tables, *_study(report.study, out)])
+    return write_atomic(out / PAGE, render_index(linked, numbers))  # last: a page that is there is whole
+
+
+def _study(page: Path | None, out: Path) -> Iterator[Table]:
+    """The link to the study, if the page lies in its folder: study.html has files of its own beside it."""
+    if page is not None and out.resolve().is_relative_to(page.resolve().parent):
+        link = Path(os.path.relpath(page.resolve(), out.resolve())).as_posix()
+        yield Table("The study this run is part of", "", (), (), link)
 
 
 def refuse_other(out: Path) -> None:

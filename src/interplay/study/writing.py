@@ -1,11 +1,8 @@
 """What people read of a study: CSV files, figures, the qualitative page of one sample, and study.html."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from matplotlib.figure import Figure
 
 from interplay.data.registry import is_sensitive
 from interplay.explanation.explaining import explain_sample
@@ -98,22 +95,35 @@ def _about(results: Results, command: str) -> list[str]:
 
 
 def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[PageSection]:
+    """What the page shows, in its order; their figures are written to the folder."""
     ours = OURS if OURS in variants else variants[-1]
+    return [
+        _task(tables),
+        *_masking(tables, folder, ours),
+        _alignment(tables, folder),
+        _pair_masking(tables, folder),
+        _concentration(tables),
+        *([_stories(tables)] if tables["table4_stories"] else []),
+    ]
 
-    def draw(name: str, plot: Callable[[], Figure]) -> str:
-        return write_figure(plot(), folder, name)
 
+def _task(tables: Tables) -> PageSection:
     task = [row for row in tables["table1_task"] if row["metric"] in HEADLINE]
+    return PageSection(
+        "Table 1: the task",
+        "Mean ± sd over seeds on the study's split.",
+        "tables/table1_task.csv",
+        [],
+        *pivot(task, ["variant"], "metric", {"": "sd"}),
+    )
+
+
+def _masking(tables: Tables, folder: Path, ours: str) -> list[PageSection]:
+    """Of the mixture, and of each expert of our model."""
     masking = tables["figure3_masking"]
+    mixture = [row for row in masking if row["expert"] == MIXTURE]
     experts = [row for row in masking if row["variant"] == ours and row["K"] == "mean"]
-    sections = [
-        PageSection(
-            "Table 1: the task",
-            "Mean ± sd over seeds on the study's split.",
-            "tables/table1_task.csv",
-            [],
-            *pivot(task, ["variant"], "metric", {"": "sd"}),
-        ),
+    return [
         PageSection(
             "Figure 3: what masking the most important features costs",
             "Loss of the predicted labels' probability, of the mixture. Comprehensiveness removes the top K% of every "
@@ -121,10 +131,10 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Pag
             "what matters.",
             "tables/figure3_masking.csv",
             [
-                draw("figure3_masking", lambda: figures.plot_masking(masking, tables["figure3_metrics"])),
-                draw("figure3_experts", lambda: figures.plot_experts(masking, ours)),
+                write_figure(figures.plot_masking(masking, tables["figure3_metrics"]), folder, "figure3_masking"),
+                write_figure(figures.plot_experts(masking, ours), folder, "figure3_experts"),
             ],
-            *pivot([r for r in masking if r["expert"] == MIXTURE], ["variant", "method", "measure"], "K", {"": "gap"}),
+            *pivot(mixture, ["variant", "method", "measure"], "K", {"": "gap"}),
         ),
         PageSection(
             f"Figure 3 by expert: {ours}, mean over K",
@@ -133,53 +143,54 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Pag
             [],
             *pivot(experts, ["expert", "method"], "measure", {"": "gap"}),
         ),
-        PageSection(
-            "Figure 4: do pair scores follow importance?",
-            "Pairs of each sample in bins of equally many by importance (1 is least), and the q% most important.",
-            "tables/figure4_alignment.csv",
-            [
-                draw(f"figure4_alignment_{on}", partial(figures.plot_alignment, tables["figure4_alignment"], on))
-                for on in SCALES
-            ],
-            *pivot(tables["figure4_alignment"], ["variant", "score", "expert", "on"], "part", {"": "interval"}),
-        ),
-        PageSection(
-            "Table 2: what removing pairs costs",
-            "Loss of probability of the probed label without the k pairs ranked first (no feature twice), against "
-            "pairs of features as important by themselves to the mixture (matched), and random ones. Losing i and j "
-            "costs what losing each alone does, less their interaction with all else there: of features that cost the "
-            "same alone, a synergistic pair costs less than others, and a redundant one more.",
-            "tables/table2_pair_masking.csv",
-            [draw("table2_pair_masking", lambda: figures.plot_pair_masking(tables["table2_pair_masking"]))],
-            *_pair_rows(tables["table2_pair_masking"]),
-        ),
-        PageSection(
-            "Concentration and role separation",
-            "Of attribution magnitudes: Gini, entropy over its largest, mass in the top 5%; and how experts' maps "
-            "overlap.",
-            "tables/table3_concentration.csv",
-            [],
-            *pivot(
-                tables["table3_concentration"], ["variant", "method", "expert", "modality"], "measure", {"": "interval"}
-            ),
-        ),
     ]
-    if tables["table4_stories"]:
-        sections.append(
-            PageSection(
-                "Known truth: which expert finds which story",
-                "AUROC of the planted pair among all pairs, where its label holds; mean over seeds.",
-                "tables/table4_stories.csv",
-                [],
-                *pivot(
-                    [r | {"mean": r["auroc"], "sd_seeds": r["auroc_sd_seeds"]} for r in tables["table4_stories"]],
-                    ["variant", "story", "score", "on"],
-                    "expert",
-                    {"": "sd"},
-                ),
-            )
-        )
-    return sections
+
+
+def _alignment(tables: Tables, folder: Path) -> PageSection:
+    rows = tables["figure4_alignment"]
+    return PageSection(
+        "Figure 4: do pair scores follow importance?",
+        "Pairs of each sample in bins of equally many by importance (1 is least), and the q% most important.",
+        "tables/figure4_alignment.csv",
+        [write_figure(figures.plot_alignment(rows, on), folder, f"figure4_alignment_{on}") for on in SCALES],
+        *pivot(rows, ["variant", "score", "expert", "on"], "part", {"": "interval"}),
+    )
+
+
+def _pair_masking(tables: Tables, folder: Path) -> PageSection:
+    rows = tables["table2_pair_masking"]
+    return PageSection(
+        "Table 2: what removing pairs costs",
+        "Loss of probability of the probed label without the k pairs ranked first (no feature twice), against "
+        "pairs of features as important by themselves to the mixture (matched), and random ones. Losing i and j "
+        "costs what losing each alone does, less their interaction with all else there: of features that cost the "
+        "same alone, a synergistic pair costs less than others, and a redundant one more.",
+        "tables/table2_pair_masking.csv",
+        [write_figure(figures.plot_pair_masking(rows), folder, "table2_pair_masking")],
+        *_pair_rows(rows),
+    )
+
+
+def _concentration(tables: Tables) -> PageSection:
+    rows = tables["table3_concentration"]
+    return PageSection(
+        "Concentration and role separation",
+        "Of attribution magnitudes: Gini, entropy over its largest, mass in the top 5%; and how experts' maps overlap.",
+        "tables/table3_concentration.csv",
+        [],
+        *pivot(rows, ["variant", "method", "expert", "modality"], "measure", {"": "interval"}),
+    )
+
+
+def _stories(tables: Tables) -> PageSection:
+    rows = [row | {"mean": row["auroc"], "sd_seeds": row["auroc_sd_seeds"]} for row in tables["table4_stories"]]
+    return PageSection(
+        "Known truth: which expert finds which story",
+        "AUROC of the planted pair among all pairs, where its label holds; mean over seeds.",
+        "tables/table4_stories.csv",
+        [],
+        *pivot(rows, ["variant", "story", "score", "on"], "expert", {"": "sd"}),
+    )
 
 
 def _pair_rows(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:

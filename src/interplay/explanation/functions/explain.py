@@ -70,17 +70,8 @@ def explain_callable(
         BadInput: an input that cannot be used, an unknown target, or a budget too small for so many features.
         PredictorError: the function fails, answers in a wrong shape, not finite, or changes between calls.
     """
-    if not labels:
-        raise BadInput("labels is empty", expected="a name for each number that the function returns")
-    predictor = FunctionPredictor(
-        function,
-        labels,
-        label_kind=label_kind or ("single" if len(labels) > 1 else "multi"),
-        returns=returns,
-        grid=grid,
-        fill=fill,
-        batch=batch,
-    )
+    kind = label_kind or ("single" if len(labels) > 1 else "multi")
+    predictor = FunctionPredictor(function, labels, label_kind=kind, returns=returns, grid=grid, fill=fill, batch=batch)
     settings = (settings or ExplainConfig()).model_copy(update={"budget": budget})
     opened = predictor.open_inputs(text, None if image is None else _rgb(image), name)
     advance = progress.stage(f"Explain {name}")

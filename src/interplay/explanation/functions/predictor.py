@@ -51,6 +51,8 @@ class FunctionPredictor(Predictor):
         batch: bool = False,
         name: str = "",
     ) -> None:
+        if not labels:
+            raise BadInput("labels is empty", expected="a name for each number that the function returns")
         if grid < 1:
             raise BadInput(f"grid is {grid}", expected="at least 1 cell along the longer side")
         self.function, self.labels, self.label_kind, self.returns = function, list(labels), label_kind, returns
