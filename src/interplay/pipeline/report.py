@@ -126,7 +126,18 @@ def report_run(
 
 
 def report_folder(run: Run, out: str | Path | None = None) -> Path:
-    """Where the page goes. Raises BadInput if it cannot be written there: to be asked before the work, not after."""
+    """Where the page of a run goes: to be asked before the work, not after.
+
+    Args:
+        run: a trained run.
+        out: the folder; RUN/report if None.
+
+    Returns:
+        The folder.
+
+    Raises:
+        BadInput: the page cannot be written there.
+    """
     folder = Path(out) if out is not None else run.folder / "report"
     refuse_other(folder)
     return folder
