@@ -149,6 +149,10 @@ DAMAGES = {
         lambda run: set_json(run / "model" / "card.json", format="interplay/model/3"),
         "interplay/model/3",
     ),
+    "newer provenance": (
+        lambda run: set_json(run / "provenance.json", format="interplay/provenance/9"),
+        r"provenance\.json: .*newer version of Interplay, as interplay/provenance/9",
+    ),
     "no card": (lambda run: (run / "model" / "card.json").unlink(), "card.json"),
     "a cut file": (lambda run: truncate(run / "model" / "model.safetensors"), "model.safetensors"),
     "other weights": (lambda run: set_json(run / "model" / "card.json", sha256="0" * 64), "not those that were saved"),

@@ -23,11 +23,14 @@ from interplay.data.sample import Dataset
 from interplay.errors import CheckpointError, ConfigError, RunExistsError
 from interplay.files import refuse_blocked, write_atomic
 from interplay.files.run_folder import require_finished_run
+from interplay.files.versions import upgrade_document
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]
+PROVENANCE_SCHEMA = "interplay/provenance/1"
+"""The version of provenance.json, under its key "format"; one that gives none is of version 1."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,10 @@ def open_run(folder: str | Path) -> Run:
 
 def _read_origin(path: Path) -> Origin:
     try:
-        return Origin(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        fields = upgrade_document(written, PROVENANCE_SCHEMA, {}, error=CheckpointError, file=path)
+        return Origin(**{name: value for name, value in fields.items() if name != "format"})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from None
 
 
@@ -158,7 +163,9 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
         shutil.rmtree(folder)  # only ever what a run of ours left
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        write_atomic(folder / "provenance.json", json.dumps(asdict(origin), indent=2) + "\n")
+        write_atomic(
+            folder / "provenance.json", json.dumps({"format": PROVENANCE_SCHEMA} | asdict(origin), indent=2) + "\n"
+        )
         write_atomic(folder / "config.toml", config_toml(config))
     except BaseException:
         shutil.rmtree(folder)  # it was empty

@@ -16,31 +16,7 @@ from interplay.serving.job import ENDED, STATES, Explain, Job, JobProgress, JobR
 from interplay.serving.job_folder import JobFolder
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
-
-
-class _Stop(Exception):
-    """Raised inside a job by the callback it reports to."""
-
-
-class _Cancelled(_Stop):
-    pass
-
-
-class _TooLong(_Stop):
-    pass
-
-
-class _ShutDown(_Stop):
-    pass
-
-
-INTERRUPTED = ErrorBody(error="interrupted by a restart", expected="", fix="send it again")
-STOPPED = ErrorBody(error="interrupted: the service was stopped", expected="", fix="send it again once it is up")
-NO_ROOM = ErrorBody(
-    error="there is no room on the disk of this service",
-    expected="",
-    fix="ask the operator of this service to free some",
-)
+from interplay.serving.stops import INTERRUPTED, NO_ROOM, STOPPED, JobCancelled, JobTooLong, ServiceStopped
 
 
 @dataclass
@@ -254,11 +230,11 @@ class JobQueue:
 
         def advance(done: int, most: int) -> None:
             if self._stopping:
-                raise _ShutDown
+                raise ServiceStopped
             if entry.cancel:
-                raise _Cancelled
+                raise JobCancelled
             if time.monotonic() - started > self.limits.job_seconds:
-                raise _TooLong
+                raise JobTooLong
             with self._changed:
                 entry.job = entry.job.model_copy(update={"progress": JobProgress(done=done, most=most)})
 
@@ -279,12 +255,12 @@ class JobQueue:
             advance(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
             self._disk.write_result(job_id, explained)
             return "done", None
-        except _Cancelled:
+        except JobCancelled:
             return "cancelled", None
-        except _TooLong:
+        except JobTooLong:
             seconds = f"it ran longer than {self.limits.job_seconds:g} seconds"
             return "failed", ErrorBody(error=seconds, fix="ask for a smaller budget, or try again")
-        except _ShutDown:
+        except ServiceStopped:
             return "failed", STOPPED
         except BadInput as error:
             return "failed", error_body_of(error)
