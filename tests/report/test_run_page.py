@@ -135,9 +135,9 @@ def test_numbers_of_a_row():
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
 def test_scores_of_each_label(kind):
+    torch = pytest.importorskip("torch")
     from torchmetrics.functional.classification import multilabel_f1_score, multilabel_precision, multilabel_recall
 
-    torch = pytest.importorskip("torch")
     rows = [row for row in made_rows(60, kind=kind) if row.split == "test"]
     given = torch.tensor([[c in predicted_indices(row.probabilities, kind) for c in range(3)] for row in rows]).int()
     true = torch.tensor([[name in row.truth for name in LABELS] for row in rows]).int()
