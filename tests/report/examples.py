@@ -1,5 +1,6 @@
 """Made-up explanations and pictures for the tests of the report: planted pairs over noise, every shape of input."""
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -354,6 +355,7 @@ def with_features() -> Explanation:
     )
 
 
+@functools.cache
 def large(tokens: int = 320, side: int = 14) -> Explanation:
     """The sizes of MM-IMDb: 320 tokens and 196 patches, every pair scored."""
     stock = CAPTION.replace(".", "").replace(",", "").split()
