@@ -114,6 +114,7 @@ def test_several_values_and_a_budget_that_holds():
         (30, 90, False, "block"),
     ],
 )
+@pytest.mark.usefixtures("few_controls")
 def test_what_is_chosen_and_why(players, budget, gaps, expected):
     scores = estimate_pairs(Game(smooth_game(players), players), I, J, budget=budget, gaps=gaps)
     assert scores.choice.startswith(f"{expected}: ") and str(budget) in scores.choice
@@ -138,6 +139,7 @@ def test_named_estimators_are_taken():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("estimator, seeds, budget", [("block", 60, 512), ("hybrid", 20, 600)])
+@pytest.mark.usefixtures("few_controls")
 def test_false_discoveries_stay_below_their_level(estimator, seeds, budget):
     """Two backups among pairs whose gaps change sign from background to background, with means around 0."""
     terms = TermGame((Term("or", (0, 1), 4.0), Term("or", (3, 5), 3.0)))
@@ -169,6 +171,7 @@ def test_intervals_of_sii_do_not_hang_on_the_few_draws_of_the_gap():
     np.testing.assert_allclose(wide, student_quantile(np.array([59]), 0.95)[0])
 
 
+@pytest.mark.usefixtures("few_controls")
 def test_an_interrupted_estimate_goes_on_where_it_was():
     calls = []
 
@@ -189,6 +192,7 @@ def test_an_interrupted_estimate_goes_on_where_it_was():
     np.testing.assert_allclose(scores.redundancy_gap, whole.redundancy_gap, atol=1e-9)
 
 
+@pytest.mark.usefixtures("few_controls")
 def test_rounding_is_no_backup():
     """Sums of tenths are off by 1e-17 or so, with errors as small; none of it backs anything up."""
     weights = np.random.default_rng(0).normal(size=8)

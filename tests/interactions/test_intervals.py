@@ -84,8 +84,11 @@ def test_scores_of_an_unknown_estimator_are_refused():
 
 @pytest.mark.slow
 def test_95_percent_intervals_hold_the_truth_about_95_times_in_100():
-    """AND, OR, XOR and mixed games; the evenly spread levels make the block's intervals a little wide."""
-    rows = runpy.run_path(str(BENCHMARK))["coverage_table"](samples=(32, 64), seeds=300)
+    """AND, OR, XOR and mixed games; the evenly spread levels make the block's intervals a little wide.
+
+    With the fewer draws, where intervals are harder to get right; the benchmark has more of them.
+    """
+    rows = runpy.run_path(str(BENCHMARK))["coverage_table"](samples=(32,), seeds=300)
     assert len({row.game for row in rows}) == 5
     for row in rows:
         high = 0.985 if row.estimator == "block" else 0.98

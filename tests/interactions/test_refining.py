@@ -21,6 +21,8 @@ from interplay.interactions import (
 from interplay.interactions.draws import draw_backgrounds
 from interplay.interactions.strata import draw_strata, least_pairs
 
+pytestmark = pytest.mark.usefixtures("few_controls")
+
 ROWS, COLUMNS = range(4), range(8, 12)
 BUDGET = 2000  # three rounds of the estimator that needs most, and fits of a tenth of a second
 

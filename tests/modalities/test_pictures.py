@@ -230,6 +230,7 @@ def test_memory_of_a_jpeg_of_20000_pixels(tmp_path: Path) -> None:
     assert peak_bytes(tmp_path / "a.jpg") < 250e6
 
 
+@pytest.mark.slow
 def test_memory_of_a_png_of_20000_pixels(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", 20_000, 20_000, 1, 0, b"\x55" * 2500, 20_000)
     assert peak_bytes(tmp_path / "a.png") < 650e6 < MEMORY_LIMIT

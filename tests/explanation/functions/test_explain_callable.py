@@ -111,6 +111,7 @@ def test_text_alone_and_a_picture_alone(tmp_path):
     assert "sun" in render_page([text], {}) and render_page([picture], {"sample": {"image": two_cells()}})
 
 
+@pytest.mark.slow
 def test_the_example_finds_the_pair_that_its_function_needs(tmp_path, monkeypatch):
     path = Path(__file__).parents[3] / "examples" / "explain_a_function.py"
     spec = importlib.util.spec_from_file_location("explain_a_function", path)

@@ -95,6 +95,7 @@ HOW = pytest.mark.parametrize("asked", [None, *SAMPLED], ids=["exact", "hybrid",
 
 @HOW
 @pytest.mark.parametrize("function", [constant, additive, sigmoid, single_precision, words_alone])
+@pytest.mark.usefixtures("few_controls")
 def test_nothing_is_found_across_modalities_where_nothing_is(function, asked):
     for seed in range(2 if asked else 1):
         explanation = explained(function, asked, seed)
@@ -107,6 +108,7 @@ def test_nothing_is_found_across_modalities_where_nothing_is(function, asked):
 
 @pytest.mark.slow
 @HOW
+@pytest.mark.usefixtures("few_controls")
 def test_interactions_within_a_modality_are_no_pair_beyond_the_stated_rate_of_errors(asked):
     """Intervals of 95% leave the true 0 out in 5 of 100 pairs; over 6 seeds, whose pairs go together, in 10 at most."""
     several = [explained(apart, asked, seed) for seed in range(6 if asked else 1)]

@@ -72,6 +72,7 @@ def test_the_naive_answers_to_all_at_once_are_those_to_each_by_itself(make_model
 MODELS: dict[str, object] = {}  # hypothesis asks again and again
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(MODEL_KINDS),
