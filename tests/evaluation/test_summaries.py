@@ -73,7 +73,7 @@ def noisy(spread):
 def test_false_discoveries_stay_below_their_nominal_rate_on_average(spread):
     """Also where a few odd samples hold most of the large null scores."""
     rates = []
-    for seed in range(25):
+    for seed in range(16):
         found = discoveries(many(noisy(spread), 50, 2 * seed), many(noisy(spread), 100, 2 * seed + 1), NAMES, NAMED)
         for row in found:
             assert row.planted == 100 and row.found - row.false == round(row.power.mean * 100)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,13 +19,22 @@ def settle(path: Path) -> None:
         time.sleep(0.1)
 
 
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """Three files for each test, all waited for at once."""
+    sets = []
+    for _ in range(16):
+        folder = tmp_path_factory.mktemp("files")
+        sets.append([folder / f"{number}.bin" for number in range(3)])
+        for number, path in enumerate(sets[-1]):
+            path.write_bytes(bytes([number]) * 100)
+    settle(sets[-1][-1])
+    return iter(sets)
+
+
 @pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    made = [tmp_path / f"{number}.bin" for number in range(3)]
-    for number, path in enumerate(made):
-        path.write_bytes(bytes([number]) * 100)
-    settle(made[-1])
-    return made
+def files(settled: Iterator[list[Path]]) -> list[Path]:
+    return next(settled)
 
 
 def test_an_unchanged_file_is_read_once(files, tmp_path):

@@ -10,6 +10,7 @@ from tests.small_runs import SMALL
 
 from interplay.config import MODEL_KINDS, make_config, nested
 from interplay.config.sections import FILLS
+from interplay.encoders import loading
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
 from interplay.models.fusion import FusionModel, Shape
@@ -22,6 +23,23 @@ from interplay.training import fit as fit_module
 from interplay.training.module import FusionTraining, rate
 
 QUICK = nested(SMALL, {"training.epochs": 2})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def encoders_loaded_once():
+    """Each of some fifteen trainings asks for the same two, and reading them takes longer than an epoch."""
+    loaded, load = {}, loading.load_encoder
+
+    def load_once(config, kind):
+        key = (repr(config), kind)
+        if key not in loaded:
+            loaded[key] = load(config, kind)
+        return loaded[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loading, "load_encoder", load_once)
+        yield
+    assert len(loaded) <= 2
 
 
 def _train(scenes, store, out, settings, **more):
@@ -43,12 +61,12 @@ def test_two_runs_with_one_seed_are_equal(scenes, store, tmp_path):
 
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_path, monkeypatch):
-    settings = nested(SMALL, {"training.epochs": 4})
+    settings = nested(SMALL, {"training.epochs": 3})
     whole = _train(scenes, store, tmp_path / "whole", settings)
 
     class Stop(fit_module.ShowEpochs):
         def on_train_epoch_end(self, trainer, pl_module):
-            if trainer.current_epoch == 2:  # after two whole epochs, during the third
+            if trainer.current_epoch == 1:  # after a whole epoch, during the second
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -64,6 +82,7 @@ def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_p
     assert not (tmp_path / "cut" / "resume.ckpt").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODEL_KINDS)
 def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     run = _train(scenes, store, tmp_path / kind, nested(QUICK, {"fusion.kind": kind}))
@@ -94,6 +113,7 @@ def test_every_option_trains(scenes, store, tmp_path, change):
     assert run.metrics["val"]["loss"] > 0
 
 
+@pytest.mark.slow
 def test_a_run_that_is_there_is_not_replaced_unasked(scenes, store, tmp_path, small_run):
     shutil.copytree(small_run.run.folder, tmp_path / "run")
     with pytest.raises(RunExistsError, match="a finished run is there already"):
