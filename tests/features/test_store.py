@@ -177,7 +177,6 @@ def child(root: Path, pause: float) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_killed_process_leaves_a_beginning_to_go_on_from(tmp_path: Path, whole: Features) -> None:
     process = child(tmp_path, pause=0.3)
     partial = tmp_path / f"{whole.folder.name}.partial"
@@ -192,7 +191,6 @@ def test_killed_process_leaves_a_beginning_to_go_on_from(tmp_path: Path, whole: 
     assert 0 < encoder.encoded <= 14
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_second_process_waits_for_the_first(tmp_path: Path, whole: Features) -> None:
     process = child(tmp_path, pause=0.2)
