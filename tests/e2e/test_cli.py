@@ -541,8 +541,8 @@ def test_a_dataset_that_was_moved(run_cli, tmp_path, small_run):
     assert done.json[0]["sample_id"] == "scene-000001" and "Explain scene-000001 (1 of 1): " in done.err
 
 
-def test_a_command_line_into_a_pipe_that_closes(small_run):
-    process = _process("evaluate", small_run.run.folder, "--store", small_run.store, "--json")
+def test_a_command_line_into_a_pipe_that_closes(tiny):
+    process = _process("data", "check", tiny, "--json")
     process.stdout.close()
     assert process.wait(100) == 1 and "Traceback" not in process.stderr.read()
     process.stderr.close()
