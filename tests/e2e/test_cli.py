@@ -33,6 +33,7 @@ COMMANDS = [
     *("demo", "data make-scenes", "data import", "data check"),
     *("encode", "train", "evaluate", "explain", "validate", "study", "serve"),
 ]
+FLAT = ["--set", "encoders.image.layer=1"]  # under a quarter of the work of the default encoder of pictures
 QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2"]
 BRIEF = ["--budget", "200", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]
 
@@ -588,7 +589,7 @@ def test_ctrl_c_while_encoding_and_while_training(run_cli, tmp_path, tiny):
     with (data / "samples.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     _write(data / "samples.csv", [row | {"id": f"{row['id']}-{n}"} for n in range(4) for row in rows])
-    settings = ["--device", "cpu", "--epochs", "16", "--set", "fusion.width=32", "--set", "fusion.heads=2"]
+    settings = ["--device", "cpu", "--epochs", "16", "--set", "fusion.width=16", "--set", "fusion.heads=2", *FLAT]
 
     def command(name: str) -> list[object]:
         folder = tmp_path / name
