@@ -34,7 +34,7 @@ COMMANDS = [
     *("encode", "train", "evaluate", "explain", "validate", "study", "serve"),
 ]
 FLAT = ["--set", "encoders.image.layer=1"]  # under a quarter of the work of the default encoder of pictures
-QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2"]
+QUICK = ["--device", "cpu", "--epochs", "1", "--set", "fusion.width=16", "--set", "fusion.heads=2", *FLAT]
 BRIEF = ["--budget", "200", "--set", "explain.candidates=2", "--set", "explain.ig_steps=2"]
 
 
@@ -382,7 +382,7 @@ def _reshape(run: Path) -> None:
         (lambda run: (run / "config.toml").write_text("sed = 1"), r"config\.toml: unknown key sed \(did you mean seed"),
         (lambda run: (run / "metrics.json").unlink(), "the run was interrupted before it finished"),
         (
-            lambda run: _replace(run / "config.toml", "layer = 6", "layer = 5"),
+            lambda run: _replace(run / "config.toml", "layer = 1", "layer = 2"),
             "the encoder of 'image' .vit-s14. has other weights or settings than the run was trained on",
         ),
     ],
@@ -442,7 +442,7 @@ def reviews(tmp_path_factory) -> Path:
 
 def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     store, run = tmp_path / "kept features", tmp_path / "rün 1"
-    done = run_cli("encode", reviews, "--store", store, "--json")
+    done = run_cli("encode", reviews, "--store", store, *FLAT, "--json")
     assert done.code == 0 and {m: r["cut"] for m, r in done.json.items()} == {"title": 0, "body": 1, "photo": 0}
     assert "Encode photo: 40 of 40" in done.err
     done = run_cli("train", reviews, "--out", run, "--store", store, *QUICK, "--json")
