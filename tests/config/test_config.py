@@ -2,7 +2,7 @@
 
 import pytest
 
-from interplay.config import Config, config_toml, make_config, nested, read_config
+from interplay.config import DEFAULT_ENCODERS, Config, config_toml, make_config, nested, read_config
 from interplay.errors import ConfigError
 
 
@@ -70,3 +70,16 @@ def test_bad_files_are_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"c\.toml"):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"image": {"layer": 3}}, {"text": {"model": "own"}}, {"poster": {"model": "own"}}]
+)
+def test_encoders_that_nothing_changes_are_written_out(given):
+    """A run's file says all that it was trained with: another default of a later version must not change it."""
+    config = make_config({"encoders": given})
+    assert set(config.encoders) == {*DEFAULT_ENCODERS, *given}
+    for name, encoder in DEFAULT_ENCODERS.items():
+        assert name in given or config.encoders[name] == encoder
+    assert config.encoders["text"].layer == (None if "text" in given else 2)
+    assert make_config({"encoders": given, "preset": "paper"}).encoders["text"].layer is None

@@ -41,16 +41,24 @@ def make_config(settings: dict[str, Any], source: str | Path = "configuration") 
     """
     preset = settings.get("preset", "default")
     base = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
-    given = settings.get("encoders")
-    if isinstance(given, dict) and "encoders" not in base:  # one key of a packaged encoder may be set alone
-        partial = {k: e for k, e in given.items() if isinstance(e, dict) and "model" not in e and k in DEFAULT_ENCODERS}
-        base = merge(base, {"encoders": {k: DEFAULT_ENCODERS[k].model_dump(exclude_none=True) for k in partial}})
+    base = merge({"encoders": _default_encoders(base, settings)}, base)
     try:
         return Config.model_validate(merge(base, settings))
     except ValidationError as error:
         raise ConfigError(
             format_validation_error(error, _known_keys), file=source, fix="fix or remove these keys"
         ) from None
+
+
+def _default_encoders(preset: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The packaged encoders that are not replaced: of one without a model, single keys may be set.
+
+    Those that nothing changes are there too, so that a run's configuration says all that it was trained with.
+    """
+    given = settings.get("encoders")
+    named = {k for k, e in given.items() if not isinstance(e, dict) or "model" in e} if isinstance(given, dict) else ()
+    kept = [k for k in DEFAULT_ENCODERS if k not in named and k not in preset.get("encoders", {})]
+    return {k: DEFAULT_ENCODERS[k].model_dump(exclude_none=True) for k in kept}
 
 
 def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, Any]:
