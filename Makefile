@@ -15,8 +15,10 @@ export TOKENIZERS_PARALLELISM ?= false
 # Threads that wait must not keep a busy machine's cores from those that work.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-# The tests of one file go to one worker, which makes the small runs that its tests share once.
-TESTS  := -m pytest -n auto --maxprocesses 4 --dist loadfile
+# The tests of one file go to one worker, which makes the small runs that its tests share once. One worker more than
+# there are cores, four at most: tests of pages and commands wait for other processes half of their time.
+CORES  := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 3)
+TESTS  := -m pytest -n $(shell expr $(CORES) + 1) --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test quick coverage lint lowest dist bench clean help
 
