@@ -2,7 +2,7 @@
 
 import pytest
 
-from interplay.config import DEFAULT_ENCODERS, Config, config_toml, make_config, nested, read_config
+from interplay.config import DEFAULT_ENCODERS, Config, config_toml, make_config, nested, read_config, read_run_config
 from interplay.errors import ConfigError
 
 
@@ -17,8 +17,24 @@ def test_paper_preset_has_the_published_settings():
     assert (paper.training.learning_rate, paper.training.batch_size, paper.training.epochs) == (1e-4, 32, 40)
     assert (paper.fusion.width, paper.fusion.heads, paper.fusion.layers, paper.fusion.dropout) == (256, 4, 2, 0.5)
     assert (paper.fusion.routing_hidden, paper.fusion.routing_layers, paper.fusion.temperature) == (256, 2, 2.0)
-    assert paper.roles.weight == 0.5 and paper.roles.replace == "noise" and not paper.removal.mask_aware
+    assert (
+        paper.fusion.roles == "losses"
+        and paper.roles.weight == 0.5
+        and paper.roles.replace == "noise"
+        and not paper.removal.mask_aware
+    )
     assert paper.encoder("text", "text").max_tokens == 320 and paper.encoder("image", "image").layer is None
+
+
+def test_runs_of_before_roles_by_construction_have_roles_by_losses(tmp_path):
+    path = tmp_path / "config.toml"
+    for version, fusion in (("2", "[fusion]\nwidth = 16\n"), ("2", ""), ("1", "")):
+        path.write_text(f'format = "interplay/config/{version}"\n{fusion}')
+        assert read_run_config(path).fusion.roles == "losses"
+    for roles in ("losses", "construction"):
+        config = make_config({"fusion": {"roles": roles}})
+        path.write_text(config_toml(config))
+        assert read_run_config(path) == config and config.fusion.roles == roles
 
 
 def test_what_is_set_wins_over_the_preset():
@@ -51,6 +67,7 @@ BAD = {
     "no estimator": ({"explain": {"estimator": "magic"}}, "explain.estimator"),
     "no width": ({"explain": {"max_interval_width": 0}}, "explain.max_interval_width"),
     "no model": ({"encoders": {"poster": {"layer": 4}}}, "encoders.poster.model: Field required"),
+    "no roles": ({"fusion": {"roles": "names"}}, "fusion.roles: .*'construction' or 'losses'"),
     "preset list": ({"preset": [1]}, "preset: "),
     "preset": ({"preset": "fast"}, "preset: .*'paper'"),
     "device": ({"device": "tpu"}, "device"),

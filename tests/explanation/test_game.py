@@ -117,9 +117,10 @@ def test_intervals_cover_exact_scores_of_a_trained_model(small_run):
     """95% intervals hold the exact score: 12 of a real sample's features play, the rest stay.
 
     Gaps of so briefly trained a model are nearly all rare, for which intervals are made wide: they have no upper bound
-    here. `benchmarks/first_light.py` measures both on a model trained to the end.
+    here. `benchmarks/first_light.py` measures both on a model trained to the end. Scores that are 0 by construction are
+    not counted: every interval holds them.
     """
-    run, held = small_run.run, []
+    run, sii_held, gap_held = small_run.run, [], []
     for number, label in ((0, 0), (1, 1), (2, 2), (3, 3)):
         tokens = small_run.tokens(number)
         value = model_value(run.model, run.card.task, tokens, [label], "attention")
@@ -135,13 +136,11 @@ def test_intervals_cover_exact_scores_of_a_trained_model(small_run):
         exact = exact_pairs(game, 12, [(i, j) for i in range(6) for j in range(6, 12)])
         for seed in range(30):
             bounds = interval(block_pairs(game, range(6), range(6, 12), samples=64, seed=seed))
-            held.append(
-                [
-                    (bounds.sii_low <= exact.sii) & (exact.sii <= bounds.sii_high),
-                    (bounds.redundancy_gap_low <= exact.redundancy_gap)
-                    & (exact.redundancy_gap <= bounds.redundancy_gap_high),
-                ]
+            sii = (bounds.sii_low <= exact.sii) & (exact.sii <= bounds.sii_high)
+            gap = (bounds.redundancy_gap_low <= exact.redundancy_gap) & (
+                exact.redundancy_gap <= bounds.redundancy_gap_high
             )
-    sii, gap = np.mean(held, axis=(0, 2, 3))
-    assert 0.92 <= sii <= 0.98
-    assert gap >= 0.92
+            sii_held.append(sii[np.abs(exact.sii) > 1e-4])
+            gap_held.append(gap)
+    assert 0.92 <= np.concatenate(sii_held).mean() <= 0.98
+    assert np.mean(gap_held) >= 0.92

@@ -13,9 +13,10 @@ from interplay.models.checkpoint import Card, load_model, save_model
 
 @pytest.fixture
 def saved(make_model, kind, tmp_path):
-    model = make_model(kind)
+    roles = "losses" if kind == "i2moe" else "construction"
+    model = make_model(kind, roles=roles)
     card = Card(
-        fusion=FusionConfig(kind=kind, width=16, heads=2, routing_hidden=8),
+        fusion=FusionConfig(kind=kind, roles=roles, width=16, heads=2, routing_hidden=8),
         labels=["a", "b", "c"],
         label_kind="multi",
         modalities={"text": "text", "image": "image"},

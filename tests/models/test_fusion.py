@@ -24,7 +24,7 @@ def _padded(features, valid, extra):
 
 
 def test_output_shapes(make_model, kind):
-    model = make_model(kind)
+    model = make_model(kind, roles="losses")
     output = model(*_features(6))
     E = len(model.expert_names)
     assert output.logits.shape == (6, 3) and output.expert_logits.shape == (6, E, 3)
@@ -110,7 +110,7 @@ def naive_expert(expert, tokens: Tokens, row: int) -> torch.Tensor:
 
 def test_parity_with_a_naive_transcription(make_model, make_tokens):
     """Experts (METHOD 3) and routing (METHOD 4), with some positions not valid."""
-    model, tokens = make_model("fl-i2moe", temperature=2.0), make_tokens(B=3)
+    model, tokens = make_model("fl-i2moe", roles="losses", temperature=2.0), make_tokens(B=3)
     valid = tuple(torch.rand(v.shape, generator=torch.Generator().manual_seed(5)) < 0.7 for v in tokens.valid)
     tokens = Tokens(tokens.values, valid)
     output = model.fuse(tokens)
@@ -147,7 +147,7 @@ def test_packed_tokens_give_the_same_answer(make_model, make_tokens, kind):
 
 
 def test_uniform_routing_weighs_experts_equally(make_model, make_tokens):
-    model = make_model(routing="uniform")
+    model = make_model(roles="losses", routing="uniform")
     output = model.fuse(make_tokens())
     assert torch.allclose(output.weights, torch.full((4, 4), 0.25)) and model.router is None
     assert torch.allclose(output.logits, output.expert_logits.mean(1), atol=1e-6)

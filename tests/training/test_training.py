@@ -13,6 +13,7 @@ from interplay.config.sections import FILLS
 from interplay.encoders import loading
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
+from interplay.models.contributions import only
 from interplay.models.fusion import FusionModel, Shape
 from interplay.models.run import open_run
 from interplay.models.task import Task
@@ -20,6 +21,7 @@ from interplay.models.tokens import draw_keep
 from interplay.pipeline.evaluate import evaluate
 from interplay.pipeline.train import train
 from interplay.training import fit as fit_module
+from interplay.training.data import Batch
 from interplay.training.module import FusionTraining, rate
 
 QUICK = nested(SMALL, {"training.epochs": 2})
@@ -96,21 +98,99 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
 @pytest.mark.parametrize(
     "change",
     [
-        {"roles.on": "logits", "roles.replace": "mean"},
-        {"roles.replace": "zero", "roles.regulariser": "cka", "roles.regulariser_weight": 0.1},
+        {"fusion.roles": "losses", "roles.on": "logits", "roles.replace": "mean"},
         {
+            "fusion.roles": "losses",
+            "roles.replace": "zero",
+            "roles.regulariser": "cka",
+            "roles.regulariser_weight": 0.1,
+        },
+        {
+            "fusion.roles": "construction",
             "roles.regulariser": "barlow",
             "roles.regulariser_weight": 0.1,
             "removal.fill": "mean",
             "removal.target": "answers",
         },
-        {"roles.regulariser": "squared_cosine", "roles.regulariser_weight": 0.1, "removal.fill": "zero"},
-        {"roles.weight": 0.0, "removal.mask_aware": False, "training.monitor": "metric"},
+        {"fusion.roles": "construction", "fusion.kind": "i2moe", "removal.fill": "zero"},
+        {"fusion.roles": "losses", "roles.regulariser": "squared_cosine", "roles.regulariser_weight": 0.1},
+        {"fusion.roles": "losses", "roles.weight": 0.0, "removal.mask_aware": False, "training.monitor": "metric"},
     ],
 )
 def test_every_option_trains(scenes, store, tmp_path, change):
     run = _train(scenes, store, tmp_path / "run", nested(QUICK, {"training.epochs": 1, **change}))
     assert run.metrics["val"]["loss"] > 0
+
+
+def training_of(config, modalities):
+    """A small model of three labels in training, and a batch."""
+    torch.manual_seed(0)
+    names = ["t", "i", "s"][:modalities]
+    model = FusionModel(config.fusion, Shape(dict.fromkeys(names, 8), dict.fromkeys(names, 12), 3))
+    features = tuple(torch.randn(7, 12 - m, 8) for m in range(modalities))
+    valid = tuple(torch.rand(7, 12 - m) < 0.7 for m in range(modalities))
+    module = FusionTraining(model, config, Task(("a", "b", "c"), "multi"))
+    return module, Batch(features, valid, torch.rand(7, 3).round())
+
+
+@pytest.mark.parametrize(
+    "kind, roles, weight, expected",
+    [
+        ("fl-i2moe", "construction", 0.5, "train/ownership"),
+        ("i2moe", "losses", 0.5, "train/interaction"),
+        ("fl-i2moe", "losses", 0.0, None),
+        ("dense", "construction", 0.5, None),
+    ],
+)
+def test_what_gives_roles_is_logged_and_counts(kind, roles, weight, expected):
+    fusion = {"kind": kind, "roles": roles, "width": 16, "heads": 2}
+    settings = {"fusion": fusion, "roles": {"weight": weight}, "removal": {"mask_aware": False}}
+    module, batch = training_of(make_config(settings), 2)
+    logged = {}
+    module.log = lambda name, value, **_: logged.update({name: value.item()})
+    loss = module.training_step(batch, 0)
+    loss.backward()
+    assert set(logged) == {"train/task"} | ({expected} if expected else set())
+    share = 1.0 if expected == "train/ownership" else weight
+    assert loss.item() == pytest.approx(logged["train/task"] + share * logged.get(expected, 0.0))
+
+
+@pytest.mark.parametrize("modalities", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["i2moe", "fl-i2moe"])
+def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
+    """METHOD 12, each contribution from whole answers in which all other modalities are absent."""
+    weights = {"consistency": 0.7, "alone": 0.4, "decorrelation": 1.3, "silence": 0.2}
+    fusion = {"kind": kind, "roles": "construction", "width": 16, "heads": 2}
+    module, batch = training_of(make_config({"fusion": fusion, "roles": weights}), modalities)
+    model, M, target = module.model, modalities, batch.target
+    tokens = model.project(batch.features, batch.valid)
+    with torch.no_grad():
+        model.bias.normal_()
+        output = model.fuse(tokens)
+        left = [model.fuse(only(tokens, (m,), cut=False)) for m in range(M)]
+        f, c = [one.logits - model.bias for one in left], output.expert_logits
+        shared, bce = [one.expert_logits[:, -1] for one in left], torch.nn.functional.binary_cross_entropy_with_logits
+        consistency = sum((c[:, -1] - s).square().mean() for s in shared) / M
+        alone = sum(bce(model.bias + s, target) for s in (c[:, -1], *shared)) / (M + 1)
+        silence = (c[:, -2].square() * torch.stack([(x / 2).tanh().square() for x in f]).amax(0)).mean()
+        squares = []
+        for m, j in itertools.permutations(range(M), 2):
+            a, b = c[:, m] - c[:, m].mean(0), f[j] - f[j].mean(0)
+            variances = ((a**2).mean(0) + 0.1) * ((b**2).mean(0) + 0.1)
+            squares.append(((a * b).mean(0) ** 2 / variances).mean())
+        expected = 0.7 * consistency + 0.4 * alone + 1.3 * sum(squares) / max(1, len(squares)) + 0.2 * silence
+    found = module._ownership_loss(tokens, output, target)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_model_without_roles_trains_alike_whatever_its_roles():
+    losses = []
+    for roles in ("construction", "losses"):
+        fusion = {"kind": "dense", "roles": roles, "width": 16, "heads": 2}
+        module, batch = training_of(make_config({"fusion": fusion}), 2)
+        assert module.model.bias is None and not module._has_roles() and not module.model.by_construction
+        losses.append(module.task.loss(module.model(batch.features, batch.valid).logits, batch.target).item())
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.slow

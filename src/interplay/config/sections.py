@@ -28,6 +28,10 @@ class FusionConfig(Section):
     """The trainable part (METHOD 2-4)."""
 
     kind: ModelKind = "fl-i2moe"
+    roles: Literal["construction", "losses"] = Field(
+        "losses",
+        description="whether experts own their roles by how their answers are combined [ours], or by losses [I2MoE]",
+    )
     standardize: bool = Field(True, description="bring features to mean 0 and deviation 1 before the projection [ours]")
     width: int = Field(64, ge=8)
     layers: int = Field(2, ge=1)
@@ -36,7 +40,7 @@ class FusionConfig(Section):
     routing_hidden: int = Field(64, ge=1)
     routing_layers: int = Field(2, ge=1)
     routing: Literal["learned", "uniform"] = Field(
-        "learned", description="whether experts' weights are learned, or equal"
+        "learned", description="by losses: whether experts' weights are learned, or equal"
     )
     temperature: float = Field(2.0, gt=0)
 
@@ -48,7 +52,7 @@ class FusionConfig(Section):
 
 
 class RoleConfig(Section):
-    """The loss that gives each expert its role (METHOD 5)."""
+    """What gives each expert its role: losses (METHOD 5), or what keeps roles by construction apart (METHOD 12)."""
 
     weight: float = Field(0.5, ge=0, description="lambda_int")
     losses: tuple[Role, ...] = Field(ROLES, description="the roles that are asked of experts; the others train freely")
@@ -56,6 +60,12 @@ class RoleConfig(Section):
     replace: Literal["noise", "mean", "zero"] = "noise"
     regulariser: Literal["none", "squared_cosine", "cka", "barlow"] = "none"
     regulariser_weight: float = Field(0.0, ge=0, description="lambda_reg")
+    consistency: float = Field(0.3, ge=0, description="by construction: redundancy answers the same from each modality")
+    alone: float = Field(0.3, ge=0, description="by construction: redundancy knows the label from each modality alone")
+    decorrelation: float = Field(1.0, ge=0, description="by construction: unique experts say what the others do not")
+    silence: float = Field(
+        0.08, ge=0, description="by construction: synergy is silent where one modality decides alone"
+    )
 
 
 class RemovalConfig(Section):
@@ -133,7 +143,7 @@ class Config(Section):
     encoder. `data` holds the options of the dataset's reader, which checks them.
     """
 
-    format: Literal["interplay/config/2"] = FORMAT
+    format: Literal["interplay/config/3"] = FORMAT
     preset: Literal["default", "paper"] = "default"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="where encoders and models run")
     seed: int = Field(0, ge=0)
@@ -170,7 +180,7 @@ PAPER: dict[str, Any] = {
         "text": {"model": "minilm", "max_tokens": 320},
         "image": {"model": "vit-s14", "size": 196, "fit": "crop"},
     },
-    "fusion": {"width": 256, "dropout": 0.5, "routing_hidden": 256, "standardize": False},
+    "fusion": {"roles": "losses", "width": 256, "dropout": 0.5, "routing_hidden": 256, "standardize": False},
     "roles": {"on": "latent", "replace": "noise"},
     "removal": {"fill": "mean", "mask_aware": False},
     "training": {

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from interplay.errors import ConfigError
 from interplay.files.versions import Upgrade, rename_keys, upgrade_document
 
-FORMAT: Literal["interplay/config/2"] = "interplay/config/2"
+FORMAT: Literal["interplay/config/3"] = "interplay/config/3"
 RENAMED = {
     "removal.toward": "removal.target",
     "explain.on": "explain.scale",
@@ -42,4 +42,10 @@ def _from_1(settings: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1}
+def _from_2(settings: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 knew no roles but those by losses."""
+    fusion = settings.get("fusion", {})
+    return settings | {"fusion": {"roles": "losses"} | fusion} if isinstance(fusion, dict) else settings
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2}

@@ -20,7 +20,7 @@ from interplay.kinds import LabelKind
 from interplay.models.fusion import FusionModel, Shape
 from interplay.models.task import Task
 
-FORMAT = "interplay/model/2"
+FORMAT = "interplay/model/3"
 
 
 @dataclass(frozen=True)
@@ -145,4 +145,9 @@ def _from_1(described: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1}
+def _from_2(described: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 knew no roles but those by losses."""
+    return described | {"fusion": {"roles": "losses"} | described["fusion"]}
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interplay.config import Fill, FusionConfig
+from interplay.models.contributions import Term, contribution_terms, only
 from interplay.models.tokens import Tokens, remove
 from interplay.models.trunk import Expert, masked_mean
 
@@ -19,10 +20,10 @@ class FusionOutput:
     """What every model returns.
 
     Attributes:
-        logits: (B, C), the experts' logits summed with the routing weights.
-        expert_logits: (B, E, C).
-        expert_latents: (B, E, M D).
-        weights: (B, E) routing weights, summing to 1.
+        logits: (B, C), the experts' logits summed with `weights`; with roles by construction, plus the bias.
+        expert_logits: (B, E, C); with roles by construction, what each expert contributes, 0 where nothing is left.
+        expert_latents: (B, E, M D), of all that the expert may see.
+        weights: (B, E) routing weights, summing to 1; with roles by construction 1 each, since contributions add up.
         attention: per expert, per layer (B, H, T, T); empty unless asked for.
     """
 
@@ -91,6 +92,10 @@ class FusionModel(nn.Module):
         design = MODELS[config.kind]
         self.expert_names = design.expert_names(self.modalities)
         self.reads_sequences = design.reads_sequences
+        self.by_construction = config.roles == "construction" and len(self.expert_names) > 1
+        M = len(self.modalities)
+        everything = (Term(tuple(range(M)), 1),)
+        self.terms = contribution_terms(M) if self.by_construction else [everything] * len(self.expert_names)
         self.temperature = config.temperature
         D, E = config.width, len(self.expert_names)
         self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
@@ -103,7 +108,8 @@ class FusionModel(nn.Module):
         self.experts = nn.ModuleList(
             Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes) for _ in range(E)
         )
-        learned = E > 1 and config.routing == "learned"
+        self.bias = nn.Parameter(torch.zeros(shape.classes)) if self.by_construction else None
+        learned = E > 1 and config.routing == "learned" and not self.by_construction
         self.router = _router(D * len(self.modalities), E, config) if learned else None
 
     def set_moments(self, moments: list[tuple[Float[Tensor, " _"], Float[Tensor, " _"]]]) -> None:
@@ -157,16 +163,26 @@ class FusionModel(nn.Module):
             return_attention: whether to return attention weights, which costs memory.
         """
         seen = tokens if self.reads_sequences else pool(tokens)
-        answers = [expert(seen, return_attention) for expert in self.experts]
+        answers = [self._contribution(e, seen, return_attention) for e in range(len(self.experts))]
         expert_logits = torch.stack([logits for logits, _, _ in answers], dim=1)
         weights = self.route(tokens)
         return FusionOutput(
-            logits=(weights.unsqueeze(-1) * expert_logits).sum(1),
+            logits=self.mix(expert_logits, weights),
             expert_logits=expert_logits,
             expert_latents=torch.stack([latent for _, latent, _ in answers], dim=1),
             weights=weights,
             attention=[attention for _, _, attention in answers] if return_attention else [],
         )
+
+    def mix(self, expert_logits: Float[Tensor, "B E C"], weights: Float[Tensor, "B E"]) -> Float[Tensor, "B C"]:
+        """The mixture's logits: the experts' summed with their weights, plus the bias of roles by construction.
+
+        Args:
+            expert_logits: (B, E, C) as in `FusionOutput`.
+            weights: (B, E) of `route`.
+        """
+        mixed = (weights.unsqueeze(-1) * expert_logits).sum(1)
+        return mixed if self.bias is None else mixed + self.bias
 
     def expert_logits(self, e: int, tokens: Tokens) -> Float[Tensor, "B C"]:
         """Tokens -> logits of one expert alone, as `fuse` gives them.
@@ -175,8 +191,39 @@ class FusionModel(nn.Module):
             e: index of the expert.
             tokens: the batch of projected samples.
         """
-        logits: Tensor = self.experts[e](tokens if self.reads_sequences else pool(tokens))[0]
-        return logits
+        return self.contribution(e, tokens if self.reads_sequences else pool(tokens))
+
+    def contribution(self, e: int, seen: Tokens) -> Float[Tensor, "B C"]:
+        """Logits of one expert alone from what experts see: the sequences, or pooled tokens.
+
+        Args:
+            e: index of the expert.
+            seen: the batch, pooled unless experts read sequences.
+        """
+        return self._contribution(e, seen, False)[0]
+
+    def _contribution(
+        self, e: int, seen: Tokens, return_attention: bool
+    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B L"], list[Float[Tensor, "B H T T"]]]:
+        """The sum of the expert's terms; latent and attention are of the first, which sees most."""
+        own = self.seen_by(e, seen, cut=not return_attention)  # attention is read position by position
+        logits, latent, attention = self.experts[e](own, return_attention)
+        for term in self.terms[e][1:]:
+            if term.factor:  # nothing is left alike of all samples
+                part = seen if term.modalities else seen.index(slice(1))
+                logits = logits + term.factor * self.experts[e](only(part, term.modalities))[0]
+        return logits, latent, attention
+
+    def seen_by(self, e: int, tokens: Tokens, *, cut: bool = False) -> Tokens:
+        """The batch as far as one expert may see it: all of it, or with other modalities absent (METHOD 12).
+
+        Args:
+            e: index of the expert.
+            tokens: the batch of projected samples, pooled or not.
+            cut: whether what is absent loses its place, too.
+        """
+        modalities = self.terms[e][0].modalities
+        return tokens if len(modalities) == len(self.modalities) else only(tokens, modalities, cut=cut)
 
     def feature_scores(self, flow: Float[Tensor, "T T"], tokens: Tokens) -> Float[Tensor, " N"]:
         """Scores of the features of one sample from a rollout of an expert's attention (METHOD 7).
@@ -184,7 +231,7 @@ class FusionModel(nn.Module):
         Args:
             flow: how much of each input position of the expert (anchor_1, tokens of modality 1, anchor_2, ...) reaches
                 each output position.
-            tokens: the sample, a batch of 1.
+            tokens: the sample, a batch of 1, as far as the expert sees it.
 
         Returns:
             (N,) what each feature gives, on average over the valid output positions; modality after modality. Where
@@ -203,17 +250,18 @@ class FusionModel(nn.Module):
     def route(self, tokens: Tokens) -> Float[Tensor, "B E"]:
         """Routing weights of the experts (METHOD 4); equal ones for a single expert or uniform routing.
 
-        Softmax at temperature tau of an MLP on the pooled, normalised tokens.
+        Softmax at temperature tau of an MLP on the pooled, normalised tokens. With roles by construction each weight is
+        1, since contributions add up.
 
         Args:
             tokens: the batch of projected samples.
 
         Returns:
-            (B, E), each row sums to 1.
+            (B, E), each row sums to 1, or all 1.
         """
         if self.router is None:
             E = len(self.expert_names)
-            return tokens.values[0].new_full((tokens.values[0].shape[0], E), 1 / E)
+            return tokens.values[0].new_full((tokens.values[0].shape[0], E), 1.0 if self.by_construction else 1 / E)
         parts = [F.normalize(masked_mean(x, v), dim=-1) for x, v in zip(tokens.values, tokens.valid, strict=True)]
         return (self.router(torch.cat(parts, dim=-1)) / self.temperature).softmax(-1)
 

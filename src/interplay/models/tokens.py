@@ -47,7 +47,8 @@ class Tokens:
         Args:
             rows: which samples.
         """
-        return Tokens(tuple(v[rows] for v in self.values), tuple(v[rows] for v in self.valid))
+        places = None if self.places is None else tuple(p[rows] for p in self.places)
+        return Tokens(tuple(v[rows] for v in self.values), tuple(v[rows] for v in self.valid), places)
 
     def packed(self) -> "Tokens":
         """The same samples with valid tokens first, cut to the longest of the batch.

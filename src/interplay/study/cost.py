@@ -190,9 +190,8 @@ def _training(options: StudyConfig, config: Config, dataset: Dataset, moments: S
     n, seeds = len(dataset.split("train")), len(options.seeds)
     steps = -(-n // config.training.batch_size) * config.training.epochs
     passes = 1.0
-    if (
-        len(moments.outputs) > 2 and config.roles.weight and config.roles.losses
-    ):  # more than one expert: each modality is replaced once
+    losses = config.fusion.roles == "losses" and config.roles.weight and config.roles.losses
+    if len(moments.outputs) > 2 and losses:  # more than one expert: each modality is replaced once
         passes += len(dataset.modalities)
     if config.removal.mask_aware:
         passes += config.removal.copies * (1 - config.removal.warmup)

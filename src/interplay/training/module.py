@@ -1,4 +1,4 @@
-"""The objective of METHOD 5 as a Lightning module."""
+"""The objective of METHOD 5 and 12 as a Lightning module."""
 
 import math
 from functools import partial
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from interplay.config import Config
-from interplay.models.fusion import FusionModel
+from interplay.models.contributions import consistency_loss, decorrelation_loss, only, silence_loss
+from interplay.models.fusion import FusionModel, FusionOutput
 from interplay.models.roles import interaction_loss, regularisation, replace_modality
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens, concatenate, draw_keep
@@ -51,6 +52,10 @@ class FusionTraining(L.LightningModule):
         if (removed_loss := self._removed_loss(tokens, target)) is not None:
             self.log("train/removed", removed_loss, batch_size=B)
             loss = loss + removed_loss
+        if self.model.by_construction:
+            owned = self._ownership_loss(tokens, output, batch.target)
+            self.log("train/ownership", owned, batch_size=B)
+            loss = loss + owned
         if roles:
             seen = output.expert_latents if self.config.roles.on == "latent" else output.expert_logits
             intact, *replaced = seen.split(B)
@@ -68,7 +73,23 @@ class FusionTraining(L.LightningModule):
         return range(len(self.model.modalities))
 
     def _has_roles(self) -> bool:
-        return len(self.model.expert_names) > 1 and self.config.roles.weight > 0 and bool(self.config.roles.losses)
+        several = len(self.model.expert_names) > 1 and not self.model.by_construction
+        return several and self.config.roles.weight > 0 and bool(self.config.roles.losses)
+
+    def _ownership_loss(self, tokens: Tokens, output: FusionOutput, target: Tensor) -> Tensor:
+        """What keeps contributions with the experts that own them (METHOD 12), on whole samples."""
+        roles, M = self.config.roles, len(self.model.modalities)
+        *unique, synergy, redundancy = output.expert_logits[: len(target)].unbind(1)
+        shared = [self.model.expert_logits(M + 1, only(tokens, (m,))) for m in self._modalities()]
+        alone = [own + other for own, other in zip(unique, shared, strict=True)]
+        bias = self.model.mix(torch.zeros_like(output.expert_logits), output.weights)[: len(target)]
+        labels = torch.stack([self.task.loss(bias + c, target) for c in (redundancy, *shared)]).mean()
+        return (
+            roles.consistency * consistency_loss(redundancy, shared)
+            + roles.alone * labels
+            + roles.decorrelation * decorrelation_loss(unique, alone)
+            + roles.silence * silence_loss(synergy, alone)
+        )
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])

@@ -9,6 +9,15 @@ from interplay.explanation.attribution.rollout import rollout
 from interplay.explanation.attribution.target import Target
 from interplay.models.tokens import Tokens
 
+ROLES = ("construction", "losses")
+
+
+def seen(model, e, tokens):
+    """What an expert may see: by construction a unique expert its modality alone, the others everything."""
+    alone = model.by_construction and e < len(model.modalities)
+    valid = tuple(v & (not alone or m == e) for m, v in enumerate(tokens.valid))
+    return Tokens(tokens.values, valid)
+
 
 @pytest.fixture
 def one(make_tokens):
@@ -73,25 +82,29 @@ def test_rollout_rows_sum_to_one(make_model, one):
     torch.testing.assert_close(flow.sum(1), torch.ones(14))
 
 
-def test_attention_rollout(make_model, one):
-    model = make_model()
+@pytest.mark.parametrize("roles", ROLES)
+def test_attention_rollout(make_model, one, roles):
+    model = make_model(roles=roles)
     output = model.fuse(one, return_attention=True)
     result = METHODS["attention_rollout"](_request(model, one)).scores
     for e, name in enumerate(model.expert_names):
         layers = [layer[0].mean(0).detach().numpy() for layer in output.attention[e]]
-        expected = _naive_features(_naive_rollout(layers), [v[0].tolist() for v in one.valid])
+        expected = _naive_features(_naive_rollout(layers), [v[0].tolist() for v in seen(model, e, one).valid])
         np.testing.assert_allclose(result[name], expected, atol=1e-6)
     weights = output.weights[0].detach().numpy()
     mixture = sum(w * result[n] for w, n in zip(weights, model.expert_names, strict=True))
     np.testing.assert_allclose(result["mixture"], mixture, atol=1e-6)
 
 
-def test_grad_rollout(make_model, one):
-    model = make_model(seed=5)
+@pytest.mark.parametrize("roles", ROLES)
+def test_grad_rollout(make_model, one, roles):
+    """The terms of a contribution that see less do not pass through the attention of the one that sees most."""
+    model = make_model(seed=5, roles=roles)
     result = METHODS["grad_rollout"](_request(model, one)).scores
     tokens = Tokens(tuple(v.clone().requires_grad_() for v in one.values), one.valid)
     for e, name in enumerate(model.expert_names):
-        logits, _, attention = model.experts[e](tokens, return_attention=True)
+        own = seen(model, e, tokens)
+        logits, _, attention = model.experts[e](own, return_attention=True)
         for layer in attention:
             layer.retain_grad()
         model.zero_grad()
@@ -103,7 +116,7 @@ def test_grad_rollout(make_model, one):
                 for a, g in zip(A[0].detach().numpy(), A.grad[0].numpy(), strict=True)
             ]
             layers.append(np.mean(heads, axis=0))
-        expected = _naive_features(_naive_rollout(layers), [v[0].tolist() for v in one.valid])
+        expected = _naive_features(_naive_rollout(layers), [v[0].tolist() for v in own.valid])
         np.testing.assert_allclose(result[name], expected, atol=1e-6)
 
 
@@ -120,6 +133,15 @@ def test_integrated_gradients_are_complete(make_model, one, kind, fill):
         change = float(values[0] - values[1])
         assert result.scores[name].sum() == pytest.approx(change, abs=2e-3)
         assert abs(result.completeness_error[name]) < 2e-3
+
+
+@pytest.mark.parametrize("kind", ["i2moe", "fl-i2moe"])
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "random"])
+def test_what_an_expert_cannot_see_scores_nothing(make_model, one, kind, method):
+    model = make_model(kind, roles="construction")
+    scores = METHODS[method](_request(model, one)).scores
+    text, image = scores["unique_text"], scores["unique_image"]
+    assert (text[7:] == 0).all() and (image[:7] == 0).all() and text[:5].any() and image[7:].any()
 
 
 def test_random_is_seeded(make_model, one):

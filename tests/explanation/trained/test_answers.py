@@ -18,6 +18,7 @@ from interplay.models.task import Task
 from interplay.models.tokens import Tokens
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
+WAYS = ("construction", "losses")
 
 
 def naive_logits(model, tokens, fill, players, asked, together=False):
@@ -47,8 +48,10 @@ def some_coalitions(m, n, seed):
 @pytest.mark.parametrize("fill", FILLS)
 def test_parity(make_model, make_tokens, monkeypatch, kind, fill, lengths, layers):
     """By both ways of the first layer's attention, whatever the number of coalitions: products over them, and one by
-    one."""
-    model, tokens = make_model(kind, modalities=len(lengths), layers=layers), make_tokens(B=1, lengths=lengths)
+    one. Roles of both kinds, each with every fill."""
+    roles = WAYS[(layers + len(lengths)) % 2]
+    model = make_model(kind, modalities=len(lengths), layers=layers, roles=roles)
+    tokens = make_tokens(B=1, lengths=lengths)
     tokens.valid[0][0, 1], tokens.valid[-1][0, 0] = False, False
     players = players_of(tokens)
     asked = some_coalitions(40, len(players), seed=layers)
@@ -69,23 +72,24 @@ def test_the_naive_answers_to_all_at_once_are_those_to_each_by_itself(make_model
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-MODELS: dict[str, object] = {}  # hypothesis asks again and again
+MODELS: dict[tuple[str, str], object] = {}  # hypothesis asks again and again
 
 
 @pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(MODEL_KINDS),
+    roles=st.sampled_from(WAYS),
     fill=st.sampled_from(FILLS),
     m=st.integers(1, 70),
     most=st.integers(1, 2**12),
 )
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_groups_padding_and_chunks_of_any_size(make_model, monkeypatch, seed, kind, fill, m, most):
+def test_groups_padding_and_chunks_of_any_size(make_model, monkeypatch, seed, kind, roles, fill, m, most):
     """Players of several positions, positions nobody holds, positions that are not valid, modalities without any."""
-    if kind not in MODELS:
-        MODELS[kind] = make_model(kind)
-    model, rng = MODELS[kind], np.random.default_rng(seed)
+    if (kind, roles) not in MODELS:
+        MODELS[kind, roles] = make_model(kind, roles=roles)
+    model, rng = MODELS[kind, roles], np.random.default_rng(seed)
     monkeypatch.setattr(answers, "CHUNK", most)
     monkeypatch.setattr(answers, "TOGETHER", most * 64)
     lengths = rng.integers(1, 12, 2)
@@ -141,11 +145,12 @@ def test_an_answer_does_not_depend_on_batch_mates(make_model, make_tokens, kind,
 
 @pytest.mark.parametrize("fill", FILLS)
 def test_some_experts_are_asked_alone(make_model, make_tokens, kind, fill):
-    model, tokens, asked = make_model(kind), make_tokens(B=1), some_coalitions(20, 12, seed=1)
-    everything = model_logits(model, tokens, fill)(asked)
-    last = len(model.expert_names) - 1
-    some = model_logits(model, tokens, fill, experts=[last, 0])(asked)
-    np.testing.assert_allclose(some, everything[:, [last, 0]], atol=1e-6)
+    tokens, asked = make_tokens(B=1), some_coalitions(20, 12, seed=1)
+    for model in (make_model(kind, roles=roles) for roles in WAYS):
+        everything = model_logits(model, tokens, fill)(asked)
+        last = len(model.expert_names) - 1
+        some = model_logits(model, tokens, fill, experts=[last, 0])(asked)
+        np.testing.assert_allclose(some, everything[:, [last, 0]], atol=1e-6)
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -211,7 +216,7 @@ def test_experts_of_another_make_are_asked_plainly(make_model, make_tokens, fill
 def test_chunks_hold_coalitions_of_similar_size():
     keep = torch.from_numpy(some_coalitions(50, 40, seed=0))
     keep[:, 0] = True
-    batch = coalitions.batch_of(keep, True, torch.device("cpu"), most=100)
+    batch = coalitions.batch_of(keep, torch.ones(40, dtype=torch.bool), True, torch.device("cpu"), most=100)
     assert [start for start, _ in batch.cuts] == [0, *(stop for _, stop in batch.cuts[:-1])] and batch.cuts[-1][1] == 50
     for start, stop in batch.cuts:
         assert batch.sizes[stop - 1] >= coalitions.SIMILAR * batch.sizes[start]

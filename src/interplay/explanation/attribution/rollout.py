@@ -41,7 +41,7 @@ def attention_rollout(model: FusionModel, tokens: Tokens, target: Target, output
         (E, N): a row for each expert, over the N features of the sample, modality after modality.
     """
     rows = [rollout([layer[0].mean(0) for layer in layers]) for layers in output.attention]
-    return torch.stack([model.feature_scores(flow, tokens) for flow in rows]).detach()
+    return torch.stack([model.feature_scores(flow, model.seen_by(e, tokens)) for e, flow in enumerate(rows)]).detach()
 
 
 def grad_rollout(model: FusionModel, tokens: Tokens, target: Target, output: FusionOutput) -> Float[Tensor, "E N"]:
@@ -61,5 +61,5 @@ def grad_rollout(model: FusionModel, tokens: Tokens, target: Target, output: Fus
         value = target.of(output.expert_logits[0, e])
         gradients = torch.autograd.grad(value, layers, retain_graph=True)
         weighted = [(a[0].relu() * g[0].relu()).mean(0) for a, g in zip(layers, gradients, strict=True)]
-        rows.append(model.feature_scores(rollout(weighted), tokens))
+        rows.append(model.feature_scores(rollout(weighted), model.seen_by(e, tokens)))
     return torch.stack(rows).detach()

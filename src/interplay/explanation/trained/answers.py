@@ -14,6 +14,7 @@ from interplay.config import Fill, Precision
 from interplay.errors import GameError
 from interplay.explanation.trained.coalitions import SampleFeatures, batch_of, features_of
 from interplay.explanation.trained.expert_tables import ExpertTable, OtherExpert, expert_table
+from interplay.models.contributions import Term
 from interplay.models.fusion import FusionModel
 from interplay.models.tokens import Tokens
 from interplay.models.trunk import Expert
@@ -57,24 +58,58 @@ class Answers:
         keep = (present.float() @ self.holds > 0) | self.anchors
         device = self.features.values[0].device
         means = self.features.means(keep.to(device))
+        asked = range(len(self.model.experts)) if self.experts is None else self.experts
         if not self.model.reads_sequences:
-            asked = range(len(self.model.experts)) if self.experts is None else self.experts
-            logits = torch.stack([self.model.experts[e](means)[0] for e in asked], dim=1)
+            logits = torch.stack([self.model.contribution(e, means) for e in asked], dim=1)
         else:
-            logits = self._sequence_logits(keep, device)
+            logits = self._sequence_logits(keep, [self.model.terms[e] for e in asked], device)
         if self.experts is not None:
             return logits
-        mixture = (self.model.route(means).unsqueeze(-1) * logits).sum(1, keepdim=True)
+        mixture = self.model.mix(logits, self.model.route(means)).unsqueeze(1)
         return torch.cat([logits, mixture], dim=1)
 
-    def _sequence_logits(self, keep: Bool[Tensor, "m N"], device: torch.device) -> Float[Tensor, "m E C"]:
+    def _sequence_logits(
+        self, keep: Bool[Tensor, "m N"], terms: Sequence[tuple[Term, ...]], device: torch.device
+    ) -> Float[Tensor, "m E C"]:
+        """Logits of the experts whose tables these are: of each the sum of its terms.
+
+        Experts that see the same modalities are asked together, and coalitions that leave the same of them once.
+        """
+        modality = self.features.row_modality().cpu()
+        out: list[Tensor | None] = [None] * len(terms)
+        for seen in dict.fromkeys(term.modalities for own in terms for term in own if term.factor):
+            askers = [(e, term.factor) for e, own in enumerate(terms) for term in own if term.modalities == seen]
+            askers = [(e, factor) for e, factor in askers if factor]
+            rows = self.anchors | torch.isin(modality, torch.tensor(seen, dtype=modality.dtype))
+            answers = self._seen_logits(keep, rows, [self.tables[e] for e, _ in askers], device)
+            for (e, factor), logits in zip(askers, answers, strict=True):
+                before = out[e]
+                out[e] = factor * logits if before is None else before + factor * logits
+        return torch.stack([logits for logits in out if logits is not None], dim=1)
+
+    def _seen_logits(
+        self,
+        keep: Bool[Tensor, "m N"],
+        rows: Bool[Tensor, " N"],
+        tables: Sequence[ExpertTable | OtherExpert],
+        device: torch.device,
+    ) -> list[Float[Tensor, "m C"]]:
+        """Logits of some experts when only some rows are seen at all."""
+        whole = bool(rows.all())
+        same = None
+        if not whole:
+            keep, same = (keep & rows).unique(dim=0, return_inverse=True)
         D, compact = self.features.values[0].shape[1], self.features.fills is None
         numbers = CHUNK if device.type == "cpu" else CHUNK_ACCELERATED
-        batch = batch_of(keep, compact, device, most=max(1, numbers // D))
+        batch = batch_of(keep, rows, compact, device, most=max(1, numbers // D))
         modality = self.features.row_modality()
         chunks = list(batch.chunks(modality if compact else modality.repeat(2), len(self.features.values)))
-        logits = torch.stack([table.logits(batch, chunks, self.space) for table in self.tables], dim=1)
-        return torch.empty_like(logits).index_copy_(0, batch.order, logits)
+        found = []
+        for table in tables:
+            logits = table.logits(batch, chunks, self.space)
+            logits = torch.empty_like(logits).index_copy_(0, batch.order, logits)
+            found.append(logits if same is None else logits[same.to(device)])
+        return found
 
 
 @torch.inference_mode()

@@ -122,6 +122,7 @@ class CoalitionBatch:
         sizes: how many of the rows of each are its own.
         order: (m,) place of each coalition in the request.
         cuts: first and last + 1 of the coalitions of each chunk.
+        absent: whether some rows are neither in nor filled, though others are filled.
     """
 
     keep: Bool[Tensor, "m N"]
@@ -129,6 +130,7 @@ class CoalitionBatch:
     sizes: list[int]
     order: Int[Tensor, " m"]
     cuts: list[tuple[int, int]]
+    absent: bool = False
 
     @property
     def chunk_rows(self) -> int:
@@ -159,11 +161,14 @@ class CoalitionBatch:
             done += (stop - start) * longest
 
 
-def batch_of(keep: Bool[Tensor, "m N"], compact: bool, device: torch.device, most: int) -> CoalitionBatch:
+def batch_of(
+    keep: Bool[Tensor, "m N"], seen: Bool[Tensor, " N"], compact: bool, device: torch.device, most: int
+) -> CoalitionBatch:
     """The rows of each coalition, and which coalitions are computed together.
 
     Args:
         keep: on the host, the rows that are in.
+        seen: on the host, the rows that are in or filled; all others are absent.
         compact: leave out the rows that are not in; otherwise row r not in is row r + N of the table, its fill.
         device: where the model is.
         most: rows of a chunk, if it has more than one coalition.
@@ -174,10 +179,11 @@ def batch_of(keep: Bool[Tensor, "m N"], compact: bool, device: torch.device, mos
         keep = keep[order]
         rows = (~keep).to(torch.uint8).argsort(dim=1, stable=True)[:, : int(sizes[0])]
     else:
-        sizes, order = torch.full((m,), N), torch.arange(m)
-        rows = torch.arange(N) + N * ~keep
+        sizes, order = torch.full((m,), int(seen.sum())), torch.arange(m)
+        rows = (torch.arange(N) + N * ~keep)[:, seen]
     listed = sizes.tolist()
-    return CoalitionBatch(keep.to(device), rows.to(device), listed, order.to(device), _cut(listed, most))
+    absent = not compact and not bool(seen.all())
+    return CoalitionBatch(keep.to(device), rows.to(device), listed, order.to(device), _cut(listed, most), absent)
 
 
 def _cut(sizes: list[int], most: int) -> list[tuple[int, int]]:

@@ -115,7 +115,8 @@ class ExpertTable:
             space: (_, D) memory that may be overwritten, for products that coalitions share.
         """
         mixed = None
-        if len(batch.sizes) >= ENOUGH and batch.chunk_rows <= len(space) and self.shared is not None:
+        many = len(batch.sizes) >= ENOUGH and not batch.absent
+        if many and batch.chunk_rows <= len(space) and self.shared is not None:
             mixed = space[: batch.chunk_rows]
             self.shared(batch, mixed)
         return torch.cat([self._chunk_logits(chunk, mixed) for chunk in chunks])

@@ -1,0 +1,119 @@
+"""Experts that own their roles by construction (METHOD 12) [ours]: what each adds to the logit, and what it must not.
+
+An expert's contribution is a sum of its own answers with only some modalities present. With S_m the features of
+modality m in S, and empty no feature at all:
+
+- unique_m: g(S_m) - g(empty), so that it has no interaction across modalities;
+- synergy: g(S) - sum_m g(S_m) + (M - 1) g(empty), which is 0 while at most one modality is present, so that it has no
+  main effect ("purified");
+- redundancy: g(S) - g(empty), and its losses ask for the same from every modality alone.
+
+All are 0 where nothing is left, and the mixture is a bias plus their sum.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interplay.models.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Term:
+    """One answer in an expert's contribution.
+
+    Attributes:
+        modalities: indices of the modalities that the expert sees.
+        factor: how often the answer counts.
+    """
+
+    modalities: tuple[int, ...]
+    factor: int
+
+
+def contribution_terms(M: int) -> list[tuple[Term, ...]]:
+    """The terms of every expert, in the order unique_1..unique_M, synergy, redundancy (METHOD 12).
+
+    The first term of each is the answer to all that the expert may see.
+
+    Args:
+        M: how many modalities there are.
+
+    >>> [[(term.modalities, term.factor) for term in terms] for terms in contribution_terms(2)][2]
+    [((0, 1), 1), ((0,), -1), ((1,), -1), ((), 1)]
+    """
+    each, everything = [Term((m,), 1) for m in range(M)], tuple(range(M))
+    unique = [(term, Term((), -1)) for term in each]
+    purified = (Term(everything, 1), *(Term((m,), -1) for m in range(M)), Term((), M - 1))
+    return [*unique, purified, (Term(everything, 1), Term((), -1))]
+
+
+def only(tokens: Tokens, modalities: Sequence[int], *, cut: bool = True) -> Tokens:
+    """The batch with the tokens of some modalities alone; of the others only their anchors remain.
+
+    Args:
+        tokens: the batch of projected samples.
+        modalities: indices of the modalities that stay.
+        cut: whether the others get no length, which costs least, or keep theirs with nothing valid.
+
+    Returns:
+        The batch, in which the others are absent whatever the fill of removed features.
+    """
+    kept = [m in modalities for m in range(len(tokens.values))]
+    if not cut:
+        valid = tuple(v if keep else torch.zeros_like(v) for v, keep in zip(tokens.valid, kept, strict=True))
+        return Tokens(tokens.values, valid, tokens.places)
+
+    def short(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(part if keep else part[:, :0] for part, keep in zip(parts, kept, strict=True))
+
+    return Tokens(short(tokens.values), short(tokens.valid), None if tokens.places is None else short(tokens.places))
+
+
+def consistency_loss(whole: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B C"]]) -> Float[Tensor, ""]:
+    """Mean over classes and modalities of (c(x) - c(x_m))^2: redundancy answers the same whichever modality is lost.
+
+    Args:
+        whole: (B, C) the redundancy expert's contributions to whole samples.
+        alone: per modality (B, C), the same with only that modality present.
+    """
+    return torch.stack([(whole - one).square().mean() for one in alone]).mean()
+
+
+def decorrelation_loss(
+    unique: Sequence[Float[Tensor, "B C"]], alone: Sequence[Float[Tensor, "B C"]], floor: float = 0.1
+) -> Float[Tensor, ""]:
+    """Mean squared correlation, class by class over the batch, of c_unique_m with f_j, j != m.
+
+    What both modalities say has then no home but the redundancy expert.
+
+    Args:
+        unique: per modality (B, C), its unique expert's contributions.
+        alone: per modality (B, C), what it says alone: the mixture's logit with only that modality present, without
+            the bias. No gradient flows into it.
+        floor: added to each variance, so that an expert that is silent pays nothing.
+    """
+    if len(unique) < 2 or len(unique[0]) < 2:
+        return unique[0].new_zeros(())
+    losses = []
+    for m, own in enumerate(unique):
+        for j, other in enumerate(alone):
+            if j != m:
+                a, b = own - own.mean(0), (other - other.mean(0)).detach()
+                shared = (a * b).mean(0).square()
+                losses.append((shared / ((a.square().mean(0) + floor) * (b.square().mean(0) + floor))).mean())
+    return torch.stack(losses).mean()
+
+
+def silence_loss(synergy: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B C"]]) -> Float[Tensor, ""]:
+    """Mean of c_synergy(x)^2 max_m tanh(f_m / 2)^2: synergy is silent where one modality alone already decides.
+
+    Args:
+        synergy: (B, C) the synergy expert's contributions to whole samples.
+        alone: per modality (B, C), what it says alone, as in `decorrelation_loss`.
+    """
+    decided = torch.stack([(one.detach() / 2).tanh().square() for one in alone]).amax(0)
+    return (synergy.square() * decided).mean()

@@ -1,0 +1,149 @@
+"""Experts that own their roles by construction: what each can and cannot say, whatever its weights (METHOD 12)."""
+
+from itertools import chain, combinations
+
+import numpy as np
+import pytest
+import torch
+
+from interplay.explanation.game import model_logits
+from interplay.interactions import Game, exact_pairs
+from interplay.models.contributions import (
+    consistency_loss,
+    contribution_terms,
+    decorrelation_loss,
+    only,
+    silence_loss,
+)
+from interplay.models.tokens import Tokens
+
+
+@pytest.fixture(params=["i2moe", "fl-i2moe"])
+def experts_of(request, make_model):
+    """A model of two modalities whose experts own their roles, with weights large enough to interact."""
+
+    def make(**settings):
+        model = make_model(request.param, roles="construction", **settings)
+        with torch.no_grad():
+            for weights in (p for p in model.parameters() if p.ndim == 2):
+                weights.normal_(0, 0.4)
+            model.bias.normal_()
+        return model
+
+    return make
+
+
+def subsets(M):
+    return chain.from_iterable(combinations(range(M), size) for size in range(M + 1))
+
+
+def answer(model, e, tokens):
+    """One expert's answer to what it sees, by its own weights alone."""
+    if model.reads_sequences:
+        return model.experts[e](tokens)[0]
+    values = tuple((x * v[..., None]).sum(1, keepdim=True) / v.sum(1).clamp(min=1)[:, None, None]
+                   for x, v in zip(tokens.values, tokens.valid, strict=True))  # fmt: skip
+    return model.experts[e](Tokens(values, tuple(v.any(1, keepdim=True) for v in tokens.valid)))[0]
+
+
+def absent(tokens, modalities):
+    """The others with nothing valid, which is another way to be absent than that of the model, which cuts them off."""
+    return only(tokens, modalities, cut=False)
+
+
+def test_contributions_are_the_sums_of_the_method(experts_of, make_tokens):
+    model, tokens = experts_of(), make_tokens()
+    g = [{S: answer(model, e, absent(tokens, S)) for S in subsets(2)} for e in range(4)]
+    expected = torch.stack([
+        g[0][0,] - g[0][()],
+        g[1][1,] - g[1][()],
+        g[2][0, 1] - g[2][0,] - g[2][1,] + g[2][()],
+        g[3][0, 1] - g[3][()],
+    ], dim=1)  # fmt: skip
+    output = model.fuse(tokens)
+    torch.testing.assert_close(output.expert_logits, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(output.logits, model.bias + expected.sum(1), atol=1e-5, rtol=1e-4)
+    assert model.router is None and bool((output.weights == 1).all())
+
+
+def test_what_each_expert_cannot_say(experts_of, make_tokens):
+    model, tokens = experts_of(), make_tokens()
+    nothing = model.fuse(absent(tokens, ()))
+    assert nothing.expert_logits.abs().max() < 1e-4
+    torch.testing.assert_close(nothing.logits, model.bias.expand_as(nothing.logits), atol=1e-5, rtol=0)
+    for m in range(2):
+        alone = model.fuse(absent(tokens, (m,))).expert_logits
+        assert alone[:, 1 - m].abs().max() < 1e-4 and alone[:, 2].abs().max() < 1e-4
+        assert alone[:, m].abs().max() > 0.01 and alone[:, 3].abs().max() > 0.01
+        torch.testing.assert_close(alone[:, m], model.fuse(tokens).expert_logits[:, m], atol=1e-5, rtol=0)
+
+
+def test_a_unique_expert_has_no_interaction_across_modalities(experts_of, make_tokens):
+    model, tokens = experts_of(), make_tokens(B=1, lengths=(4, 3))
+    ask = model_logits(model, tokens, "attention")
+    for e, own in ((0, True), (1, True), (2, False), (3, False)):
+        game = Game(lambda S, e=e: ask(S)[:, e, 0].astype(np.float64), players=7)
+        scores = exact_pairs(game, 7, [(i, j) for i in range(4) for j in range(4, 7)])
+        assert (max(abs(scores.sii).max(), abs(scores.redundancy_gap).max()) < 1e-5) == own
+
+
+@pytest.mark.parametrize("M", [1, 2, 3, 4])
+def test_terms_of_any_number_of_modalities(M):
+    """Of f(S) = sum over the modalities in S, purified synergy keeps nothing; of 1 nothing is left anywhere."""
+    terms = contribution_terms(M)
+    assert len(terms) == M + 2
+    for f in (len, lambda seen: 1):
+        totals = [sum(term.factor * f(term.modalities) for term in own) for own in terms]
+        assert totals[M] == 0 and (f is len or not any(totals))
+    product = [sum(term.factor * (len(term.modalities) == M) for term in own) for own in terms]
+    assert product[M] == (0 if M == 1 else 1), "one modality has no synergy; an AND of all belongs to it"
+
+
+@pytest.mark.parametrize("modalities", [1, 2, 3])
+def test_any_number_of_modalities(make_model, modalities):
+    model = make_model("fl-i2moe", roles="construction", modalities=modalities)
+    widths = (12, 10, 8)[:modalities]
+    features = tuple(torch.randn(3, 4 + m, W) for m, W in enumerate(widths))
+    output = model(features, tuple(torch.ones(3, 4 + m, dtype=torch.bool) for m in range(modalities)))
+    assert output.expert_logits.shape == (3, modalities + 2, 3)
+    if modalities == 1:
+        assert output.expert_logits[:, 1].abs().max() < 1e-5
+
+
+def test_attention_comes_from_what_an_expert_may_see(experts_of, make_tokens):
+    """Every position keeps its place, and nothing attends to a modality that the expert does not see."""
+    model, tokens = experts_of(), make_tokens(B=2)
+    with torch.no_grad():
+        output = model.fuse(tokens, return_attention=True)
+    torch.testing.assert_close(output.logits, model.fuse(tokens).logits, atol=1e-5, rtol=1e-4)
+    lengths = tokens.lengths if model.reads_sequences else [1, 1]
+    for e in range(4):
+        for weights in output.attention[e]:
+            assert weights.shape[-1] == 2 + sum(lengths)
+            text = weights[..., 1 : 1 + lengths[0]].abs().max()
+            image = weights[..., 2 + lengths[0] :].abs().max()
+            assert (float(text) == 0) == (e == 1) and (float(image) == 0) == (e == 0)
+
+
+def test_losses_are_zero_where_experts_keep_to_their_roles():
+    torch.manual_seed(0)
+    x, y = torch.randn(400, 3), torch.randn(400, 3)
+    assert consistency_loss(x, [x, x]) == 0
+    assert consistency_loss(x, [x, x + 2]) == pytest.approx(2)
+    assert silence_loss(x, [torch.zeros_like(x)] * 2) == 0
+    assert silence_loss(torch.ones(5, 3), [torch.full((5, 3), 40.0), torch.zeros(5, 3)]) == pytest.approx(1)
+    silent = torch.full_like(x, 0.7)
+    assert decorrelation_loss([silent, silent], [x, y]) < 1e-9, "silence costs nothing"
+    # Independent draws correlate by 1 / sqrt(400): squared, 1 / 400 on average.
+    assert decorrelation_loss([x, y], [x, y]) < 5 / 400
+    assert decorrelation_loss([x, x], [x, x], floor=0.0) == pytest.approx(1, abs=1e-5)
+
+
+def test_no_gradient_flows_into_what_a_modality_says_alone():
+    own, other = torch.randn(8, 3, requires_grad=True), torch.randn(8, 3, requires_grad=True)
+    (decorrelation_loss([own, own], [other, other]) + silence_loss(own, [other, other])).backward()
+    assert own.grad is not None and other.grad is None
+
+
+def test_a_batch_of_one_has_no_correlation():
+    assert decorrelation_loss([torch.ones(1, 3)] * 2, [torch.ones(1, 3)] * 2) == 0
