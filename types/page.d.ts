@@ -59,6 +59,8 @@ interface RawExplanation {
   label_kind: LabelKind;
   value: ValueFunction;
   routing: Record<string, number>;
+  contributions?: Record<string, number> | null;
+  bias?: number | null;
   features: { modality: string; text: string | null; span: [number, number] | null; box: Box | null }[];
   attributions: Record<string, Record<string, number[]>>;
   interval: Interval;
@@ -165,6 +167,7 @@ interface OpenedExplanation {
   raw: RawExplanation;
   prediction: Prediction;
   routing: Map<string, number>;
+  contributions: Map<string, number> | null;
   attributions: Map<string, Map<string, number[]>>;
   modalities: Modality[];
   features: Feature[];

@@ -145,6 +145,7 @@ def test_unknown_intervals_are_never_significant(open_page, examples):
     expect(pills(page).first).to_contain_text("± n/a")
     expect(page.locator(".expert")).to_have_count(1)
     expect(page.locator(".expert h3")).to_have_text("Fusion")
+    expect(page.locator(".lede", has_text="What each expert is asked to find")).not_to_contain_text("not a proof")
 
 
 def test_a_score_is_not_rounded_to_its_interval(open_page, examples):
@@ -327,8 +328,46 @@ def test_choice_of_method(page):
     row = page.locator(".expert[data-expert='synergy']")
     expect(row).to_contain_text("56%")
     expect(row).to_contain_text("only when modalities are taken together")
+    expect(page.locator(".lede", has_text="A role is what training asks for, not a proof.")).to_have_count(1)
     row.locator(".token").nth(WONDERFUL).hover()
     expect(row.locator(".of-text figcaption")).to_contain_text("raw score")
+
+
+def test_what_experts_add(open_page, examples):
+    """Contributions in place of weights: signed, never a percentage, bars to both sides; the mixture says the sum."""
+    page = open_page(examples.with_contributions())
+    expect(page.locator(".expert")).to_have_count(5)
+    expect(page.locator(".experts")).not_to_contain_text("routing")
+    expect(page.locator(".experts .weight")).to_have_count(0)
+    lede = page.locator(".lede", has_text="What each expert adds")
+    expect(lede).to_contain_text("By construction a unique expert reads its own modality alone")
+
+    def row(expert: str):
+        return page.locator(f".expert[data-expert='{expert}']")
+
+    expect(row("mixture").locator(".about")).to_contain_text("What all experts add, and a bias")
+    expect(row("mixture").locator(".sum")).to_have_text("adds up to +1.95 on the logit, with a bias of −1.50")
+    expect(row("synergy").locator(".adds")).to_have_text("adds +3.24 to the logit")
+    expect(row("unique_image").locator(".adds")).to_have_text("adds −0.21 to the logit")
+    expect(row("redundancy").locator(".adds")).to_have_text("adds 0.00 to the logit")
+
+    def bar(expert: str) -> tuple[float, float, float]:
+        """Left and right end of the bar, and the middle of its track."""
+        track, drawn = row(expert).locator(".track").bounding_box(), row(expert).locator(".track span").bounding_box()
+        return drawn["x"], drawn["x"] + drawn["width"], track["x"] + track["width"] / 2
+
+    left, right, middle = bar("synergy")
+    assert abs(left - middle) < 1 and right - left > 50
+    left, right, middle = bar("unique_image")
+    assert abs(right - middle) < 1 and 2 < right - left < 12
+
+
+def test_experts_that_add_nothing(open_page, examples):
+    nothing = {"contributions": dict.fromkeys(examples.with_contributions().contributions, 0.0), "bias": 0.0}
+    page = open_page(examples.with_contributions().model_copy(update=nothing))
+    expect(page.locator(".adds")).to_have_text(["adds 0.00 to the logit"] * 4)
+    expect(page.locator(".expert .sum")).to_have_text("adds up to 0.00 on the logit, with a bias of 0.00")
+    assert page.locator(".adds .track span").evaluate_all("bars => bars.map((bar) => bar.offsetWidth)") == [0] * 4
 
 
 def test_sorting(page):

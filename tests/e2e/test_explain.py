@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from interplay.config import FusionConfig
 from interplay.errors import BadInput, CheckpointError, DataError
 from interplay.explanation.trained.prepared import prepare_sample
+from interplay.models.fusion import FusionModel
 from interplay.models.run import open_run
 from interplay.pipeline.datasets import find_sample
 from interplay.pipeline.encode import encode, open_encoders
@@ -32,7 +34,7 @@ def test_what_the_json_holds(explanation, small_run):
     data = json.loads(explanation.model_dump_json())
     assert data["schema"] == EXPLANATION_SCHEMA
     assert set(data["prediction"]) == set(small_run.run.card.labels)
-    assert math.isclose(sum(data["routing"].values()), 1, abs_tol=1e-5)
+    assert math.isclose(sum(data["routing"].values()), 1, abs_tol=1e-5) and data["contributions"] is None
     assert data["value"] == {"on": "logit", "expert": "mixture", "fill": "attention", "level": "feature"}
     words = [f for f in data["features"] if f["modality"] == "text"]
     patches = [f for f in data["features"] if f["modality"] == "image"]
@@ -51,6 +53,35 @@ def test_what_the_json_holds(explanation, small_run):
     assert data["provenance"]["seed"] == 0 and data["provenance"]["versions"]["torch"]
     assert any("8 of" in note for note in data["notes"])
     assert Explanation.model_validate(data) == explanation
+
+
+@pytest.mark.parametrize("kind, roles", [("fl-i2moe", "construction"), ("i2moe", "losses"), ("dense", "construction")])
+def test_what_experts_add_and_how_they_are_weighted(small_run, kind, roles):
+    """By construction contributions and a bias add up to the logit, and there are no weights. By losses there are, and
+    the reader is told what such a role is worth. A model without experts is the same under both."""
+    fusion = FusionConfig(kind=kind, roles=roles, width=32, heads=2)
+    card = replace(small_run.run.card, fusion=fusion)
+    run = replace(small_run.run, model=FusionModel(fusion, card.shape).eval(), card=card)
+    config = explain_config(run, {"explain.methods": ["random"]})
+    owned = run.model.by_construction
+    if owned:
+        torch.nn.init.normal_(run.model.bias)
+    found = explain(run, small_run.dataset.split("test")[:1], encoders=small_run.encoders, config=config)[0]
+    assert any("what the losses asked" in note for note in found.notes) == (kind == "i2moe")
+    if not owned:
+        assert list(found.routing) == run.model.expert_names and math.isclose(
+            sum(found.routing.values()), 1, abs_tol=1e-5
+        )
+        assert found.contributions is None and found.bias is None
+        return
+    assert found.routing == {} and list(found.contributions) == run.model.expert_names
+    p, label = found.prediction[found.target], run.card.labels.index(found.target)
+    assert found.bias + sum(found.contributions.values()) == pytest.approx(math.log(p / (1 - p)), abs=1e-4)
+    assert found.bias == pytest.approx(run.model.bias[label].item(), abs=1e-4)
+    assert any(found.contributions.values())
+    for field in ("bias", "contributions"):
+        with pytest.raises(ValueError, match="come together"):
+            Explanation.model_validate({**json.loads(found.model_dump_json()), field: None})
 
 
 def test_no_path_of_the_machine_is_in_it(explanation, small_run):

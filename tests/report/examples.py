@@ -172,6 +172,12 @@ def planted(side: int = 4, sample_id: str = "scene-0042", text: str = CAPTION) -
     )
 
 
+def with_contributions() -> Explanation:
+    """The planted example of a model whose experts own their roles by construction: what they add, no weights."""
+    added = {"unique_caption": 0.42, "unique_image": -0.21, "synergy": 3.24, "redundancy": 0.003}
+    return planted().model_copy(update={"routing": {}, "contributions": added, "bias": -1.5})
+
+
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 

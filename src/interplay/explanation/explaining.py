@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
@@ -96,7 +97,8 @@ def explain_opened(
     """
     output = output_asked(predictor, settings.expert)
     players = _players(opened)
-    whole = to_probabilities(opened.logits(np.ones((1, len(players)), dtype=bool))[:, -1], predictor.label_kind)[0]
+    answers = opened.logits(np.ones((1, len(players)), dtype=bool))
+    whole = to_probabilities(answers[:, -1], predictor.label_kind)[0]
     prediction = dict(zip(predictor.labels, np.clip(whole, 0.0, 1.0).tolist(), strict=True))
     target = target or max(prediction, key=lambda label: prediction[label])
     refuse_unknown("target", target, predictor.labels)
@@ -117,6 +119,7 @@ def explain_opened(
     value = ValueFunction(on=settings.scale, expert=output, fill=opened.fill, level=opened.level)
     pairs = _pairs(probe, value)
     probability = probability_of(opened, predictor.label_kind, label)
+    contributions, bias = _contributions(opened, predictor.outputs, answers[0, :, label])
     return Explanation(
         sample_id=sample_id,
         inputs=dict(opened.inputs),
@@ -125,6 +128,8 @@ def explain_opened(
         label_kind=predictor.label_kind,
         value=value,
         routing=dict(opened.routing),
+        contributions=contributions,
+        bias=bias,
         features=list(opened.features),
         attributions=_plain(attributions, settings.methods),
         interval=_interval(probe),
@@ -140,6 +145,16 @@ def explain_opened(
         provenance=predictor.provenance.model_copy(update={"seed": seed}),
         whatif=what_if(probability, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
     )
+
+
+def _contributions(
+    opened: Opened, outputs: Sequence[str], logits: Float[np.ndarray, " E1"]
+) -> tuple[dict[str, float] | None, float | None]:
+    """What each expert adds to the target's logit on the whole sample, and the bias; None where they do not add up."""
+    if not opened.adds_up:
+        return None, None
+    *added, total = logits.astype(np.float64).tolist()
+    return dict(zip(outputs[:-1], added, strict=True)), total - sum(added)
 
 
 def output_asked(predictor: Predictor, expert: str) -> str:

@@ -29,7 +29,9 @@ class Opened(ABC):
             and pixels before the model sees them.
         fill: what stands where a feature was removed (METHOD 6).
         inputs: modality -> what a person sees of it, in the order of the features.
-        routing: expert -> weight, summing to 1; empty for a model without experts.
+        routing: expert -> weight, summing to 1; empty for a model without experts, or without weights.
+        adds_up: whether the logits of all outputs but the last are contributions, which with a bias add up to the last
+            one's (METHOD 12).
         notes: sentences that a reader of the numbers must know.
     """
 
@@ -39,6 +41,7 @@ class Opened(ABC):
     inputs: Mapping[str, Input]
     routing: Mapping[str, float]
     notes: Sequence[str]
+    adds_up: bool = False
 
     @abstractmethod
     def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:

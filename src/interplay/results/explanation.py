@@ -141,7 +141,10 @@ class Explanation(Frozen):
         truth: the sample's true labels; None when they are not known.
         label_kind: whether exactly one label holds ("single") or any number ("multi").
         value: the value function of `pairs`; `more_pairs` holds the same pairs under others.
-        routing: expert -> weight, summing to 1.
+        routing: expert -> weight, summing to 1; empty where experts are not weighted.
+        contributions: expert -> what it adds to the target's logit on the whole sample; None for a model whose experts
+            do not add up, or that has none.
+        bias: what `contributions` leave of that logit: bias + sum of contributions = the logit of the mixture.
         attributions: method -> expert (or 'mixture') -> one raw score per feature (METHOD 7).
         evaluations: distinct coalitions the model was asked about.
         estimator: how the pair scores were estimated (METHOD 11).
@@ -158,6 +161,8 @@ class Explanation(Frozen):
     label_kind: Literal["single", "multi"] = "multi"
     value: ValueFunction
     routing: dict[str, Unit]
+    contributions: dict[str, float] | None = None
+    bias: float | None = None
     features: list[Feature]
     attributions: dict[str, dict[str, list[float]]]
     interval: Interval = Interval()
@@ -180,6 +185,12 @@ class Explanation(Frozen):
         if not isinstance(document, dict) or "schema" not in document:
             return document
         return upgrade_document(document, EXPLANATION_SCHEMA, EXPLANATION_UPGRADES, key="schema")
+
+    @model_validator(mode="after")
+    def _bias_with_contributions(self) -> "Explanation":
+        if (self.contributions is None) != (self.bias is None):
+            raise ValueError("contributions and bias come together or not at all")
+        return self
 
     _pictures: dict[str, Path] = PrivateAttr(default_factory=dict)
 

@@ -88,9 +88,8 @@ class OpenedSample(Opened):
         self.fill = config.removal.fill
         self.features = _features(run, prepared, self._players)
         self.inputs = _inputs(run, prepared)
-        with torch.inference_mode():
-            weights = run.model.route(prepared.tokens)[0].tolist()
-        self.routing = dict(zip(run.model.expert_names, weights, strict=True))
+        self.adds_up = run.model.by_construction
+        self.routing = {} if self.adds_up else _routing(run, prepared)
         self.notes = _notes(run, config, prepared)
         # Prepared once: pair scores and what-if ask the same tables.
         precision = config.explain.precision
@@ -115,6 +114,12 @@ class OpenedSample(Opened):
         if "integrated_gradients" in found:
             self.notes = [*self.notes, *_completeness(self._config, found["integrated_gradients"])]
         return {name: one.scores for name, one in found.items()}
+
+
+def _routing(run: Run, prepared: Prepared) -> dict[str, float]:
+    with torch.inference_mode():
+        weights = run.model.route(prepared.tokens)[0].tolist()
+    return dict(zip(run.model.expert_names, weights, strict=True))
 
 
 def _inputs(run: Run, prepared: Prepared) -> dict[str, Input]:
@@ -142,6 +147,10 @@ def _notes(run: Run, config: Config, prepared: Prepared) -> list[str]:
         if one.truncated:
             notes.append(f"The last {one.truncated} tokens of {modality} were cut off: the encoder takes no more.")
     notes += _level(run)
+    if len(run.model.experts) > 1 and not run.model.by_construction:
+        notes.append(
+            "Roles are what the losses asked of the experts in training; an expert may say what is not its own."
+        )
     notes += off_training(run, config)
     if config.explain.precision != "fp32":
         notes.append(f"The model answered in {config.explain.precision}.")

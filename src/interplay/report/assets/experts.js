@@ -1,6 +1,6 @@
-// One row per expert: its role, its routing weight and where it looks, by the chosen attribution method.
+// One row per expert: its role, what it adds or its routing weight, and where it looks, by the chosen attribution method.
 
-import { apart, el, named, percent, plain, present, shorten, targetOf, visible } from "./base.js";
+import { apart, decimalsFor, el, named, percent, plain, present, shorten, signed, targetOf, visible } from "./base.js";
 import { FAINT, panelOf } from "./panels.js";
 
 /** @type {Record<string, string>} */
@@ -14,9 +14,9 @@ const METHODS = {
 /** @type {(method: string) => string} */
 const methodName = (method) => (Object.hasOwn(METHODS, method) ? METHODS[method] : named(method.slice(0, 200).replaceAll("_", " ")));
 
-/** @type {(expert: string) => [string, string]} */
-function roleOf(expert) {
-  if (expert === "mixture") return ["Mixture", "All experts added up by their routing weights: the model's own answer"];
+/** @type {(expert: string, adds: boolean) => [string, string]} */
+function roleOf(expert, adds) {
+  if (expert === "mixture") return ["Mixture", `${adds ? "What all experts add, and a bias" : "All experts added up by their routing weights"}: the model's own answer`];
   if (expert === "synergy") return ["Synergy", "Evidence that is there only when modalities are taken together"];
   if (expert === "redundancy") return ["Redundancy", "Evidence that the modalities each carry as well"];
   if (expert.startsWith("unique_")) {
@@ -25,6 +25,16 @@ function roleOf(expert) {
   }
   if (expert === "fusion" || expert === "dense") return ["Fusion", "One fusion of all modalities, not split into roles"];
   return [shorten(visible(expert), 60), "An expert without a named role"];
+}
+
+// What is true of the experts: by construction of what they cannot say, by losses of what training asked.
+/** @type {(opened: OpenedExplanation, names: Iterable<string>) => string} */
+function ledeOf({ contributions }, names) {
+  if (contributions) {
+    return "What each expert adds to the logit of the explained label, and where it looks. By construction a unique expert reads its own modality alone, synergy adds 0 unless it sees two modalities or more, and all that is added, with a bias, is the logit. That redundancy holds what the modalities share, and uniques do not, is what training asks for, not a proof.";
+  }
+  const roles = Array.from(names).some((name) => name === "synergy" || name === "redundancy" || name.startsWith("unique_"));
+  return `What each expert is asked to find, how much the model relies on it here, and where it looks.${roles ? " A role is what training asks for, not a proof." : ""}`;
 }
 
 export class Experts {
@@ -46,7 +56,7 @@ export class Experts {
     root.replaceChildren(
       el("div", { class: "bar" }, el("h2", { id: "experts-title" }, "Experts"),
         radios.length ? el("fieldset", { class: "segments" }, el("legend", { class: "hush" }, "Attribution method"), radios) : null),
-      el("p", { class: "lede" }, "What each expert is asked to find, how much the model relies on it here, and where it looks. A role is what training asks for, not a proof."),
+      el("p", { class: "lede" }, ledeOf(opened, this.names())),
       this.rows,
       el("p", { class: "caption" }, "Scores keep their raw scale. Shading is scaled within each expert and modality, for drawing only: from the lowest to the highest score, or, where scores change sign, symmetrically about 0, with what counts against hatched and dotted. Shades cannot be compared between rows; the numbers can."),
     );
@@ -60,21 +70,25 @@ export class Experts {
     this.root.dispatchEvent(new Event("method"));
   }
 
+  names() {
+    const { routing, contributions, attributions } = this.opened;
+    const all = new Set([...(contributions || routing).keys(), ...[...attributions.values()].flatMap((m) => [...m.keys()])]);
+    all.delete("mixture");
+    return all;
+  }
+
   draw() {
     const by = attributionsOf(this.opened, this.options);
-    const all = new Set([...this.opened.routing.keys(), ...[...this.opened.attributions.values()].flatMap((m) => [...m.keys()])]);
-    all.delete("mixture");
-    const experts = this.opened.routing.size > 1 || by.has("mixture") ? ["mixture", ...all] : [...all];
+    const several = (this.opened.contributions || this.opened.routing).size > 1;
+    const experts = several || by.has("mixture") ? ["mixture", ...this.names()] : [...this.names()];
     const none = el("p", { class: "empty" }, "This model has no experts and cannot be looked into, so there are no attributions.");
     this.rows.replaceChildren(...(experts.length ? experts.map((expert) => this.row(expert, by.get(expert))) : [none]));
   }
 
   /** @type {(expert: string, scores: number[] | undefined) => HTMLElement} */
   row(expert, scores) {
-    const [name, role] = roleOf(expert);
-    const weight = this.opened.routing.get(expert);
-    const bar = weight === undefined ? null
-      : el("div", { class: "weight" }, el("span", { class: "track", "aria-hidden": "true" }, el("span", { vars: { "--share": weight } })), el("b", {}, percent(weight)), el("small", {}, "routing weight"));
+    const [name, role] = roleOf(expert, this.opened.contributions !== null);
+    const bar = this.opened.contributions ? addsOf(this.opened, this.opened.contributions, expert) : weightOf(this.opened.routing.get(expert));
     const usable = scores && scores.length === this.opened.features.length;
     const panels = usable ? this.opened.modalities.map((modality) => miniOf(this.opened, modality, scores))
       : el("p", { class: "empty" }, this.methods.length ? `${methodName(this.options.method || "")} was not computed for this expert.` : "No attributions were computed.");
@@ -82,6 +96,30 @@ export class Experts {
       el("div", { class: "about" }, el("h3", {}, el("bdi", {}, name)), el("p", {}, role), bar),
       el("div", { class: "looks" }, panels));
   }
+}
+
+/** @type {(weight: number | undefined) => HTMLElement | null} */
+const weightOf = (weight) => weight === undefined ? null
+  : el("div", { class: "weight" }, el("span", { class: "track", "aria-hidden": "true" }, el("span", { vars: { "--share": weight } })), el("b", {}, percent(weight)), el("small", {}, "routing weight"));
+
+// What one expert adds to the target's logit, its bar from 0 to either side against the largest of all; of the mixture
+// the sum.
+/** @type {(opened: OpenedExplanation, contributions: Map<string, number>, expert: string) => HTMLElement | null} */
+function addsOf({ raw }, contributions, expert) {
+  const all = [...contributions.values()];
+  const bias = raw.bias ?? 0;
+  const logit = (/** @type {number} */ value) => signed(value, Math.min(2, decimalsFor(value, 0)));
+  if (expert === "mixture") {
+    const sum = all.reduce((a, b) => a + b, bias);
+    return el("p", { class: "sum" }, "adds up to ", el("b", {}, logit(sum)), ` on the logit, with a bias of ${logit(bias)}`);
+  }
+  const own = contributions.get(expert);
+  if (own === undefined) return null;
+  const most = all.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const side = own < 0 ? "less" : "more";
+  return el("div", { class: "adds" },
+    el("span", { class: `track ${side}`, "aria-hidden": "true" }, el("span", { vars: { "--share": most > 0 ? Math.abs(own) / most : 0 } })),
+    el("span", {}, "adds ", el("b", {}, logit(own)), " to the logit"));
 }
 
 // The scores by the chosen method, of each expert it was computed for.

@@ -14,6 +14,7 @@ export function openExplanation(block, veiled) {
     raw,
     prediction: Object.entries(raw.prediction).sort((a, b) => b[1] - a[1]),
     routing: new Map(Object.entries(raw.routing)),
+    contributions: raw.contributions ? new Map(Object.entries(raw.contributions)) : null,
     attributions: new Map(Object.entries(raw.attributions).map(([m, by]) => [m, new Map(Object.entries(by))])),
     modalities: [...modalities.values()],
     features,
