@@ -20,6 +20,7 @@ RESULTS = HERE / "RESULTS.md"
 SECTIONS = {
     "first_light": "First light: three models on scenes, and the pairs planted in them",
     "valid_probes": "Valid probes: the planted pairs, over seeds and choices",
+    "ownership": "Which expert owns which pair: roles by construction beside roles by losses",
     "image_encoders": "The packaged image encoders",
     "leakage": "What a feature tells of its neighbour",
     "coverage": "Intervals of games with known scores",
