@@ -96,6 +96,8 @@ interface Block {
   places: Record<number, [number, number]>;
   names: [string, string][];
   veiled_names: [string, string][] | null;
+  claim: string;
+  veiled_claim: string | null;
   rankings: Ranking[];
   addresses: string[];
   csv: Csv;
@@ -164,6 +166,7 @@ interface Link {
 type Prediction = [string, number][];
 
 interface OpenedExplanation {
+  claim: string;
   raw: RawExplanation;
   prediction: Prediction;
   routing: Map<string, number>;
@@ -305,6 +308,7 @@ interface Told {
   target: string;
   value: string;
   address: string | null;
+  claim: string;
   pairs: ToldPair[];
 }
 

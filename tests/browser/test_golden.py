@@ -87,7 +87,7 @@ def test_other_edges_of_letters_are_tolerated(page, change):
 @pytest.mark.parametrize(
     "part",
     [
-        *(".wire.synergy", ".wire.redundancy", ".pills li", ".whatif", ".prediction", ".claim", "h1 em"),
+        *(".wire.synergy", ".wire.redundancy", ".pills li", ".whatif", ".prediction", ".claim", ".strongest em"),
         *(".prediction .labels li", ".of-image .patch.off", ".panel h3", ".segments"),
     ],
 )

@@ -102,7 +102,7 @@ def test_the_address_follows_and_back_goes_back(page):
     expect(page.locator("#table")).to_have_value("1")
     page.go_back()
     expect(page.locator("#table")).to_have_value("0")
-    expect(page.locator("h1")).not_to_contain_text("synergy expert")
+    expect(page.locator("#strongest")).not_to_contain_text("synergy expert")
     pressed(token(page, WONDERFUL))
     page.go_forward()
     page.go_forward()
@@ -112,7 +112,7 @@ def test_the_address_follows_and_back_goes_back(page):
 
 def test_a_link_opens_one_pair(open_page, examples):
     page = open_page(examples.with_whatif(), fragment=f"#scene-0042&value=redundancy&pair=12-{BOLT}")
-    expect(page.locator("h1")).to_contain_text("of the redundancy expert")
+    expect(page.locator("#strongest")).to_contain_text("of the redundancy expert")
     expect(page.locator(".readout")).to_contain_text("storm")
     expect(page.locator(".readout")).to_contain_text("row 2, column 3")
     expect(page.locator("#evidence .board .on")).to_have_count(2)
@@ -138,7 +138,7 @@ def test_a_missing_pair_can_be_linked_to(open_page, examples):
 )
 def test_a_broken_link_opens_the_page(open_page, examples, rest):
     page = open_page(examples.with_whatif(), fragment=f"#scene-0042{rest}")
-    expect(page.locator("h1")).to_contain_text("act together")
+    expect(page.locator("#strongest")).to_contain_text("SII")
     expect(page.locator("#evidence .board .on")).to_have_count(0)
     expect(page.locator("#table")).to_have_value("0")
 
@@ -305,7 +305,7 @@ def test_hidden_content_is_in_nothing_that_is_seen_or_read_out(open_page, exampl
     expect(page.locator(".panel img")).to_have_attribute("alt", "The picture of image, hidden until asked for")
     assert "blur" in page.locator(".panel img").evaluate("node => getComputedStyle(node).filter")
     assert "blur" in page.locator(".looks img").first.evaluate("node => getComputedStyle(node).filter")
-    expect(page.locator("h1")).to_contain_text("Word 3 and the patch in row 2, column 3")
+    expect(page.locator("#strongest")).to_contain_text("word 3 and the patch in row 2, column 3")
 
 
 def test_hidden_content_is_shown_when_asked_for_and_hidden_again(open_page, examples):
@@ -316,7 +316,7 @@ def test_hidden_content_is_shown_when_asked_for_and_hidden_again(open_page, exam
     pressed(token(page, WONDERFUL))
     expect(page.locator(".panel img")).to_have_attribute("alt", "The picture of image")
     assert page.locator(".panel img").evaluate("node => getComputedStyle(node).filter") == "none"
-    expect(page.locator("h1")).to_contain_text("wonderful")
+    expect(page.locator("#strongest")).to_contain_text("wonderful")
     expect(page.locator("#unveil")).to_be_focused()
     page.get_by_role("button", name="Hide pictures and text").click()
     expect(token(page, WONDERFUL)).to_have_text("x" * 9)

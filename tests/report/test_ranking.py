@@ -7,7 +7,7 @@ import pytest
 from tests.run_pages import made_report
 
 from interplay.report import render_page
-from interplay.report.findings import describe, finding
+from interplay.report.findings import describe, strongest_score
 from interplay.report.names import describe_features, describe_pair
 from interplay.report.ranking import SCORES, rank_pairs, strong_pairs, strongest_of_several
 from interplay.report.run_page import render_index
@@ -62,12 +62,12 @@ def test_every_place_names_the_same_pair_first(examples, kind):
     block = blocks(render_page([explanation], {}))["data-0"]
     lead = block["rankings"][0]["lead"]
     if lead is None:
-        assert told == [] and "no pair of features stands out" in finding(explanation)
+        assert told == [] and strongest_score(explanation, "sii") is None
         return
     score, at = lead
     first = explanation.pairs[at]
     assert (told[0]["score"], told[0]["i"], told[0]["j"]) == (score, first.i, first.j)
-    assert f"%: {describe(explanation, first)} " in finding(explanation)
+    assert strongest_score(explanation, score).startswith(f"{describe(explanation, first)}: ")
     assert told[0]["words"] == describe(explanation, first)
     phrases = " and ".join(block["names"][end][1] for end in (first.i, first.j))
     assert phrases.replace("\u2068", "").replace("\u2069", "") == told[0]["words"]

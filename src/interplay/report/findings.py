@@ -1,48 +1,57 @@
 """What an explanation found, in one sentence."""
 
-import math
-
-from interplay.report.names import describe_features, describe_pair
-from interplay.report.ranking import Score, rank_pairs, strongest
+from interplay.report.claims import claim, percent
+from interplay.report.names import describe_features, describe_pair, without_isolates
+from interplay.report.ranking import Score, strongest
 from interplay.results import Explanation, Pair
 
-_HOW: dict[Score, str] = {"sii": "act together", "redundancy_gap": "back each other up"}
+SURE = 0.6
+"""A label of several is called likely at this probability or more, and unlikely at 1 - SURE or less."""
+NAMES: dict[Score, str] = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 
 
 def finding(explanation: Explanation) -> str:
-    """One line: the prediction, and the strongest pair of each score that is clear of 0, with its 95% interval.
-
-    The pair that leads comes first, as on the page (`report.ranking`).
+    """One line: the answer for the target, whether it is wrong, and what it rests on most of all (`report.claims`).
 
     Args:
         explanation: what to put into words.
 
     Returns:
-        For example `scene-0042 is storm at 87%: “wet” and the patch in row 2, column 3 act together (+3.2 ± 0.4)`.
+        For example `scene-0042 is urgent at 99%: “immediately” alone; without it 3%`.
     """
-    pairs = []
-    for score in rank_pairs(explanation.pairs, explanation.interval).leading_scores():
-        if best := strongest(explanation, score):
-            pair, value, half = best
-            digits = min(6, max(1, 1 - math.floor(math.log10(half)))) if half > 0 else 2  # two digits of the interval
-            how = _HOW[score] if value > 0 else f"{_HOW[score]} against it"
-            pairs.append(f"{describe(explanation, pair)} {how} ({value:+.{digits}f} ± {half:.{digits}f})")
-    found = "; ".join(pairs) or "no pair of features stands out from the noise"
-    sure = percent(explanation.prediction[explanation.target])
-    return f"{explanation.sample_id} is {explanation.target} at {sure}: {found}"
+    return f"{explanation.sample_id} {_answer(explanation)}: {without_isolates(claim(explanation).text)}"
 
 
-def percent(probability: float) -> str:
-    """A probability as a whole percent; one that rounds to certainty is not called certain.
+def _answer(explanation: Explanation) -> str:
+    """The target and its probability, never surer than that, and whether it is wrong where the truth is known."""
+    p, target = explanation.prediction[explanation.target], explanation.target
+    best = max(explanation.prediction, key=lambda label: explanation.prediction[label])
+    if explanation.label_kind == "single":
+        given = target == best
+        words = f"is {target} at {percent(p)}" if given else f"is not {target} ({percent(p)}), but {best}"
+        words = words if not given or p >= SURE else f"may be {target}, the model is not sure ({percent(p)})"
+    else:
+        given = p >= 0.5
+        words = f"is {target} at {percent(p)}" if p >= SURE else f"is not {target} ({percent(p)})"
+        words = words if not 1 - SURE < p < SURE else f"may be {target}, the model is not sure ({percent(p)})"
+    if explanation.truth is not None and given != (target in explanation.truth):
+        words += ", which is wrong"
+    return words
+
+
+def strongest_score(explanation: Explanation, score: Score) -> str | None:
+    """The strongest pair by one score that is clear of 0, with its 95% interval; None if there is none.
+
+    A score that is clear of 0 is no claim yet: large logits bend, and every bend is an interaction.
 
     Args:
-        probability: between 0 and 1.
-
-            >>> percent(0.9999), percent(0.42), percent(0.001)
-            ('over 99%', '42%', 'under 1%')
+        explanation: its pairs under its own value function.
+        score: by which score.
     """
-    whole = round(100 * probability)
-    return "over 99%" if whole > 99 else "under 1%" if whole < 1 else f"{whole}%"
+    if (best := strongest(explanation, score)) is None:
+        return None
+    pair, value, half = best
+    return f"{describe(explanation, pair)}: {NAMES[score]} {value:+.2f} ± {half:.2f}"
 
 
 def describe(explanation: Explanation, pair: Pair) -> str:

@@ -76,8 +76,16 @@ def describe_pair(names: Sequence[FeatureName], pair: Pair) -> str:
         names: those of `describe_features`.
         pair: which one.
     """
-    words = f"{names[pair.i].phrase} and {names[pair.j].phrase}"
-    return words.replace(ISOLATE, "").replace(POP, "")
+    return without_isolates(f"{names[pair.i].phrase} and {names[pair.j].phrase}")
+
+
+def without_isolates(text: str) -> str:
+    """A text without isolating characters, for terminals and files.
+
+    Args:
+        text: with names of features.
+    """
+    return text.replace(ISOLATE, "").replace(POP, "")
 
 
 def modality_kinds(explanation: Explanation) -> dict[str, str]:

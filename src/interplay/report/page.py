@@ -23,6 +23,7 @@ from interplay.errors import BadInput
 from interplay.files import write_atomic
 from interplay.report.addresses import sample_addresses, value_addresses
 from interplay.report.bundle import asset, script_of
+from interplay.report.claims import claim
 from interplay.report.names import FeatureName, describe_features, modality_panels
 from interplay.report.ranking import rank_pairs
 from interplay.report.tables import CSV_COLUMNS, csv_feature, csv_head, csv_line, grid_places, tables_of
@@ -149,8 +150,8 @@ def _by(explanations: Sequence[Explanation]) -> list[str]:
 def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: bool) -> dict[str, Any]:
     """One explanation as the page's scripts read it.
 
-    Its JSON with the pairs as columns, a third of the size, and what the scripts only draw: names, which pairs stand
-    out, addresses, and the cells of its CSV.
+    Its JSON with the pairs as columns, a third of the size, and what the scripts only draw: the claim, names, which
+    pairs stand out, addresses, and the cells of its CSV.
     """
     tables = tables_of(explanation)
     places = grid_places(explanation.features)
@@ -166,6 +167,8 @@ def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: 
         "places": places,
         "names": _names(describe_features(explanation)),
         "veiled_names": _names(describe_features(explanation, veiled=True)) if blur else None,
+        "claim": claim(explanation).text,
+        "veiled_claim": claim(explanation, veiled=True).text if blur else None,
         "rankings": [asdict(rank_pairs(table.pairs, explanation.interval)) for table in tables],
         "addresses": value_addresses([table.value for table in tables]),
         "csv": {

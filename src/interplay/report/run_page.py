@@ -28,6 +28,7 @@ from interplay.files import refuse_blocked, write_atomic
 from interplay.kinds import LabelKind
 from interplay.progress import SILENT, Progress
 from interplay.report.bundle import asset, script_of
+from interplay.report.claims import claim
 from interplay.report.page import embed, source_of
 from interplay.report.ranking import SCORES, StrongPair, strong_pairs, strongest_of_several
 from interplay.report.run_rows import Row, confidence, mistake, per_label, predicted_indices, rounded
@@ -237,6 +238,7 @@ def _explained(report: RunReport) -> dict[str, dict[str, Any]]:
                 "target": explanation.target,
                 "value": f"{explanation.value.expert}, {explanation.value.on}",
                 "address": address,
+                "claim": claim(explanation).text,
                 "pairs": [asdict(pair) for pair in found],
             }
         )

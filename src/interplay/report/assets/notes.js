@@ -3,9 +3,9 @@
 import { apart, count, el, named, percent, plural, quoted, running, scoreText, shorten, sizeOf, visible } from "./base.js";
 import { KINDS, isWhole } from "./model.js";
 
-// ---- the headline ----
+// ---- the headline: what the prediction rests on; below it, as a score and no claim, the strongest pair ----
 
-// The strongest pair that stands out, in words; or that none does. Returns nodes.
+// The strongest pair that stands out and its score; or that none does. Returns nodes.
 /** @type {(opened: OpenedExplanation, table: PairTable) => Child[]} */
 function summary(opened, table) {
   const { pairs } = table;
@@ -14,17 +14,14 @@ function summary(opened, table) {
   if (!found) {
     const told = pairs.some((pair) => pair.sii.half !== null || pair.gap.half !== null);
     const why = told ? "every 95% interval includes 0 or is missing" : "no pair has an interval";
-    return [`No pair stands out at this budget of ${plural(opened.raw.evaluations, "evaluation")}: ${why}.`];
+    return [`No pair score stands out at this budget of ${plural(opened.raw.evaluations, "evaluation")}: ${why}.`];
   }
   const value = `on the ${table.value.on} of ${quoted(shorten(visible(opened.raw.target), 60))}`;
-  /** @type {(verb: string, name: string) => Child[]} */
-  const say = (verb, name) => [
-    `${upper(opened.features[found.pair.i].phrase)} and ${opened.features[found.pair.j].phrase} ${verb}: `,
-    el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${name} ${scoreText(found.score)}`),
+  return [
+    `Strongest pair score: ${opened.features[found.pair.i].phrase} and ${opened.features[found.pair.j].phrase}, `,
+    el("em", { class: `${found.kind}${found.against ? " against" : ""}` }, `${found.kind === "redundancy" ? "redundancy gap" : "SII"} ${scoreText(found.score)}`),
     ` ${value}${isWhole(table.value.expert) ? "" : ` of the ${named(table.value.expert)} expert`}.`,
   ];
-  if (found.kind === "redundancy") return say("back each other up", "redundancy gap");
-  return say(found.against ? "act together against it" : "act together", "SII");
 }
 
 // Among very many pairs one that excludes 0 is no surprise: says so unless the strongest one would still be there
@@ -120,7 +117,9 @@ export function fillHero(root, opened, table) {
   root.replaceChildren(
     el("div", { class: "headline" },
       el("p", { class: "eyebrow" }, el("span", {}, "Sample "), el("bdi", {}, shorten(visible(raw.sample_id), 80))),
-      el("h1", { id: "summary" }, summary(opened, table)),
+      el("h1", { id: "summary" }, `${upper(opened.claim)}.`),
+      el("p", { class: "reach" }, "What would happen by this one model's own answers without these features; trained again it may rest on others."),
+      el("p", { class: "strongest", id: "strongest" }, summary(opened, table)),
       el("p", { class: "basis" }, chance(table), `${upper(table.name)} · ${plural(table.pairs.length, "pair")} scored · ${spent(raw)}`)),
     predictionBox(opened));
 }

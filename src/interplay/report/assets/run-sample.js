@@ -102,14 +102,15 @@ export class Opened {
       const line = (/** @type {ToldPair} */ pair) => {
         const address = `${pair.i}-${pair.j}`;
         const gap = pair.score === "redundancy_gap";
-        const words = `${running(pair.words)} ${gap ? "back each other up" : pair.value > 0 ? "act together" : "act against each other, or the label"}`;
-        const score = `${gap ? "gap" : "SII"} ${scoreText(pair)}`;
+        const words = running(pair.words);
+        const score = `${gap ? "redundancy gap" : "SII"} ${scoreText(pair)}`;
         const href = to(`&pair=${address}`);
         return el("li", {}, href ? el("a", { href, "data-pair": address, "aria-current": wanted === address ? "true" : null }, words) : words, el("span", { class: "hint" }, ` ${score}`));
       };
       return el("section", { class: "explained" },
         el("h3", {}, "Why ", el("bdi", {}, shorten(visible(told.target), 60)), el("small", {}, ` ${told.value}`)),
-        told.pairs.length ? el("ul", {}, told.pairs.map(line)) : el("p", { class: "hint" }, "No pair stands out from the noise."),
+        el("p", { class: "says" }, `${told.claim}.`),
+        told.pairs.length ? el("ul", {}, told.pairs.map(line)) : el("p", { class: "hint" }, "No pair score stands out from the noise."),
         to("") ? el("p", {}, el("a", { href: to("") }, "The whole explanation")) : "");
     });
   }

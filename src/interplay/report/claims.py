@@ -1,0 +1,207 @@
+"""What may be said of one prediction (METHOD 13): the one source of every sentence about what decided it.
+
+A claim rests on what would happen: on the model's own answers with features removed (`WhatIf`), in probability, so it
+has one unit for every label. What removing something costs is a share of p(everything) - p(nothing). A pair is claimed
+only where both features matter for it, never for a score that is merely clear of 0.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from interplay.report.names import FeatureName, describe_features
+from interplay.results import Explanation, WhatIf
+
+Kind = Literal["alone", "together", "either", "both_add", "modality", "many", "opposed", "unmoved", "not_asked"]
+"""What a prediction rests on, most of all.
+
+    alone: one feature, whatever else there is.
+    together: two features, neither of which is worth anything without the other.
+    either: two features, each of which would do.
+    both_add: two features, each of which adds its own part.
+    modality: one modality, no one or two features of it.
+    many: many features of several modalities.
+    opposed: features that pull both ways: without one the answer moves, without all of them hardly.
+    unmoved: nothing: whatever is removed, the model answers about the same.
+    not_asked: not known, since the model was not asked without its features.
+"""
+
+MOVED = 0.1
+"""Removing everything must move the probability this far, or there is nothing to share out."""
+ALONE, PART = 0.5, 0.35
+"""Shares of p(everything) - p(nothing): one feature alone, or a pair, costs at least ALONE; of a pair claimed as acting
+together, each feature costs at least PART. Set on data of known truth (`benchmarks/claims.py`)."""
+BENT = 0.3
+"""How far from adding up a pair must be to be called more than that: a share of what removing both costs (`bend`)."""
+EDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one prediction rests on, most of all.
+
+    Attributes:
+        kind: what carries it.
+        features: indices into the explanation's features: one, two, or none.
+        modality: the modality whose features carry it together; None for other kinds.
+        share: how much of p(everything) - p(nothing) goes without them; None where nothing is claimed.
+        text: the same in words, without the label: `“urgently” alone; without it 3%`. Names of features stand between
+            isolating characters (`report.names`).
+    """
+
+    kind: Kind
+    features: tuple[int, ...]
+    modality: str | None
+    share: float | None
+    text: str
+
+
+def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
+    """What the model's answer for the target rests on, most of all (METHOD 13).
+
+    Args:
+        explanation: any explanation; one without `whatif` yields a claim of kind "not_asked".
+        veiled: whether texts of the sample must not be shown: words are then numbered.
+
+    Returns:
+        The claim. It is about this one model: training it again may give another, which no number here covers.
+    """
+    asked = explanation.whatif
+    if asked is None:
+        return Claim("not_asked", (), None, None, "the model was not asked what it answers without single features")
+    moved = asked.whole - asked.nothing
+    names = describe_features(explanation, veiled=veiled)
+    if abs(moved) < MOVED:
+        return _unmoved(asked, names)
+    share = {at: (asked.whole - p) / moved for at, p in enumerate(asked.without) if p is not None}
+    both = {(i, j): p for i, j, p in zip(asked.i, asked.j, asked.without_both, strict=True)}
+    first = max(share, key=lambda at: share[at], default=None)
+    if first is not None and share[first] >= ALONE:
+        return _with_one(asked, names, share, both, first, moved)
+    if (pair := max(both, key=lambda two: (asked.whole - both[two]) / moved, default=None)) is not None:
+        cost = (asked.whole - both[pair]) / moved
+        found = _pair_claim(asked, names, pair, both[pair], cost)
+        if cost >= ALONE and not (found.kind == "both_add" and _one_of_many(share, pair)):
+            return found
+    return _spread(asked, share, moved)
+
+
+def _one_of_many(share: dict[int, float], pair: tuple[int, int]) -> bool:
+    """Whether a third feature costs more than half of what one of the pair does: naming two would be arbitrary."""
+    third = max((value for at, value in share.items() if at not in pair), default=0.0)
+    return third > 0.5 * min(share.get(at, 0.0) for at in pair)
+
+
+def _unmoved(asked: WhatIf, names: Sequence[FeatureName]) -> Claim:
+    """Removing everything changes little: because nothing counts, or because what counts pulls both ways."""
+    gone = percent(asked.nothing)
+    moves = {at: abs(asked.whole - p) for at, p in enumerate(asked.without) if p is not None}
+    first = max(moves, key=lambda at: moves[at], default=None)
+    if first is not None and moves[first] >= MOVED:
+        text = f"features pull both ways: without {names[first].phrase} {percent(_without(asked, first))}"
+        return Claim("opposed", (first,), None, None, f"{text}, with everything removed {gone}")
+    most = max((abs(asked.whole - p) for p in (*asked.without_both, *asked.without_modality.values())), default=0.0)
+    if most >= MOVED:
+        return Claim("opposed", (), None, None, f"features pull both ways; with everything removed {gone}")
+    return Claim("unmoved", (), None, None, f"nothing here moves it; with everything removed {gone}")
+
+
+def _with_one(
+    asked: WhatIf,
+    names: Sequence[FeatureName],
+    share: dict[int, float],
+    both: dict[tuple[int, int], float],
+    first: int,
+    moved: float,
+) -> Claim:
+    """One feature is needed; whether a second is, too."""
+    partners = [(max(pair, key=lambda at: at != first), pair) for pair in both if first in pair]
+    needed = [(other, pair) for other, pair in partners if share.get(other, 0.0) >= PART]
+    if needed:
+        _, pair = max(needed, key=lambda found: share[found[0]])
+        return _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved)
+    gone = percent(_without(asked, first))
+    return Claim("alone", (first,), None, share[first], f"{names[first].phrase} alone; without it {gone}")
+
+
+def _pair_claim(asked: WhatIf, names: Sequence[FeatureName], pair: tuple[int, int], gone: float, share: float) -> Claim:
+    """Together, either or both: by how far the answers without one and without both are from adding up on the logit."""
+    i, j = pair
+    one, other = _without(asked, i), _without(asked, j)
+    bent = bend(asked.whole, one, other, gone)
+    a, b = names[i].phrase, names[j].phrase
+    singles = f"without the first {percent(one)}, without the second {percent(other)}"
+    if bent >= BENT:
+        return Claim("together", pair, None, share, f"{a} and {b}, only together; {singles}")
+    if bent <= -BENT:
+        return Claim("either", pair, None, share, f"{a} or {b}, either would do; without both {percent(gone)}")
+    text = f"{a} and {b} both add, each by itself; {singles}, without both {percent(gone)}"
+    return Claim("both_add", pair, None, share, text)
+
+
+def bend(whole: float, without_one: float, without_other: float, without_both: float) -> float:
+    """How far two features are from adding up, on the logit, as a share of what removing both costs.
+
+    (f(N) - f(N-i) - f(N-j) + f(N-ij)) / (f(N) - f(N-ij)) on the logit f, the second difference at the full set: 1 where
+    neither is worth anything without the other (AND), 0 where they add up, -1 where each would do (OR).
+
+    Args:
+        whole: probability with everything.
+        without_one: without the one feature.
+        without_other: without the other.
+        without_both: without both.
+
+    Returns:
+        The share; 0 where removing both costs nothing.
+
+    >>> round(bend(0.9, 0.1, 0.1, 0.1), 2), round(bend(0.9, 0.9, 0.9, 0.1), 2), round(bend(0.9, 0.5, 0.5, 0.1), 2)
+    (1.0, -1.0, 0.0)
+    """
+    f, fi, fj, fij = (logit(p) for p in (whole, without_one, without_other, without_both))
+    return (f - fi - fj + fij) / (f - fij) if abs(f - fij) > EDGE else 0.0
+
+
+def logit(p: float) -> float:
+    """The log-odds of a probability, which is kept off 0 and 1.
+
+    Args:
+        p: in 0..1.
+    """
+    inside = min(1 - EDGE, max(EDGE, p))
+    return math.log(inside / (1 - inside))
+
+
+def _spread(asked: WhatIf, share: dict[int, float], moved: float) -> Claim:
+    """No feature and no pair of features carries half of it."""
+    most = max(share.values(), default=0.0)
+    small = f"many small things: none above {most:.0%} of it" if most > 0 else "many small things"
+    cost = {m: (asked.whole - p) / moved for m, p in asked.without_modality.items()}
+    first = max(cost, key=lambda m: cost[m], default=None)
+    if (
+        first is not None
+        and len(cost) > 1
+        and cost[first] >= ALONE
+        and all(other < PART for m, other in cost.items() if m != first)
+    ):
+        gone = percent(asked.without_modality[first])
+        return Claim("modality", (), first, cost[first], f"the {first} as a whole, {small}; without it {gone}")
+    return Claim("many", (), None, None, f"{small}; with everything removed {percent(asked.nothing)}")
+
+
+def _without(asked: WhatIf, at: int) -> float:
+    p = asked.without[at]
+    return asked.whole if p is None else p
+
+
+def percent(probability: float) -> str:
+    """A probability as a whole percent; one that rounds to certainty is not called certain.
+
+    Args:
+        probability: between 0 and 1.
+
+    >>> percent(0.9999), percent(0.42), percent(0.001)
+    ('over 99%', '42%', 'under 1%')
+    """
+    whole = round(100 * probability)
+    return "over 99%" if whole > 99 else "under 1%" if whole < 1 else f"{whole}%"

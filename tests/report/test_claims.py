@@ -1,0 +1,176 @@
+"""What is claimed of a prediction, against functions whose truth is known: those with a pair, and those without."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interplay.report.claims import bend, claim, logit
+from interplay.report.findings import finding
+from interplay.report.names import without_isolates
+from interplay.results import Explanation, Feature, Input, Provenance, ValueFunction, WhatIf
+
+WORDS = ("brilliant", "day", "at", "sea")
+CELLS = 4
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def explained(p: Callable[[frozenset[int]], float], prediction: float | None = None, **changes) -> Explanation:
+    """The explanation of a function of which of 4 words (0-3) and 4 cells (4-7) are there -> probability."""
+    n = len(WORDS) + CELLS
+    everything = frozenset(range(n))
+    pairs = list(combinations(range(n), 2))
+    asked = WhatIf(
+        whole=p(everything),
+        nothing=p(frozenset()),
+        without_modality={"text": p(everything - {0, 1, 2, 3}), "image": p(everything - {4, 5, 6, 7})},
+        without=[p(everything - {at}) for at in range(n)],
+        i=[i for i, _ in pairs],
+        j=[j for _, j in pairs],
+        without_both=[p(everything - {i, j}) for i, j in pairs],
+        evaluations=1,
+    )
+    features = [Feature(index=at, modality="text", text=word) for at, word in enumerate(WORDS)]
+    features += [
+        Feature(index=4 + at, modality="image", box=(at % 2 / 2, at // 2 / 2, at % 2 / 2 + 0.5, at // 2 / 2 + 0.5))
+        for at in range(CELLS)
+    ]
+    whole = asked.whole if prediction is None else prediction
+    made = Explanation(
+        sample_id="s1",
+        inputs={"text": Input(kind="text", text=" ".join(WORDS)), "image": Input(kind="image", path="x.png")},
+        prediction={"storm": whole, "calm": 1 - whole},
+        target="storm",
+        value=ValueFunction(on="logit", expert="mixture", fill="attention"),
+        routing={},
+        features=features,
+        attributions={},
+        pairs=[],
+        evaluations=1,
+        provenance=Provenance(run="r", data="d", versions={}, seed=0),
+        whatif=asked,
+    )
+    return made.model_copy(update=changes)
+
+
+def posterior(holds: Callable[[frozenset[int]], float | None], base: float = 0.25):
+    """What is true of the label with what is left: sure where it can be known, `base` where it cannot."""
+
+    def p(left: frozenset[int]) -> float:
+        known = holds(left)
+        return base if known is None else min(0.99, max(0.01, known))
+
+    return p
+
+
+def additive(weights: Sequence[float], bias: float = -3.0):
+    return lambda left: sigmoid(bias + sum(weights[at] for at in left))
+
+
+PLANTED = {
+    "alone": (posterior(lambda left: 1.0 if 0 in left else None), {0}, "“brilliant” alone; without it 25%"),
+    "a patch alone": (
+        posterior(lambda left: 1.0 if 5 in left else None),
+        {5},
+        "the patch in row 1, column 2 alone; without it 25%",
+    ),
+    "together": (
+        posterior(lambda left: 1.0 if {0, 5} <= left else None),
+        {0, 5},
+        "“brilliant” and the patch in row 1, column 2, only together; without the first 25%, without the second 25%",
+    ),
+    "together within the text": (posterior(lambda left: 1.0 if {0, 3} <= left else None), {0, 3}, "only together"),
+    "xor": (posterior(lambda left: 1.0 if {1, 6} <= left else None, base=0.5), {1, 6}, "only together"),
+    "either": (
+        posterior(lambda left: 1.0 if left & {0, 5} else 0.02),
+        {0, 5},
+        "“brilliant” or the patch in row 1, column 2, either would do; without both 2%",
+    ),
+    "both add": (additive([3.0, 0, 0, 0, 0, 3.0, 0, 0]), {0, 5}, "both add, each by itself"),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_is_planted_is_claimed(name):
+    function, features, words = PLANTED[name]
+    found = claim(explained(function))
+    text = without_isolates(found.text)
+    assert set(found.features) == features and words in text
+    assert found.kind == {
+        "a patch alone": "alone",
+        "together within the text": "together",
+        "xor": "together",
+        "both add": "both_add",
+    }.get(name, name)
+
+
+NO_PAIR = {
+    "a constant": (lambda left: 0.7, "unmoved", "nothing here moves it; with everything removed 70%"),
+    "evidence in many words": (additive([1.5] * 4 + [0.0] * 4), "modality", "the text as a whole, many small things"),
+    "evidence in words and patches": (additive([0.9] * 8), "many", "many small things: none above"),
+    "a veto": (
+        lambda left: 0.03 if 2 in left else sigmoid(-1 + 2.5 * (4 in left)),
+        "alone",
+        "“at” alone; without it",
+    ),
+    "evidence both ways": (additive([5.0, -5.0, 0, 0, 0, 0, 0, 0], bias=0.0), "opposed", "features pull both ways"),
+    "a bent function of one word": (lambda left: sigmoid(6 * (0 in left) - 3) ** 2, "alone", "alone; without it"),
+}
+
+
+@pytest.mark.parametrize("name", NO_PAIR)
+def test_no_pair_is_claimed_where_there_is_none(name):
+    function, kind, words = NO_PAIR[name]
+    found = claim(explained(function))
+    text = without_isolates(found.text)
+    assert found.kind == kind and words in text
+
+
+@given(st.lists(st.floats(-4, 4), min_size=8, max_size=8), st.floats(-4, 4))
+def test_what_adds_up_in_log_odds_is_never_called_more(weights, bias):
+    """A pair is called together or either only where the second difference says so, whatever the weights."""
+    assert claim(explained(additive(weights, bias))).kind not in {"together", "either"}
+
+
+@given(*[st.floats(0.05, 0.95)] * 3)
+def test_two_features_that_add_up_do_not_bend(whole, one, other):
+    both = sigmoid(logit(one) + logit(other) - logit(whole))
+    assert bend(whole, one, other, both) == pytest.approx(0, abs=1e-3)
+
+
+def test_a_claim_needs_answers_without_features():
+    found = claim(explained(lambda left: 0.5, whatif=None))
+    assert found.kind == "not_asked" and found.share is None and not found.features
+
+
+def test_modalities_without_features_and_samples_without_any():
+    nothing = WhatIf(whole=0.9, nothing=0.2, without_modality={"text": 0.2}, without=[], i=[], j=[], without_both=[],
+                     evaluations=2)  # fmt: skip
+    found = claim(explained(lambda left: 0.5, whatif=nothing, features=[]))
+    assert found.kind == "many" and "with everything removed 20%" in found.text
+
+
+@pytest.mark.parametrize(
+    "p, truth, said",
+    [
+        (0.98, ["storm"], "s1 is storm at 98%: "),
+        (0.98, ["calm"], "s1 is storm at 98%, which is wrong: "),
+        (0.52, None, "s1 may be storm, the model is not sure (52%): "),
+        (0.12, None, "s1 is not storm (12%): "),
+        (0.12, ["storm"], "s1 is not storm (12%), which is wrong: "),
+        (0.999, [], "s1 is storm at over 99%, which is wrong: "),
+    ],
+)
+def test_the_answer_comes_first_and_is_never_surer_than_the_model(p, truth, said):
+    assert finding(explained(PLANTED["alone"][0], prediction=p, truth=truth)).startswith(said)
+
+
+def test_one_of_several_labels():
+    explanation = explained(PLANTED["alone"][0], prediction=0.2, label_kind="single")
+    assert finding(explanation).startswith("s1 is not storm (20%), but calm: ")
