@@ -28,3 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in SLOW_ROOMS:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As few backgrounds as the hybrid estimator's surrogate answers for large blocks, for small ones too.
+
+    Standard errors count them, so intervals and decisions must hold as well; and one estimate takes a third of the
+    time where every call has its shapes checked. Tests of how small errors are, and some of the others, go without it.
+    """
+    monkeypatch.setattr("interplay.interactions.hybrid.CONTROLS", (128, 128))

@@ -16,16 +16,6 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As few backgrounds as the hybrid estimator's surrogate answers for large blocks, for small ones too.
-
-    Standard errors count them, so intervals and decisions must hold as well; and one estimate takes a third of the
-    time where every call has its shapes checked. Tests of how small errors are, and some of the others, go without it.
-    """
-    monkeypatch.setattr("interplay.interactions.hybrid.CONTROLS", (128, 128))
-
-
-@pytest.fixture
 def make_model() -> Callable[..., FusionModel]:
     """A small random model in eval mode: two modalities of width 12 and 10, three classes."""
 
