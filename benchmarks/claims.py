@@ -1,8 +1,8 @@
 """Is the first sentence true? What is claimed of scenes whose truth is known, over stories with a pair and without.
 
-    python benchmarks/claims.py RUN... [--samples 100] [--budget 2048] [--seed 0]
+    python benchmarks/claims.py [RUN ...] [--samples 100] [--budget 2048] [--seed 0]
 
-RUN is a run trained on generated scenes (`interplay demo` leaves one in demo/run). Of each story the first test samples
+RUN is a run trained on generated scenes; demo/run, which `make demo` leaves, if none is named. Of each story the first test samples
 are explained in which its label holds and is predicted. A claim is right if it is of the story's kind and each feature
 it names lies on the planted evidence, and the evidence of every part is named. Claims rest on answers with features
 removed, not on pair scores, so a small budget of the scores changes only which pairs are asked about.
@@ -87,7 +87,7 @@ def measured(run: Run, dataset: Dataset, story: str, most: int, settings: Explai
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", default=[Path("demo/run")])
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--budget", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=0)

@@ -22,6 +22,7 @@ SECTIONS = {
     "valid_probes": "Valid probes: the planted pairs, over seeds and choices",
     "ownership": "Which expert owns which pair: roles by construction beside roles by losses",
     "image_encoders": "The packaged image encoders",
+    "claims": "Is the first sentence true? Claims against the planted truth",
     "leakage": "What a feature tells of its neighbour",
     "coverage": "Intervals of games with known scores",
     "interactions": "Pair scores at equal evaluations: games of terms",
