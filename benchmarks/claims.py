@@ -2,10 +2,11 @@
 
     python benchmarks/claims.py [RUN ...] [--samples 100] [--budget 2048] [--seed 0]
 
-RUN is a run trained on generated scenes; demo/run, which `make demo` leaves, if none is named. Of each story the first
-test samples are explained in which its label holds and is predicted. A claim is right if it is of the story's kind and
-each feature it names lies on the planted evidence, and the evidence of every part is named. Claims rest on answers with features
-removed, not on pair scores, so a small budget of the scores changes only which pairs are asked about.
+RUN is a run trained on generated scenes; demo/run, which `make demo` leaves, if none is named. Of each story the
+first test samples are explained in which its label holds and is predicted. A claim is right if it is of the story's
+kind and each feature it names lies on the planted evidence, and the evidence of every part is named. Claims rest on
+answers with features removed, not on pair scores, so a small budget of the scores changes only which pairs are asked
+about.
 """
 
 import argparse
