@@ -26,6 +26,7 @@ import interplay.pipeline.explain as explain_stage
 from interplay.cli import app as cli
 from interplay.cli import options
 from interplay.config import make_config, nested
+from interplay.data.scenes_story import DEFAULT_STORIES as STORIES
 from interplay.report.findings import finding
 from interplay.results import Explanation
 
@@ -464,7 +465,7 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     assert {tuple(sorted((modalities[p.i], modalities[p.j]))) for p in explanation.pairs} == {
         ("body", "photo"), ("body", "title"), ("photo", "title")
     }  # fmt: skip
-    assert finding(explanation) in done.out and "%: " in finding(explanation)
+    assert finding(explanation) in done.out and "What each prediction rests on" in done.out
 
     inputs = ("--input", "title=what a day", "--input", "body=<b>", "--input", f"photo={reviews / 'photo 0.jpg'}")
     done = run_cli("explain", run, *inputs, "--target", "bad", "--out", tmp_path / "new öut", *BRIEF, "--json")
@@ -568,7 +569,8 @@ def test_the_demo(run_cli, tmp_path, monkeypatch):
     assert done.code == 0 and "Making" not in done.err and "Train: 1 of 1" in done.err
     page = tmp_path / "demo" / "run" / "explanations" / "page.html"
     assert page.exists() and done.out.rstrip().endswith(f"Open the page:  {page}")
-    assert all(f" is {label} at " in done.out for label in ("sarcasm", "storm", "urgent", "animal"))
+    # One epoch teaches nothing: what is said of each label may be that it does not hold, or that nothing moves it.
+    assert all(f" {label}" in done.out.partition("What each prediction rests on")[2] for label in STORIES)
     with monkeypatch.context() as patched:
         patched.setattr("interplay.pipeline.demo.train", None)
         again = run_cli(*command, "--json")

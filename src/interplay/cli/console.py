@@ -49,7 +49,7 @@ def print_findings(findings: list[str], page: Path) -> None:
     print_lines(
         [
             "",
-            "What stands out (what a pair adds to the score of the label, with its 95% interval):",
+            "What each prediction rests on (what this model answers without it):",
             *(f"  {line}" for line in findings),
             "",
             f"Open the page:  {page}",
