@@ -295,7 +295,7 @@ interface Ink {
 
 type RunScore = "sii" | "redundancy_gap";
 
-interface ToldPair {
+interface ExplainedPair {
   i: number;
   j: number;
   score: RunScore;
@@ -304,12 +304,12 @@ interface ToldPair {
   words: string;
 }
 
-interface Told {
+interface ExplainedTarget {
   target: string;
   value: string;
   address: string | null;
   claim: string;
-  pairs: ToldPair[];
+  pairs: ExplainedPair[];
 }
 
 interface RunIndex {
@@ -330,7 +330,7 @@ interface RunIndex {
     mistake: number[];
     thumbs: (number | null)[][];
   };
-  explained: Record<string, { explanations: Told[]; strongest: Record<RunScore, [number, number] | null> }>;
+  explained: Record<string, { explanations: ExplainedTarget[]; strongest: Record<RunScore, [number, number] | null> }>;
 }
 
 interface Details {

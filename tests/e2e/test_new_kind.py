@@ -92,7 +92,7 @@ class AudioModality(Modality):
         return BandEncoder(settings)
 
     def example(self, width: int) -> bytes:
-        raise NotImplementedError
+        raise NotImplementedError  # abstract in Modality; only a service that warms up needs it, and none runs here
 
 
 @pytest.fixture(autouse=True)

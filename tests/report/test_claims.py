@@ -132,6 +132,25 @@ def test_no_pair_is_claimed_where_there_is_none(name):
     assert found.kind == kind and words in text
 
 
+def test_together_needs_both_to_cost_much_in_probability():
+    """A bend far out on the logit is no claim: without either one the answer here is still 97%."""
+    answers = {frozenset({0, 5}): 0.62, frozenset({0}): 0.97, frozenset({5}): 0.97, frozenset(): 0.9999}
+
+    def p(left: frozenset[int]) -> float:
+        return 0.55 if not left else answers[frozenset({0, 5}) - left]
+
+    found = claim(explained(p))
+    assert found.kind != "together" and "only together" not in found.text
+
+
+def test_two_that_were_never_taken_out_together_are_not_called_alone():
+    explanation = explained(PLANTED["together"][0])
+    asked = explanation.whatif.model_copy(update={"i": [], "j": [], "without_both": []})
+    found = claim(explanation.model_copy(update={"whatif": asked}))
+    assert found.kind == "many" and set(found.features) == {0, 5}
+    assert "both count; without the first 25%, without the second 25%" in found.text
+
+
 @given(st.lists(st.floats(-4, 4), min_size=8, max_size=8), st.floats(-4, 4))
 def test_what_adds_up_in_log_odds_is_never_called_more(weights, bias):
     """A pair is called together or either only where the second difference says so, whatever the weights."""

@@ -90,7 +90,7 @@ def ask_answers(
 ) -> SampleAnswers:
     """The model's answers to random subsets of one sample's features, and the exact ones.
 
-    Subset sizes are spread evenly over 0 .. n; each modality as a whole is asked too.
+    Subset sizes are spread evenly over 0 .. n; the subsets without a whole modality are added.
 
     Args:
         model: the fusion model, in evaluation mode.

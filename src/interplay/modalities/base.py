@@ -90,7 +90,7 @@ class Modality(ABC):
             DataError: it cannot be read.
         """
         # Asked of precomputed kinds alone, which say their own; of any other this is a mistake of the caller.
-        raise NotImplementedError(f"{self.kind} has no shape before it is encoded")
+        raise NotImplementedError(f"{self.kind} has no shape before it is encoded")  # overridden where `precomputed`
 
     def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
         """Which features come and go together: the number of its group for each; here each by itself.
@@ -139,7 +139,7 @@ class Modality(ABC):
             DataError: it cannot be read.
         """
         # Asked of kinds that arrive as files alone, which say their own; text arrives as a field of the form.
-        raise NotImplementedError(f"{self.kind} is no file")
+        raise NotImplementedError(f"{self.kind} is no file")  # overridden by every kind that is uploaded as one
 
     @abstractmethod
     def example(self, width: int) -> bytes:

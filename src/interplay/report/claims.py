@@ -21,7 +21,7 @@ Kind = Literal["alone", "together", "either", "both_add", "modality", "many", "o
     either: two features, each of which would do.
     both_add: two features, each of which adds its own part.
     modality: one modality, no one or two features of it.
-    many: many features of several modalities.
+    many: several features; how they combine is not known, or none of them carries much.
     opposed: features that pull both ways: without one the answer moves, without all of them hardly.
     unmoved: nothing: whatever is removed, the model answers about the same.
     not_asked: not known, since the model was not asked without its features.
@@ -82,7 +82,8 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
     if (pair := max(both, key=lambda two: (asked.whole - both[two]) / moved, default=None)) is not None:
         cost = (asked.whole - both[pair]) / moved
         found = _pair_claim(asked, names, pair, both[pair], cost)
-        if cost >= ALONE and not (found.kind == "both_add" and _one_of_many(share, pair)):
+        weak = found.kind == "together" and min(share.get(at, 0.0) for at in pair) < PART
+        if cost >= ALONE and not weak and not (found.kind == "both_add" and _one_of_many(share, pair)):
             return found
     return _spread(asked, share, moved)
 
@@ -121,6 +122,13 @@ def _with_one(
     if needed:
         _, pair = max(needed, key=lambda found: share[found[0]])
         return _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved)
+    others = {at: value for at, value in share.items() if at != first and value >= PART}
+    if others:  # how the two combine was not asked, so neither "alone" nor "together" may be claimed
+        second = max(others, key=lambda at: others[at])
+        one, other = percent(_without(asked, first)), percent(_without(asked, second))
+        text = f"{names[first].phrase} and {names[second].phrase} both count"
+        text += f"; without the first {one}, without the second {other}"
+        return Claim("many", (first, second), None, None, text)
     gone = percent(_without(asked, first))
     return Claim("alone", (first,), None, share[first], f"{names[first].phrase} alone; without it {gone}")
 

@@ -41,7 +41,7 @@ export function warm(node, pair, table, options) {
   if (options.kind === "both" && pair.gap.sure && (pair.gap.value ?? 0) > 0) node.classList.add("backup");
 }
 
-// Dims a link that has nothing to do with what is looked at, and tells whether its pair is pinned.
+// Dims a link that has nothing to do with what is looked at, and marks its pill as pressed if its pair is pinned.
 /** @type {(link: StageLink, look: Look, pinned: Look | null) => void} */
 export function markLink({ pair, wire, item, pill, ends }, look, pinned) {
   const related = look.at !== undefined ? pair.i === look.at || pair.j === look.at : !look.pair || pair === look.pair;

@@ -79,11 +79,11 @@ export const isRight = (n) => columns.truth[n].length === columns.said[n].length
 /** @type {(places: number[]) => string} */
 export const labelled = (places) => (places.length ? places.map((c) => labels[c]).join(", ") : "none");
 
-/** @type {Map<number, Told[]>} */
+/** @type {Map<number, ExplainedTarget[]>} */
 export const explained = new Map(Object.entries(index.explained).map(([n, told]) => [Number(n), told.explanations]));
 
 // The strongest pair of one score over the explanations of a row, which Python chose; null where there is none.
-/** @type {(n: number, score: RunScore) => ToldPair | null} */
+/** @type {(n: number, score: RunScore) => ExplainedPair | null} */
 export function strongestOf(n, score) {
   const told = index.explained[n];
   const at = told ? told.strongest[score] : null;

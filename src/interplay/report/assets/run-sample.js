@@ -96,10 +96,10 @@ export class Opened {
   // Explanations with their strong pairs; each leads to its place in explanations.html.
   /** @type {(n: number, wanted: string) => HTMLElement[]} */
   explanations(n, wanted) {
-    return (explained.get(n) || []).map((told) => {
+    return (explained.get(n) || []).map((target) => {
       /** @type {(more: string) => string | null} */
-      const to = (more) => (told.address === null ? null : `explanations.html#${told.address}${more}`);
-      const line = (/** @type {ToldPair} */ pair) => {
+      const to = (more) => (target.address === null ? null : `explanations.html#${target.address}${more}`);
+      const line = (/** @type {ExplainedPair} */ pair) => {
         const address = `${pair.i}-${pair.j}`;
         const gap = pair.score === "redundancy_gap";
         const words = running(pair.words);
@@ -108,9 +108,9 @@ export class Opened {
         return el("li", {}, href ? el("a", { href, "data-pair": address, "aria-current": wanted === address ? "true" : null }, words) : words, el("span", { class: "hint" }, ` ${score}`));
       };
       return el("section", { class: "explained" },
-        el("h3", {}, "Why ", el("bdi", {}, shorten(visible(told.target), 60)), el("small", {}, ` ${told.value}`)),
-        el("p", { class: "says" }, `${told.claim}.`),
-        told.pairs.length ? el("ul", {}, told.pairs.map(line)) : el("p", { class: "hint" }, "No pair score stands out from the noise."),
+        el("h3", {}, "Why ", el("bdi", {}, shorten(visible(target.target), 60)), el("small", {}, ` ${target.value}`)),
+        el("p", { class: "says" }, `${target.claim}.`),
+        target.pairs.length ? el("ul", {}, target.pairs.map(line)) : el("p", { class: "hint" }, "No pair score stands out from the noise."),
         to("") ? el("p", {}, el("a", { href: to("") }, "The whole explanation")) : "");
     });
   }

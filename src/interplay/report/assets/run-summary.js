@@ -43,8 +43,8 @@ const those = (filter) => `#${new URLSearchParams(filter)}`;
 export function fillMetrics({ metrics, perLabel }) {
   const splits = Object.keys(metrics);
   const names = [...new Set(splits.flatMap((split) => Object.keys(metrics[split])))].filter((name) => !name.includes("/"));
-  /** @type {(number: number, filter: Partial<Filter>, told: string) => Child} */
-  const counted = (number, filter, told) => (number > 0 ? el("a", { href: those(filter), "aria-label": `${count(number)} ${told}` }, count(number)) : "0");
+  /** @type {(number: number, filter: Partial<Filter>, meaning: string) => Child} */
+  const counted = (number, filter, meaning) => (number > 0 ? el("a", { href: those(filter), "aria-label": `${count(number)} ${meaning}` }, count(number)) : "0");
   const each = perLabel.map(([split, name, truth, given, both, precision, recall, f1]) => {
     const multi = index.kind === "multi";
     /** @type {(kind: "fp" | "fn") => Partial<Filter>} */
