@@ -89,8 +89,8 @@ class Modality(ABC):
         Raises:
             DataError: it cannot be read.
         """
-        # Asked of precomputed kinds alone, which say their own; of any other this is a mistake of the caller.
-        raise NotImplementedError(f"{self.kind} has no shape before it is encoded")  # overridden where `precomputed`
+        # Called for precomputed kinds alone, which override it; for any other this is a mistake of the caller.
+        raise NotImplementedError(f"{self.kind} has no shape before it is encoded")
 
     def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
         """Which features come and go together: the number of its group for each; here each by itself.
@@ -138,8 +138,8 @@ class Modality(ABC):
         Raises:
             DataError: it cannot be read.
         """
-        # Asked of kinds that arrive as files alone, which say their own; text arrives as a field of the form.
-        raise NotImplementedError(f"{self.kind} is no file")  # overridden by every kind that is uploaded as one
+        # Called for kinds that are uploaded as files alone, which override it; text arrives as a field of the form.
+        raise NotImplementedError(f"{self.kind} is no file")
 
     @abstractmethod
     def example(self, width: int) -> bytes:

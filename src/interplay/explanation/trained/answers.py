@@ -73,8 +73,8 @@ class Answers:
     ) -> Float[Tensor, "m E C"]:
         """Logits of the experts whose tables these are: of each the sum of its terms.
 
-        Experts that see the same modalities are evaluated in one batch, and coalitions that are equal in those modalities
-        are evaluated once.
+        Experts that see the same modalities are evaluated in one batch, and coalitions that are equal in those
+        modalities are evaluated once.
         """
         modality = self.features.row_modality().cpu()
         out: list[Tensor | None] = [None] * len(terms)
