@@ -12,22 +12,38 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook("interplay", "beartype.beartype")
 settings.register_profile("any machine", deadline=None)  # a busy one is slow now and then
 settings.load_profile("any machine")
 
-# Without PyTorch (scripts/check-pythons) only the tests of rooms that need none run.
-pytest_plugins = ["tests.small_models", "tests.small_runs", "tests.small_study"] if find_spec("torch") else []
+FIXTURES = ("tests.small_models", "tests.small_runs", "tests.small_study")
+SLOW = ("browser/", "e2e/", "study/test_study.py")  # each test drives a browser, a whole command or a study
+FIRST = (
+    *("study/", "browser/test_study.py", "e2e/test_cli.py", "e2e/", "training/"),
+    *("report/test_page.py", "interactions/test_paired.py", "serving/", "browser/"),
+)
+"""Files that take longest, so that no worker is left with one of them at the end."""
 
-SLOW_ROOMS = {"browser", "e2e"}  # each of their tests drives a browser or whole commands
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load what the tests stand on, but not in the process that only hands tests to workers."""
+    if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        return
+    install_import_hook("interplay", "beartype.beartype")
+    if find_spec("torch"):  # without it (scripts/check-pythons) only the tests of rooms that need none run
+        for name in FIXTURES:
+            config.pluginmanager.import_plugin(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make quick` leaves out whole rooms, besides the tests marked slow one by one."""
+    """`make quick` leaves out whole rooms, besides the tests marked slow one by one; long files come first."""
     here = Path(__file__).parent
+    order = {}
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in SLOW_ROOMS:
+        name = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+        if name.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+        order[item] = next((n for n, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))
+    items.sort(key=order.__getitem__)
 
 
 @pytest.fixture

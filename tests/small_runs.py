@@ -1,18 +1,23 @@
 """Fixtures: one small but real run on scenes, trained once a session with the packaged encoders."""
 
+import os
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from interplay.config import Config, make_config
+from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
 from interplay.explanation.trained.prepared import prepare_sample
-from interplay.models.run import Run
+from interplay.models.run import Run, open_run
 from interplay.models.tokens import Tokens
-from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.encode import encode, open_encoders
 from interplay.pipeline.train import train
 
 SMALL = {
@@ -44,20 +49,34 @@ def small_config() -> Config:
     return make_config(SMALL)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that one of the workers makes and all of them read; who wants to change something copies it."""
+    root = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder = root / f"made-{name}"
+    with FileLock(root / f"made-{name}.lock"):
+        if not folder.exists():
+            make(root / f"making-{name}")
+            (root / f"making-{name}").rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """240 scenes of all four stories."""
-    return make_scenes(tmp_path_factory.mktemp("data") / "scenes", samples=240)
+    return open_dataset(made_once(tmp_path_factory, "scenes", lambda to: make_scenes(to, samples=240)))
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One feature store for the session."""
-    return tmp_path_factory.mktemp("store")
+def store(tmp_path_factory: pytest.TempPathFactory, scenes: Dataset, small_config: Config) -> Path:
+    """A feature store of this worker, which holds the scenes already."""
+    own = tmp_path_factory.mktemp("stores") / "store"
+    encoded = made_once(tmp_path_factory, "store", lambda to: encode(scenes, small_config, store=to))
+    return Path(shutil.copytree(encoded, own))
 
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory, scenes: Dataset, store: Path, small_config: Config) -> SmallRun:
     """fl-i2moe trained for a few epochs."""
-    run = train(scenes, small_config, tmp_path_factory.mktemp("runs") / "small", store=store)
+    trained = made_once(tmp_path_factory, "run", lambda to: train(scenes, small_config, to, store=store))
+    run = open_run(Path(shutil.copytree(trained, tmp_path_factory.mktemp("runs") / "small")))
     return SmallRun(run, scenes, open_encoders(run, "cpu"), store)

@@ -95,11 +95,8 @@ def test_two_pictures_share_one_encoder(tmp_path: Path) -> None:
     config = make_config({"encoders": {"image": {"model": "efficientnet-lite0", "size": 64}}})
     one = load_encoders(config, dict(dataset.modalities), "cpu")
     assert list(one) == ["screenshot", "wireframe"] and one["screenshot"] is one["wireframe"]
-    apart = make_config({"encoders": {"wireframe": {"model": "efficientnet-lite0", "size": 64, "fit": "stretch"}}})
-    two = load_encoders(
-        make_config({"encoders": config.model_dump()["encoders"] | apart.model_dump()["encoders"]}),
-        dict(dataset.modalities),
-        "cpu",
-    )
+    own = {"wireframe": {"model": "efficientnet-lite0", "size": 64, "fit": "stretch"}}
+    apart = make_config({"encoders": {"image": {"model": "efficientnet-lite0", "size": 64}, **own}})
+    two = load_encoders(apart, dict(dataset.modalities), "cpu")
     assert two["screenshot"] is not two["wireframe"]
     assert two["screenshot"].fingerprint == one["screenshot"].fingerprint != two["wireframe"].fingerprint

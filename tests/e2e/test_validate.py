@@ -14,6 +14,7 @@ from interplay.data.sample import Dataset
 from interplay.data.table_write import write_table
 from interplay.data.truth import read_truth
 from interplay.errors import BadInput, DataError, RunExistsError
+from interplay.explanation.trained.predictor import off_training
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.pipeline.train import train
@@ -60,12 +61,19 @@ def test_the_same_twice(validity, small_run):
         ({"removal.copies": 0.0}, {}, "never trained with features removed"),
     ],
 )
-def test_what_training_never_asked_for_is_said(small_run, trained, asked, warned):
+def test_what_training_never_asked_for_is_said(validity, small_run, trained, asked, warned):
     run = replace(small_run.run, config=make_config(nested(SMALL, trained)))
-    config = explain_config(run, asked)
-    found = validate_run(run, small_run.dataset, encoders=small_run.encoders, config=config, samples=2, backgrounds=4)
-    assert found.fill == config.removal.fill and len(found.notes) == (warned is not None)
-    assert warned is None or re.search(warned, render_validity(found).replace("&#39;", "'"))
+    notes = off_training(run, explain_config(run, asked))
+    assert len(notes) == (warned is not None)
+    page = render_validity(validity.model_copy(update={"notes": notes})).replace("&#39;", "'")
+    assert warned is None or re.search(warned, page)
+
+
+def test_another_fill_is_asked_for_and_said(small_run):
+    config = explain_config(small_run.run, {"removal.fill": "mean"})
+    asked = {"config": config, "samples": 2, "backgrounds": 4}
+    found = validate_run(small_run.run, small_run.dataset, encoders=small_run.encoders, **asked)
+    assert found.fill == "mean" and found.notes == off_training(small_run.run, config) != []
 
 
 def test_the_page_says_what_the_report_says(validity):

@@ -217,6 +217,7 @@ def test_intervals_hold_the_truth_and_unbiased_scores_are(shrink):
     assert (np.abs(np.mean(z, axis=0)) < 4.5 / np.sqrt(20)).all()
 
 
+@pytest.mark.slow
 def test_far_fewer_evaluations_than_pair_by_pair_for_the_same_error():
     n, value = 12, smooth_game(12, seed=3)
     rows, columns = range(6), range(6, 12)
@@ -281,6 +282,7 @@ def test_bad_requests_are_named(name):
         paired_pairs(Game(asked["value"], 6), I, asked["columns"], budget=asked["budget"])
 
 
+@pytest.mark.slow
 def test_pairs_that_share_no_term_score_zero_long_before_the_game_is_solved():
     game = mixed(24, (2, 4, 8), 12, seed=7)
     scores = paired_pairs(Game(game, 24), range(12), range(12, 24), budget=3000)

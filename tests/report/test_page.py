@@ -34,7 +34,7 @@ KINDS = (
         "with_whatif",
         "hostile",
     ),
-    "large",
+    pytest.param("large", marks=pytest.mark.slow),
 )
 
 
@@ -221,6 +221,7 @@ def test_transparent_is_white():
         assert again.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
 
 
+@pytest.mark.slow
 def test_large_page_is_of_reasonable_size(examples):
     page = render_page([examples.large()], {})
     assert len(page) < 8_000_000

@@ -27,7 +27,6 @@ from interplay.study.tables import TABLES
 from interplay.study.writing import write_study
 
 
-@pytest.mark.slow
 def test_every_table_is_filled_and_says_where_its_numbers_come_from(small_study):
     for name in TABLES:
         rows = small_study.table(name)
@@ -162,7 +161,6 @@ def test_a_finished_study_measures_nothing_again(small_study, store, monkeypatch
         assert all(np.array_equal(before.masking[k], after.masking[k]) for k in before.masking.values)
 
 
-@pytest.mark.slow
 def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, tmp_path, monkeypatch):
     """Ctrl-C in the pair stage of the second run: what was measured before stays, and the results are equal."""
     study, calls = make_study({"study": {**ASKED, "seeds": [0]}, **SETTINGS}), []
@@ -189,7 +187,6 @@ def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, 
                 np.testing.assert_array_equal(ours[name], values, err_msg=f"{stage} {name}")
 
 
-@pytest.mark.slow
 def test_every_input_is_read_and_hashed_once(scenes, store, tmp_path, monkeypatch):
     """Two variants that share their encoders are trained, measured, validated and shown."""
     samples = [sample for split in ("train", "val", "test") for sample in scenes.split(split)[:16]]
@@ -251,7 +248,6 @@ def test_refusals(small_study, store, tmp_path):
         run_study(small_study.study, small_study.dataset, tmp_path / "file", store=store, say=quiet)
 
 
-@pytest.mark.slow
 def test_the_cost_is_told_before(small_study, store, tmp_path):
     costs = {c.stage: c for c in estimate_cost(small_study.study, small_study.dataset, store, quiet)}
     assert tuple(costs) == STAGES

@@ -36,7 +36,9 @@ class Explainer:
             job_request, inputs, advance, {"explain.budget": job_request.budget, "seed": job_request.seed}
         )
 
-    def _explain(self, job_request: JobRequest, inputs: Path, advance: Advance, settings: dict[str, int]) -> Explained:
+    def _explain(
+        self, job_request: JobRequest, inputs: Path, advance: Advance, settings: dict[str, int | str]
+    ) -> Explained:
         advance(0, job_request.budget)
         content = dict(job_request.texts) | {m: inputs / name for m, (name, _) in job_request.files.items()}
         ordered = {m: content[m] for m in self.run.card.modalities}
@@ -72,8 +74,9 @@ class Explainer:
                 path = Path(folder) / f"{len(files)}{MODALITIES[kind].stored_as}"
                 path.write_bytes(content)
                 files[modality] = (path.name, b"")
-            job_request = JobRequest(texts, files, {}, None, 4096, 0)
-            few = {"explain.budget": job_request.budget, "explain.candidates": 1}
+            job_request = JobRequest(texts, files, {}, None, 256, 0)
+            few: dict[str, int | str] = {"explain.budget": job_request.budget, "explain.candidates": 1}
+            few["explain.estimator"] = "naive"
             self._explain(job_request, Path(folder), lambda done, most: None, few)
 
 

@@ -155,7 +155,8 @@ def prepare_answers(
         tables = [_table(model.experts[e], features, TYPES[precision]) for e in asked]
     D = features.values[0].shape[1]
     device = features.values[0].device
-    # Zeroed memory that is never written to takes no room, so it costs nothing where few coalitions are evaluated.
+    # NumPy's zeros are written when they are first used, so they cost nothing where few coalitions are evaluated;
+    # PyTorch's are written at once.
     rows = TOGETHER // D + len(anchors) if device.type == "cpu" and model.reads_sequences else 0
     return Answers(
         model,
@@ -164,7 +165,7 @@ def prepare_answers(
         torch.tensor(anchors),
         tuple(tables),
         None if experts is None else tuple(experts),
-        torch.zeros(rows, D, device=device),
+        torch.from_numpy(np.zeros((rows, D), np.float32)).to(device),
     )
 
 
