@@ -1,6 +1,7 @@
 """Shapes and types in signatures are enforced while the tests run, and nothing may reach a network."""
 
 import os
+from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,6 +9,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait make room for those that work
 
+import jaxtyping
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
@@ -17,6 +19,8 @@ settings.load_profile("any machine")
 
 FIXTURES = ("tests.small_models", "tests.small_runs", "tests.small_study")
 SLOW = ("browser/", "e2e/", "study/test_study.py")  # each test drives a browser, a whole command or a study
+WHOLE = ("browser/", "e2e/", "study/", "serving/")
+"""Tests of the whole: shapes are checked by those of its parts, and checks would double the time of these."""
 FIRST = (
     *("study/", "browser/test_study.py", "e2e/test_cli.py", "e2e/", "training/"),
     *("report/test_page.py", "interactions/test_paired.py", "serving/", "browser/"),
@@ -34,12 +38,27 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.import_plugin(name)
 
 
+def _name(item: pytest.Item) -> str:
+    """The file of a test below tests/."""
+    here = Path(__file__).parent
+    return item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Check shapes, but not in tests of the whole nor in what they set up."""
+    jaxtyping.config.update("jaxtyping_disable", _name(item).startswith(WHOLE))
+    try:
+        return (yield)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`make quick` leaves out whole rooms, besides the tests marked slow one by one; long files come first."""
-    here = Path(__file__).parent
     order = {}
     for item in items:
-        name = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+        name = _name(item)
         if name.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
         order[item] = next((n for n, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))

@@ -41,7 +41,7 @@ def on_the_wire(name: str) -> str:
 
 
 @pytest.mark.slow
-def test_fifty_hostile_inputs_come_out_as_they_went_in(start):
+def test_fifty_hostile_inputs_come_out_as_they_went_in(start, few_controls):
     assert len(TEXTS) >= NUMBER_OF_INPUTS
     service = start(limits=Limits(budget=LIMITS.budget, most_budget=LIMITS.most_budget, queue=100))
     plain = service.post(name="plain.png")
