@@ -5,12 +5,15 @@ from itertools import chain, combinations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from interplay.explanation.game import model_logits
 from interplay.interactions import Game, exact_pairs
 from interplay.models.contributions import (
     consistency_loss,
-    contribution_terms,
+    contribution_parts,
+    counted_once,
     decorrelation_loss,
     only,
     silence_loss,
@@ -46,6 +49,12 @@ def answer(model, e, tokens):
     return model.experts[e](Tokens(values, tuple(v.any(1, keepdim=True) for v in tokens.valid)))[0]
 
 
+def once(a, b):
+    """The stronger of two numbers of one sign, the sum of two of different signs."""
+    same = a.sign() == b.sign()
+    return torch.where(same, torch.where(a.abs() > b.abs(), a, b), a + b)
+
+
 def absent(tokens, modalities):
     """The others with nothing valid, which is another way to be absent than that of the model, which cuts them off."""
     return only(tokens, modalities, cut=False)
@@ -58,7 +67,7 @@ def test_contributions_are_the_sums_of_the_method(experts_of, make_tokens):
         g[0][0,] - g[0][()],
         g[1][1,] - g[1][()],
         g[2][0, 1] - g[2][0,] - g[2][1,] + g[2][()],
-        g[3][0, 1] - g[3][()],
+        once(g[3][0,] - g[3][()], g[3][1,] - g[3][()]),
     ], dim=1)  # fmt: skip
     output = model.fuse(tokens)
     torch.testing.assert_close(output.expert_logits, expected, atol=1e-5, rtol=1e-4)
@@ -87,16 +96,38 @@ def test_a_unique_expert_has_no_interaction_across_modalities(experts_of, make_t
         assert (max(abs(scores.sii).max(), abs(scores.redundancy_gap).max()) < 1e-5) == own
 
 
+def test_what_both_say_counts_once(experts_of, make_tokens):
+    """The redundancy expert's interaction of whole modalities is never with what they say, and 0 where they differ."""
+    model, tokens = experts_of(), make_tokens(B=50)
+    whole, *alone = (model.fuse(absent(tokens, S)).expert_logits[:, 3] for S in ((0, 1), (0,), (1,)))
+    interaction, (a, b) = whole - sum(alone), alone
+    assert ((a > 0) & (b > 0)).any() and ((a < 0) & (b < 0)).any() and (a * b < 0).any()
+    torch.testing.assert_close(interaction[a * b < 0], torch.zeros_like(interaction[a * b < 0]), atol=1e-4, rtol=0)
+    same = a * b > 0
+    weaker = torch.where(a.abs() < b.abs(), a, b)[same]
+    torch.testing.assert_close(interaction[same], -weaker, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("M", [1, 2, 3, 4])
-def test_terms_of_any_number_of_modalities(M):
+def test_parts_of_any_number_of_modalities(M):
     """Of f(S) = sum over the modalities in S, purified synergy keeps nothing; of 1 nothing is left anywhere."""
-    terms = contribution_terms(M)
-    assert len(terms) == M + 2
-    for f in (len, lambda seen: 1):
-        totals = [sum(term.factor * f(term.modalities) for term in own) for own in terms]
-        assert totals[M] == 0 and (f is len or not any(totals))
-    product = [sum(term.factor * (len(term.modalities) == M) for term in own) for own in terms]
-    assert product[M] == (0 if M == 1 else 1), "one modality has no synergy; an AND of all belongs to it"
+    parts = contribution_parts(M)
+    assert len(parts) == M + 2 and [len(own) for own in parts] == [1] * (M + 1) + [M]
+
+    def total(part, f):
+        return sum(term.factor * f(term.modalities) for term in part)
+
+    assert not any(total(part, lambda seen: 1) for own in parts for part in own)
+    assert total(parts[M][0], len) == 0 and [total(part, len) for part in parts[-1]] == [1] * M
+    product = total(parts[M][0], lambda seen: len(seen) == M)
+    assert product == (0 if M == 1 else 1), "one modality has no synergy; an AND of all belongs to it"
+
+
+@given(st.lists(st.floats(-9, 9), min_size=1, max_size=5))
+def test_counted_once(parts):
+    up, down = max([0.0, *parts]), min([0.0, *parts])
+    assert float(counted_once(torch.tensor(parts, dtype=torch.float64)[:, None])) == pytest.approx(up + down)
+    assert float(counted_once(torch.tensor([[parts[0]]]))) == pytest.approx(parts[0], rel=1e-6)
 
 
 @pytest.mark.parametrize("modalities", [1, 2, 3])
@@ -118,11 +149,14 @@ def test_attention_comes_from_what_an_expert_may_see(experts_of, make_tokens):
     torch.testing.assert_close(output.logits, model.fuse(tokens).logits, atol=1e-5, rtol=1e-4)
     lengths = tokens.lengths if model.reads_sequences else [1, 1]
     for e in range(4):
-        for weights in output.attention[e]:
+        seen = [(0,), (1,), (0, 1), (0,), (1,)][e : e + 1 + (e == 3)]
+        for modalities, weights in (
+            (m, w) for m, layers in zip(seen, output.attention[e], strict=True) for w in layers
+        ):
             assert weights.shape[-1] == 2 + sum(lengths)
             text = weights[..., 1 : 1 + lengths[0]].abs().max()
             image = weights[..., 2 + lengths[0] :].abs().max()
-            assert (float(text) == 0) == (e == 1) and (float(image) == 0) == (e == 0)
+            assert (float(text) > 0) == (0 in modalities) and (float(image) > 0) == (1 in modalities)
 
 
 def test_losses_are_zero_where_experts_keep_to_their_roles():

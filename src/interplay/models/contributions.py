@@ -1,12 +1,13 @@
 """Experts that own their roles by construction (METHOD 12) [ours]: what each adds to the logit, and what it must not.
 
-An expert's contribution is a sum of its own answers with only some modalities present. With S_m the features of
+An expert's contribution is made of its own answers with only some modalities present. With S_m the features of
 modality m in S, and empty no feature at all:
 
 - unique_m: g(S_m) - g(empty), so that it has no interaction across modalities;
 - synergy: g(S) - sum_m g(S_m) + (M - 1) g(empty), which is 0 while at most one modality is present, so that it has no
   main effect ("purified");
-- redundancy: g(S) - g(empty), and its losses ask for the same from every modality alone.
+- redundancy: of g(S_m) - g(empty), one for each modality m, the strongest for a label and the strongest against it
+  (`counted_once`), so that it has no other interaction than that what two modalities both say counts once.
 
 All are 0 where nothing is left, and the mixture is a bias plus their sum.
 """
@@ -34,21 +35,41 @@ class Term:
     factor: int
 
 
-def contribution_terms(M: int) -> list[tuple[Term, ...]]:
-    """The terms of every expert, in the order unique_1..unique_M, synergy, redundancy (METHOD 12).
+Part = tuple[Term, ...]
+"""Answers whose sum, each times its factor, is one part of an expert's contribution."""
 
-    The first term of each is the answer to all that the expert may see.
+
+def contribution_parts(M: int) -> list[tuple[Part, ...]]:
+    """The parts of every expert's contribution, in the order unique_1..unique_M, synergy, redundancy (METHOD 12).
+
+    The first term of each part is the answer to all that this part sees.
 
     Args:
         M: how many modalities there are.
 
-    >>> [[(term.modalities, term.factor) for term in terms] for terms in contribution_terms(2)][2]
-    [((0, 1), 1), ((0,), -1), ((1,), -1), ((), 1)]
+    >>> [[(term.modalities, term.factor) for term in part] for part in contribution_parts(2)[2]]
+    [[((0, 1), 1), ((0,), -1), ((1,), -1), ((), 1)]]
+    >>> [[(term.modalities, term.factor) for term in part] for part in contribution_parts(2)[3]]
+    [[((0,), 1), ((), -1)], [((1,), 1), ((), -1)]]
     """
-    each, everything = [Term((m,), 1) for m in range(M)], tuple(range(M))
-    unique = [(term, Term((), -1)) for term in each]
-    purified = (Term(everything, 1), *(Term((m,), -1) for m in range(M)), Term((), M - 1))
-    return [*unique, purified, (Term(everything, 1), Term((), -1))]
+    each = [(Term((m,), 1), Term((), -1)) for m in range(M)]
+    purified = (Term(tuple(range(M)), 1), *(Term((m,), -1) for m in range(M)), Term((), M - 1))
+    return [*((part,) for part in each), (purified,), tuple(each)]
+
+
+def counted_once(parts: Float[Tensor, "P *B"]) -> Float[Tensor, "*B"]:
+    """The largest part above 0 plus the smallest below it: parts of one sign count once, parts of two signs add up.
+
+    Args:
+        parts: (P, *B), what each part says; 0 says nothing.
+
+    Returns:
+        (*B,); one part stays as it is.
+
+    >>> counted_once(torch.tensor([[3.0, 3.0, 3.0, -2.0], [2.0, 0.0, -1.0, -1.0]]))
+    tensor([ 3.,  3.,  2., -2.])
+    """
+    return parts.amax(0).clamp(min=0) + parts.amin(0).clamp(max=0)
 
 
 def only(tokens: Tokens, modalities: Sequence[int], *, cut: bool = True) -> Tokens:

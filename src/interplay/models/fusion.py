@@ -1,6 +1,7 @@
 """The three models on one trunk: dense, i2moe and fl-i2moe (METHOD 2). All give the same FusionOutput."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interplay.config import Fill, FusionConfig
-from interplay.models.contributions import Term, contribution_terms, only
+from interplay.models.contributions import Term, contribution_parts, counted_once, only
 from interplay.models.tokens import Tokens, remove
 from interplay.models.trunk import Expert, masked_mean
 
@@ -22,16 +23,16 @@ class FusionOutput:
     Attributes:
         logits: (B, C), the experts' logits summed with `weights`; with roles by construction, plus the bias.
         expert_logits: (B, E, C); with roles by construction, what each expert contributes, 0 where nothing is left.
-        expert_latents: (B, E, M D), of all that the expert may see.
+        expert_latents: (B, E, M D), of all that the expert may see; the mean over the parts of its contribution.
         weights: (B, E) routing weights, summing to 1; with roles by construction 1 each, since contributions add up.
-        attention: per expert, per layer (B, H, T, T); empty unless asked for.
+        attention: per expert, per part of its contribution, per layer (B, H, T, T); empty unless asked for.
     """
 
     logits: Float[Tensor, "B C"]
     expert_logits: Float[Tensor, "B E C"]
     expert_latents: Float[Tensor, "B E L"]
     weights: Float[Tensor, "B E"]
-    attention: list[list[Float[Tensor, "B H T T"]]]
+    attention: list[list[list[Float[Tensor, "B H T T"]]]]
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class FusionModel(nn.Module):
         self.reads_sequences = design.reads_sequences
         self.by_construction = config.roles == "construction" and len(self.expert_names) > 1
         M = len(self.modalities)
-        everything = (Term(tuple(range(M)), 1),)
-        self.terms = contribution_terms(M) if self.by_construction else [everything] * len(self.expert_names)
+        whole = ((Term(tuple(range(M)), 1),),)
+        self.parts = contribution_parts(M) if self.by_construction else [whole] * len(self.expert_names)
         self.temperature = config.temperature
         D, E = config.width, len(self.expert_names)
         self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
@@ -204,25 +205,44 @@ class FusionModel(nn.Module):
 
     def _contribution(
         self, e: int, seen: Tokens, return_attention: bool
-    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B L"], list[Float[Tensor, "B H T T"]]]:
-        """The sum of the expert's terms; latent and attention are of the first, which sees most."""
-        own = self.seen_by(e, seen, cut=not return_attention)  # attention is read position by position
-        logits, latent, attention = self.experts[e](own, return_attention)
-        for term in self.terms[e][1:]:
-            if term.factor:  # nothing is left alike of all samples
-                part = seen if term.modalities else seen.index(slice(1))
-                logits = logits + term.factor * self.experts[e](only(part, term.modalities))[0]
-        return logits, latent, attention
+    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B L"], list[list[Float[Tensor, "B H T T"]]]]:
+        """What the expert's parts come to; attention is of the first term of each, which sees most, as the latent."""
+        answers: dict[tuple[int, ...], Tensor] = {}
+        latents, attention = [], []
+        for number, part in enumerate(self.parts[e]):
+            # Attention is read position by position.
+            own = self.seen_by(e, number, seen, cut=not return_attention)
+            answers[part[0].modalities], latent, weights = self.experts[e](own, return_attention)
+            latents.append(latent)
+            attention.append(weights)
+        for modalities in {term.modalities for part in self.parts[e] for term in part if term.factor} - answers.keys():
+            rest = seen if modalities else seen.index(slice(1))  # nothing is left alike of all samples
+            answers[modalities] = self.experts[e](only(rest, modalities))[0]
+        return self.assemble(e, answers), torch.stack(latents).mean(0), attention
 
-    def seen_by(self, e: int, tokens: Tokens, *, cut: bool = False) -> Tokens:
-        """The batch as far as one expert may see it: all of it, or with other modalities absent (METHOD 12).
+    def assemble(self, e: int, answers: Mapping[tuple[int, ...], Float[Tensor, "_ C"]]) -> Float[Tensor, "B C"]:
+        """One expert's contribution from its own answers (METHOD 12); without roles by construction, its one answer.
 
         Args:
             e: index of the expert.
+            answers: modalities that it sees -> its logits (B, C), or (1, C) where nothing is left.
+        """
+        sums = []
+        for part in self.parts[e]:
+            terms = [term.factor * answers[term.modalities] for term in part if term.factor]
+            sums.append(functools.reduce(torch.add, terms))
+        return sums[0] if len(sums) == 1 else counted_once(torch.stack(sums))
+
+    def seen_by(self, e: int, part: int, tokens: Tokens, *, cut: bool = False) -> Tokens:
+        """The batch as far as a part of one expert may see it: all of it, or with others absent (METHOD 12).
+
+        Args:
+            e: index of the expert.
+            part: index of the part of its contribution.
             tokens: the batch of projected samples, pooled or not.
             cut: whether what is absent loses its place, too.
         """
-        modalities = self.terms[e][0].modalities
+        modalities = self.parts[e][part][0].modalities
         return tokens if len(modalities) == len(self.modalities) else only(tokens, modalities, cut=cut)
 
     def feature_scores(self, flow: Float[Tensor, "T T"], tokens: Tokens) -> Float[Tensor, " N"]:

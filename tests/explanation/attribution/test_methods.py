@@ -12,11 +12,13 @@ from interplay.models.tokens import Tokens
 ROLES = ("construction", "losses")
 
 
-def seen(model, e, tokens):
-    """What an expert may see: by construction a unique expert its modality alone, the others everything."""
-    alone = model.by_construction and e < len(model.modalities)
-    valid = tuple(v & (not alone or m == e) for m, v in enumerate(tokens.valid))
-    return Tokens(tokens.values, valid)
+def views(model, e, tokens):
+    """What the parts of an expert's contribution see: each modality alone, or everything."""
+    M = len(model.modalities)
+    kept = [range(M)]
+    if model.by_construction:
+        kept = [[e]] if e < M else [[m] for m in range(M)] if e == M + 1 else kept
+    return [Tokens(tokens.values, tuple(v & (m in part) for m, v in enumerate(tokens.valid))) for part in kept]
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def _naive_features(flow, valid):
 
 def test_rollout_rows_sum_to_one(make_model, one):
     output = make_model().fuse(one, return_attention=True)
-    flow = rollout([layer[0].mean(0) for layer in output.attention[0]])
+    flow = rollout([layer[0].mean(0) for layer in output.attention[0][0]])
     torch.testing.assert_close(flow.sum(1), torch.ones(14))
 
 
@@ -88,9 +90,11 @@ def test_attention_rollout(make_model, one, roles):
     output = model.fuse(one, return_attention=True)
     result = METHODS["attention_rollout"](_request(model, one)).scores
     for e, name in enumerate(model.expert_names):
-        layers = [layer[0].mean(0).detach().numpy() for layer in output.attention[e]]
-        expected = _naive_features(_naive_rollout(layers), [v[0].tolist() for v in seen(model, e, one).valid])
-        np.testing.assert_allclose(result[name], expected, atol=1e-6)
+        expected = []
+        for own, attention in zip(views(model, e, one), output.attention[e], strict=True):
+            layers = [layer[0].mean(0).detach().numpy() for layer in attention]
+            expected.append(_naive_features(_naive_rollout(layers), [v[0].tolist() for v in own.valid]))
+        np.testing.assert_allclose(result[name], np.mean(expected, axis=0), atol=1e-6)
     weights = output.weights[0].detach().numpy()
     mixture = sum(w * result[n] for w, n in zip(weights, model.expert_names, strict=True))
     np.testing.assert_allclose(result["mixture"], mixture, atol=1e-6)
@@ -103,21 +107,25 @@ def test_grad_rollout(make_model, one, roles):
     result = METHODS["grad_rollout"](_request(model, one)).scores
     tokens = Tokens(tuple(v.clone().requires_grad_() for v in one.values), one.valid)
     for e, name in enumerate(model.expert_names):
-        own = seen(model, e, tokens)
-        logits, _, attention = model.experts[e](own, return_attention=True)
-        for layer in attention:
-            layer.retain_grad()
-        model.zero_grad()
-        logits[0, 1].backward()
-        layers = []
-        for A in attention:
-            heads = [
-                np.maximum(a, 0) * np.maximum(g, 0)
-                for a, g in zip(A[0].detach().numpy(), A.grad[0].numpy(), strict=True)
-            ]
-            layers.append(np.mean(heads, axis=0))
-        expected = _naive_features(_naive_rollout(layers), [v[0].tolist() for v in own.valid])
-        np.testing.assert_allclose(result[name], expected, atol=1e-6)
+        expected, parts = [], views(model, e, tokens)
+        nothing = Tokens(tokens.values, tuple(torch.zeros_like(v) for v in tokens.valid))
+        said = [(model.experts[e](own)[0] - model.experts[e](nothing)[0])[0, 1].item() for own in parts]
+        for own, c in zip(parts, said, strict=True):
+            logits, _, attention = model.experts[e](own, return_attention=True)
+            for layer in attention:
+                layer.retain_grad()
+            model.zero_grad()
+            logits[0, 1].backward()
+            counts = len(parts) == 1 or (c > 0 and c == max(said)) or (c < 0 and c == min(said))
+            layers = []
+            for A in attention:
+                heads = [
+                    np.maximum(a, 0) * np.maximum(g * counts, 0)
+                    for a, g in zip(A[0].detach().numpy(), A.grad[0].numpy(), strict=True)
+                ]
+                layers.append(np.mean(heads, axis=0))
+            expected.append(_naive_features(_naive_rollout(layers), [v[0].tolist() for v in own.valid]))
+        np.testing.assert_allclose(result[name], np.mean(expected, axis=0), atol=1e-6)
 
 
 @pytest.mark.parametrize("fill", ["mean", "zero"])

@@ -40,8 +40,11 @@ def attention_rollout(model: FusionModel, tokens: Tokens, target: Target, output
     Returns:
         (E, N): a row for each expert, over the N features of the sample, modality after modality.
     """
-    rows = [rollout([layer[0].mean(0) for layer in layers]) for layers in output.attention]
-    return torch.stack([model.feature_scores(flow, model.seen_by(e, tokens)) for e, flow in enumerate(rows)]).detach()
+    rows = []
+    for e, parts in enumerate(output.attention):
+        flows = [rollout([layer[0].mean(0) for layer in layers]) for layers in parts]
+        rows.append(_mean_scores(model, e, flows, tokens))
+    return torch.stack(rows).detach()
 
 
 def grad_rollout(model: FusionModel, tokens: Tokens, target: Target, output: FusionOutput) -> Float[Tensor, "E N"]:
@@ -57,9 +60,17 @@ def grad_rollout(model: FusionModel, tokens: Tokens, target: Target, output: Fus
         (E, N): a row for each expert, over the N features of the sample, modality after modality.
     """
     rows = []
-    for e, layers in enumerate(output.attention):
-        value = target.of(output.expert_logits[0, e])
-        gradients = torch.autograd.grad(value, layers, retain_graph=True)
-        weighted = [(a[0].relu() * g[0].relu()).mean(0) for a, g in zip(layers, gradients, strict=True)]
-        rows.append(model.feature_scores(rollout(weighted), model.seen_by(e, tokens)))
+    for e, parts in enumerate(output.attention):
+        value, flows = target.of(output.expert_logits[0, e]), []
+        for layers in parts:
+            gradients = torch.autograd.grad(value, layers, retain_graph=True)
+            flows.append(rollout([(a[0].relu() * g[0].relu()).mean(0) for a, g in zip(layers, gradients, strict=True)]))
+        rows.append(_mean_scores(model, e, flows, tokens))
     return torch.stack(rows).detach()
+
+
+def _mean_scores(model: FusionModel, e: int, flows: list[Float[Tensor, "T T"]], tokens: Tokens) -> Float[Tensor, " N"]:
+    """Scores of the features, on average over the parts of one expert's contribution."""
+    return torch.stack(
+        [model.feature_scores(flow, model.seen_by(e, part, tokens)) for part, flow in enumerate(flows)]
+    ).mean(0)

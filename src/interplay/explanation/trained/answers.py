@@ -14,7 +14,6 @@ from interplay.config import Fill, Precision
 from interplay.errors import GameError
 from interplay.explanation.trained.coalitions import SampleFeatures, batch_of, features_of
 from interplay.explanation.trained.expert_tables import ExpertTable, OtherExpert, expert_table
-from interplay.models.contributions import Term
 from interplay.models.fusion import FusionModel
 from interplay.models.tokens import Tokens
 from interplay.models.trunk import Expert
@@ -62,31 +61,31 @@ class Answers:
         if not self.model.reads_sequences:
             logits = torch.stack([self.model.contribution(e, means) for e in asked], dim=1)
         else:
-            logits = self._sequence_logits(keep, [self.model.terms[e] for e in asked], device)
+            logits = self._sequence_logits(keep, asked, device)
         if self.experts is not None:
             return logits
         mixture = self.model.mix(logits, self.model.route(means)).unsqueeze(1)
         return torch.cat([logits, mixture], dim=1)
 
     def _sequence_logits(
-        self, keep: Bool[Tensor, "m N"], terms: Sequence[tuple[Term, ...]], device: torch.device
+        self, keep: Bool[Tensor, "m N"], asked: Sequence[int], device: torch.device
     ) -> Float[Tensor, "m E C"]:
-        """Logits of the experts whose tables these are: of each the sum of its terms.
+        """Logits of the experts asked for, whose tables these are.
 
         Experts that see the same modalities are evaluated in one batch, and coalitions that are equal in those
         modalities are evaluated once.
         """
         modality = self.features.row_modality().cpu()
-        out: list[Tensor | None] = [None] * len(terms)
-        for seen in dict.fromkeys(term.modalities for own in terms for term in own if term.factor):
-            askers = [(e, term.factor) for e, own in enumerate(terms) for term in own if term.modalities == seen]
-            askers = [(e, factor) for e, factor in askers if factor]
+        terms = [{t.modalities for part in self.model.parts[e] for t in part if t.factor} for e in asked]
+        answers: list[dict[tuple[int, ...], Tensor]] = [{} for _ in asked]
+        for seen in dict.fromkeys(modalities for own in terms for modalities in sorted(own)):
+            askers = [k for k, own in enumerate(terms) if seen in own]
             rows = self.anchors | torch.isin(modality, torch.tensor(seen, dtype=modality.dtype))
-            answers = self._seen_logits(keep, rows, [self.tables[e] for e, _ in askers], device)
-            for (e, factor), logits in zip(askers, answers, strict=True):
-                before = out[e]
-                out[e] = factor * logits if before is None else before + factor * logits
-        return torch.stack([logits for logits in out if logits is not None], dim=1)
+            for k, logits in zip(
+                askers, self._seen_logits(keep, rows, [self.tables[k] for k in askers], device), strict=True
+            ):
+                answers[k][seen] = logits
+        return torch.stack([self.model.assemble(e, answers[k]) for k, e in enumerate(asked)], dim=1)
 
     def _seen_logits(
         self,
