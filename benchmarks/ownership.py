@@ -37,6 +37,7 @@ from interplay.results.validity import Validity
 SCENES = 2400  # as many as the demo makes
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
+    "default, small pictures": {"encoders.image.size": 112, "encoders.image.pool": 2},
     "demo": {"training.epochs": 14, "removal.copies": 1.0},
     "demo, small pictures": {
         "training.epochs": 14,

@@ -1,11 +1,15 @@
 """`interplay validate`: a small run against the known truth of scenes, and evidence planted into data of its own."""
 
+import copy
 import json
 import re
+from collections import Counter
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from tests.small_runs import SMALL, SmallRun
 
 from interplay.cli import app as cli
@@ -18,9 +22,10 @@ from interplay.explanation.trained.predictor import off_training
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.pipeline.train import train
-from interplay.pipeline.validate import plant_and_train, validate_run
+from interplay.pipeline.validate import check_claims, plant_and_train, validate_run
 from interplay.progress import Advance, Progress
-from interplay.report.validity import error_rows, render_validity, validity_rows
+from interplay.report.claims import Kind
+from interplay.report.validity import claim_rows, error_rows, render_validity, validity_rows
 from interplay.results import MIXTURE
 from interplay.results.validity import Validity
 
@@ -76,6 +81,32 @@ def test_another_fill_is_asked_for_and_said(small_run):
     assert found.fill == "mean" and found.notes == off_training(small_run.run, config) != []
 
 
+def test_claims_are_held_against_the_truth(validity, small_run):
+    """A model that always says yes predicts every label that holds, so every story has its samples."""
+    model = copy.deepcopy(small_run.run.model)
+    with torch.no_grad():
+        for expert in model.experts:
+            expert.head.bias += 4
+    asked = {"encoders": small_run.encoders, "samples": 3}
+    checks = check_claims(replace(small_run.run, model=model), small_run.dataset, **asked)
+    counts = Counter()
+    for check in checks:
+        counts[check.story] += check.right.samples
+        assert sum(check.said.values()) == check.right.samples and set(check.said) <= set(get_args(Kind))
+        assert check.true in {"sarcasm": {"together"}, "storm": {"either", "alone"}}.get(check.story, {"alone"})
+    assert counts == dict.fromkeys(validity.stories, 3)
+    page = render_validity(validity.model_copy(update={"claims": checks}))
+    assert "Is the first sentence true?" in page and "Is the first sentence true?" not in render_validity(validity)
+    for row in claim_rows(checks):
+        for cell in row:
+            assert f"<td>{cell}</td>" in page
+    silent = copy.deepcopy(small_run.run.model)
+    with torch.no_grad():
+        for expert in silent.experts:
+            expert.head.bias -= 40
+    assert check_claims(replace(small_run.run, model=silent), small_run.dataset, **asked) == [], "nothing is predicted"
+
+
 def test_the_page_says_what_the_report_says(validity):
     page = render_validity(validity)
     assert page == render_validity(validity), "the same bytes"
@@ -97,6 +128,8 @@ def test_the_command(small_run, tmp_path, capsys, monkeypatch):
         "2",
         "--backgrounds",
         "4",
+        "--claims",
+        "1",
         "--out",
         str(tmp_path / "v"),
     ]

@@ -14,6 +14,9 @@ def validate(
     run: RunPath,
     samples: Annotated[int, typer.Option(min=2, help="Test samples of each label whose pair is known.")] = 50,
     backgrounds: Annotated[int, typer.Option(min=4, help="Draws behind each pair score, even.")] = 8,
+    claims: Annotated[
+        int, typer.Option(min=0, help="Test samples of each story whose first sentence is checked; 0 for none.")
+    ] = 20,
     plant: Annotated[
         bool, typer.Option("--plant", help="Plant evidence into a copy of the run's data, and train on that first.")
     ] = False,
@@ -26,19 +29,26 @@ def validate(
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Test whether pair scores find the truth where it is known: on scenes, or on your own data with --plant.
+    """Test pair scores and claims where the truth is known: on scenes, or on your own data with --plant.
 
-    Leaves a page and a JSON file: how far answers are from the exact posterior when features are removed, and how
-    often the planted pair is found, by story, expert and value function.
+    Leaves a page and a JSON file: how far answers are from the exact posterior when features are removed, how often
+    the planted pair is found, by story, expert and value function, and how often the first sentence said is true.
     """
     assignments = options.assigned(set_) | options.given({"removal.fill": fill, "device": device})
     with console.working(console.GO_ON) as progress:
         require_finished_run(run)
+        from interplay.evaluation.claims import claims_sentence
         from interplay.models.run import open_run
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.encode import open_encoders
         from interplay.pipeline.explain import explain_config, explanations_folder
-        from interplay.pipeline.validate import plant_and_train, refuse_numbers, stored_features, validate_run
+        from interplay.pipeline.validate import (
+            check_claims,
+            plant_and_train,
+            refuse_numbers,
+            stored_features,
+            validate_run,
+        )
 
         refuse_numbers(samples, backgrounds)
         opened = open_run(run)
@@ -50,20 +60,38 @@ def validate(
                 opened, dataset, folder, config=settings, samples=planted, store=store, progress=progress
             )
         encoders = open_encoders(opened, settings.device)
+        stores = stored_features(dataset, encoders, store)
         found = validate_run(
             opened,
             dataset,
             encoders=encoders,
-            stores=stored_features(dataset, encoders, store),
+            stores=stores,
             config=settings,
             samples=samples,
             backgrounds=backgrounds,
             progress=progress,
         )
-        from interplay.report.validity import SHORT, short_rows, write_validity
+        if claims:
+            checked = check_claims(
+                opened,
+                dataset,
+                encoders=encoders,
+                stores=stores,
+                config=settings,
+                samples=claims,
+                progress=progress,
+            )
+            sentence = claims_sentence(checked)
+            verdicts = [*([] if sentence is None else [sentence]), *found.verdicts]
+            found = found.model_copy(update={"claims": checked, "verdicts": verdicts})
+        from interplay.report.validity import CLAIM_HEADER, SHORT, claim_rows, short_rows, write_validity
 
         page = write_validity(found, folder)
     if json:
         return console.print_json(found.model_dump(mode="json", by_alias=True))
     console.out.print(console.plain_table("The planted pairs, by the mixture", SHORT, short_rows(found)))
+    if found.claims:
+        console.out.print(
+            console.plain_table("First sentences, said against true", CLAIM_HEADER, claim_rows(found.claims))
+        )
     return console.print_lines(["", *found.notes, *found.verdicts, "", f"Open the page:  {page}"])

@@ -27,6 +27,9 @@ Kind = Literal["alone", "together", "either", "both_add", "modality", "many", "o
     not_asked: not known, since the model was not asked without its features.
 """
 
+PAIR_KINDS: frozenset[Kind] = frozenset({"together", "either"})
+"""Claims of two features that do more, or less, than add up."""
+
 MOVED = 0.1
 """Removing everything must move the probability this far, or there is nothing to share out."""
 ALONE, PART = 0.5, 0.35

@@ -1,5 +1,6 @@
 """A validity report to look at: what a run answers with features removed, and whether its scores find the truth."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -11,12 +12,13 @@ from matplotlib.axes import Axes
 from interplay.files import write_atomic
 from interplay.report.svg import svg_of
 from interplay.results import MIXTURE, SCORE_NAMES
-from interplay.results.validity import Estimate, Validity
+from interplay.results.validity import ClaimCheck, Estimate, Validity
 
 HEADER = (
     *("story", "score", "value", "expert", "AUROC", "first", "in top 5", "sign", "sign elsewhere", "slope", "r"),
     *("false", "found"),
 )
+CLAIM_HEADER = ("story", "what is true", "samples", "first sentence right", "what is said")
 SHORT = ("story", "value", "AUROC", "first", "top 5", "sign", "false", "found")
 
 
@@ -121,6 +123,18 @@ def error_rows(validity: Validity) -> list[list[str]]:
     ]
 
 
+def claim_rows(checks: Sequence[ClaimCheck]) -> list[list[str]]:
+    """What is claimed beside what is true, under the header `CLAIM_HEADER`: a confusion table of claims.
+
+    Args:
+        checks: `Validity.claims`.
+    """
+    return [
+        [c.story, c.true, str(c.right.samples), _share(c.right), ", ".join(f"{kind} {n}" for kind, n in c.said.items())]
+        for c in checks
+    ]
+
+
 def write_validity(validity: Validity, folder: Path) -> Path:
     """Write `validity.json` and `validity.html`.
 
@@ -159,6 +173,8 @@ def render_validity(validity: Validity) -> str:
         everyone=validity_rows(validity),
         error_header=["story", "expert", "mean |v(S) - ideal|", *(f"{name}: answer / ideal" for name in whole)],
         errors=error_rows(validity),
+        claim_header=CLAIM_HEADER,
+        claims=claim_rows(validity.claims),
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from interplay.files.versions import upgrade_document
 from interplay.results import Frozen, Provenance
 
-VALIDITY_SCHEMA = "interplay/validity/2"
+VALIDITY_SCHEMA = "interplay/validity/3"
 
 
 class Estimate(Frozen):
@@ -100,6 +100,21 @@ class Discovery(Frozen):
     uncalibrated: Estimate
 
 
+class ClaimCheck(Frozen):
+    """What is claimed of samples of one story in which its label holds and is predicted, beside what is true.
+
+    Attributes:
+        true: the kind of a true claim (`interplay.report.claims.Kind`).
+        said: kind -> how often it was claimed.
+        right: the share of claims of the true kind whose features are the planted ones.
+    """
+
+    story: str
+    true: str
+    said: dict[str, int]
+    right: Estimate
+
+
 class Validity(Frozen):
     """What `interplay validate` found: whether pair scores of a run find the truth that is known.
 
@@ -107,6 +122,7 @@ class Validity(Frozen):
         stories: story -> the score that should find its pair, None for stories without a pair.
         fill, level: how features were removed (METHOD 6).
         backgrounds: draws S behind each pair score.
+        claims: what is said of single predictions, beside what is true; empty if that was not asked.
         seconds: what asking took, and `evaluations` how many answers that were.
         verdicts: sentences that say what can be trusted.
         notes: sentences a reader of the numbers must know.
@@ -123,6 +139,7 @@ class Validity(Frozen):
     calibrations: list[Calibration]
     recovered: list[Recovered]
     discoveries: list[Discovery]
+    claims: list[ClaimCheck] = Field(default_factory=list)
     evaluations: int
     seconds: float
     verdicts: list[str] = Field(default_factory=list)
@@ -139,4 +156,4 @@ class Validity(Frozen):
         """Raises BadInput for a document of a newer version."""
         if not isinstance(document, dict) or "schema" not in document:
             return document
-        return upgrade_document(document, VALIDITY_SCHEMA, {1: dict}, key="schema")
+        return upgrade_document(document, VALIDITY_SCHEMA, {1: dict, 2: dict}, key="schema")
