@@ -17,9 +17,10 @@ from markdown_table import markdown
 from interplay.config import make_config
 from interplay.evaluation.claims import claims_sentence
 from interplay.models.run import open_run
+from interplay.pipeline.claims import check_claims
 from interplay.pipeline.datasets import data_of
 from interplay.pipeline.encode import open_encoders
-from interplay.pipeline.validate import check_claims, stored_features
+from interplay.pipeline.validate import stored_features
 from interplay.report.validity import CLAIM_HEADER, claim_rows
 
 

@@ -19,10 +19,11 @@ from interplay.data.table_write import write_table
 from interplay.data.truth import read_truth
 from interplay.errors import BadInput, DataError, RunExistsError
 from interplay.explanation.trained.predictor import off_training
+from interplay.pipeline.claims import check_claims
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.pipeline.train import train
-from interplay.pipeline.validate import check_claims, plant_and_train, validate_run
+from interplay.pipeline.validate import plant_and_train, validate_run
 from interplay.progress import Advance, Progress
 from interplay.report.claims import Kind
 from interplay.report.validity import claim_rows, error_rows, render_validity, validity_rows

@@ -39,11 +39,11 @@ def validate(
         require_finished_run(run)
         from interplay.evaluation.claims import claims_sentence
         from interplay.models.run import open_run
+        from interplay.pipeline.claims import check_claims
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.encode import open_encoders
         from interplay.pipeline.explain import explain_config, explanations_folder
         from interplay.pipeline.validate import (
-            check_claims,
             plant_and_train,
             refuse_numbers,
             stored_features,

@@ -19,13 +19,11 @@ from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import Truth, carried_by_both, read_truth
 from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput, DataError, RunExistsError
-from interplay.evaluation.claims import is_right, summarise_claims, true_kind
 from interplay.evaluation.discovery import discoveries
 from interplay.evaluation.summaries import calibrations, recovered
 from interplay.evaluation.validity import KnownSample, SamplePairs, Stories, measure
-from interplay.explanation.explaining import explain_sample
 from interplay.explanation.game import players_of, value_names
-from interplay.explanation.trained.predictor import TrainedPredictor, off_training, provenance_of
+from interplay.explanation.trained.predictor import off_training, provenance_of
 from interplay.explanation.trained.prepared import prepare_sample
 from interplay.features.store import Features, open_features, store_folder
 from interplay.files import write_atomic
@@ -36,14 +34,10 @@ from interplay.pipeline.datasets import refuse_other_data
 from interplay.pipeline.encode import DEFAULT_STORE, open_encoders
 from interplay.pipeline.train import train
 from interplay.progress import SILENT, Progress
-from interplay.report.claims import Kind, claim
 from interplay.results import MIXTURE, SCORE_NAMES, Box
-from interplay.results.validity import Calibration, ClaimCheck, Discovery, Recovered, Validity
+from interplay.results.validity import Calibration, Discovery, Recovered, Validity
 
 GOOD_AUROC, GOOD_TOP, GOOD_SIGN = 0.97, 0.9, 0.95
-
-CLAIM_BUDGET = 512
-"""Evaluations behind the pair scores that decide which pairs a claim is looked for among."""
 
 
 def validate_run(
@@ -134,54 +128,6 @@ def validate_run(
         notes=off_training(run, config),
         provenance=provenance_of(run, config),
     )
-
-
-def check_claims(
-    run: Run,
-    dataset: Dataset,
-    *,
-    encoders: dict[str, Encoder],
-    stores: Mapping[str, Features] | None = None,
-    config: Config | None = None,
-    samples: int = 20,
-    progress: Progress = SILENT,
-) -> list[ClaimCheck]:
-    """What is claimed of single predictions, beside what is true (METHOD 13), on the test split.
-
-    Claims rest on answers with features removed. Pair scores only decide which pairs are asked about, so a small
-    budget is enough for them.
-
-    Args:
-        run: a trained run.
-        dataset: data of known truth, with the evidence of every label that holds.
-        encoders: modality -> the run's frozen encoder.
-        stores: modality -> the dataset's stored features; samples are encoded anew if None.
-        config: settings of `removal` and `explain`; the run's own if None.
-        samples: how many samples of each story in which its label holds and is predicted.
-        progress: shows the stages.
-
-    Returns:
-        Rows for each story of the run's labels; none for a story that the model never predicts.
-    """
-    config = config or run.config
-    settings = config.explain.model_copy(update={"budget": min(config.explain.budget, CLAIM_BUDGET), "methods": ()})
-    predictor = TrainedPredictor(run, encoders, config, stores)
-    rows = []
-    for label in [label for label in run.card.labels if label in STORIES]:
-        holding = [s for s in dataset.split("test") if label in s.evidence]
-        checked: list[tuple[Kind, Kind, bool]] = []
-        advance, most = progress.stage(f"Check claims of {label}"), min(samples, len(holding))
-        for sample in holding:
-            advance(len(checked), most)
-            if len(checked) == most:
-                break
-            explanation = explain_sample(predictor, sample, settings=settings, target=label, seed=config.seed)
-            if explanation.prediction[label] >= 0.5:
-                found, evidence = claim(explanation), sample.evidence[label]
-                right = is_right(found, explanation, STORIES[label], evidence)
-                checked.append((true_kind(STORIES[label], evidence), found.kind, right))
-        rows += summarise_claims(label, checked)
-    return rows
 
 
 def stored_features(
