@@ -51,7 +51,10 @@ quick: $(READY)
 
 coverage: $(READY)
 	./scripts/ensure-chromium
-	$(BIN)/python $(TESTS) --cov=interplay --cov-branch --cov-report=term
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # Old versions warn of what is new around them: here a warning is no error.
 lowest: $(LOWEST)/.ready
