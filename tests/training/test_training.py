@@ -172,9 +172,7 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
         shared, bce = [one.expert_logits[:, -1] for one in left], torch.nn.functional.binary_cross_entropy_with_logits
         consistency = sum((c[:, -1] - s).square().mean() for s in shared) / M
         alone = sum(bce(model.bias + s, target) for s in (c[:, -1], *shared)) / (M + 1)
-        silence = (
-            c[:, -2].square() * torch.stack([(x / 2).tanh().square() for x in (one.logits for one in left)]).amax(0)
-        ).mean()
+        silence = (c[:, -2].square() * torch.stack([(x / 2).tanh().square() for x in f]).amax(0)).mean()
         squares = []
         for m, j in itertools.permutations(range(M), 2):
             a, b = c[:, m] - c[:, m].mean(0), f[j] - f[j].mean(0)

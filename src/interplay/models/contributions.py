@@ -129,15 +129,12 @@ def decorrelation_loss(
     return torch.stack(losses).mean()
 
 
-def silence_loss(synergy: Float[Tensor, "B C"], answers: Sequence[Float[Tensor, "B C"]]) -> Float[Tensor, ""]:
-    """Mean of c_synergy(x)^2 max_m tanh(f(x_m) / 2)^2: synergy is silent where one modality alone already decides.
-
-    tanh(f / 2) = 2 P - 1 is 0 where the answer is open. With the bias, it is: of an AND with one half seen P is .5, and
-    what that half says alone, f(x_m) - b, is not 0.
+def silence_loss(synergy: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B C"]]) -> Float[Tensor, ""]:
+    """Mean of c_synergy(x)^2 max_m tanh(f_m / 2)^2: synergy is silent where one modality alone already decides.
 
     Args:
         synergy: (B, C) the synergy expert's contributions to whole samples.
-        answers: per modality (B, C), the mixture's logit with only that modality present. No gradient flows into it.
+        alone: per modality (B, C), what it says alone, as in `decorrelation_loss`.
     """
-    decided = torch.stack([(one.detach() / 2).tanh().square() for one in answers]).amax(0)
+    decided = torch.stack([(one.detach() / 2).tanh().square() for one in alone]).amax(0)
     return (synergy.square() * decided).mean()

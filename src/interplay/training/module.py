@@ -88,7 +88,7 @@ class FusionTraining(L.LightningModule):
             roles.consistency * consistency_loss(redundancy, shared)
             + roles.alone * labels
             + roles.decorrelation * decorrelation_loss(unique, alone)
-            + roles.silence * silence_loss(synergy, [bias + one for one in alone])
+            + roles.silence * silence_loss(synergy, alone)
         )
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
