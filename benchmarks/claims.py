@@ -15,7 +15,7 @@ from pathlib import Path
 from markdown_table import markdown
 
 from interplay.config import make_config
-from interplay.evaluation.claims import claims_sentence
+from interplay.evaluation.claims import claims_sentences
 from interplay.models.run import open_run
 from interplay.pipeline.claims import check_claims
 from interplay.pipeline.datasets import data_of
@@ -41,7 +41,7 @@ def main() -> None:
         every += found
         print(f"{folder} done", flush=True)
     print(markdown(["run", *CLAIM_HEADER], rows))
-    print(claims_sentence(every))
+    print(*claims_sentences(every, ()), sep="\n")
 
 
 if __name__ == "__main__":

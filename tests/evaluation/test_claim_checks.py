@@ -4,7 +4,7 @@ import pytest
 
 from interplay.data.sample import Evidence
 from interplay.data.scenes_story import STORIES
-from interplay.evaluation.claims import claims_sentence, is_right, summarise_claims, true_kind
+from interplay.evaluation.claims import claims_sentences, is_right, summarise_claims, true_kind
 from interplay.report.claims import Claim
 from interplay.results import Explanation, Feature
 
@@ -61,7 +61,12 @@ def test_said_against_true():
         0.5,
         2,
     )
-    assert either.right.se == pytest.approx(0.5) and alone.right.se is None
-    sentence = claims_sentence([either, alone])
-    assert "right of 1 of 3 samples" in sentence and "claimed in 1 of 1 that have none" in sentence
-    assert claims_sentence([]) is None and "that have none" not in claims_sentence([either])
+    assert either.right.se == pytest.approx(0.125**0.5)
+    (all_right,) = summarise_claims("urgent", [("alone", "alone", True)] * 4)
+    assert all_right.right.mean == 1 and all_right.right.se == pytest.approx(0.125), "few and all right is not certain"
+    said, missing = claims_sentences([either, alone], ["storm", "urgent"])
+    assert "right of 1 of 3 samples" in said and "claimed in 1 of 1 that have none" in said
+    assert missing.startswith("Claims of urgent were not checked")
+    (only,) = claims_sentences([either], ["storm"])
+    assert "that have none" not in only
+    assert claims_sentences([], ["storm"]) == [missing.replace("urgent", "storm")], "nothing is said to be right"

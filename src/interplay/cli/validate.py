@@ -37,7 +37,7 @@ def validate(
     assignments = options.assigned(set_) | options.given({"removal.fill": fill, "device": device})
     with console.working(console.GO_ON) as progress:
         require_finished_run(run)
-        from interplay.evaluation.claims import claims_sentence
+        from interplay.evaluation.claims import claims_sentences
         from interplay.models.run import open_run
         from interplay.pipeline.claims import check_claims
         from interplay.pipeline.datasets import data_of
@@ -81,8 +81,7 @@ def validate(
                 samples=claims,
                 progress=progress,
             )
-            sentence = claims_sentence(checked)
-            verdicts = [*([] if sentence is None else [sentence]), *found.verdicts]
+            verdicts = [*claims_sentences(checked, found.stories), *found.verdicts]
             found = found.model_copy(update={"claims": checked, "verdicts": verdicts})
         from interplay.report.validity import CLAIM_HEADER, SHORT, claim_rows, short_rows, write_validity
 

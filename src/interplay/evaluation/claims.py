@@ -66,27 +66,33 @@ def summarise_claims(name: str, checked: Iterable[tuple[Kind, Kind, bool]]) -> l
         by_truth.setdefault(true, []).append((said, right))
     rows = []
     for true, found in by_truth.items():
-        good = np.array([right for _, right in found], dtype=float)
-        se = float(good.std(ddof=1) / np.sqrt(len(good))) if len(good) > 1 else None
+        n, share_right = len(found), float(np.mean([right for _, right in found]))
+        # A few claims that are all right are no certainty: p (1 - p) counts as at least 1 / (4 n).
+        se = float(np.sqrt(max(share_right * (1 - share_right), 0.25 / n) / n))
         kinds = Counter(said for said, _ in found)
-        share = Estimate(mean=float(good.mean()), se=se, samples=len(good))
+        share = Estimate(mean=share_right, se=se, samples=n)
         rows.append(ClaimCheck(story=name, true=true, said=dict(kinds.most_common()), right=share))
     return rows
 
 
-def claims_sentence(checks: Iterable[ClaimCheck]) -> str | None:
-    """How many first sentences are right, and how often a pair is claimed where there is none; None without any.
+def claims_sentences(checks: Iterable[ClaimCheck], stories: Iterable[str]) -> list[str]:
+    """How many first sentences are right, how often a pair is claimed where there is none, and what was not checked.
 
     Args:
-        checks: rows of all stories.
+        checks: rows of all stories that were checked.
+        stories: names of the stories asked about.
     """
     checks = list(checks)
+    left = [name for name in stories if name not in {c.story for c in checks}]
+    why = "the model predicts none of them in a test sample where it holds"
+    unchecked = [f"Claims of {', '.join(left)} were not checked: {why}"] if left else []
     samples = sum(c.right.samples for c in checks)
     if not samples:
-        return None
+        return unchecked
     right = sum(round((c.right.mean or 0) * c.right.samples) for c in checks)
     lonely = [c for c in checks if c.true not in PAIR_KINDS]
     without = sum(c.right.samples for c in lonely)
     pairs = sum(n for c in lonely for kind, n in c.said.items() if kind in PAIR_KINDS)
     said = f"Claims: the first sentence is right of {right} of {samples} samples whose label holds and is predicted"
-    return said + (f"; a pair is claimed in {pairs} of {without} that have none" if without else "")
+    said += f"; a pair is claimed in {pairs} of {without} that have none" if without else ""
+    return [said, *unchecked]
