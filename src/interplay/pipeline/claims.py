@@ -18,9 +18,6 @@ from interplay.progress import SILENT, Progress
 from interplay.report.claims import Kind, claim
 from interplay.results.validity import ClaimCheck
 
-CLAIM_BUDGET = 512
-"""Evaluations behind the pair scores that decide which pairs a claim is looked for among."""
-
 
 def check_claims(
     run: Run,
@@ -34,8 +31,7 @@ def check_claims(
 ) -> list[ClaimCheck]:
     """What is claimed of single predictions, beside what is true (METHOD 13), on the test split.
 
-    Claims rest on answers with features removed. Pair scores only decide which pairs are asked about, so a small
-    budget is enough for them.
+    Each is explained with the settings of `explain`, so what is checked is what `interplay explain` would say.
 
     Args:
         run: a trained run.
@@ -50,7 +46,7 @@ def check_claims(
         Rows for each story of the run's labels; none for a story that the model never predicts.
     """
     config = config or run.config
-    settings = config.explain.model_copy(update={"budget": min(config.explain.budget, CLAIM_BUDGET), "methods": ()})
+    settings = config.explain.model_copy(update={"methods": ()})  # claims rest on no attribution
     predictor = TrainedPredictor(run, encoders, config, stores)
     rows = []
     for label in [label for label in run.card.labels if label in STORIES]:
