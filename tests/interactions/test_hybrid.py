@@ -35,17 +35,20 @@ def smooth_game(n, seed=0):
     return lambda c: np.tanh(c @ a + 0.3) @ b
 
 
+@pytest.mark.parametrize("places", [1, 1 << 20])
 @pytest.mark.parametrize("parity", ["even", "odd"])
-def test_answers_to_a_block_are_those_to_its_coalitions(parity):
+def test_answers_around_backgrounds_are_those_to_their_coalitions(parity, places, monkeypatch):
     rng = np.random.default_rng(0)
     strata = draw_strata(rng, 7, 30)
     x = np.where(strata.coalitions, 1.0, -1.0)
     surrogate = Surrogate(x, rng.normal(size=(len(x), 2)), parity, rng)
-    s = rng.random(7) < 0.5
-    answers = surrogate.block(np.where(s, 1.0, -1.0), np.array(I), np.array(J))
-    coalitions = s ^ block_flips(7, np.array(I), np.array(J))
-    expected = surrogate(np.where(coalitions.reshape(-1, 7), 1.0, -1.0)).reshape(4, 4, 2)
-    np.testing.assert_allclose(answers, expected, atol=1e-7)
+    monkeypatch.setattr("interplay.interactions.kernel.PLACES", places)
+    s = rng.random((3, 7)) < 0.5
+    around = lambda s: surrogate.blocks(np.where(s, 1.0, -1.0), np.array(I), np.array(J))  # noqa: E731
+    coalitions = s[:, None, None] ^ block_flips(7, np.array(I), np.array(J))
+    expected = surrogate(np.where(coalitions.reshape(-1, 7), 1.0, -1.0)).reshape(3, 4, 4, 2)
+    np.testing.assert_allclose(around(s), expected, atol=1e-9)
+    np.testing.assert_allclose(around(~s), expected if parity == "even" else -expected, atol=1e-9)
 
 
 def test_values_are_arranged_by_what_is_in():

@@ -28,7 +28,8 @@ from interplay.interactions.scores import PairScores
 from interplay.interactions.strata import draw_strata
 
 CONTROLS = 128, 1024  # fewest and most backgrounds that the surrogate alone answers,
-WORK = 4e10  # with about as many operations as this: a second or so
+WORK = 1.7e9  # with about as many products of numbers as this for each surrogate: half a second or so
+AT_ONCE = 1 << 18  # values of pairs that are held at once
 SHARE = 0.4  # of the budget for paired coalitions
 LEAST_DRAWS = 3
 
@@ -116,32 +117,36 @@ def _gaps(
     """Redundancy gaps with their standard errors."""
     flips = block_flips(game.players, i, j)
     shape = (len(i), len(j), -1)
-    of_game, of_surrogate, off = [], [], []
+    asked = []
     for draw in backgrounds:
-        four = [v.reshape(len(draw), *shape) for v in four_values(game, draw, flips, i, j)]
-        control = _controls(surrogates, draw, i, j)
-        of_game.append(redundancy_gap(*four).mean(axis=0))
-        of_surrogate.append(redundancy_gap(*control).mean(axis=0))
-        off.append(np.square(delta(*four) - delta(*control)).mean(axis=0))
-    v, g = np.array(of_game), np.array(of_surrogate)
+        asked.append([v.reshape(len(draw), *shape) for v in four_values(game, draw, flips, i, j)])
+    of_game = [np.stack(values) for values in zip(*asked, strict=True)]
+    of_surrogate = _controls(surrogates, backgrounds, i, j)
+    off = np.square(delta(*of_game) - delta(*of_surrogate)).mean(axis=(0, 1))
+    v, g = (redundancy_gap(*four).mean(axis=1) for four in (of_game, of_surrogate))
     mean = Moments()
-    work = 24 * len(surrogates[0].x) * g[0].size  # of a background and its complement: six products, a parity each
-    controls = int(np.clip(WORK / work, CONTROLS[0] // 2, CONTROLS[1] // 2))
-    for draw in draw_backgrounds(rng, controls, game.players, antithetic=True):
-        mean.add(redundancy_gap(*_controls(surrogates, draw, i, j)).mean(axis=0)[None])
+    work = len(surrogates[0].x) * g[0].size  # for a background and its complement
+    controls = draw_backgrounds(
+        rng, int(np.clip(WORK / work, CONTROLS[0] // 2, CONTROLS[1] // 2)), game.players, antithetic=True
+    )
+    step = max(1, AT_ONCE // g[0].size)
+    for start in range(0, len(controls), step):
+        mean.add(redundancy_gap(*_controls(surrogates, controls[start : start + step], i, j)).mean(axis=1))
     around_v, around_g = v - v.mean(axis=0), g - g.mean(axis=0)
     across = (0, 1, 2)
     beta = np.clip((around_v * around_g).sum(across) / np.maximum((around_g**2).sum(across), 1e-300), 0, 1)
     left = Moments()
     left.add(v - beta * g)
-    se = np.hypot(left.standard_error(unseen=UNSEEN * np.mean(off, axis=0)), beta * mean.standard_error())
+    se = np.hypot(left.standard_error(unseen=UNSEEN * off), beta * mean.standard_error())
     return left.mean + beta * mean.mean, se
 
 
 def _controls(
-    surrogates: list[Surrogate], s: Bool[np.ndarray, "d n"], i: np.ndarray, j: np.ndarray
-) -> tuple[Float[np.ndarray, "d I J R"], ...]:
-    """The four values of every pair as the surrogate has them."""
-    signs = np.where(s, 1.0, -1.0)
-    values = np.stack([sum(surrogate.block(row, i, j) for surrogate in surrogates) for row in signs])
-    return arranged(values, s, i, j)
+    surrogates: list[Surrogate], s: Bool[np.ndarray, "d 2 n"], i: np.ndarray, j: np.ndarray
+) -> list[Float[np.ndarray, "d 2 I J R"]]:
+    """The four values of every pair as the surrogates of the even and the odd part have them, s[:, 1] = ~s[:, 0]."""
+    signs = np.where(s[:, 0], 1.0, -1.0)
+    even, odd = (surrogate.blocks(signs, i, j) for surrogate in surrogates)
+    values = np.stack([even + odd, even - odd], axis=1)  # with the complement the odd part changes its sign
+    four = arranged(values.reshape(-1, *values.shape[2:]), s.reshape(-1, s.shape[-1]), i, j)
+    return [of.reshape(*s.shape[:2], *of.shape[1:]) for of in four]

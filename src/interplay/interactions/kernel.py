@@ -25,6 +25,7 @@ SUBSET = 400  # coalitions whose likelihood chooses the kernel
 STEPS = 30
 FLOOR = 1e-9  # of the noise: keeps the factorization positive
 ROWS = 512
+PLACES = 1 << 20  # numbers of one array that is held besides results: 8 MiB
 LEVEL = 10.0  # prior variance of the mean, in variances of the values
 
 
@@ -120,38 +121,67 @@ class Surrogate:
         """
         return self.level + self.scale * (self.kernel(x, self.x) @ self.weights)
 
-    def block(
-        self, s: Float[np.ndarray, " n"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
-    ) -> Float[np.ndarray, "I1 J1 R"]:
-        """Predict values around one background, with none or one of I and none or one of J flipped.
+    def blocks(
+        self, s: Float[np.ndarray, "d n"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
+    ) -> Float[np.ndarray, "d I1 J1 R"]:
+        """Predict values around backgrounds, with none or one of I and none or one of J flipped.
 
-        Flipping player i takes a_i = 2 b_i s_i x_i from z, so exp(z) is multiplied by exp(-a_i), and the predictions
-        for all pairs are one product of matrices.
+        Flipping player i multiplies exp(z) by exp(-2 b_i s_i x_i), which is cosh(2 b_i) - s_i x_i sinh(2 b_i) since
+        x_i is 1 or -1. So the sums over the fitted coalitions of w cosh z and w sinh z, times none, one or both of x_i
+        and x_j, give the predictions for all pairs, and those of all backgrounds are one product of matrices.
+
+        The value around a background's complement, with the same players flipped, is the same (even) or minus it (odd).
 
         Args:
-            s: (n,) the background as ±1.
+            s: (d, n) the backgrounds as ±1.
             i: (I,) players of the rows.
             j: (J,) players of the columns.
 
         Returns:
-            (I + 1, J + 1, R) predictions; index 0 of an axis means that none of its players is flipped.
+            (d, I + 1, J + 1, R) predictions; index 0 of an axis means that none of its players is flipped.
         """
+        step = max(1, PLACES // self.weights.size)
+        parts = [self._around(s[start : start + step], i, j) for start in range(0, len(s), step)]
+        return np.moveaxis(np.concatenate(parts), 1, -1)
+
+    def _around(self, s: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """(d, R, I + 1, J + 1) of `blocks`."""
         k, x = self.kernel, self.x
-        z = x @ (k.b * s)
-        nothing = np.zeros((len(x), 1))
-        a_i, a_j = (np.hstack([nothing, 2 * (k.b * s)[p] * x[:, p]]) for p in (i, j))
-        shared = self.weights * np.exp(k.log_norm) * 0.5 * k.all
-        up = _cross(np.exp(-a_i), shared * np.exp(z)[:, None], np.exp(-a_j))
-        down = _cross(np.exp(a_i), shared * np.exp(-z)[:, None], np.exp(a_j))
-        left = z[:, None] - a_i  # z without j's part
-        if self.parity == "even":
-            alone, other = (left**2).T @ self.weights, (a_j**2).T @ self.weights
-            low = alone[:, None] + other[None] - 2 * _cross(left, self.weights, a_j)
-            out = up + down + k.low / (k.b @ k.b) * low + LEVEL * self.weights.sum(axis=0)
-        else:
-            low = (left.T @ self.weights)[:, None] - (a_j.T @ self.weights)[None]
-            out = up - down + k.low / np.sqrt(k.b @ k.b) * low
-        return self.level + self.scale * out
+        by = k.b * s
+        z = by @ x.T
+        up, down = np.exp(k.log_norm + z), np.exp(k.log_norm - z)
+        same, other = (up + down, up - down) if self.parity == "even" else (up - down, up + down)
+        same, other = (0.5 * k.all * sums[:, None] * self.weights.T for sums in (same, other))  # (d, R, m)
+        cosh_i, cosh_j = (np.insert(np.cosh(2 * by[:, p]), 0, 1, axis=1) for p in (i, j))  # first: nobody is flipped
+        sinh_i, sinh_j = (np.insert(np.sinh(2 * by[:, p]), 0, 0, axis=1) for p in (i, j))
+        none = same.sum(axis=-1)[:, :, None, None] * (cosh_i[:, :, None] * cosh_j[:, None])[:, None]
+        of_i, of_j = (np.insert(other @ x[:, p], 0, 0, axis=2) for p in (i, j))
+        one = (of_i * sinh_i[:, None])[..., None] * cosh_j[:, None, None]
+        one += (of_j * sinh_j[:, None])[:, :, None] * cosh_i[:, None, :, None]
+        both = _pair_sums(same, x, i, j) * (sinh_i[:, 1:, None] * sinh_j[:, None, 1:])[:, None]
+        out = none - one + self._lowest(by, i, j)
+        out[..., 1:, 1:] += both
+        return self.level[:, None, None] + self.scale[:, None, None] * out
+
+    def _lowest(self, by: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """What the parities of lowest order add, (d, R, I + 1, J + 1): z is linear in b s, of which flips turn signs."""
+        k, x, w = self.kernel, self.x, self.weights
+        by_i, by_j = (np.insert(by[:, p], 0, 0, axis=1) for p in (i, j))
+        if self.parity == "odd":
+            sums = w.T @ x
+            of_i, of_j = (np.insert(2 * sums[:, p], 0, 0, axis=1) * b[:, None] for p, b in ((i, by_i), (j, by_j)))
+            low = (by @ sums.T)[:, :, None, None] - of_i[..., None] - of_j[:, :, None]
+            return k.low / np.sqrt(k.b @ k.b) * low
+        squares = (w.T[:, :, None] * x).swapaxes(1, 2) @ x  # (R, n, n): sum of w z^2 = c' squares c, c = b s
+        half = np.moveaxis(by @ squares, 0, 1)
+        base = (half * by[:, None]).sum(axis=-1)[:, :, None, None]
+        of_i, of_j = (
+            4 * b[:, None] * np.insert(b[:, None, 1:] * squares[:, p, p] - half[..., p], 0, 0, axis=2)
+            for p, b in ((i, by_i), (j, by_j))
+        )
+        low = base + of_i[..., None] + of_j[:, :, None]
+        low[..., 1:, 1:] += 8 * by_i[:, None, 1:, None] * by_j[:, None, None, 1:] * squares[:, i[:, None], j]
+        return k.low / (k.b @ k.b) * low + LEVEL * w.sum(axis=0)[:, None, None]
 
     def leave_one_out_residuals(self) -> Float[np.ndarray, "f R"]:
         """Residual of each fitted coalition from the fit to all other coalitions, with the same kernel.
@@ -192,6 +222,17 @@ class Surrogate:
             left, right = rho[i] * xi / (1 + rho[i] * xi * u), rho[j] * xj / (1 + rho[j] * xj * u)
             out += 4 * share * k.all * _cross(left, self.weights * rest[:, None], right)
         return out * self.scale
+
+
+def _pair_sums(weights: np.ndarray, x: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Sums over coalitions m of weights[d, R, m] x_i x_j, (d, R, I, J); what is held at once stays small."""
+    d, R, m = weights.shape
+    rows = max(1, PLACES // (m * len(j)))
+    parts = []
+    for start in range(0, len(i), rows):
+        pairs = x[:, i[start : start + rows], None] * x[:, None, j]
+        parts.append((weights.reshape(-1, m) @ pairs.reshape(m, -1)).reshape(d, R, -1, len(j)))
+    return np.concatenate(parts, axis=2)
 
 
 def _cross(
