@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from tests import shape_checks
+
 settings.register_profile("any machine", deadline=None)  # a busy one is slow now and then
 settings.load_profile("any machine")
 
@@ -32,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load what the tests stand on, but not in the process that only hands tests to workers."""
     if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
         return
-    install_import_hook("interplay", "beartype.beartype")
+    install_import_hook("interplay", f"{shape_checks.__name__}.checked")
     if find_spec("torch"):  # without it (scripts/check-pythons) only the tests of rooms that need none run
         for name in FIXTURES:
             config.pluginmanager.import_plugin(name)

@@ -1,12 +1,14 @@
 """Whatever people write or call their files comes out as just that: text, on a page of the same shape as any other."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from tests.serving.conftest import LIMITS, PICTURE, form
 from tests.serving.hostile import NAMES, TEXTS
 
+from interplay.pipeline.explain import explain_config
 from interplay.serving.limits import Limits
 from interplay.serving.uploads import file_name
 
@@ -41,9 +43,11 @@ def on_the_wire(name: str) -> str:
 
 
 @pytest.mark.slow
-def test_fifty_hostile_inputs_come_out_as_they_went_in(start, few_controls):
+def test_fifty_hostile_inputs_come_out_as_they_went_in(start, explainer):
     assert len(TEXTS) >= NUMBER_OF_INPUTS
-    service = start(limits=Limits(budget=LIMITS.budget, most_budget=LIMITS.most_budget, queue=100))
+    little = {"explain.estimator": "naive", "explain.candidates": 1, "explain.ig_steps": 2}
+    quick = replace(explainer, run=replace(explainer.run, config=explain_config(explainer.run, little)))
+    service = start(quick, limits=Limits(budget=LIMITS.budget, most_budget=LIMITS.most_budget, queue=100))
     plain = service.post(name="plain.png")
     sent = {service.post(text=t, name=NAMES[n % len(NAMES)]): (t, NAMES[n % len(NAMES)]) for n, t in enumerate(TEXTS)}
     service.ended(plain)

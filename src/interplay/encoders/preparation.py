@@ -35,16 +35,16 @@ class View:
             y1: bottom edge.
         """
         width, height = self.right - self.left, self.bottom - self.top
-
-        def cut(x: float) -> float:
-            return min(max(x, 0.0), 1.0)
-
         return (
-            cut((x0 * self.size - self.left) / width),
-            cut((y0 * self.size - self.top) / height),
-            cut((x1 * self.size - self.left) / width),
-            cut((y1 * self.size - self.top) / height),
+            _cut((x0 * self.size - self.left) / width),
+            _cut((y0 * self.size - self.top) / height),
+            _cut((x1 * self.size - self.left) / width),
+            _cut((y1 * self.size - self.top) / height),
         )
+
+
+def _cut(x: float) -> float:
+    return min(max(x, 0.0), 1.0)
 
 
 def view(width: int, height: int, size: int, fit: Fit) -> View:

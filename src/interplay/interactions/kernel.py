@@ -164,7 +164,7 @@ class Surrogate:
         return self.level[:, None, None] + self.scale[:, None, None] * out
 
     def _lowest(self, by: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """What the parities of lowest order add, (d, R, I + 1, J + 1): z is linear in b s, of which flips turn signs."""
+        """What the lowest order adds, (d, R, I + 1, J + 1): z is linear in b s, in which a flip turns a sign."""
         k, x, w = self.kernel, self.x, self.weights
         by_i, by_j = (np.insert(by[:, p], 0, 0, axis=1) for p in (i, j))
         if self.parity == "odd":
