@@ -16,7 +16,7 @@ from interplay.results import Explanation
 
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-sync", "--no-first-run", "--disable-quic"),
+    *("--disable-sync", "--no-first-run", "--font-render-hinting=none", "--disable-quic"),
 )
 
 
@@ -42,7 +42,7 @@ def hostile() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         pytest.fail(
