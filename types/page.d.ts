@@ -98,6 +98,7 @@ interface Block {
   veiled_names: [string, string][] | null;
   claim: string;
   veiled_claim: string | null;
+  waterfall: Waterfall | null;
   rankings: Ranking[];
   addresses: string[];
   csv: Csv;
@@ -165,8 +166,16 @@ interface Link {
 
 type Prediction = [string, number][];
 
+/** Parts that add up to the target's logit; `virtual` where no expert adds them. */
+interface Waterfall {
+  start: number;
+  parts: [string, number][];
+  virtual: boolean;
+}
+
 interface OpenedExplanation {
   claim: string;
+  waterfall: Waterfall | null;
   raw: RawExplanation;
   prediction: Prediction;
   routing: Map<string, number>;

@@ -367,6 +367,26 @@ def test_what_experts_add(open_page, examples):
     assert abs(right - middle) < 1 and 2 < right - left < 12
 
 
+def test_a_waterfall_shows_what_the_logit_adds_up_from(open_page, examples):
+    """Each bar begins where the one before it ends, from the bias to the logit; without experts, from their split."""
+    page = open_page(examples.with_contributions())
+    steps = page.locator(".waterfall li")
+    expect(steps.locator(".name")).to_have_text(
+        ["Bias", "Unique: caption", "Unique: image", "Synergy", "Redundancy", "Logit"]
+    )
+    expect(steps.locator("b")).to_have_text(["−1.50", "+0.42", "−0.21", "+3.24", "0.00", "+1.95, 87%"])
+    expect(page.locator(".waterfall small")).to_have_count(0)
+    bars = [box.bounding_box() for box in steps.locator(".track span").all()]
+    ends = {name: (bar["x"], bar["x"] + bar["width"]) for name, bar in zip("btisrl", bars, strict=True)}
+    assert ends["t"][0] == pytest.approx(ends["b"][0], abs=1.5), "what is added begins at the bias, left of 0"
+    assert ends["i"][1] == pytest.approx(ends["t"][1], abs=1.5) and ends["s"][0] == pytest.approx(ends["i"][0], abs=1.5)
+    assert ends["l"][1] == pytest.approx(ends["s"][1], abs=1.5) and ends["l"][0] == pytest.approx(ends["b"][1], abs=1.5)
+    page = open_page(examples.with_whatif())
+    expect(page.locator(".waterfall small")).to_contain_text("A split of the model's own answers")
+    expect(page.locator(".waterfall .name").first).to_have_text("With nothing")
+    expect(open_page(examples.planted()).locator(".waterfall")).to_have_count(0)
+
+
 def test_experts_that_add_nothing(open_page, examples):
     nothing = {"contributions": dict.fromkeys(examples.with_contributions().contributions, 0.0), "bias": 0.0}
     page = open_page(examples.with_contributions().model_copy(update=nothing))

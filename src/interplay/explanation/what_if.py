@@ -1,4 +1,4 @@
-"""What the model answers when a person takes out single features, two of them, or a whole modality.
+"""What the model answers when a person takes out single features, two of them, a whole modality or all but one.
 
 What it answers without more of them is estimated from these (terms of one and of two on the logit, as a second-order
 Möbius expansion around the whole); how good that is, is measured on sets drawn at random.
@@ -33,7 +33,7 @@ def what_if(
     most: int = MOST,
     seed: int = 0,
 ) -> WhatIf:
-    """The model's probability of a label without single players, without two, and without whole modalities.
+    """The model's probability of a label without single players, without two, and without or with whole modalities.
 
     Players that form pairs come before others, and pairs by the size of their larger score, strongest first, but for
     those within the `CORE` strongest features; two candidates of one modality, which have no score, take what is left.
@@ -48,29 +48,35 @@ def what_if(
     """
     candidates = sorted({at for pair in pairs for at in (pair.i, pair.j)})
     singles = [*candidates, *(at for at in range(len(players)) if at not in set(candidates))]
-    singles = singles[: max(0, most - 2 - len(modalities))]
+    alone = list(modalities) if len(modalities) > 2 else []  # of two, the answers without the other
+    fixed = 2 + len(modalities) + len(alone)
+    singles = singles[: max(0, most - fixed)]
     within = [(a, b) for a in candidates for b in candidates if a < b and players.modality[a] == players.modality[b]]
     strongest = sorted(pairs, key=lambda p: -max(abs(p.sii or 0.0), abs(p.redundancy_gap or 0.0)))
-    room = most - 2 - len(modalities) - len(singles)
+    room = most - fixed - len(singles)
     sets = SETS if room > 2 * SETS * len(CHECKED) else 0
     twos = _twos([(min(p.i, p.j), max(p.i, p.j)) for p in strongest], within, room - sets * len(CHECKED), bool(sets))
     more = _sets(candidates, twos, sets, np.random.default_rng(seed))
 
     everyone = np.arange(len(players))
     single = [[at] for at in singles]
-    gone = [[], everyone, *(players.of(m) for m in range(len(modalities))), *single, *map(list, twos), *more]
+    each = [players.of(m) for m in range(len(modalities))]
+    others = [np.setdiff1d(everyone, own) for own in each[: len(alone)]]
+    gone = [[], everyone, *each, *others, *single, *map(list, twos), *more]
     left = np.ones((len(gone), len(players)), dtype=bool)
     for row, out in zip(left, gone, strict=True):
         row[np.asarray(out, dtype=np.intp)] = False
     found = iter(probabilities(left).tolist())
     whole, nothing = next(found), next(found)
     without_modality = dict(zip(modalities, islice(found, len(modalities)), strict=True))
+    only_modality = dict(zip(alone, islice(found, len(alone)), strict=True))
     one = dict(zip(singles, islice(found, len(singles)), strict=True))
     both = dict(zip(twos, islice(found, len(twos)), strict=True))
     return WhatIf(
         whole=whole,
         nothing=nothing,
         without_modality=without_modality,
+        only_modality=only_modality,
         without=[one.get(at) for at in range(len(players))],
         i=[i for i, _ in both],
         j=[j for _, j in both],

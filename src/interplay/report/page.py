@@ -27,6 +27,7 @@ from interplay.report.claims import claim
 from interplay.report.names import FeatureName, describe_features, modality_panels
 from interplay.report.ranking import rank_pairs
 from interplay.report.tables import CSV_COLUMNS, csv_feature, csv_head, csv_line, grid_places, tables_of
+from interplay.report.waterfall import waterfall
 from interplay.results import Explanation, Pair
 
 Pictures = Mapping[str, Mapping[str, Image.Image]]
@@ -150,11 +151,12 @@ def _by(explanations: Sequence[Explanation]) -> list[str]:
 def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: bool) -> dict[str, Any]:
     """One explanation as the page's scripts read it.
 
-    Its JSON with the pairs as columns, a third of the size, and what the scripts only draw: the claim, names, which
-    pairs stand out, addresses, and the cells of its CSV.
+    Its JSON with the pairs as columns, a third of the size, and what the scripts only draw: the claim, what the
+    logit adds up from, names, which pairs stand out, addresses, and the cells of its CSV.
     """
     tables = tables_of(explanation)
     places = grid_places(explanation.features)
+    sums = waterfall(explanation)
     plain = explanation.model_dump(mode="json", by_alias=True, exclude={"pairs", "more_pairs"})
     plain["pairs"] = _columns(explanation.pairs)
     plain["more_pairs"] = [
@@ -169,6 +171,7 @@ def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: 
         "veiled_names": _names(describe_features(explanation, veiled=True)) if blur else None,
         "claim": claim(explanation).text,
         "veiled_claim": claim(explanation, veiled=True).text if blur else None,
+        "waterfall": asdict(sums) | {"parts": list(sums.parts.items())} if sums else None,
         "rankings": [asdict(rank_pairs(table.pairs, explanation.interval)) for table in tables],
         "addresses": value_addresses([table.value for table in tables]),
         "csv": {

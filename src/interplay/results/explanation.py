@@ -102,6 +102,8 @@ class WhatIf(Frozen):
     Attributes:
         whole, nothing: with nothing and with everything removed.
         without_modality: modality -> probability without all of it.
+        only_modality: modality -> probability with it alone, where there are three or more; of two, each alone is the
+            answer without the other.
         without: one per feature, without it alone; None where it was not asked.
         without_both: one per pair `i`, `j` (indices into `features`, of two modalities or of one), without both.
         off: number of features taken out together -> how far about 95 of 100 estimates from the answers above are off
@@ -112,6 +114,7 @@ class WhatIf(Frozen):
     whole: Unit
     nothing: Unit
     without_modality: dict[str, Unit]
+    only_modality: dict[str, Unit] = {}
     without: list[Unit | None]
     i: list[int]
     j: list[int]

@@ -9,8 +9,9 @@ from PIL import Image
 
 from interplay import explain_callable, finding
 from interplay.config import ExplainConfig
-from interplay.report.claims import claim
+from interplay.report.claims import claim, logit
 from interplay.report.ranking import rank_pairs, strong_pairs
+from interplay.report.waterfall import virtual_experts
 from interplay.results import Explanation
 
 TEXT = "fog and rain over town"
@@ -143,3 +144,22 @@ def test_a_pair_of_known_sign(function, sii, gap, join, words, asked):
         assert pair is true or max(abs(pair.sii), abs(pair.redundancy_gap)) < 1e-6
     assert {(pair.i, pair.j) for pair in strong_pairs(explanation)} == {(2, 7)}
     assert f"“rain”{join}the patch in row 2, column 1, {words}" in finding(explanation)
+
+
+@pytest.mark.parametrize(
+    "function, owner",
+    [
+        (lambda text, seen: 0.95 if "fog" in text and there(seen)[2] else 0.1, "synergy"),
+        (lambda text, seen: 0.95 if "fog" in text or there(seen)[2] else 0.1, "redundancy"),
+        (lambda text, seen: 0.95 if "fog" in text else 0.1, "unique_text"),
+        (lambda text, seen: 0.95 if there(seen)[2] else 0.1, "unique_image"),
+        (lambda text, seen: 0.3, None),
+    ],
+)
+def test_any_function_is_split_by_modalities(function, owner):
+    explanation = explain_callable(
+        function, text=TEXT, image=picture(), labels=["it"], grid=2, settings=ExplainConfig(methods=(), budget=600)
+    )
+    parts = virtual_experts(explanation.whatif)
+    full = logit(0.95) - logit(0.1)
+    assert parts == pytest.approx({name: full if name == owner else 0.0 for name in parts}, abs=1e-6)

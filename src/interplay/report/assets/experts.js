@@ -2,6 +2,7 @@
 
 import { apart, decimalsFor, el, named, percent, plain, present, shorten, signed, targetOf, visible } from "./base.js";
 import { FAINT, panelOf } from "./panels.js";
+import { waterfallOf } from "./waterfall.js";
 
 /** @type {Record<string, string>} */
 const METHODS = {
@@ -57,6 +58,7 @@ export class Experts {
       el("div", { class: "bar" }, el("h2", { id: "experts-title" }, "Experts"),
         radios.length ? el("fieldset", { class: "segments" }, el("legend", { class: "hush" }, "Attribution method"), radios) : null),
       el("p", { class: "lede" }, ledeOf(opened, this.names())),
+      ...(opened.waterfall ? [waterfallOf(opened, opened.waterfall, (expert) => roleOf(expert, true)[0])] : []),
       this.rows,
       el("p", { class: "caption" }, "Scores keep their raw scale. Shading is scaled within each expert and modality, for drawing only: from the lowest to the highest score, or, where scores change sign, symmetrically about 0, with what counts against hatched and dotted. Shades cannot be compared between rows; the numbers can."),
     );
