@@ -14,18 +14,21 @@ from tests.small_runs import SMALL, SmallRun
 
 from interplay.cli import app as cli
 from interplay.config import make_config, nested
+from interplay.data.known import STORIES
 from interplay.data.sample import Dataset
 from interplay.data.table_write import write_table
 from interplay.data.truth import read_truth
 from interplay.errors import BadInput, DataError, RunExistsError
+from interplay.explanation.explaining import explain_opened
 from interplay.explanation.trained.predictor import off_training
+from interplay.models.run import Run
 from interplay.pipeline.claims import check_claims
 from interplay.pipeline.encode import open_encoders
-from interplay.pipeline.explain import explain_config
+from interplay.pipeline.explain import explain, explain_config
 from interplay.pipeline.train import train
 from interplay.pipeline.validate import plant_and_train, validate_run
 from interplay.progress import Advance, Progress
-from interplay.report.claims import Kind
+from interplay.report.claims import Kind, claim
 from interplay.report.validity import claim_rows, error_rows, render_validity, validity_rows
 from interplay.results import MIXTURE
 from interplay.results.validity import Validity
@@ -82,14 +85,18 @@ def test_another_fill_is_asked_for_and_said(small_run):
     assert found.fill == "mean" and found.notes == off_training(small_run.run, config) != []
 
 
-def test_claims_are_held_against_the_truth(validity, small_run):
-    """A model that always says yes predicts every label that holds, so every story has its samples."""
-    model = copy.deepcopy(small_run.run.model)
+def leaning(run: Run, by: float) -> Run:
+    """The run with that much added to every logit: at 4 it predicts every label that holds, at -40 none."""
+    model = copy.deepcopy(run.model)
     with torch.no_grad():
         for expert in model.experts:
-            expert.head.bias += 4
+            expert.head.bias += by
+    return replace(run, model=model)
+
+
+def test_claims_are_held_against_the_truth(validity, small_run):
     asked = {"encoders": small_run.encoders, "samples": 3}
-    checks = check_claims(replace(small_run.run, model=model), small_run.dataset, **asked)
+    checks = check_claims(leaning(small_run.run, 4), small_run.dataset, **asked)
     counts = Counter()
     for check in checks:
         counts[check.story] += check.right.samples
@@ -101,11 +108,29 @@ def test_claims_are_held_against_the_truth(validity, small_run):
     for row in claim_rows(checks):
         for cell in row:
             assert f"<td>{cell}</td>" in page
-    silent = copy.deepcopy(small_run.run.model)
-    with torch.no_grad():
-        for expert in silent.experts:
-            expert.head.bias -= 40
-    assert check_claims(replace(small_run.run, model=silent), small_run.dataset, **asked) == [], "nothing is predicted"
+    assert check_claims(leaning(small_run.run, -40), small_run.dataset, **asked) == [], "nothing is predicted"
+
+
+@pytest.mark.parametrize("settings", [{}, {"explain.candidates": 24, "explain.budget": 4096}])
+def test_claims_that_are_checked_are_those_of_an_explanation(small_run, monkeypatch, settings):
+    """Though their pair scores cost less; also with all features as candidates, for which 400 is too small a budget."""
+    checked, spent = [], []
+
+    def explained(*asked, **settings):
+        found = explain_opened(*asked, **settings)
+        checked.append((found.sample_id, found.target, claim(found)))
+        spent.append(found.evaluations)
+        return found
+
+    monkeypatch.setattr("interplay.pipeline.claims.explain_opened", explained)
+    monkeypatch.setattr("interplay.pipeline.claims.STORIES", {name: STORIES[name] for name in ("sarcasm", "urgent")})
+    run = replace(leaning(small_run.run, 4), config=explain_config(small_run.run, settings))
+    check_claims(run, small_run.dataset, encoders=small_run.encoders, samples=1)
+    assert checked
+    samples = {s.id: s for s in small_run.dataset.split("test")}
+    for sample, target, said in checked:
+        (whole,) = explain(run, [samples[sample]], target=target, encoders=small_run.encoders)
+        assert claim(whole) == said and (not settings or whole.evaluations > 3 * max(spent))
 
 
 def test_the_page_says_what_the_report_says(validity):

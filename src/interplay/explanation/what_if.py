@@ -49,13 +49,11 @@ def what_if(
     candidates = sorted({at for pair in pairs for at in (pair.i, pair.j)})
     singles = [*candidates, *(at for at in range(len(players)) if at not in set(candidates))]
     alone = list(modalities) if len(modalities) > 2 else []  # of two, the answers without the other
-    fixed = 2 + len(modalities) + len(alone)
-    singles = singles[: max(0, most - fixed)]
+    singles = singles[: max(0, most - 2 - len(modalities) - len(alone))]
     within = [(a, b) for a in candidates for b in candidates if a < b and players.modality[a] == players.modality[b]]
     strongest = sorted(pairs, key=lambda p: -max(abs(p.sii or 0.0), abs(p.redundancy_gap or 0.0)))
-    room = most - fixed - len(singles)
-    sets = SETS if room > 2 * SETS * len(CHECKED) else 0
-    twos = _twos([(min(p.i, p.j), max(p.i, p.j)) for p in strongest], within, room - sets * len(CHECKED), bool(sets))
+    sets, room = _sets_and_twos(len(singles), len(modalities), most)
+    twos = _twos([(min(p.i, p.j), max(p.i, p.j)) for p in strongest], within, room, bool(sets))
     more = _sets(candidates, twos, sets, np.random.default_rng(seed))
 
     everyone = np.arange(len(players))
@@ -84,6 +82,23 @@ def what_if(
         off=_off(more, list(found), whole, one, both),
         evaluations=len(gone),
     )
+
+
+def room_for_pairs(players: int, modalities: int) -> int:
+    """How many pairs are asked about; where no more are scored, their scores do not change what is asked.
+
+    Args:
+        players: their number.
+        modalities: their number.
+    """
+    return _sets_and_twos(players, modalities, MOST)[1]
+
+
+def _sets_and_twos(singles: int, modalities: int, most: int) -> tuple[int, int]:
+    """How many sets of each size in CHECKED, and how many pairs, are left room for."""
+    room = most - 2 - modalities * (2 if modalities > 2 else 1) - singles
+    sets = SETS if room > 2 * SETS * len(CHECKED) else 0
+    return sets, room - sets * len(CHECKED)
 
 
 def _twos(
