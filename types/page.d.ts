@@ -98,6 +98,7 @@ interface Block {
   veiled_names: [string, string][] | null;
   claim: string;
   veiled_claim: string | null;
+  agreement: string | null;
   waterfall: Waterfall | null;
   rankings: Ranking[];
   addresses: string[];
@@ -175,6 +176,7 @@ interface Waterfall {
 
 interface OpenedExplanation {
   claim: string;
+  agreement: string | null;
   waterfall: Waterfall | null;
   raw: RawExplanation;
   prediction: Prediction;

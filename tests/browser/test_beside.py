@@ -31,6 +31,16 @@ def test_both_models_are_shown_and_told_apart(page, examples):
     assert [bool(re.search("i2moe|dense", text)) for text in options] == [True, True, False]
 
 
+def test_how_many_say_the_same_is_said_in_place_of_a_warning(open_page, examples, page):
+    expect(page.locator(".headline .reach")).to_contain_text("trained again it may rest on others")
+    one = examples.with_whatif()
+    again = one.model_copy(update={"provenance": one.provenance.model_copy(update={"run": "runs/seed-1"})})
+    together = open_page([one, again, examples.three_modalities()])
+    expect(together.locator(".headline .reach")).to_contain_text("both models say the same.")
+    together.locator("#sample").select_option(index=2)
+    expect(together.locator(".headline .reach")).to_contain_text("trained again it may rest on others")
+
+
 def test_the_other_is_one_click_away(page):
     page.locator("#beside").get_by_role("button", name="Look at it").click()
     assert page.evaluate("location.hash") == "#scene-0042~2"

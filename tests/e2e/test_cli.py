@@ -490,8 +490,9 @@ def test_two_models_side_by_side(run_cli, tmp_path, small_run):
     page = (out / "page.html").read_text()
     assert '"blur":true' in page and "why fl-i2moe and dense decided so" in page and len(list(out.glob("*.json"))) == 4
     assert "by dense: " in done.err
-    told = run_cli(*command, "--count", 1).out
+    told = run_cli("explain", small_run.run.folder, dense, *data, *BRIEF, "--out", out, "--count", 1).out
     assert "fl-i2moe (small): " in told and "dense (dense): " in told
+    assert re.search(rf"{first['sample_id']}, {first['target']}: (both|no two of 2) models say the same", told)
     done = run_cli(*command, "--expert", "synergy")
     assert done.code == 2 and "unknown expert 'synergy' of dense; expected one of fusion" in done.err
     assert not re.search(r"Explain .*: \d", done.err), "nothing was explained in vain"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import Blur, Data, Device, Fill, Json, RunPath, Set
+from interplay.cli.options import Blur, Data, Device, Fill, Json, Set
 from interplay.files.run_folder import require_finished_run
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def explain(
-    run: RunPath,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="The folder of a run; of several, the same samples side by side."),
+    ],
     sample: Annotated[list[str] | None, typer.Option(metavar="ID", help="A sample of the dataset. Repeatable.")] = None,
     input_: Annotated[
         list[str] | None,
@@ -34,7 +37,7 @@ def explain(
     set_: Set = None,
     beside: Annotated[
         list[Path] | None,
-        typer.Option(metavar="RUN", help="Another run, to see the same samples side by side. Repeatable."),
+        typer.Option(metavar="RUN", help="One more RUN. Repeatable."),
     ] = None,
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; RUN/explanations if absent.")] = None,
@@ -53,9 +56,10 @@ def explain(
     }
     assignments = options.assigned(set_) | options.given(flags)
     with console.working() as progress:
-        folders = [require_finished_run(folder) for folder in (run, *(beside or []))]
+        folders = [require_finished_run(folder) for folder in (*runs, *(beside or []))]
         from interplay.models.run import open_run
         from interplay.pipeline import explain as stage
+        from interplay.report.agreement import agreement_lines
         from interplay.report.findings import finding
 
         opened, *more = map(open_run, folders)
@@ -73,7 +77,8 @@ def explain(
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
     who = [f"{e.provenance.model} ({e.provenance.run}): " if others else "" for e in explanations]
-    return console.print_findings([one + finding(e) for one, e in zip(who, explanations, strict=True)], page)
+    said = [one + finding(e) for one, e in zip(who, explanations, strict=True)]
+    return console.print_findings([*said, *agreement_lines(explanations)], page)
 
 
 def _until_interrupted(each: "Iterable[Explanation]") -> "tuple[list[Explanation], bool]":

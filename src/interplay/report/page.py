@@ -22,6 +22,7 @@ from PIL import Image, features
 from interplay.errors import BadInput
 from interplay.files import write_atomic
 from interplay.report.addresses import sample_addresses, value_addresses
+from interplay.report.agreement import agreement, agreement_text
 from interplay.report.bundle import asset, script_of
 from interplay.report.claims import claim
 from interplay.report.names import FeatureName, describe_features, modality_panels
@@ -85,7 +86,13 @@ def render_page(
         style=Markup(style),
         script=Markup(script),
         index=embed(index),
-        blocks=[embed(_block(e, pictures.get(e.sample_id, {}), blur)) for e in explanations],
+        blocks=[
+            embed(
+                _block(e, pictures.get(e.sample_id, {}), blur)
+                | {"agreement": agreement_text(*alike) if alike else None}
+            )
+            for e, alike in zip(explanations, agreement(explanations), strict=True)
+        ],
     )
 
 

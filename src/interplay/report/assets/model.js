@@ -13,6 +13,7 @@ export function openExplanation(block, veiled) {
   return {
     raw,
     claim: (veiled && block.veiled_claim) || block.claim, // what is said of it Python decides: report/claims.py
+    agreement: block.agreement,
     waterfall: block.waterfall,
     prediction: Object.entries(raw.prediction).sort((a, b) => b[1] - a[1]),
     routing: new Map(Object.entries(raw.routing)),
