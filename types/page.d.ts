@@ -47,6 +47,8 @@ interface StoredAnswers {
   j: number[];
   without_both: number[];
   off?: Record<string, number>;
+  strong?: number[];
+  off_strong?: Record<string, number>;
 }
 
 interface RawExplanation {

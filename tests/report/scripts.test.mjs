@@ -70,6 +70,7 @@ test("what-if adds up terms of one and of two features on the logit", () => {
     whole: sigmoid(2), nothing: 0.1, without_modality: { text: 0.3 }, without: single.map((x) => sigmoid(2 - x)),
     i: all.map(([i]) => i), j: all.map(([, j]) => j),
     without_both: all.map(([i, j]) => sigmoid(2 - single[i] - single[j] + terms([i, j]))), off: { 3: 0.1 },
+    strong: [2], off_strong: { 4: 0.7 },
   };
   const whatif = new WhatIf(raw, features);
   assert.deepEqual(whatif.without(new Set()), { p: raw.whole, exact: true });
@@ -79,4 +80,7 @@ test("what-if adds up terms of one and of two features on the logit", () => {
   assert.ok(!found.exact && Math.abs(found.p - sigmoid(2 - 0.5 - 0.2 - 1 + 0.7)) < 1e-9);
   assert.ok(found.between[0] < found.p && found.p < found.between[1]);
   assert.deepEqual(whatif.without(new Set([0, 2, 3])), { missing: 2 });
+  const halves = (gone) => whatif.between(0, gone).map((p) => Math.log(p / (1 - p)));
+  assert.ok(Math.abs(halves([0, 1, 3])[1] - 0.1) < 1e-9 && Math.abs(halves([0, 1, 2])[1] - 0.7) < 1e-9, "strong features apart");
+  assert.equal(whatif.between(0, [0, 1, 3, 4]), null, "no set as large was checked without one");
 });

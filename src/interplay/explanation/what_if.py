@@ -1,7 +1,8 @@
 """What the model answers when a person takes out single features, two of them, a whole modality or all but one.
 
 What it answers without more of them is estimated from these (terms of one and of two on the logit, as a second-order
-Möbius expansion around the whole); how good that is, is measured on sets drawn at random.
+Möbius expansion around the whole); how good that is, is measured on sets drawn at random, apart for those that hold
+one of the features that change the answer most by themselves: where much is at stake, more is left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +17,10 @@ from interplay.explanation.players import Players
 from interplay.interactions.intervals import student_quantile
 from interplay.results import Pair, WhatIf
 
-MOST = 700  # answers: a few percent of what the pair scores ask for
+MOST = 760  # answers: a few percent of what the pair scores ask for
 CHECKED = (3, 4, 6, 8)  # how many features are taken out where the estimate is checked
-SETS, FEWEST = 12, 6  # sets of each size: at most, and fewest for a summary
+SETS, FEWEST = 12, 6  # sets of each size, with and without strong features: at most, and fewest for a summary
+STRONG, SEVERAL = 0.5, 3  # strong features move the logit at least this share of what the strongest does, at most 3
 CORE = 10  # features of the strongest pairs, of which all pairs are asked about before the weakest of the others
 TRIES = 5  # for one set all pairs of which were asked about
 EDGE = 1e-12
@@ -50,26 +52,27 @@ def what_if(
     singles = [*candidates, *(at for at in range(len(players)) if at not in set(candidates))]
     alone = list(modalities) if len(modalities) > 2 else []  # of two, the answers without the other
     singles = singles[: max(0, most - 2 - len(modalities) - len(alone))]
+    everyone = np.arange(len(players))
+    each = [players.of(m) for m in range(len(modalities))]
+    others = [np.setdiff1d(everyone, own) for own in each[: len(alone)]]
+    found = iter(_without(probabilities, len(players), [[], everyone, *each, *others, *([at] for at in singles)]))
+    whole, nothing = next(found), next(found)
+    without_modality = dict(zip(modalities, islice(found, len(modalities)), strict=True))
+    only_modality = dict(zip(alone, islice(found, len(alone)), strict=True))
+    one = dict(zip(singles, found, strict=True))
+
     within = [(a, b) for a in candidates for b in candidates if a < b and players.modality[a] == players.modality[b]]
     strongest = sorted(pairs, key=lambda p: -max(abs(p.sii or 0.0), abs(p.redundancy_gap or 0.0)))
     sets, room = _sets_and_twos(len(singles), len(modalities), most)
     twos = _twos([(min(p.i, p.j), max(p.i, p.j)) for p in strongest], within, room, bool(sets))
-    more = _sets(candidates, twos, sets, np.random.default_rng(seed))
-
-    everyone = np.arange(len(players))
-    single = [[at] for at in singles]
-    each = [players.of(m) for m in range(len(modalities))]
-    others = [np.setdiff1d(everyone, own) for own in each[: len(alone)]]
-    gone = [[], everyone, *each, *others, *single, *map(list, twos), *more]
-    left = np.ones((len(gone), len(players)), dtype=bool)
-    for row, out in zip(left, gone, strict=True):
-        row[np.asarray(out, dtype=np.intp)] = False
-    found = iter(probabilities(left).tolist())
-    whole, nothing = next(found), next(found)
-    without_modality = dict(zip(modalities, islice(found, len(modalities)), strict=True))
-    only_modality = dict(zip(alone, islice(found, len(alone)), strict=True))
-    one = dict(zip(singles, islice(found, len(singles)), strict=True))
+    strong = _strong({at: abs(_logit(one[at]) - _logit(whole)) for at in candidates if at in one})
+    rng, weak = np.random.default_rng(seed), [at for at in candidates if at not in strong]
+    each_strong = sets // max(1, len(strong))
+    holding = [some for at in strong for some in _sets(candidates, twos, each_strong, rng, holding=at)]
+    groups = [list(dict.fromkeys(some)) for some in (_sets(weak, twos, sets, rng), holding)]
+    found = iter(_without(probabilities, len(players), [*twos, *groups[0], *groups[1]]))
     both = dict(zip(twos, islice(found, len(twos)), strict=True))
+    off, off_strong = (_off(some, list(islice(found, len(some))), whole, one, both) for some in groups)
     return WhatIf(
         whole=whole,
         nothing=nothing,
@@ -79,9 +82,29 @@ def what_if(
         i=[i for i, _ in both],
         j=[j for _, j in both],
         without_both=list(both.values()),
-        off=_off(more, list(found), whole, one, both),
-        evaluations=len(gone),
+        off=off,
+        strong=strong,
+        off_strong=off_strong,
+        evaluations=2 + len(modalities) + len(alone) + len(one) + len(twos) + sum(map(len, groups)),
     )
+
+
+def _without(
+    probabilities: Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]],
+    n: int,
+    gone: Sequence[Sequence[int] | np.ndarray],
+) -> list[float]:
+    """The answers without each of these sets of players."""
+    left = np.ones((len(gone), n), dtype=bool)
+    for row, out in zip(left, gone, strict=True):
+        row[np.asarray(out, dtype=np.intp)] = False
+    return probabilities(left).tolist() if len(gone) else []
+
+
+def _strong(moves: Mapping[int, float]) -> list[int]:
+    """The features that move the logit most by themselves, strongest first."""
+    least = STRONG * max(moves.values(), default=0.0)
+    return [at for at in sorted(moves, key=lambda at: -moves[at]) if moves[at] >= least > 0][:SEVERAL]
 
 
 def room_for_pairs(players: int, modalities: int) -> int:
@@ -97,8 +120,8 @@ def room_for_pairs(players: int, modalities: int) -> int:
 def _sets_and_twos(singles: int, modalities: int, most: int) -> tuple[int, int]:
     """How many sets of each size in CHECKED, and how many pairs, are left room for."""
     room = most - 2 - modalities * (2 if modalities > 2 else 1) - singles
-    sets = SETS if room > 2 * SETS * len(CHECKED) else 0
-    return sets, room - sets * len(CHECKED)
+    sets = SETS if room > 4 * SETS * len(CHECKED) else 0
+    return sets, room - 2 * sets * len(CHECKED)
 
 
 def _twos(
@@ -112,23 +135,27 @@ def _twos(
 
 
 def _sets(
-    candidates: Sequence[int], twos: Sequence[tuple[int, int]], sets: int, rng: np.random.Generator
-) -> list[list[int]]:
-    """Sets of each size in CHECKED, at random among those all pairs of which are in `twos`."""
-    known, out = set(twos), []
+    candidates: Sequence[int],
+    twos: Sequence[tuple[int, int]],
+    sets: int,
+    rng: np.random.Generator,
+    holding: int | None = None,
+) -> list[tuple[int, ...]]:
+    """Sets of each size in CHECKED, at random among those all pairs of which are in `twos`, with `holding` in each."""
+    known, out = set(twos), list[tuple[int, ...]]()
     for size in CHECKED:
-        found = set()
+        found = set[tuple[int, ...]]()
         for _ in range(sets * TRIES):
-            chosen: list[int] = []
+            chosen: list[int] = [] if holding is None else [holding]
             for at in rng.permutation(candidates).tolist():
-                if all((min(at, other), max(at, other)) in known for other in chosen):
+                if at not in chosen and all((min(at, other), max(at, other)) in known for other in chosen):
                     chosen.append(at)
                 if len(chosen) == size:
                     found.add(tuple(sorted(chosen)))
                     break
             if len(found) == sets:
                 break
-        out += [list(one) for one in sorted(found)] if len(found) >= FEWEST else []
+        out += sorted(found)
     return out
 
 
@@ -143,15 +170,34 @@ def _off(
 
     The root mean square of estimate less answer, times Student's t of as many sets.
     """
-    start, squares = _logit(whole), dict[int, list[float]]()
+    squares = dict[int, list[float]]()
     for gone, answer in zip(sets, answers, strict=True):
-        alone = {at: _logit(one[at]) - start for at in gone}
-        pairs = sum(_logit(both[i, j]) - start - alone[i] - alone[j] for i, j in combinations(gone, 2))
-        squares.setdefault(len(gone), []).append((start + sum(alone.values()) + pairs - _logit(answer)) ** 2)
+        squares.setdefault(len(gone), []).append((estimate(gone, whole, one, both) - _logit(answer)) ** 2)
     return {
         size: float(student_quantile(np.array([len(found)]), 0.95)[0]) * sqrt(fmean(found))
         for size, found in squares.items()
+        if len(found) >= FEWEST
     }
+
+
+def estimate(
+    gone: Sequence[int], whole: float, one: Mapping[int, float], both: Mapping[tuple[int, int], float]
+) -> float:
+    """The logit without some features, from terms of one and of two around the whole.
+
+    Args:
+        gone: the features, in ascending order.
+        whole: the probability with everything.
+        one: feature -> the probability without it.
+        both: two features, in ascending order -> the probability without them.
+    """
+    start = _logit(whole)
+    alone = {at: _logit(one[at]) - start for at in gone}
+    return (
+        start
+        + sum(alone.values())
+        + sum(_logit(both[i, j]) - start - alone[i] - alone[j] for i, j in combinations(gone, 2))
+    )
 
 
 def _logit(p: float) -> float:

@@ -108,6 +108,8 @@ class WhatIf(Frozen):
         without_both: one per pair `i`, `j` (indices into `features`, of two modalities or of one), without both.
         off: number of features taken out together -> how far about 95 of 100 estimates from the answers above are off
             at most there, on the logit: from sets drawn at random, which the model was asked about.
+        strong: the features that change the answer most by themselves.
+        off_strong: as `off`, for sets that hold one of `strong`; `off` is then for the others.
         evaluations: what was asked for this, beside the `evaluations` of the pair scores.
     """
 
@@ -120,6 +122,8 @@ class WhatIf(Frozen):
     j: list[int]
     without_both: list[Unit]
     off: dict[int, float] = {}
+    strong: list[int] = []
+    off_strong: dict[int, float] = {}
     evaluations: int = Field(ge=0)
 
 

@@ -53,15 +53,16 @@ export class WhatIf {
       if (p === undefined || one === null || other === null) missing += p === undefined ? 1 : 0;
       else sum += logit(p) - logit(one) - logit(other) + start;
     }));
-    return missing ? { missing } : { p: probability(sum), exact: false, between: this.between(sum, gone.length) };
+    return missing ? { missing } : { p: probability(sum), exact: false, between: this.between(sum, gone) };
   }
 
-  // About where 95 of 100 answers lie, from how far estimates for sets of so many features were off; null where none
-  // as large was checked.
-  /** @type {(sum: number, size: number) => number[] | null} */
-  between(sum, size) {
-    const known = this.raw.off || {};
-    const checked = Object.keys(known).map(Number).filter((n) => n >= size);
+  // About where 95 of 100 answers lie, from how far estimates for sets of so many features were off, of those with a
+  // strong feature apart; null where none as large was checked.
+  /** @type {(sum: number, gone: number[]) => number[] | null} */
+  between(sum, gone) {
+    const { off, strong, off_strong } = this.raw;
+    const known = ((strong || []).some((at) => gone.includes(at)) ? off_strong : off) || {};
+    const checked = Object.keys(known).map(Number).filter((n) => n >= gone.length);
     if (!checked.length) return null;
     const half = known[Math.min(...checked)];
     return [sum - half, sum + half].map(probability);
