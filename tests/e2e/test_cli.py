@@ -577,6 +577,7 @@ def test_the_demo(run_cli, tmp_path, monkeypatch):
         again = run_cli(*command, "--json")
     assert again.code == 0 and "Using the model an earlier demo trained" in again.err
     assert len(again.json["findings"]) == 4 and again.json["page"] == str(page)
+    assert again.json["right"] == [False] * 4 and done.out.count("Not what was planted") == 4
     monkeypatch.setattr(demo, "DEMO", make_config(nested(small, {"seed": 1})))
     done = run_cli(*command)
     assert done.code == 2 and "run with other settings" in done.err

@@ -8,6 +8,11 @@ import typer
 from interplay.cli import console
 from interplay.cli.options import Json
 
+PLANTED = {
+    True: "So it was planted.",
+    False: "Not what was planted: the model has learned something else, or not enough.",
+}
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the data, the run and the page.")] = Path("demo"),
@@ -26,4 +31,5 @@ def demo(
     if json:
         return console.print_json(result)
     console.out.print(console.metrics_table("How well fl-i2moe knows the labels of scenes", result["metrics"]))
-    return console.print_findings(result["findings"], result["page"])
+    said = [f"{line}. {PLANTED[right]}" for line, right in zip(result["findings"], result["right"], strict=True)]
+    return console.print_findings(said, result["page"])

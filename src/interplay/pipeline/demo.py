@@ -8,14 +8,17 @@ from interplay.config import Config, make_config
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
+from interplay.data.scenes_story import STORIES
 from interplay.errors import RunExistsError
+from interplay.evaluation.claims import is_right
 from interplay.models.run import Run, open_run
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain, write_explanations
 from interplay.pipeline.train import train
 from interplay.progress import SILENT, Progress
+from interplay.report.claims import claim
 from interplay.report.findings import finding
-from interplay.results import Explanations
+from interplay.results import Explanation, Explanations
 
 DEMO = make_config({"training": {"epochs": 14}, "removal": {"copies": 1.0}})  # enough for scenes
 
@@ -42,7 +45,7 @@ def run_demo(
         say: called with a sentence as each stage begins.
 
     Returns:
-        Metrics, findings in words and the page's path.
+        Metrics, findings in words, whether each is what was planted (`right`), and the page's path.
 
     Raises:
         RunExistsError: what is there was made with another number of samples or other settings.
@@ -59,11 +62,19 @@ def run_demo(
             run, [sample], target=label, encoders=encoders, progress=progress.prefixed(f"{label}: ")
         )
     page = write_explanations(run, explanations, list(chosen.values()))
+    right = [_is_right(e, label, sample) for e, (label, sample) in zip(explanations, chosen.items(), strict=True)]
     return {
         "metrics": run.metrics,
         "findings": [finding(e) for e in explanations],
+        "right": right,
         "page": page.resolve(),
     }
+
+
+def _is_right(explanation: Explanation, label: str, sample: Sample) -> bool:
+    """Whether what is said of a sample is what was planted into it; never where the model gets it wrong."""
+    said, evidence = claim(explanation), sample.evidence[label]
+    return explanation.prediction[label] >= 0.5 and is_right(said, explanation, STORIES[label], evidence)
 
 
 def _scenes(folder: Path, samples: int, overwrite: bool, progress: Progress, say: Callable[[str], None]) -> Dataset:
