@@ -2,8 +2,8 @@
 
 import pytest
 
+from interplay.data.known import STORIES
 from interplay.data.sample import Evidence
-from interplay.data.scenes_story import STORIES
 from interplay.evaluation.claims import claims_sentences, is_right, summarise_claims, true_kind
 from interplay.report.claims import Claim
 from interplay.results import Explanation, Feature
@@ -32,6 +32,9 @@ def said(kind, *features):
         ("storm", CELLS, "alone"),
         ("urgent", WORDS, "alone"),
         ("animal", CELLS, "alone"),
+        ("outing", BOTH, "both_add"),
+        ("reachable", WORDS, "alone"),
+        ("lively", Evidence((WORD,) * 4, ()), "many"),
     ],
 )
 def test_what_is_true(story, evidence, kind):
@@ -50,6 +53,22 @@ def test_a_claim_is_right_by_kind_and_by_features():
     assert is_right(said("alone", 0), on, urgent, WORDS)
     assert not is_right(said("alone", 1), on, urgent, WORDS), "the other modality"
     assert not is_right(said("many"), on, urgent, WORDS)
+
+
+def test_a_claim_of_spread_evidence_names_its_modality_or_nothing_else():
+    on = Explanation.model_construct(
+        features=[
+            Feature.model_construct(modality="text", span=WORD, box=None),
+            Feature.model_construct(modality="image", span=None, box=CELL),
+        ]
+    )
+    spread = Evidence((WORD, (20, 25), (30, 33)), ())
+    right = lambda kind, *features, modality=None: is_right(  # noqa: E731
+        Claim(kind, features, modality, 0.9, ""), on, STORIES["lively"], spread
+    )
+    assert right("many") and right("modality", modality="text") and right("many", 0)
+    assert not right("modality", modality="image") and not right("many", 0, 1)
+    assert not right("alone", 0) and not right("both_add", 0, 0)
 
 
 def test_said_against_true():

@@ -25,7 +25,11 @@ def make_scenes(
     samples: Annotated[int, typer.Option(min=10, help="How many scenes.")] = 3000,
     seed: Seed = 0,
     stories: Annotated[
-        str, typer.Option(help="Labels, comma-separated, of: sarcasm, storm, urgent, animal, mismatch.")
+        str,
+        typer.Option(
+            help="Labels, comma-separated, of: sarcasm, storm, urgent, animal, mismatch, and, in which no pair acts "
+            "together, outing, reachable, lively."
+        ),
     ] = "sarcasm,storm,urgent,animal",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there already.")] = False,
     json: Json = False,

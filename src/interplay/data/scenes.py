@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from interplay.data.sample import SPLITS, Dataset, Evidence, Sample
+from interplay.data.sample import SPLITS, Dataset, Sample
 from interplay.data.scenes_draw import cell_box, draw_picture
+from interplay.data.scenes_more import MORE_STORIES, draw_more
 from interplay.data.scenes_story import (
     DEFAULT_STORIES,
     PICTOGRAMS,
@@ -25,7 +26,7 @@ from interplay.data.scenes_story import (
 )
 from interplay.data.table import read_table
 from interplay.data.table_write import new_folder, table_row, write_rows
-from interplay.data.truth import Truth
+from interplay.data.truth import GRID, Truth
 from interplay.errors import DataError
 from interplay.results import Box
 
@@ -45,13 +46,15 @@ def make_scenes(
 
     Each sample's evidence, for every label that holds: sarcasm, the praising word and the unhappy face's cell; storm,
     the storm word and the lightning's cell as far as they are there; urgent, the word; animal, the cell; mismatch, the
-    word of day or night and the cell of sun or moon. `samples.jsonl` also has a column `truth` (see `read_truth`).
+    word of day or night and the cell of sun or moon; of `MORE_STORIES`, what speaks for them, where more does than
+    speaks against them. `samples.jsonl` also has a column `truth` (see `read_truth`).
 
     Args:
         folder: a new folder.
         samples: how many, split 70/10/20 in a fixed pattern; or split -> how many, in the order train, val, test.
         seed: any whole number from 0.
-        stories: which labels, in order; names of STORIES. What the others are made of stays, as neutral content.
+        stories: which labels, in order; names of STORIES or MORE_STORIES. What others of STORIES are made of stays, as
+            neutral content.
         overwrite: replace a table that is there already.
         progress: called with scenes drawn and their number.
 
@@ -96,17 +99,31 @@ def make_scene(
         folder.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    more = {story: draw_more(story, seed, index) for story in stories if story in MORE_STORIES}
+    words, signs = (
+        {k: v for drawn in more.values() for k, v in drawn.of_kind(kind).items()} for kind in ("word", "sign")
+    )
     slots = draw_slots(rng)
-    caption, spans = draw_caption(slots, rng)
+    caption, spans = draw_caption(slots, rng, words)
     glyphs, places = draw_signs(slots, rng)
-    cells = [int(c) for c in rng.choice(16, PICTOGRAMS, replace=False)]
+    cells = [int(c) for c in rng.choice(GRID * GRID, PICTOGRAMS, replace=False)]
+    free = np.setdiff1d(np.arange(GRID * GRID), cells)
+    cells += np.random.default_rng([seed, index]).permutation(free)[: len(signs)].tolist()
+    places |= {name: len(glyphs) + n for n, name in enumerate(signs)}
+    glyphs += signs.values()
     boxes: dict[str, Box] = {name: cell_box(cells[i]) for name, i in places.items()}
-    labels = tuple(story for story in stories if holds(story, slots))
-    evidence: dict[str, Evidence] = {label: evidence_of(label, slots, spans, boxes) for label in labels}
+    slots |= {name: value for drawn in more.values() for name, value in drawn.slots.items()}
+    labels = tuple(story for story in stories if (more[story].holds if story in more else holds(story, slots)))
+    carried = {label: (STORIES | MORE_STORIES)[label] for label in labels}
+    evidence = {
+        label: evidence_of(story, slots, spans, boxes)
+        for label, story in carried.items()
+        if tuple(slots[slot] for slot in story.slots) in story.holds
+    }
     name = f"scene-{index:06d}"
     inputs: dict[str, str | Path] = {"text": caption, "image": Path(f"images/{name}.png")}
     picture = draw_picture(list(zip(glyphs, cells, strict=True)), rng)
-    objects = [cell_box(cell) for glyph, cell in zip(glyphs, cells, strict=False) if glyph in SLOTS["animal_sign"].no]
+    objects = [cell_box(cell) for glyph, cell in zip(glyphs, cells, strict=True) if glyph in SLOTS["animal_sign"].no]
     truth = Truth(slots, spans, boxes, {"animal_sign": objects})
     return Sample(name, split, inputs, labels, evidence=evidence), truth, picture
 
@@ -127,11 +144,11 @@ def _splits(samples: int | Mapping[str, int]) -> list[str]:
 
 
 def _labels(stories: Sequence[str]) -> tuple[str, ...]:
-    unknown = [story for story in stories if story not in STORIES]
+    unknown = [story for story in stories if story not in STORIES | MORE_STORIES]
     if unknown or not stories or len(set(stories)) < len(stories):
         raise DataError(
             f"the stories are {', '.join(stories) or 'none'}",
-            expected=f"some of {', '.join(STORIES)}, each once",
+            expected=f"some of {', '.join(STORIES | MORE_STORIES)}, each once",
             fix="correct the names",
         )
     return tuple(stories)

@@ -42,14 +42,14 @@ PALETTE = {
 # A glyph keeps its hue. Small frozen encoders distinguish thin glyphs poorly, and a truth that no model can learn shows
 # nothing. No hue belongs to one meaning alone: the shape is needed.
 HUES = {
-    "coral": "🐭🐮🐱🐵♥♦⚑",
-    "amber": "☺😃😄😊😁😉⚡☀☼★☕⚜",
-    "olive": "✏⚙",
-    "green": "♣☘♻☎",
+    "coral": "🐭🐮🐱🐵♥♦⚑⌂",
+    "amber": "☺😃😄😊😁😉⚡☀☼★☕⚜✌",
+    "olive": "✏⚙⚒",
+    "green": "♣☘♻☎☯",
     "teal": "☁☂☃❄✉⚗",
     "blue": "☹😞😠😢😟😧✈⚓",
-    "indigo": "☾☽♠♫⚛",
-    "plum": "♛✂⚖✿",
+    "indigo": "☾☽♠♫⚛☮",
+    "plum": "♛✂⚖✿☠✪",
 }
 HUE_OF = {glyph: hue for hue, glyphs in HUES.items() for glyph in glyphs}
 _SHARP = 4  # masks are drawn this many times larger, then shrunk, for smooth edges

@@ -36,7 +36,7 @@ SLOTS: Mapping[str, Slot] = {
     "moon": Slot("sign", tuple("☾☽"), tuple("☀☼")),
 }
 
-STORIES: Mapping[str, Story] = {
+STORIES: dict[str, Story] = {
     # Together only: neither praise nor an unhappy face says it alone (a synergy, AND).
     "sarcasm": Story(
         ("praise", "unhappy"),
@@ -115,18 +115,22 @@ def holds(story: str, slots: Mapping[str, bool]) -> bool:
     return tuple(slots[name] for name in STORIES[story].slots) in STORIES[story].holds
 
 
-def draw_caption(slots: Mapping[str, bool], rng: np.random.Generator) -> tuple[str, dict[str, tuple[int, int]]]:
+def draw_caption(
+    slots: Mapping[str, bool], rng: np.random.Generator, more: Mapping[str, str] | None = None
+) -> tuple[str, dict[str, tuple[int, int]]]:
     """(caption, slot -> (start, end) of its word in it).
 
     Args:
         slots: slot -> whether it is true.
         rng: where the randomness comes from.
+        more: filler that is a slot here -> its word.
 
     Returns:
         The caption, and slot -> (start, end) characters of its word.
     """
     words = {name: _pick(options, rng) for name, options in FILLERS.items()}
     words |= {name: draw_alternative(name, slots, rng) for name, slot in SLOTS.items() if slot.kind == "word"}
+    words |= more or {}
     words["owner"] = words["owner"].capitalize()
     caption, spans = "", {}
     for piece in CAPTION.split("{"):
@@ -134,7 +138,7 @@ def draw_caption(slots: Mapping[str, bool], rng: np.random.Generator) -> tuple[s
         if not closed:
             caption += piece
             continue
-        if name in SLOTS:
+        if name in SLOTS or name in (more or {}):
             spans[name] = (len(caption), len(caption) + len(words[name]))
         caption += words[name] + rest
     return caption, spans
@@ -169,7 +173,7 @@ def draw_alternative(name: str, slots: Mapping[str, bool], rng: np.random.Genera
 
 
 def evidence_of(
-    story: str,
+    story: Story,
     slots: Mapping[str, bool],
     spans: Mapping[str, tuple[int, int]],
     boxes: Mapping[str, tuple[float, float, float, float]],
@@ -177,12 +181,12 @@ def evidence_of(
     """What carries a story that holds: words and cells of all its slots, or only of the true ones (`Story.all_of_it`).
 
     Args:
-        story: name of the story.
+        story: a story that holds.
         slots: slot -> whether it is true.
         spans: slot -> (start, end) characters of its word.
         boxes: slot -> box of its sign.
     """
-    carrying = [name for name in STORIES[story].slots if STORIES[story].all_of_it or slots[name]]
+    carrying = [name for name in story.slots if story.all_of_it or slots[name]]
     return Evidence(
         words=tuple(spans[name] for name in carrying if name in spans),
         cells=tuple(boxes[name] for name in carrying if name in boxes),

@@ -43,9 +43,11 @@ class Story:
     Attributes:
         slots: names of its slots; no two stories share one.
         joint: values of the slots, in order -> probability; sums to 1.
-        holds: the values for which the label holds.
+        holds: the values for which the label holds; with `chance`, those for which it more likely holds than not.
         all_of_it: whether the evidence is every slot, or only the slots that are true.
         score: the pair score that finds its pair of slots, where it has a pair.
+        chance: values -> probability of the label, where they do not decide it: each slot then adds evidence for the
+            label where it is true, by itself.
     """
 
     slots: tuple[str, ...]
@@ -53,11 +55,20 @@ class Story:
     holds: frozenset[tuple[bool, ...]]
     all_of_it: bool = False
     score: Literal["sii", "redundancy_gap"] | None = None
+    chance: Mapping[tuple[bool, ...], float] | None = None
 
     @property
     def rate(self) -> float:
         """The probability that the label holds."""
-        return sum(p for values, p in self.joint.items() if values in self.holds)
+        return sum(p * self.probability(values) for values, p in self.joint.items())
+
+    def probability(self, values: tuple[bool, ...]) -> float:
+        """The probability that the label holds where the slots have these values.
+
+        Args:
+            values: of the slots, in order.
+        """
+        return float(values in self.holds) if self.chance is None else self.chance[values]
 
 
 @dataclass(frozen=True)
@@ -162,7 +173,7 @@ def posterior(
             hidden = (d + 1 - decoys[name]) / (d + 1) if d and value else np.ones(m)
             likely = likely * np.where(seen, float(value == truth.slots[name]), hidden)
         total += likely
-        holds += likely if values in story.holds else 0.0
+        holds += likely * story.probability(values)
     return holds / total
 
 

@@ -22,14 +22,18 @@ def true_kind(story: Story, evidence: Evidence) -> Kind:
         story: the story whose label holds.
         evidence: what carries it in this sample.
     """
-    both = bool(evidence.words) and bool(evidence.cells)
-    if story.score is None or not both:
+    pieces = len(evidence.words) + len(evidence.cells)
+    if pieces == 1:
         return "alone"
+    if story.chance is not None:
+        return "both_add" if pieces == len(story.slots) == 2 else "many"
     return "together" if story.score == "sii" else "either"
 
 
 def is_right(found: Claim, explanation: Explanation, story: Story, evidence: Evidence) -> bool:
     """Whether a claim is of the true kind, each feature it names lies on evidence, and no part of it goes unnamed.
+
+    Of evidence that is spread over many features, a claim that names none, or their modality, is right.
 
     Args:
         found: what was claimed.
@@ -37,9 +41,13 @@ def is_right(found: Claim, explanation: Explanation, story: Story, evidence: Evi
         story: the story whose label holds.
         evidence: what carries it in this sample.
     """
-    parts = [_on(explanation.features[at], evidence) for at in found.features]
     wanted = {name for name in ("words", "cells") if getattr(evidence, name)}
-    return found.kind == true_kind(story, evidence) and set(parts) == wanted
+    true = true_kind(story, evidence)
+    if true == "many" and found.kind == "modality":
+        own = [f for f in explanation.features if f.modality == found.modality]
+        return wanted == {"words" if own[0].span is not None else "cells"}
+    parts = {_on(explanation.features[at], evidence) for at in found.features}
+    return found.kind == true and (parts == wanted or (true == "many" and not parts))
 
 
 def _on(feature: Feature, evidence: Evidence) -> str | None:
