@@ -16,6 +16,7 @@ from interplay.models.contributions import (
     counted_once,
     decorrelation_loss,
     only,
+    opposition_loss,
     silence_loss,
 )
 from interplay.models.tokens import Tokens
@@ -171,6 +172,20 @@ def test_losses_are_zero_where_experts_keep_to_their_roles():
     # Independent draws correlate by 1 / sqrt(400): squared, 1 / 400 on average.
     assert decorrelation_loss([x, y], [x, y]) < 5 / 400
     assert decorrelation_loss([x, x], [x, x], floor=0.0) == pytest.approx(1, abs=1e-5)
+
+
+def test_opposition_is_what_two_experts_say_against_each_other_of_one_modality():
+    one, two = torch.tensor([[2.0, -1.0, 0.0]]), torch.tensor([[-3.0, -5.0, 4.0]])
+    assert opposition_loss([one, two], [two, two]) == pytest.approx((2 * 3) / 3 / 2)
+    assert opposition_loss([one], [one]) == opposition_loss([torch.zeros_like(one)], [two]) == 0
+
+
+def test_an_and_by_what_counts_once_against_it_costs_opposition():
+    """Each modality is worth 1.1 alone, both 4.6: without any synergy, by 3.5 for it and 2.4 against it in each."""
+    own, shared = torch.full((1, 1), 3.5), torch.full((1, 1), -2.4)
+    both = 2 * own + counted_once(torch.stack([shared, shared]))
+    assert both.item() == pytest.approx(4.6) and (own + shared).item() == pytest.approx(1.1)
+    assert opposition_loss([own, own], [shared, shared]) == pytest.approx(3.5 * 2.4)
 
 
 def test_no_gradient_flows_into_what_a_modality_says_alone():

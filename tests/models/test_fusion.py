@@ -71,9 +71,10 @@ def test_explicit_attention_gives_the_same_answer(make_model, kind, make_tokens)
     tokens = make_tokens()
     plain, explicit = model.fuse(tokens), model.fuse(tokens, return_attention=True)
     assert torch.allclose(plain.logits, explicit.logits, atol=1e-5)
-    for (layers,) in explicit.attention:
-        for weights in layers:
-            assert torch.allclose(weights.sum(-1), torch.ones_like(weights.sum(-1)), atol=1e-5)
+    parts = [layers for parts in explicit.attention for layers in parts]
+    assert len(parts) == sum(map(len, model.parts))
+    for weights in (weights for layers in parts for weights in layers):
+        assert torch.allclose(weights.sum(-1), torch.ones_like(weights.sum(-1)), atol=1e-5)
 
 
 def test_experts_do_not_start_alike(make_model):

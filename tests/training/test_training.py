@@ -159,7 +159,7 @@ def test_what_gives_roles_is_logged_and_counts(kind, roles, weight, expected):
 @pytest.mark.parametrize("kind", ["i2moe", "fl-i2moe"])
 def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
     """METHOD 12, each contribution from whole answers in which all other modalities are absent."""
-    weights = {"consistency": 0.7, "alone": 0.4, "decorrelation": 1.3, "silence": 0.2}
+    weights = {"consistency": 0.7, "alone": 0.4, "decorrelation": 1.3, "silence": 0.2, "opposition": 0.6}
     fusion = {"kind": kind, "roles": "construction", "width": 16, "heads": 2}
     module, batch = training_of(make_config({"fusion": fusion, "roles": weights}), modalities)
     model, M, target = module.model, modalities, batch.target
@@ -172,13 +172,16 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
         shared, bce = [one.expert_logits[:, -1] for one in left], torch.nn.functional.binary_cross_entropy_with_logits
         consistency = sum((c[:, -1] - s).square().mean() for s in shared) / M
         alone = sum(bce(model.bias + s, target) for s in (c[:, -1], *shared)) / (M + 1)
-        silence = (c[:, -2].square() * torch.stack([(x / 2).tanh().square() for x in f]).amax(0)).mean()
+        decided = torch.stack([(one.logits / 2).tanh().square() for one in left]).amax(0)
+        silence = (c[:, -2].square() * decided).mean()
+        opposed = sum((-c[:, m] * shared[m]).clamp(min=0).mean() for m in range(M)) / M
         squares = []
         for m, j in itertools.permutations(range(M), 2):
             a, b = c[:, m] - c[:, m].mean(0), f[j] - f[j].mean(0)
             variances = ((a**2).mean(0) + 0.1) * ((b**2).mean(0) + 0.1)
             squares.append(((a * b).mean(0) ** 2 / variances).mean())
-        expected = 0.7 * consistency + 0.4 * alone + 1.3 * sum(squares) / max(1, len(squares)) + 0.2 * silence
+        expected = 0.7 * consistency + 0.4 * alone + 1.3 * sum(squares) / max(1, len(squares))
+        expected += 0.2 * silence + 0.6 * opposed
     found = module._ownership_loss(tokens, output, target)
     assert found.item() == pytest.approx(expected.item(), rel=1e-4)
 

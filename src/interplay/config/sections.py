@@ -63,8 +63,13 @@ class RoleConfig(Section):
     consistency: float = Field(0.3, ge=0, description="by construction: redundancy answers the same from each modality")
     alone: float = Field(0.3, ge=0, description="by construction: redundancy knows the label from each modality alone")
     decorrelation: float = Field(1.0, ge=0, description="by construction: unique experts say what the others do not")
+    opposition: float = Field(
+        0.3,
+        ge=0,
+        description="weight of what a modality's unique expert and the redundancy expert say against each other",
+    )
     silence: float = Field(
-        0.08, ge=0, description="by construction: synergy is silent where one modality decides alone"
+        0.02, ge=0, description="by construction: synergy is silent where one modality decides alone"
     )
 
 

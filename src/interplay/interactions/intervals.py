@@ -56,8 +56,8 @@ def interval(scores: PairScores, level: float = 0.95) -> Intervals:
     The interval is right where the mean of the draws is about normal. Averaged over the pairs of a game of AND, OR
     and XOR terms, 95% intervals held the truth in 92 to 99 of 100 cases from 32 backgrounds on; with 16, those of
     single pairs in as few as 82 (`benchmarks/coverage.py`). They are too narrow for a score that few backgrounds
-    decide (an AND of many players) as long as the draws show few of them, and have no width where all draws agreed:
-    that is an observation, not a proof.
+    decide (an AND of many players, a maximum) as long as the draws show few of them, and have no width where all
+    draws agreed: that is an observation, not a proof.
 
     Args:
         scores: of P pairs.

@@ -138,3 +138,18 @@ def silence_loss(synergy: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B
     """
     decided = torch.stack([(one.detach() / 2).tanh().square() for one in alone]).amax(0)
     return (synergy.square() * decided).mean()
+
+
+def opposition_loss(
+    unique: Sequence[Float[Tensor, "B C"]], shared: Sequence[Float[Tensor, "B C"]]
+) -> Float[Tensor, ""]:
+    """Mean over classes and modalities of max(0, -c_unique_m(x_m) c_redundancy(x_m)): both say one thing of a modality.
+
+    Without it an AND needs no synergy: each modality is for the label by its unique expert and a little against it by
+    the redundancy expert, and since what is against it counts once, both together are for it more than they add up to.
+
+    Args:
+        unique: per modality (B, C), its unique expert's contributions.
+        shared: per modality (B, C), the redundancy expert's contribution with only that modality present.
+    """
+    return torch.stack([(-own * other).clamp(min=0).mean() for own, other in zip(unique, shared, strict=True)]).mean()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from interplay.config import Config
-from interplay.models.contributions import consistency_loss, decorrelation_loss, only, silence_loss
+from interplay.models.contributions import consistency_loss, decorrelation_loss, only, opposition_loss, silence_loss
 from interplay.models.fusion import FusionModel, FusionOutput
 from interplay.models.roles import interaction_loss, regularisation, replace_modality
 from interplay.models.task import Task
@@ -88,7 +88,8 @@ class FusionTraining(L.LightningModule):
             roles.consistency * consistency_loss(redundancy, shared)
             + roles.alone * labels
             + roles.decorrelation * decorrelation_loss(unique, alone)
-            + roles.silence * silence_loss(synergy, alone)
+            + roles.opposition * opposition_loss(unique, shared)
+            + roles.silence * silence_loss(synergy, [bias + one for one in alone])
         )
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
