@@ -31,7 +31,11 @@ def adding(slots: Sequence[str], share: float) -> Story:
 
 
 def halved(name: str) -> Slot:
-    """A slot in place of a filler of the caption, whose words are true by halves."""
+    """A slot in place of a filler of the caption: the first half of its words say that it is true.
+
+    Args:
+        name: the filler.
+    """
     words = FILLERS[name]
     return Slot("word", words[: len(words) // 2], words[len(words) // 2 :])
 
