@@ -101,7 +101,12 @@ def test_it_explains_equally(frozen):
         ):  # words of notes are not the model's
             for key in ("schema", "notes", "provenance"):
                 one.pop(key)
-            for key in ("off", "strong", "off_strong", "evaluations"):  # on which sets estimates are checked has changed
+            for key in (
+                "off",
+                "strong",
+                "off_strong",
+                "evaluations",
+            ):  # on which sets estimates are checked has changed
                 one["whatif"].pop(key)
         assert plain["contributions"] is None and plain["bias"] is None
         assert expected["attributions"] and expected["pairs"] and expected["whatif"]["without"]
