@@ -460,7 +460,12 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     (file,) = (run / "explanations").glob("*.json")
     explanation = Explanation.model_validate_json(file.read_text())
     assert list(explanation.inputs) == ["title", "body", "photo"] and explanation.label_kind == "single"
-    assert set(explanation.routing) == {"unique_title", "unique_body", "unique_photo", "synergy", "redundancy"}
+    experts = {"unique_title", "unique_body", "unique_photo", "synergy", "redundancy"}
+    assert set(explanation.contributions) == experts and set(explanation.whatif.only_modality) == {
+        "title",
+        "body",
+        "photo",
+    }
     modalities = [f.modality for f in explanation.features]
     assert {tuple(sorted((modalities[p.i], modalities[p.j]))) for p in explanation.pairs} == {
         ("body", "photo"), ("body", "title"), ("photo", "title")

@@ -29,7 +29,7 @@ class FusionConfig(Section):
 
     kind: ModelKind = "fl-i2moe"
     roles: Literal["construction", "losses"] = Field(
-        "losses",
+        "construction",
         description="whether experts own their roles by how their answers are combined [ours], or by losses [I2MoE]",
     )
     standardize: bool = Field(True, description="bring features to mean 0 and deviation 1 before the projection [ours]")

@@ -27,7 +27,7 @@ from interplay.training.fit import predict_split
 CHARTS = {
     "Loss": ("train/task", "train/removed", "val/loss", "val/removed_loss"),
     "On val": ("val/accuracy", "val/macro_f1", "val/auroc", "val/map"),
-    "Role loss": ("train/interaction",),
+    "Role loss": ("train/interaction", "train/ownership"),
 }
 
 
