@@ -13,12 +13,13 @@ from interplay.files.run_folder import require_finished_run
 if TYPE_CHECKING:
     from interplay.results import Explanation
 
+Runs = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="The folder of a run; of several, the same samples side by side.")
+]
+
 
 def explain(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", help="The folder of a run; of several, the same samples side by side."),
-    ],
+    runs: Runs,
     sample: Annotated[list[str] | None, typer.Option(metavar="ID", help="A sample of the dataset. Repeatable.")] = None,
     input_: Annotated[
         list[str] | None,
@@ -59,8 +60,6 @@ def explain(
         folders = [require_finished_run(folder) for folder in (*runs, *(beside or []))]
         from interplay.models.run import open_run
         from interplay.pipeline import explain as stage
-        from interplay.report.agreement import agreement_lines
-        from interplay.report.findings import finding
 
         opened, *more = map(open_run, folders)
         settings = stage.explain_config(opened, assignments)
@@ -76,9 +75,16 @@ def explain(
         )
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
-    who = [f"{e.provenance.model} ({e.provenance.run}): " if others else "" for e in explanations]
-    said = [one + finding(e) for one, e in zip(who, explanations, strict=True)]
-    return console.print_findings([*said, *agreement_lines(explanations)], page)
+    return console.print_findings(_said(explanations, several=bool(others)), page)
+
+
+def _said(explanations: "list[Explanation]", *, several: bool) -> list[str]:
+    """What each explanation found; of several runs also whose it is, and how many of them say the same."""
+    from interplay.report.agreement import agreement_lines
+    from interplay.report.findings import finding
+
+    who = [f"{e.provenance.model} ({e.provenance.run}): " if several else "" for e in explanations]
+    return [*(one + finding(e) for one, e in zip(who, explanations, strict=True)), *agreement_lines(explanations)]
 
 
 def _until_interrupted(each: "Iterable[Explanation]") -> "tuple[list[Explanation], bool]":

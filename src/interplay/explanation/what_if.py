@@ -61,15 +61,12 @@ def what_if(
     only_modality = dict(zip(alone, islice(found, len(alone)), strict=True))
     one = dict(zip(singles, found, strict=True))
 
-    within = [(a, b) for a in candidates for b in candidates if a < b and players.modality[a] == players.modality[b]]
+    within = [(a, b) for a, b in combinations(candidates, 2) if players.modality[a] == players.modality[b]]
     strongest = sorted(pairs, key=lambda p: -max(abs(p.sii or 0.0), abs(p.redundancy_gap or 0.0)))
     sets, room = _sets_and_twos(len(singles), len(modalities), most)
     twos = _twos([(min(p.i, p.j), max(p.i, p.j)) for p in strongest], within, room, bool(sets))
     strong = _strong({at: abs(_logit(one[at]) - _logit(whole)) for at in candidates if at in one})
-    rng, weak = np.random.default_rng(seed), [at for at in candidates if at not in strong]
-    each_strong = sets // max(1, len(strong))
-    holding = [some for at in strong for some in _sets(candidates, twos, each_strong, rng, holding=at)]
-    groups = [list(dict.fromkeys(some)) for some in (_sets(weak, twos, sets, rng), holding)]
+    groups = _groups(candidates, strong, twos, sets, np.random.default_rng(seed))
     found = iter(_without(probabilities, len(players), [*twos, *groups[0], *groups[1]]))
     both = dict(zip(twos, islice(found, len(twos)), strict=True))
     off, off_strong = (_off(some, list(islice(found, len(some))), whole, one, both) for some in groups)
@@ -99,6 +96,20 @@ def _without(
     for row, out in zip(left, gone, strict=True):
         row[np.asarray(out, dtype=np.intp)] = False
     return probabilities(left).tolist() if len(gone) else []
+
+
+def _groups(
+    candidates: Sequence[int],
+    strong: Sequence[int],
+    twos: Sequence[tuple[int, int]],
+    sets: int,
+    rng: np.random.Generator,
+) -> list[list[tuple[int, ...]]]:
+    """The sets on which estimates are checked: without strong features, and with one of them at least."""
+    weak = _sets([at for at in candidates if at not in strong], twos, sets, rng)
+    each = sets // max(1, len(strong))
+    holding = [some for at in strong for some in _sets(candidates, twos, each, rng, holding=at)]
+    return [weak, list(dict.fromkeys(holding))]
 
 
 def _strong(moves: Mapping[int, float]) -> list[int]:
