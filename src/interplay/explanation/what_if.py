@@ -119,7 +119,7 @@ def _strong(moves: Mapping[int, float]) -> list[int]:
 
 
 def room_for_pairs(players: int, modalities: int) -> int:
-    """How many pairs are asked about; where no more are scored, their scores do not change what is asked.
+    """Most pairs of players whose joint removal `what_if` evaluates; with no more scored pairs than that, it takes all.
 
     Args:
         players: their number.

@@ -36,8 +36,8 @@ def check_claims(
 ) -> list[ClaimCheck]:
     """What is claimed of single predictions, beside what is true (METHOD 13), on the test split.
 
-    What is checked is what `interplay explain` would say. A claim rests on answers with features removed, not on pair
-    scores, which only choose the pairs to ask about: where all are asked about, scores are not paid for.
+    What is checked is what `interplay explain` would say. A claim rests on the model's answers with features removed.
+    Pair scores only choose which pairs are removed; where all of them are, the cheapest estimator gives the same claim.
 
     Args:
         run: a trained run.
