@@ -9,11 +9,14 @@ from interplay.evaluation.comparisons import compare
 from interplay.evaluation.pair_masking import (
     MATCHED,
     OWN,
+    RANDOM,
+    WITHOUT,
     ask_pairs_masked,
     best_pairs,
     matched_pairs,
     pair_masks,
     random_pairs,
+    second_differences,
 )
 
 MODALITY = np.array([0] * 8 + [1] * 6)
@@ -72,13 +75,42 @@ def test_a_planted_pair_costs_more_than_its_controls_and_an_additive_game_does_n
         over = []
         for number in range(40):
             masks = pair_masks(PAIRS, [scores], importance, MODALITY, [1, 2], 4, np.random.default_rng(number))
-            assert (~masks.keep).sum(-1).tolist() == [[[[2, 4]] * 4] * 3], "equal budgets"
-            costs = game(np.ones((1, 14), dtype=bool))[0] - ask_pairs_masked(game, masks)[0, ..., 0]
+            gone = (~masks.keep).sum(-1)
+            assert gone[..., WITHOUT].tolist() == [[[[2, 4]] * 4] * 3], "equal budgets"
+            assert gone[..., 1:].tolist() == [[[[[1, 1, 12, 13, 13], [2, 2, 10, 12, 12]]] * 4] * 3]
+            costs = game(np.ones((1, 14), dtype=bool))[0] - ask_pairs_masked(game, masks)[0, ..., WITHOUT, :, 0]
             assert costs.shape == (3, 4, 2, 1)
             over.append(costs[OWN].mean(0)[:, 0] - costs[MATCHED].mean(0)[:, 0])
             assert masks.used.tolist() == [[1, 2]]
         found = compare(np.array(over)[:, 0])
         assert (found.low > 0 and found.p < 1e-3) if above else found.mean == pytest.approx(0)
+
+
+@pytest.mark.parametrize("kind, full, empty", [("and", 2.0, 2.0), ("or", -2.0, -2.0), ("with another", 2.0, 0.0)])
+def test_second_differences_find_what_masking_cannot(kind, full, empty):
+    """Of features that cost the same alone, removing an AND costs less than others: the paper's drop is against it."""
+    truth = {
+        "and": lambda c: 2.0 * (c[:, 3] & c[:, 11]),
+        "or": lambda c: 2.0 * (c[:, 3] | c[:, 11]),
+        "with another": lambda c: 2.0 * (c[:, 3] & c[:, 11] & c[:, 0]),  # no dividend of the two while it is gone
+    }[kind]
+    alone = np.where(np.isin(np.arange(14), (3, 11)), 1.0, 3.0)
+
+    def game(coalitions):
+        return (truth(coalitions) + coalitions @ alone)[:, None, None]
+
+    scores = np.array([2.0 if tuple(pair) == (3, 11) else 0.0 for pair in PAIRS])
+    masks = pair_masks(PAIRS, [scores], np.ones(14), MODALITY, [1, 2], 5, np.random.default_rng(0))
+    values = ask_pairs_masked(game, masks)[..., 0, 0]
+    ends = tuple(game(np.full((1, 14), there))[0, 0, 0] * np.ones(values.shape[:-1]) for there in (True, False))
+    found = second_differences(values, ends)
+    assert found.shape == (1, 3, 5, 2, 2)
+    np.testing.assert_allclose(found[0, OWN], np.broadcast_to([full, empty], (5, 2, 2)), atol=1e-12)
+    np.testing.assert_allclose(found[0, MATCHED], 0, atol=1e-12)
+    if kind == "and":
+        cost = ends[0] - values[..., WITHOUT]
+        assert (cost[0, OWN, :, 0] < cost[0, RANDOM, :, 0]).any()
+        assert cost[0, OWN, 0, 0] == 4.0 and cost[0, MATCHED, 0, 0] == 6.0
 
 
 def test_equal_coalitions_are_asked_once():
@@ -90,4 +122,4 @@ def test_equal_coalitions_are_asked_once():
 
     masks = pair_masks(PAIRS, [np.arange(48.0)], np.ones(14), MODALITY, [1], 10, np.random.default_rng(0))
     ask_pairs_masked(game, masks)
-    assert asked[0] <= 1 + 20 and asked[0] < masks.keep[..., 0].size
+    assert asked[0] <= 6 * (1 + 20) and asked[0] < masks.keep[..., 0].size

@@ -39,7 +39,8 @@ def task(ours: float | None, dense: float | None, sd: float | None = 0.01) -> li
         {"variant": "fl-i2moe", "metric": "macro_f1", "mean": ours, "sd_seeds": sd},
         {"variant": "dense", "metric": "macro_f1", "mean": dense, "sd_seeds": 0.5},
     ]
-    empty = ("figure3_masking", "figure4_alignment", "table2_pair_masking", "table3_concentration", "table4_stories")
+    empty = ("figure3_masking", "figure4_alignment", "table2_pair_masking", "table2_second_differences")
+    empty += ("table3_concentration", "table4_stories")
     return claims_of({"table1_task": rows, **{name: [] for name in empty}}, "multi")
 
 
@@ -80,6 +81,20 @@ def masking(low: float) -> list[Claim]:
             }
             for k, p in ((1, 0.001), (2, 0.02 if low < 0 else 0.001))
         ],
+        "table2_second_differences": [
+            {
+                "variant": "fl-i2moe",
+                "ranked_by": "gap of mixture",
+                "on": on,
+                "when": "nothing else is there",
+                "pairs": 1,
+                "over_matched": 0.1,
+                "over_matched_low": 0.0,
+                "over_matched_high": 0.2,
+                "over_matched_p_holm": 0.001 if (low > 0) == (on == "logit") else 0.5,
+            }
+            for on in ("logit", "probability")
+        ],
         "figure4_alignment": [],
         "table3_concentration": [
             {"variant": v, "method": "m", "modality": "text", "expert": "mixture", "measure": "gini", **ci}
@@ -104,5 +119,5 @@ def masking(low: float) -> list[Claim]:
 
 
 def test_every_claim_heeds_its_evidence():
-    assert {c.verdict for c in masking(0.05)} == {"holds"} and len(masking(0.05)) == 4
+    assert {c.verdict for c in masking(0.05)} == {"holds"} and len(masking(0.05)) == 5
     assert {c.verdict for c in masking(-0.05)} == {"does not hold"}

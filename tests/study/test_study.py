@@ -18,7 +18,7 @@ from interplay.explanation.trained import prepared
 from interplay.explanation.trained.pairs import probe_pairs
 from interplay.features import store as features
 from interplay.pipeline.encode import open_encoders
-from interplay.study import running, stages
+from interplay.study import pair_stages, running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
 from interplay.study.config import make_study
 from interplay.study.cost import STAGES, estimate_cost
@@ -70,25 +70,30 @@ def test_numbers_are_those_of_the_files(small_study):
     (row,) = (r for r in small_study.table("table1_task") if (r["variant"], r["metric"]) == ("fl-i2moe", "auroc"))
     assert float(row["mean"]) == pytest.approx(np.mean([m["auroc"] for m in metrics]))
 
-    costs = []
+    costs, both, neither = [], [], []
     for run in runs:
         a, m = (read_any(small_study.out / run.folder / f"{n}.safetensors") for n in ("attributions", "pair_masking"))
         label = read_any(small_study.out / run.folder / "pairs.safetensors")["label"]
-        full = np.array([sigmoid(a["full"][n, -1, c]) for n, c in enumerate(label)])
-        costs.append(
-            np.mean(
-                [
-                    f - sigmoid(m["logits"][n, 2, 0, :, 1, -1, c]).mean()
-                    for n, (f, c) in enumerate(zip(full, label, strict=True))
-                ]
-            )
-        )
+        full = np.array([a["full"][n, -1, c] for n, c in enumerate(label)])
+        np.testing.assert_allclose(m["ends"][:, 0, :, -1], np.stack([full, sigmoid(full)], axis=1), atol=1e-5)
+        costs.append(sigmoid(full).mean() - m["values"][:, 2, 0, :, 1, 0, 1, -1].mean())
+        logits = m["values"][:, 2, 0, 0, 1, :, 0, -1]  # by the mixture's SII, two pairs
+        both.append((logits @ [1, -1, -1, 0, 0, 0] + m["ends"][:, 0, 0, -1]).mean())
+        neither.append((logits @ [0, 0, 0, 1, -1, -1] + m["ends"][:, 1, 0, -1]).mean())
     (row,) = (
         r
         for r in small_study.table("table2_pair_masking")
         if (r["variant"], r["ranked_by"], r["read_at"], r["pairs"]) == ("fl-i2moe", "sii of mixture", "mixture", "2")
     )
     assert float(row["cost_ranked"]) == pytest.approx(np.mean(costs), abs=1e-6)
+    for when, seen in (("all else is there", both), ("nothing else is there", neither)):
+        (row,) = (
+            r
+            for r in small_study.table("table2_second_differences")
+            if (r["variant"], r["ranked_by"], r["on"]) == ("fl-i2moe", "sii of mixture", "logit")
+            and (r["when"], r["pairs"]) == (when, "2")
+        )
+        assert float(row["ranked"]) == pytest.approx(np.mean(seen), abs=1e-6)
 
 
 def read_any(path: Path) -> dict[str, np.ndarray]:
@@ -130,10 +135,10 @@ def test_random_controls_are_the_same_for_every_run(small_study):
 def test_the_page(small_study):
     assert "<script" not in small_study.page and "default-src 'none'" in small_study.page
     assert (
-        small_study.page.count("<svg") == 5
+        small_study.page.count("<svg") == 6
         and "nan" not in re.sub(r"<svg.*?</svg>", "", small_study.page, flags=re.S).lower()
     )
-    for name in ("figure3_masking", "figure3_experts", "figure4_alignment_logit", "table2_pair_masking"):
+    for name in ("figure3_masking", "figure3_experts", "figure4_alignment_logit", "table2_second_differences"):
         assert (small_study.out / "figures" / f"{name}.svg").stat().st_size > 1000
         assert (small_study.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     for link in re.findall(r'href="([^"#]+)"', small_study.page):
@@ -146,14 +151,24 @@ def test_the_page(small_study):
 
 def test_claims_speak_of_what_was_measured(small_study):
     said = " ".join(c.claim for c in small_study.claims)
-    for part in ("macro_f1", "grad rollout", "SII of the synergy", "matched pairs", "concentrated", "carries sarcasm"):
+    for part in (
+        "macro_f1",
+        "grad rollout",
+        "SII of the synergy",
+        "costs the mixture more",
+        "act together more",
+        "back each other up",
+        "concentrated",
+        "carries sarcasm",
+    ):
         assert part in said
     assert {c.verdict for c in small_study.claims} <= {"holds", "does not hold", "cannot be told"}
 
 
 def test_a_finished_study_measures_nothing_again(small_study, store, monkeypatch):
     for name in ("attribute_samples", "mask_samples", "measure_pairs", "mask_pairs"):
-        monkeypatch.setattr(stages, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
+        of = pair_stages if "pairs" in name else stages
+        monkeypatch.setattr(of, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
     monkeypatch.setattr(running, "validate_run", lambda *_, **__: pytest.fail("validated again"))
     monkeypatch.setattr(running, "train", lambda *_, **__: pytest.fail("trained again"))
     again = run_study(small_study.study, small_study.dataset, small_study.out, store=store, say=quiet)
@@ -164,7 +179,7 @@ def test_a_finished_study_measures_nothing_again(small_study, store, monkeypatch
 def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, tmp_path, monkeypatch):
     """Ctrl-C in the pair stage of the second run: what was measured before stays, and the results are equal."""
     study, calls = make_study({"study": {**ASKED, "seeds": [0]}, **SETTINGS}), []
-    score = stages.measure_pairs
+    score = pair_stages.measure_pairs
 
     def interrupted(bench, attributions):
         calls.append(bench.run.config.fusion.kind)
@@ -172,7 +187,7 @@ def test_an_interrupted_study_goes_on_and_comes_to_the_same(small_study, store, 
             raise KeyboardInterrupt
         return score(bench, attributions)
 
-    monkeypatch.setattr(stages, "measure_pairs", interrupted)
+    monkeypatch.setattr(pair_stages, "measure_pairs", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(study, small_study.dataset, tmp_path / "s", store=store, say=quiet)
     assert (tmp_path / "s/fl-i2moe/seed0/masking.safetensors").exists()
@@ -211,10 +226,11 @@ def test_every_input_is_read_and_hashed_once(scenes, store, tmp_path, monkeypatc
 def test_only_stages_that_an_option_concerns_are_measured_again(small_study, store, monkeypatch):
     study = make_study({"study": {**ASKED, "seeds": [0], "models": ["dense"], "draws": 3}, **SETTINGS})
     for name in ("attribute_samples", "mask_samples", "measure_pairs"):
-        monkeypatch.setattr(stages, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
+        of = pair_stages if "pairs" in name else stages
+        monkeypatch.setattr(of, name, lambda *_, name=name: pytest.fail(f"{name} was run again"))
     kept = (small_study.out / "dense/seed0/pair_masking.safetensors").read_bytes()
     (run,) = run_study(study, small_study.dataset, small_study.out, store=store, say=quiet).runs
-    assert run.pair_masking["logits"].shape[3] == 3
+    assert run.pair_masking["values"].shape[3] == 3
     (small_study.out / "dense/seed0/pair_masking.safetensors").write_bytes(kept)
 
 

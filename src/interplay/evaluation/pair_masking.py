@@ -1,4 +1,12 @@
-"""The causal test of pair scores: removing the pairs they rank first must cost more than removing others (METHOD 10).
+"""Causal tests of pair scores: what is lost without the pairs that they rank first (METHOD 10), and how pairs interact.
+
+Removing the first pairs must cost more than removing others [paper]. But losing two features costs what losing each
+costs, less their interaction, so that this cannot favour pairs that act together. The second difference can [ours]:
+with T the first players of k pairs and I the second,
+
+- when all else is there: v(N) - v(N - T) - v(N - I) + v(N - T - I);
+- when nothing else is: v(T + I) - v(T) - v(I) + v(empty), the Harsanyi dividend of T and I as two players, by which
+  F_syn of Ky, Ghamizi and Cordy (arXiv 2605.22168) judges explainers.
 
 Pairs of a set share no player, so a budget of k pairs always removes 2k players, k of each of their modalities [ours].
 """
@@ -13,6 +21,8 @@ from interplay.evaluation.masking import Ask
 
 OWN, MATCHED, RANDOM = 0, 1, 2
 CONTROLS = ("ranked", "matched", "random")
+WITHOUT, WITHOUT_FIRST, WITHOUT_SECOND, ALONE, FIRST_ALONE, SECOND_ALONE = range(6)
+"""Which coalitions of one set of pairs are evaluated, in the order of the axis of 6."""
 NEAR = 3  # players on either side in importance that a matched one is drawn from
 
 
@@ -90,15 +100,16 @@ def matched_pairs(
 
 @dataclass(frozen=True)
 class PairMasks:
-    """Coalitions of one sample that leave out sets of pairs.
+    """Coalitions of one sample with and without sets of pairs.
 
     Attributes:
-        keep: (Q, 3, D, B, n) for each of Q rankings the players that stay: without the ranked pairs (the same in all
-            D draws), without matched ones, without random ones, for each of B budgets.
+        keep: (Q, 3, D, B, 6, n) for each of Q rankings the players that stay: of the ranked pairs (the same in all
+            D draws), of matched ones, of random ones, for each of B budgets; without the pairs (`WITHOUT`), their first
+            players, their second, and with nothing but these.
         used: (Q, B) how many pairs are removed: fewer than the budget where there are no more.
     """
 
-    keep: Bool[np.ndarray, "Q 3 D B n"]
+    keep: Bool[np.ndarray, "Q 3 D B 6 n"]
     used: Int[np.ndarray, "Q B"]
 
 
@@ -111,7 +122,7 @@ def pair_masks(
     draws: int,
     rng: np.random.Generator,
 ) -> PairMasks:
-    """The coalitions without the first k pairs of each ranking, and without k matched and k random pairs, for each k.
+    """The coalitions without the first k pairs of each ranking, k matched ones and k random ones, and of them alone.
 
     Args:
         pairs: (P, 2) the two players of each pair.
@@ -122,7 +133,7 @@ def pair_masks(
         draws: how many random draws.
         rng: breaks ties, and draws the controls.
     """
-    keep = np.ones((len(rankings), 3, draws, len(budgets), len(modality)), dtype=bool)
+    keep = np.ones((len(rankings), 3, draws, len(budgets), 6, len(modality)), dtype=bool)
     used = np.zeros((len(rankings), len(budgets)), dtype=np.int64)
     for q, scores in enumerate(rankings):
         chosen = best_pairs(pairs, scores, max(budgets), rng)
@@ -132,12 +143,18 @@ def pair_masks(
                 matched = matched_pairs(chosen[:k], importance, modality, rng)
                 sets = (chosen[:k], matched, random_pairs(chosen[:k], modality, rng))
                 for which, out in enumerate(sets):
-                    keep[q, which, d, b, out.ravel()] = False
+                    keep[q, which, d, b] = _kept(out, len(modality))
     return PairMasks(keep, used)
 
 
-def ask_pairs_masked(ask: Ask, masks: PairMasks) -> Float[np.ndarray, "Q 3 D B E1 C"]:
-    """Logits without each set of pairs; equal coalitions are evaluated once.
+def _kept(pairs: Int[np.ndarray, "k 2"], n: int) -> Bool[np.ndarray, "6 n"]:
+    first, second = (np.isin(np.arange(n), side) for side in pairs.T)
+    both = first | second
+    return np.stack([~both, ~first, ~second, both, first, second])
+
+
+def ask_pairs_masked(ask: Ask, masks: PairMasks) -> Float[np.ndarray, "Q 3 D B 6 E1 C"]:
+    """Logits with and without each set of pairs; equal coalitions are evaluated once.
 
     Args:
         ask: coalitions (m, n) -> logits (m, E1, C) of every expert and the mixture.
@@ -147,3 +164,18 @@ def ask_pairs_masked(ask: Ask, masks: PairMasks) -> Float[np.ndarray, "Q 3 D B E
     distinct, back = np.unique(masks.keep.reshape(-1, n), axis=0, return_inverse=True)
     answers = ask(distinct)[back.ravel()]
     return answers.reshape(*masks.keep.shape[:-1], *answers.shape[1:])
+
+
+def second_differences(
+    values: Float[np.ndarray, "*V 6"], ends: tuple[Float[np.ndarray, "*V"], Float[np.ndarray, "*V"]]
+) -> Float[np.ndarray, "*V 2"]:
+    """How sets of pairs interact when all else is there, and when nothing is: above 0 together, below 0 backing up.
+
+    Args:
+        values: (*V, 6) values of the coalitions of each set.
+        ends: (*V) each, the value of everything and of nothing.
+    """
+    everything, nothing = ends
+    full = everything - values[..., WITHOUT_FIRST] - values[..., WITHOUT_SECOND] + values[..., WITHOUT]
+    empty = values[..., ALONE] - values[..., FIRST_ALONE] - values[..., SECOND_ALONE] + nothing
+    return np.stack([full, empty], axis=-1)

@@ -102,15 +102,31 @@ def plot_pair_masking(rows: Rows) -> Figure:
         rows: rows of the study's table.
     """
     rows = [row for row in rows if row["read_at"] == MIXTURE]
+    return _controls(rows, "cost_", "pairs removed", "loss of probability")
+
+
+def plot_second_differences(rows: Rows) -> Figure:
+    """How k pairs interact when all else is there, on the logit: ranked, matched and random.
+
+    Args:
+        rows: rows of the study's table.
+    """
+    rows = [row for row in rows if row["on"] == "logit" and row["when"] == "all else is there"]
+    return _controls(rows, "", "pairs", "together, beyond each (logit)")
+
+
+def _controls(rows: Rows, prefix: str, xlabel: str, ylabel: str) -> Figure:
+    """Ranked pairs beside their controls, by their number: a row for each variant, a panel for each ranking."""
     variants, rankings = _names(rows, "variant"), _names(rows, "ranked_by")
     figure, axes = _grid(len(variants), len(rankings))
     for down, variant in enumerate(variants):
         for across, ranked in enumerate(rankings):
             ax = axes[down, across]
             cells = [row for row in rows if (row["variant"], row["ranked_by"]) == (variant, ranked)]
-            ax.set(title=f"{variant}: {ranked}", xlabel="pairs removed", ylabel="loss of probability")
+            ax.axhline(0, color="0.85", linewidth=0.8, zorder=0)
+            ax.set(title=f"{variant}: {ranked}", xlabel=xlabel, ylabel=ylabel)
             for k, control in enumerate(("ranked", "matched", "random")):
-                x, y = [row["pairs"] for row in cells], [row[f"cost_{control}"] for row in cells]
+                x, y = [row["pairs"] for row in cells], [row[f"{prefix}{control}"] for row in cells]
                 ax.plot(x, y, marker="o", markersize=3, label=control, color=COLORS[(0, 1, 3)[k]])
             if not cells:
                 ax.set_axis_off()

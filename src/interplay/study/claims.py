@@ -42,6 +42,7 @@ def claims_of(tables: Tables, kind: str) -> list[Claim]:
         *_masking(tables["figure3_masking"]),
         *_alignment(tables["figure4_alignment"]),
         *_pair_masking(tables["table2_pair_masking"]),
+        *_second_differences(tables["table2_second_differences"]),
         *_concentration(tables["table3_concentration"]),
         *_stories(tables["table4_stories"]),
     ]
@@ -91,15 +92,32 @@ def _pair_masking(rows: list[dict[str, Any]]) -> list[Claim]:
     mine = [row for row in rows if row["variant"] == OURS]
     for ranked, read in dict.fromkeys((row["ranked_by"], row["read_at"]) for row in mine):
         cells = [row for row in mine if (row["ranked_by"], row["read_at"]) == (ranked, read)]
-        sure = [row for row in cells if row["over_matched_p_holm"] is not None and row["over_matched_p_holm"] < ALPHA]
-        each = ", ".join(
-            f"{row['pairs']}: {_interval(row, 'over_matched')}, p {_p(row['over_matched_p_holm'])}" for row in cells
-        )
         score, of = ranked.split(" ", 1)
         claim = f"Removing pairs ranked by {SCORE_NAMES[SHORT[score]]} {of} costs the {read} more than matched pairs"
-        known = any(row["over_matched"] is not None for row in cells)
-        out.append(Claim(claim, len(sure) == len(cells) if known else None, f"by number of pairs {each} (Holm)"))
+        out.append(_over_matched(claim, cells))
     return out
+
+
+def _second_differences(rows: list[dict[str, Any]]) -> list[Claim]:
+    out = []
+    mine = [row for row in rows if row["variant"] == OURS and row["on"] == "logit"]
+    for ranked, when in dict.fromkeys((row["ranked_by"], row["when"]) for row in mine):
+        cells = [row for row in mine if (row["ranked_by"], row["when"]) == (ranked, when)]
+        score, of = ranked.split(" ", 1)
+        do = "act together" if score == "sii" else "back each other up"
+        claim = f"Pairs ranked by {SCORE_NAMES[SHORT[score]]} {of} {do} more than matched pairs when {when} (logit)"
+        out.append(_over_matched(claim, cells))
+    return out
+
+
+def _over_matched(claim: str, cells: list[dict[str, Any]]) -> Claim:
+    """It holds if it surely does for every number of pairs."""
+    sure = [row for row in cells if row["over_matched_p_holm"] is not None and row["over_matched_p_holm"] < ALPHA]
+    each = ", ".join(
+        f"{row['pairs']}: {_interval(row, 'over_matched')}, p {_p(row['over_matched_p_holm'])}" for row in cells
+    )
+    known = any(row["over_matched"] is not None for row in cells)
+    return Claim(claim, len(sure) == len(cells) if known else None, f"by number of pairs {each} (Holm)")
 
 
 def _concentration(rows: list[dict[str, Any]]) -> list[Claim]:

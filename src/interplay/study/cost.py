@@ -29,8 +29,9 @@ from interplay.models.fusion import FusionModel, Shape
 from interplay.models.task import Task
 from interplay.pipeline.encode import encoders_for
 from interplay.study.config import Study, StudyConfig
+from interplay.study.pair_stages import pair_masked_evaluations, rankings_of
 from interplay.study.running import STORY_BACKGROUNDS
-from interplay.study.stages import MAPS, masked_evaluations, pair_masked_evaluations, rankings_of
+from interplay.study.stages import MAPS, masked_evaluations
 from interplay.training.data import Item, collate
 from interplay.training.module import FusionTraining
 
@@ -212,7 +213,7 @@ def _measuring(options: StudyConfig, dataset: Dataset, moments: StageTimes) -> l
     without = pair_masked_evaluations(options, rankings)
     logits = outputs * labels * FLOAT
     rows = (len(MAPS) + options.random_draws) * len(options.shares) * 2
-    sets = rankings * 3 * options.draws * len(options.budgets)
+    sets = rankings * 3 * options.draws * len(options.budgets) * 6
     maps = len(MAPS) * outputs * len(moments.modality) * DOUBLE
     scores = sum(a * b for a, b in sizes) * 9 * outputs * DOUBLE
 
@@ -226,7 +227,7 @@ def _measuring(options: StudyConfig, dataset: Dataset, moments: StageTimes) -> l
         cost("attribute", asked, 0, maps, moments.attribution),
         cost("mask", asked, masked, rows * logits, masked * moments.answer),
         cost("pairs", probed, block, scores, block * moments.answer),
-        cost("mask pairs", probed, without, sets * logits, without * moments.answer),
+        cost("mask pairs", probed, without, sets * 2 * outputs * FLOAT, without * moments.answer),
         cost("stories", stories, every, 0, every * moments.answer),
     ]
 

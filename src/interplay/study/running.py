@@ -35,7 +35,7 @@ from interplay.pipeline.train import refuse_bad_splits, train
 from interplay.pipeline.validate import validate_run
 from interplay.progress import SILENT, Progress
 from interplay.results.validity import Validity
-from interplay.study import stages
+from interplay.study import pair_stages, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
 from interplay.study.config import Study, StudyConfig
 from interplay.study.encoded import EncodedDataset, Encodings
@@ -191,32 +191,37 @@ def measure_run(
     def bench(stage: str) -> stages.Bench:
         return stages.Bench(run, one.encoders, one.stores, samples, options, progress.stage(stage))
 
-    def stage(name: str, asked: tuple[str, ...], how: Callable[[], Arrays]) -> Arrays:
-        path, key = out / folder / f"{name}.safetensors", stage_key(run, options, asked)
+    def stage(name: str, asked: tuple[str, ...], how: Callable[[], Arrays], layout: int = 1) -> Arrays:
+        path, key = out / folder / f"{name}.safetensors", stage_key(run, options, asked, layout)
         if (kept := read_arrays(path, key)) is None:
             write_arrays(path, kept := how(), key)
         return kept
 
     attributions = stage("attributions", ("split", "samples"), lambda: stages.attribute_samples(bench("attribute")))
     masking = stage("masking", MASKING_OPTIONS, lambda: stages.mask_samples(bench("mask"), attributions))
-    pairs = stage("pairs", PAIR_OPTIONS, lambda: stages.measure_pairs(bench("pairs"), attributions))
+    pairs = stage("pairs", PAIR_OPTIONS, lambda: pair_stages.measure_pairs(bench("pairs"), attributions))
     pair_masking = stage(
-        "pair_masking", PAIR_MASKING_OPTIONS, lambda: stages.mask_pairs(bench("mask pairs"), attributions, pairs)
+        "pair_masking",
+        PAIR_MASKING_OPTIONS,
+        lambda: pair_stages.mask_pairs(bench("mask pairs"), attributions, pairs),
+        layout=2,  # 1 had no second differences
     )
     stories = _stories(run, encoded.dataset, one, options, out / folder / "stories.json", progress)
     return Measured(variant, seed, folder, run, attributions, masking, pairs, pair_masking, stories)
 
 
-def stage_key(run: Run, options: StudyConfig, asked: tuple[str, ...]) -> str:
+def stage_key(run: Run, options: StudyConfig, asked: tuple[str, ...], layout: int = 1) -> str:
     """A hash of everything that decides a stage's result: the run, its data, and the options that the stage uses.
 
     Args:
         run: the run.
         options: the study's options.
         asked: names of those options.
+        layout: number of what the stage's file holds.
     """
     heeded = {name: value for name, value in options.model_dump().items() if name in asked}
-    content = json.dumps([config_toml(run.config), run.origin.data_hash, run.card.epoch, heeded])
+    layouts = [layout] if layout > 1 else []
+    content = json.dumps([config_toml(run.config), run.origin.data_hash, run.card.epoch, heeded, *layouts])
     return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 

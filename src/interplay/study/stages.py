@@ -15,15 +15,10 @@ from jaxtyping import Float, Int
 from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
-from interplay.evaluation.alignment import pair_importance
 from interplay.evaluation.masking import Ask, ask_masked
-from interplay.evaluation.pair_masking import ask_pairs_masked, pair_masks
 from interplay.explanation.attribution.methods import METHODS
-from interplay.explanation.candidates import candidate_players, ranking_experts
 from interplay.explanation.game import model_logits, value_names
-from interplay.explanation.pairs import backgrounds
-from interplay.explanation.players import SCALES, Players
-from interplay.explanation.trained.pairs import probe_pairs
+from interplay.explanation.players import Players
 from interplay.explanation.trained.prepared import Prepared, attribute, players_in, prepare_sample
 from interplay.features.store import Features
 from interplay.metrics import predicted_labels
@@ -91,6 +86,16 @@ class Bench:
         """
         return model_logits(self.run.model, prepared.tokens, self.config.removal.fill, players)
 
+    def on_scales(self, logits: Float[np.ndarray, "*V E1 C"], label: int) -> Float[np.ndarray, "*V 2 E1"]:
+        """One label's logit and probability, as on SCALES.
+
+        Args:
+            logits: (*V, E1, C).
+            label: index of the label.
+        """
+        probabilities = self.run.card.task.probabilities(torch.from_numpy(logits)).numpy()
+        return np.stack([logits[..., label], probabilities[..., label]], axis=-2)
+
 
 def attribute_samples(bench: Bench) -> Arrays:
     """Every method's map of every expert and the mixture, for the mean logit of the predicted labels.
@@ -128,7 +133,7 @@ def attribute_samples(bench: Bench) -> Arrays:
             "scores": np.concatenate(scores, axis=-1),
             "completeness": np.array(errors),
         },
-        _about(bench, len(full), start, 0),
+        about(bench, len(full), start, 0),
     )
 
 
@@ -157,7 +162,7 @@ def mask_samples(bench: Bench, attributions: Arrays) -> Arrays:
         ask = bench.ask(one, players)
         logits.append(ask_masked(ask, maps, modality, options.shares, options.random_draws, rng))
         asked += masked_evaluations(options, len(bench.names))
-    return Arrays({"logits": np.stack(logits)}, _about(bench, len(logits), start, asked))
+    return Arrays({"logits": np.stack(logits)}, about(bench, len(logits), start, asked))
 
 
 def masked_evaluations(options: StudyConfig, outputs: int) -> int:
@@ -170,135 +175,15 @@ def masked_evaluations(options: StudyConfig, outputs: int) -> int:
     return (len(MAPS) * outputs + options.random_draws) * len(options.shares) * 2
 
 
-def measure_pairs(bench: Bench, attributions: Arrays) -> Arrays:
-    """Pair scores among candidates of each sample, for its most probable label (METHOD 9).
-
-    Candidates are half the most important players of each modality, half drawn from the others, so that pairs of
-    every importance are there.
+def about(bench: Bench, samples: int, start: float, evaluations: int) -> dict[str, object]:
+    """What a stage's arrays are of.
 
     Args:
         bench: one run and its samples.
-        attributions: what `attribute_samples` returned.
-
-    Returns:
-        label (N,), sample (P,), pair (P, 2): the players. sii, sii_se, gap, gap_se (P, 2, E1): on SCALES, by expert.
-        importance (P, E1): to each expert, by explain.rank_by.
+        samples: how many were measured.
+        start: when the stage began, by `time.perf_counter`.
+        evaluations: how many it made.
     """
-    start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
-    labels, sample, asked = [], [], 0
-    rows: dict[str, list[np.ndarray]] = {n: [] for n in ("pair", "sii", "sii_se", "gap", "gap_se", "importance")}
-    for number, one, players in bench.prepared(options.pair_samples):
-        maps, modality = of_sample(attributions, number)
-        chosen = _candidates(bench, players, maps[rank_by], bench.rng(PAIRS, number))
-
-        def candidates(_: Players, m: int, chosen: list[np.ndarray] = chosen) -> np.ndarray:
-            return chosen[m]
-
-        label = int(attributions["full"][number, -1].argmax())
-        probe = probe_pairs(
-            bench.run.model,
-            bench.run.card.task,
-            one.tokens,
-            [label],
-            fill=bench.config.removal.fill,
-            estimate=backgrounds(options.backgrounds, number),
-            players=players,
-            candidates=candidates,
-        )
-        labels.append(label)
-        asked += probe.evaluations
-        for block in (block.output((0,)) for block in probe.blocks):
-            sample.append(np.full(len(block), number))
-            rows["pair"].append(block.pairs)
-            for name, value in (
-                *(("sii", block.sii), ("sii_se", block.sii_se)),
-                *(("gap", block.redundancy_gap), ("gap_se", block.redundancy_gap_se)),
-            ):
-                rows[name].append(value)
-            rows["importance"].append(
-                np.stack([pair_importance(s, modality, block.pairs) for s in maps[rank_by]], axis=-1)
-            )
-    return Arrays(
-        {
-            "label": np.array(labels),
-            "sample": np.concatenate(sample),
-            **{name: np.concatenate(parts) for name, parts in rows.items()},
-        },
-        _about(bench, len(labels), start, asked),
-    )
-
-
-def _candidates(
-    bench: Bench, players: Players, maps: Float[np.ndarray, "E1 n"], rng: np.random.Generator
-) -> list[Int[np.ndarray, " k"]]:
-    """Of each modality the players that may form pairs."""
-    importance = ranking_experts(dict(zip(bench.names, maps, strict=True)))
-    most, out = bench.options.candidates, []
-    for m in range(len(bench.run.card.modalities)):
-        best = candidate_players(players, importance, m, -(-most // 2))
-        others = np.setdiff1d(players.of(m), best)
-        drawn = rng.permutation(others)[: max(0, most - len(best))]
-        out.append(np.sort(np.concatenate([best, drawn])))
-    return out
-
-
-RANKINGS = (("sii", "synergy"), ("gap", "redundancy"), ("sii", "mixture"), ("gap", "mixture"))
-"""Scores, and whose, that pairs are ranked by: each role's own expert [paper], and the mixture."""
-
-
-def rankings_of(names: list[str]) -> list[tuple[str, str]]:
-    """The entries of RANKINGS whose expert the model has.
-
-    Args:
-        names: names of the experts and the mixture.
-    """
-    return [(score, expert) for score, expert in RANKINGS if expert in names]
-
-
-def mask_pairs(bench: Bench, attributions: Arrays, pairs: Arrays) -> Arrays:
-    """Logits (N, Q, 3, D, B, E1, C) without the pairs ranked first, matched ones and random ones (METHOD 10).
-
-    Pairs are ranked by their score on `explain.scale`. `used` (N, Q, B) counts the pairs that were really removed.
-
-    Args:
-        bench: one run and its samples.
-        attributions: what `attribute_samples` returned.
-        pairs: what `measure_pairs` returned.
-    """
-    start, options, rank_by = time.perf_counter(), bench.options, MAPS.index(bench.config.explain.rank_by)
-    rankings = rankings_of(bench.names)
-    on = SCALES.index(bench.config.explain.scale)
-    logits, used, asked = [], [], 0
-    for number, one, players in bench.prepared(options.pair_samples):
-        maps, modality = of_sample(attributions, number)
-        mine = pairs["sample"] == number
-        masks = pair_masks(
-            pairs["pair"][mine],
-            [pairs[score][mine][:, on, bench.names.index(expert)] for score, expert in rankings],
-            np.abs(maps[rank_by, -1]),
-            modality,
-            options.budgets,
-            options.draws,
-            bench.rng(PAIR_MASK, number),
-        )
-        logits.append(ask_pairs_masked(bench.ask(one, players), masks))
-        used.append(masks.used)
-        asked += pair_masked_evaluations(options, len(rankings))
-    values = {"logits": np.stack(logits), "used": np.stack(used)}
-    return Arrays(values, _about(bench, len(logits), start, asked) | {"rankings": rankings})
-
-
-def pair_masked_evaluations(options: StudyConfig, rankings: int) -> int:
-    """The most evaluations that `mask_pairs` makes for one sample.
-
-    Args:
-        options: the study's options.
-        rankings: how many rankings there are.
-    """
-    return rankings * len(options.budgets) * (1 + 2 * options.draws)
-
-
-def _about(bench: Bench, samples: int, start: float, evaluations: int) -> dict[str, object]:
     return {
         "samples": [s.id for s in bench.samples[:samples]],
         "experts": bench.names,

@@ -4,24 +4,21 @@ Values of samples are averaged over seeds first, then compared over samples: int
 these training runs; `sd_seeds` says how runs differ. What could not be measured is None, never 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from interplay.evaluation.alignment import by_bins, by_top, rank_correlation
-from interplay.evaluation.comparisons import bootstrap_interval, compare, holm
+from interplay.evaluation.comparisons import compare, holm
 from interplay.evaluation.concentration import entropy, gini, overlap, top_mass
 from interplay.evaluation.masking import ALONE, WITHOUT, metric_drop, scores_of
-from interplay.evaluation.pair_masking import CONTROLS, MATCHED, OWN, RANDOM
 from interplay.explanation.attribution.methods import METHODS
-from interplay.explanation.players import SCALES
-from interplay.results import MIXTURE
 from interplay.study.measured import Measured, Results, mean_known, over_seeds, spread
+from interplay.study.pair_tables import alignment_table, pair_masking_table, second_difference_table
 from interplay.study.stages import MAPS, of_sample
+from interplay.study.table_rows import TableRecord, at, compared, prefixed, source
 
-TableRecord = dict[str, Any]
 MEASURES = {"comprehensiveness": WITHOUT, "sufficiency": ALONE}
 CONCENTRATIONS = {"gini": gini, "entropy": entropy, "mass in the top 5%": top_mass}
 
@@ -45,7 +42,7 @@ def task_table(results: Results) -> list[TableRecord]:
                     "mean": mean_known(values),
                     "sd_seeds": spread(values),
                     "by_seed": values,
-                    **_source(runs, "run/metrics.json"),
+                    **source(runs, "run/metrics.json"),
                 }
             )
     for model, metrics in results.dataset.published.items():
@@ -81,10 +78,10 @@ def masking_table(results: Results) -> list[TableRecord]:
             gap = sign * (mean[:, r, e, k, side] - mean[:, -1, e, k, side])
             rows.append(
                 {
-                    **_at(variant=variant, expert=expert, method=method, K=share, measure=measure),
-                    **_compared(mean[:, r, e, k, side], [d[:, r, e, k, side] for d in drops]),
-                    **({} if method == "random" else _prefixed("gap", compare(gap).model_dump())),
-                    **_source(runs, "masking.safetensors", "attributions.safetensors"),
+                    **at(variant=variant, expert=expert, method=method, K=share, measure=measure),
+                    **compared(mean[:, r, e, k, side], [d[:, r, e, k, side] for d in drops]),
+                    **({} if method == "random" else prefixed("gap", compare(gap).model_dump())),
+                    **source(runs, "masking.safetensors", "attributions.safetensors"),
                 }
             )
     corrected = holm([row.get("gap_p") for row in rows])
@@ -120,98 +117,14 @@ def metric_table(results: Results) -> list[TableRecord]:
                     errors.append(mean_known([f.se for f in found]))
                 rows.append(
                     {
-                        **_at(variant=variant, expert=expert, method=method, K=share, measure=measure, metric=name),
+                        **at(variant=variant, expert=expert, method=method, K=share, measure=measure, metric=name),
                         "mean": mean_known(by_seed),
                         "se_samples": mean_known(errors),
                         "sd_seeds": spread(by_seed),
-                        **_source(runs, "masking.safetensors", "attributions.safetensors"),
+                        **source(runs, "masking.safetensors", "attributions.safetensors"),
                     }
                 )
     return rows
-
-
-def alignment_table(results: Results) -> list[TableRecord]:
-    """Figure 4: mean pair score by bin of importance, of top-q% sets, and their rank correlation.
-
-    SII of the synergy expert by its importance, the redundancy gap of the redundancy expert by its; and both of the
-    mixture. `part` is "bin 1" (least important) .., "top 5%" .., or "rank correlation".
-
-    Args:
-        results: all that was measured.
-    """
-    rows, options = [], results.study.options
-    parts = [
-        *(f"bin {b + 1}" for b in range(options.bins)),
-        *(f"top {q:g}%" for q in options.top_shares),
-        "rank correlation",
-    ]
-    for variant, runs in results.by_variant().items():
-        for score, expert in runs[0].pair_masking.about["rankings"]:
-            for on_at, on in enumerate(SCALES):
-                each = []  # per seed N, parts
-                for run in runs:
-                    e, samples = run.experts.index(expert), run.pairs["sample"]
-                    of_samples = []
-                    for number in range(len(run.pairs["label"])):
-                        mine, rng = samples == number, np.random.default_rng(number)
-                        importance, values = run.pairs["importance"][mine, e], run.pairs[score][mine, on_at, e]
-                        of_samples.append(
-                            [
-                                *by_bins(importance, values, options.bins, rng),
-                                *by_top(importance, values, options.top_shares, rng),
-                                rank_correlation(importance, values),
-                            ]
-                        )
-                    each.append(np.array(of_samples))
-                mean = over_seeds(each)
-                rows += [
-                    {
-                        **_at(variant=variant, score=score, expert=expert, on=on, part=part),
-                        **_compared(mean[:, k], [values[:, k] for values in each]),
-                        **_source(runs, "pairs.safetensors"),
-                    }
-                    for k, part in enumerate(parts)
-                ]
-    return rows
-
-
-def pair_masking_table(results: Results) -> list[TableRecord]:
-    """Table 2: what removing k pairs costs, ranked by a score, matched, or random; read at the mixture and the expert.
-
-    `cost` is the loss of probability of the label that was probed. `over` compares with a control, paired by sample.
-
-    Args:
-        results: all that was measured.
-    """
-    rows = []
-    for variant, runs in results.by_variant().items():
-        for q, (score, expert) in enumerate(runs[0].pair_masking.about["rankings"]):
-            for read in dict.fromkeys([MIXTURE, expert]):
-                e = runs[0].experts.index(read)
-                costs = [_costs(run, e)[:, q] for run in runs]  # N 3 B
-                mean = over_seeds(costs)
-                for b, k in enumerate(results.study.options.budgets):
-                    row = {"variant": variant, "ranked_by": f"{score} of {expert}", "read_at": read, "pairs": k}
-                    row |= {"pairs_used": float(np.mean([run.pair_masking["used"][:, q, b].mean() for run in runs]))}
-                    row |= {f"cost_{name}": float(mean[:, c, b].mean()) for c, name in enumerate(CONTROLS)}
-                    row["sd_seeds"] = spread([float(cost[:, OWN, b].mean()) for cost in costs])
-                    for name, control in (("matched", MATCHED), ("random", RANDOM)):
-                        found = compare(mean[:, OWN, b] - mean[:, control, b])
-                        row |= _prefixed(f"over_{name}", found.model_dump())
-                    rows.append(row | _source(runs, "pair_masking.safetensors", "pairs.safetensors"))
-    for name in ("matched", "random"):
-        for row, p in zip(rows, holm([row[f"over_{name}_p"] for row in rows]), strict=True):
-            row[f"over_{name}_p_holm"] = p
-    return rows
-
-
-def _costs(run: Measured, e: int) -> np.ndarray:
-    """(N, Q, 3, B) loss of probability, mean over draws."""
-    logits = run.pair_masking["logits"][..., e, :]
-    label, N = run.pairs["label"], np.arange(len(logits))
-    full = run.probabilities(run.attributions["full"][: len(logits), e])[N, label]
-    left = run.probabilities(logits)[N, ..., label]
-    return full[:, None, None, None] - left.mean(axis=3)
 
 
 def concentration_table(results: Results) -> list[TableRecord]:
@@ -229,13 +142,13 @@ def concentration_table(results: Results) -> list[TableRecord]:
                     for name, measure in CONCENTRATIONS.items():
                         each = [np.array([measure(s[r, e][k == m]) for s, k in _samples(run)]) for run in runs]
                         where = {"method": method, "expert": expert, "modality": modality, "measure": name}
-                        rows.append({"variant": variant, **where, **_compared(over_seeds(each), each)})
+                        rows.append({"variant": variant, **where, **compared(over_seeds(each), each)})
             for a, b in combinations(range(len(experts) - 1), 2):
                 each = [np.array([overlap(s[r, a], s[r, b]) for s, _ in _samples(run)]) for run in runs]
                 where = {"method": method, "expert": f"{experts[a]} and {experts[b]}", "modality": "all"}
-                rows.append({"variant": variant, **where, "measure": "overlap", **_compared(over_seeds(each), each)})
-        source = _source(runs, "attributions.safetensors")
-        rows = [row if "from" in row else row | source for row in rows]
+                rows.append({"variant": variant, **where, "measure": "overlap", **compared(over_seeds(each), each)})
+        files = source(runs, "attributions.safetensors")
+        rows = [row if "from" in row else row | files for row in rows]
     return rows
 
 
@@ -257,14 +170,14 @@ def story_table(results: Results) -> list[TableRecord]:
             each = [v.recovered[k] for v in known]
             rows.append(
                 {
-                    **_at(variant=variant, story=first.story, score=first.score, on=first.on, expert=first.expert),
+                    **at(variant=variant, story=first.story, score=first.score, on=first.on, expert=first.expert),
                     "auroc": mean_known([r.auroc.mean for r in each]),
                     "auroc_sd_seeds": spread([r.auroc.mean for r in each]),
                     "auroc_se_samples": mean_known([r.auroc.se for r in each]),
                     "top_5": mean_known([r.top.mean for r in each]),
                     "sign": mean_known([r.sign.mean for r in each]),
                     "samples": first.auroc.samples,
-                    **_source(runs, "stories.json"),
+                    **source(runs, "stories.json"),
                 }
             )
     return rows
@@ -276,28 +189,8 @@ TABLES = {
     "figure3_metrics": metric_table,
     "figure4_alignment": alignment_table,
     "table2_pair_masking": pair_masking_table,
+    "table2_second_differences": second_difference_table,
     "table3_concentration": concentration_table,
     "table4_stories": story_table,
 }
 assert set(MAPS) < set(METHODS)
-
-
-def _at(**where: str) -> TableRecord:
-    return where
-
-
-def _compared(mean: np.ndarray, by_seed: Sequence[np.ndarray]) -> TableRecord:
-    """A mean over samples with its interval, and how seeds differ."""
-    found = bootstrap_interval(mean).model_dump(exclude={"p"})
-    return found | {"sd_seeds": spread([mean_known(values.tolist()) for values in by_seed])}
-
-
-def _prefixed(prefix: str, values: TableRecord) -> TableRecord:
-    return {prefix if key == "mean" else f"{prefix}_{key}": value for key, value in values.items() if key != "samples"}
-
-
-def _source(runs: Sequence[Measured], *files: str) -> TableRecord:
-    """The files that a number was computed from, and the seeds."""
-    folder = runs[0].folder.rpartition("seed")[0]
-    seeds = ",".join(str(run.seed) for run in runs)
-    return {"seeds": seeds, "from": " ".join(f"{folder}seed{{{seeds}}}/{file}" for file in files)}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from interplay.data.registry import is_sensitive
+from interplay.evaluation.pair_masking import CONTROLS
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.players import SCALES
 from interplay.explanation.trained.predictor import TrainedPredictor, off_training
@@ -102,6 +103,7 @@ def _sections(tables: Tables, folder: Path, variants: Sequence[str]) -> list[Pag
         *_masking(tables, folder, ours),
         _alignment(tables, folder),
         _pair_masking(tables, folder),
+        _second_differences(tables, folder),
         _concentration(tables),
         *([_stories(tables)] if tables["table4_stories"] else []),
     ]
@@ -164,10 +166,26 @@ def _pair_masking(tables: Tables, folder: Path) -> PageSection:
         "Loss of probability of the probed label without the k pairs ranked first (no feature twice), against "
         "pairs of features as important by themselves to the mixture (matched), and random ones. Losing i and j "
         "costs what losing each alone does, less their interaction with all else there: of features that cost the "
-        "same alone, a synergistic pair costs less than others, and a redundant one more.",
+        "same alone, a synergistic pair costs less than others, and a redundant one more. So this tests whether "
+        "features of ranked pairs matter, not whether they act together; the next table tests that.",
         "tables/table2_pair_masking.csv",
         [write_figure(figures.plot_pair_masking(rows), folder, "table2_pair_masking")],
-        *_pair_rows(rows),
+        *_compared_rows(rows, ("variant", "ranked_by", "read_at", "pairs"), [f"cost_{name}" for name in CONTROLS]),
+    )
+
+
+def _second_differences(tables: Tables, folder: Path) -> PageSection:
+    rows = tables["table2_second_differences"]
+    return PageSection(
+        "Table 2, fair to pairs that act together: how pairs interact",
+        "What k pairs do together beyond what each side does by itself, in the probed label's logit or probability: "
+        "above 0 they act together, below 0 they back each other up. With all else there, v(N) - v(N - T) - v(N - I) "
+        "+ v(N - T - I), where T are the first and I the second features of the pairs; with nothing else there, "
+        "v(T + I) - v(T) - v(I) + v(nothing), by which F_syn (arXiv 2605.22168) judges explainers. Over matched: by "
+        "how much more than matched pairs, in the direction that the score names.",
+        "tables/table2_second_differences.csv",
+        [write_figure(figures.plot_second_differences(rows), folder, "table2_second_differences")],
+        *_compared_rows(rows, ("variant", "ranked_by", "on", "when", "pairs"), CONTROLS),
     )
 
 
@@ -193,24 +211,14 @@ def _stories(tables: Tables) -> PageSection:
     )
 
 
-def _pair_rows(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    header = [
-        "variant",
-        "ranked by",
-        "read at",
-        "pairs",
-        "cost",
-        "matched",
-        "random",
-        "over matched",
-        "p",
-        "over random",
-        "p",
-    ]
+def _compared_rows(
+    rows: list[dict[str, Any]], where: Sequence[str], means: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Header and cells: where a row belongs, the means of ranked, matched and random pairs, and the comparisons."""
+    header = [*(name.replace("_", " ") for name in (*where, *means)), "over matched", "p", "over random", "p"]
     out = []
     for row in rows:
-        cells = [row["variant"], row["ranked_by"], row["read_at"], str(row["pairs"])]
-        cells += [number(row[f"cost_{name}"]) for name in ("ranked", "matched", "random")]
+        cells = [str(row[name]) for name in where] + [number(row[name]) for name in means]
         for name in ("over_matched", "over_random"):
             p = row[f"{name}_p_holm"]
             between = f"[{number(row[f'{name}_low'])}, {number(row[f'{name}_high'])}]"
