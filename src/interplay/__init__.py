@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from interplay.pipeline.encode import encode
     from interplay.pipeline.evaluate import evaluate
     from interplay.pipeline.explain import explain, new_sample, write_explanations
+    from interplay.pipeline.modalities import measure_modalities
     from interplay.pipeline.report import make_report, report_run
     from interplay.pipeline.train import train
     from interplay.pipeline.validate import plant_and_train, validate_run
@@ -47,6 +48,7 @@ _HOMES = {
     "interplay.pipeline.encode": ("encode",),
     "interplay.pipeline.evaluate": ("evaluate",),
     "interplay.pipeline.explain": ("explain", "new_sample", "write_explanations"),
+    "interplay.pipeline.modalities": ("measure_modalities",),
     "interplay.pipeline.train": ("train",),
     "interplay.report.findings": ("finding",),
     "interplay.report.page": ("write_page",),
@@ -76,6 +78,7 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "encode",
     "train",
     "evaluate",
+    "measure_modalities",
     "open_run",
     "Run",
     "find_sample",

@@ -454,6 +454,10 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     done = run_cli("evaluate", run, "--store", store, "--json")
     assert done.json == {"run": str(run), "split": "test", "metrics": trained}
     assert "accuracy" in run_cli("evaluate", run, "--store", store, "--split", "val", "--device", "cpu").out
+    done = run_cli("evaluate", run, "--store", store, "--modalities", "--samples", 3, "--json")
+    shares = [row for row in done.json["modalities"] if row["measure"] == "MM-SHAP"]
+    assert [row["of"] for row in shares] == ["title", "body", "photo"] and {row["samples"] for row in shares} == {3}
+    assert not any("EMAP" in row["measure"] for row in done.json["modalities"]), "it is of two modalities"
 
     done = run_cli("explain", run, "--count", 1, *BRIEF)
     assert done.code == 0 and done.out.rstrip().endswith(f"Open the page:  {run / 'explanations' / 'page.html'}")

@@ -14,15 +14,34 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     store: Store = DEFAULT_STORE,
     device: Device = None,
+    modalities: Annotated[
+        bool, typer.Option("--modalities", help="How much rests on one modality, how much on several: SHAPE, EMAP, ...")
+    ] = False,
+    samples: Annotated[int, typer.Option(min=2, help="With --modalities: the split's first samples.")] = 100,
     json: Json = False,
 ) -> None:
     """Measure a trained run on one split."""
     with console.working() as progress:
         opened, settings, dataset = options.run_and_data(run, data, device)
         from interplay.pipeline.evaluate import evaluate
+        from interplay.pipeline.modalities import measure_modalities
 
-        metrics = evaluate(opened, dataset, split=split, store=store, device=settings.device, progress=progress)
+        device = settings.device
+        metrics = evaluate(opened, dataset, split=split, store=store, device=device, progress=progress)
+        measures = []
+        if modalities:
+            measures = measure_modalities(
+                opened, dataset, split=split, samples=samples, store=store, device=device, progress=progress
+            )
     if json:
-        return console.print_json({"run": run, "split": split, "metrics": metrics})
+        found = [{"measure": m.name, "of": m.of, **m.value.model_dump()} for m in measures]
+        result = {"run": run, "split": split, "metrics": metrics}
+        return console.print_json(result | {"modalities": found} if modalities else result)
     console.out.print(console.metrics_table(str(run), {split: metrics}))
+    if measures:
+        from interplay.report.validity import with_interval
+
+        rows = [[m.name, m.of, with_interval(m.value, 3), str(m.value.samples)] for m in measures]
+        header = ["measure", "of", "value ± 95% over samples", "samples"]
+        console.out.print(console.plain_table("What rests on which modality", header, rows))
     return None

@@ -102,7 +102,7 @@ def validity_rows(validity: Validity, *, experts: bool = True) -> list[list[str]
             continue
         d = called[r.story, r.on, r.expert]
         plain = (r.first, r.top, r.sign, r.sign_without, r.slope, r.correlation)
-        cells = [_estimate(r.auroc, 3), *(_estimate(e, 2) for e in plain), _share(d.rate), _share(d.power)]
+        cells = [with_interval(r.auroc, 3), *(with_interval(e, 2) for e in plain), _share(d.rate), _share(d.power)]
         out.append([r.story, SCORE_NAMES[r.score], r.on, r.expert, *cells])
     return out
 
@@ -116,7 +116,7 @@ def error_rows(validity: Validity) -> list[list[str]]:
     whole = max((list(c.whole) for c in validity.calibrations), key=len, default=[])
     return [
         [
-            *(c.story, c.expert, _estimate(c.error, 3)),
+            *(c.story, c.expert, with_interval(c.error, 3)),
             *("{:.2f} / {:.2f}".format(*c.whole[name]) if name in c.whole else "–" for name in whole),
         ]
         for c in validity.calibrations
@@ -178,8 +178,13 @@ def render_validity(validity: Validity) -> str:
     )
 
 
-def _estimate(e: Estimate, digits: int) -> str:
-    """Mean ± 1.96 standard errors."""
+def with_interval(e: Estimate, digits: int) -> str:
+    """Mean ± 1.96 standard errors; – where it is undefined.
+
+    Args:
+        e: the estimate.
+        digits: after the point.
+    """
     if e.mean is None:
         return "–"
     return f"{e.mean:.{digits}f}" + ("" if e.se is None else f" ± {1.96 * e.se:.{digits}f}")
