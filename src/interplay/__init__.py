@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from interplay.pipeline.explain import explain, new_sample, write_explanations
     from interplay.pipeline.modalities import measure_modalities
     from interplay.pipeline.report import make_report, report_run
-    from interplay.pipeline.train import train
+    from interplay.pipeline.train import train, train_seeds
     from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
     from interplay.report.page import write_page
@@ -49,7 +49,7 @@ _HOMES = {
     "interplay.pipeline.evaluate": ("evaluate",),
     "interplay.pipeline.explain": ("explain", "new_sample", "write_explanations"),
     "interplay.pipeline.modalities": ("measure_modalities",),
-    "interplay.pipeline.train": ("train",),
+    "interplay.pipeline.train": ("train", "train_seeds"),
     "interplay.report.findings": ("finding",),
     "interplay.report.page": ("write_page",),
     "interplay.pipeline.report": ("make_report", "report_run"),
@@ -77,6 +77,7 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "read_config",
     "encode",
     "train",
+    "train_seeds",
     "evaluate",
     "measure_modalities",
     "open_run",

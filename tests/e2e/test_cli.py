@@ -29,6 +29,7 @@ from interplay.config import make_config, nested
 from interplay.data.scenes_story import DEFAULT_STORIES as STORIES
 from interplay.report.findings import finding
 from interplay.results import Explanation
+from interplay.training.fit import fit
 
 COMMANDS = [
     *("demo", "data make-scenes", "data import", "data check"),
@@ -505,6 +506,37 @@ def test_two_models_side_by_side(run_cli, tmp_path, small_run):
     done = run_cli(*command, "--expert", "synergy")
     assert done.code == 2 and "unknown expert 'synergy' of dense; expected one of fusion" in done.err
     assert not re.search(r"Explain .*: \d", done.err), "nothing was explained in vain"
+
+
+def test_models_of_several_seeds(run_cli, tmp_path, tiny, monkeypatch):
+    out = tmp_path / "run"
+    command = ("train", tiny, "--out", out, "--store", tmp_path / "store", "--seed", 3, "--seeds", 2, *QUICK)
+
+    def interrupt_the_second(*given):
+        if given[4].name == "seed4":
+            raise KeyboardInterrupt
+        fit(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("interplay.pipeline.train.fit", interrupt_the_second)
+        assert run_cli(*command).code == 130
+    assert (out / "seed3" / "metrics.json").exists() and not (out / "seed4" / "metrics.json").exists()
+    written = (out / "seed3" / "metrics.json").stat().st_mtime_ns
+    done = run_cli(*command, "--json")
+    assert done.code == 0 and "seed 4: Train: 1 of 1" in done.err and "seed 3: Train" not in done.err, done.err
+    assert (out / "seed3" / "metrics.json").stat().st_mtime_ns == written, "it is not trained again"
+    runs = done.json["runs"]
+    assert [run["run"] for run in runs] == [str(out / "seed3"), str(out / "seed4")]
+    assert runs[0]["metrics"]["test"]["loss"] != runs[1]["metrics"]["test"]["loss"]
+    monkeypatch.setattr("interplay.pipeline.train.fit", lambda *_: pytest.fail("trained again"))
+    told = run_cli(*command)
+    assert told.code == 0 and f"interplay explain {out / 'seed3'} {out / 'seed4'}" in told.out
+    loss = next(line for line in told.out.splitlines() if " loss " in line)
+    shown = [float(cell) for cell in re.findall(r"\d+\.\d+", loss)]
+    each = [run["metrics"]["test"]["loss"] for run in runs]
+    assert shown == pytest.approx([*each, sum(each) / 2, abs(each[0] - each[1]) / 2**0.5], abs=6e-4)
+    done = run_cli(*command, "--set", "training.patience=2")
+    assert done.code == 2 and "seed3: a finished run is there already" in done.error()
 
 
 def test_runs_that_cannot_be_put_beside(run_cli, tmp_path, small_run):

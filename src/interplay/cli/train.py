@@ -1,6 +1,9 @@
 """`interplay train`: a model and its test metrics."""
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Annotated
 
 import typer
@@ -16,6 +19,9 @@ def train(
     preset: Preset = None,
     model: Annotated[str | None, typer.Option(help="dense, i2moe or fl-i2moe.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Decides the weights to start from, and every draw.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="Train so many models, in OUT/seed0, OUT/seed1, ..., to compare them.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; training stops early by itself.")] = None,
     mask_aware: Annotated[bool | None, typer.Option(help="Train on samples with features removed, too.")] = None,
     fill: Annotated[str | None, typer.Option(help="What replaces removed features: mean, zero, attention.")] = None,
@@ -37,14 +43,31 @@ def train(
     settings = options.config(config, preset, set_, flags)
     with console.working(console.GO_ON) as progress:
         from interplay.data.registry import open_dataset
-        from interplay.pipeline.train import samples_cut, train
+        from interplay.pipeline.train import samples_cut, train, train_seeds
 
         dataset = open_dataset(data, settings.data)
         console.say_notes(dataset.notes)
-        run = train(dataset, settings, out, store=store, overwrite=overwrite, progress=progress)
-        for modality, cut in samples_cut(run, store).items():
+        if seeds is None:
+            runs = [train(dataset, settings, out, store=store, overwrite=overwrite, progress=progress)]
+        else:
+            runs = train_seeds(dataset, settings, out, seeds, store=store, overwrite=overwrite, progress=progress)
+        for modality, cut in samples_cut(runs[0], store).items():
             console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
+    if seeds is None:
+        if json:
+            return console.print_json({"run": out, "metrics": runs[0].metrics})
+        return console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", runs[0].metrics))
     if json:
-        return console.print_json({"run": out, "metrics": run.metrics})
-    console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", run.metrics))
+        return console.print_json({"runs": [{"run": run.folder, "metrics": run.metrics} for run in runs]})
+    columns = {run.folder.name: run.metrics["test"] for run in runs}
+    console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns | spread(columns)))
+    folders = shlex.join(str(run.folder) for run in runs)
+    console.print_lines(["", f"Explain with all of them:  interplay explain {folders}"])
     return None
+
+
+def spread(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Each metric's mean and standard deviation over the models."""
+    metrics = list(next(iter(columns.values())))
+    values = {name: [column[name] for column in columns.values()] for name in metrics}
+    return {"mean": {n: mean(v) for n, v in values.items()}, "sd": {n: stdev(v) for n, v in values.items()}}

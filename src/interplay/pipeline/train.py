@@ -11,10 +11,12 @@ from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder
 from interplay.errors import DataError
 from interplay.features.store import Features, open_features
+from interplay.files import refuse_blocked
+from interplay.files.run_folder import METRICS_FILE
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.device import pick_device
 from interplay.models.fusion import FusionModel, Shape
-from interplay.models.run import Run, finish_run, origin_of, refuse_taken, start_run
+from interplay.models.run import Run, finish_run, open_run, origin_of, refuse_taken, start_run
 from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.progress import SILENT, Progress
@@ -76,6 +78,76 @@ def train(
     model = load_model(out / "model")[0].to(pick_device(config.device))
     metrics = {split: task.metrics(*predict_split(model, data, split)) for split in ("val", "test")}
     return finish_run(out, metrics)
+
+
+def train_seeds(
+    dataset: Dataset,
+    config: Config,
+    out: str | Path,
+    count: int,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+) -> list[Run]:
+    """Train one model after another, alike but for the seed: what differs between them, training leaves to chance.
+
+    A finished run of the same configuration and data is not trained again, and an interrupted one is continued.
+
+    Args:
+        dataset: the dataset.
+        config: the configuration; its seed is the first.
+        out: the folder of the run folders seed0, seed1, ...
+        count: how many models.
+        store: folder of the feature store.
+        overwrite: whether runs that are there already are replaced.
+        progress: shows how encoding and training go.
+
+    Returns:
+        The runs, by seed.
+
+    Raises:
+        DataError: if a split has no samples. RunExistsError: if one of the folders holds something else.
+    """
+    refuse_bad_splits(dataset)
+    seeds = range(config.seed, config.seed + count)
+    todo = {Path(out) / f"seed{seed}": config.model_copy(update={"seed": seed}) for seed in seeds}
+    refuse_blocked(Path(out))
+    encoders = encoders_for(dataset, config)
+    stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
+    before = {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
+    for folder, one in todo.items():
+        if not before.get(folder):
+            refuse_taken(folder, one, overwrite)
+    return [
+        before.get(folder)
+        or train(
+            dataset,
+            one,
+            folder,
+            encoders=encoders,
+            stores=stores,
+            overwrite=overwrite,
+            progress=progress.prefixed(f"seed {one.seed}: "),
+        )
+        for folder, one in todo.items()
+    ]
+
+
+def finished_run(folder: Path, dataset: Dataset, config: Config, stores: Mapping[str, Features]) -> Run | None:
+    """The run in a folder, if it is finished and of this configuration and data; else None.
+
+    Args:
+        folder: the run folder, which may be missing.
+        dataset: the dataset.
+        config: the configuration.
+        stores: modality -> the dataset's stored features.
+    """
+    if not (folder / METRICS_FILE).exists():
+        return None
+    run = open_run(folder)
+    origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
+    return run if run.config == config and run.origin.data_hash == origin.data_hash else None
 
 
 def samples_cut(run: Run, store: str | Path = DEFAULT_STORE) -> dict[str, int]:

@@ -28,10 +28,10 @@ from interplay.data.truth import read_truth
 from interplay.errors import ConfigError, DataError
 from interplay.files import refuse_blocked, write_atomic
 from interplay.models.device import pick_device
-from interplay.models.run import Run, open_run, origin_of
+from interplay.models.run import Run
 from interplay.pipeline.datasets import find_sample
 from interplay.pipeline.encode import DEFAULT_STORE
-from interplay.pipeline.train import refuse_bad_splits, train
+from interplay.pipeline.train import finished_run, refuse_bad_splits, train
 from interplay.pipeline.validate import validate_run
 from interplay.progress import SILENT, Progress
 from interplay.results.validity import Validity
@@ -145,11 +145,8 @@ def trained(config: Config, folder: Path, encoded: EncodedDataset, overwrite: bo
         progress: shows the stages.
     """
     dataset, one = encoded.dataset, encoded.open(config)
-    if (folder / "metrics.json").exists():
-        run = open_run(folder)
-        origin = origin_of(dataset, {m: s.folder.name for m, s in one.stores.items()}, config)
-        if run.config == config and run.origin.data_hash == origin.data_hash:
-            return run
+    if (run := finished_run(folder, dataset, config, one.stores)) is not None:
+        return run
     return train(
         dataset,
         config,
