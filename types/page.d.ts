@@ -169,11 +169,12 @@ interface Link {
 
 type Prediction = [string, number][];
 
-/** Parts that add up to the target's logit; `virtual` where no expert adds them. */
+/** Parts that add up to the target's logit; `virtual` where no expert adds them; what features give to a part. */
 interface Waterfall {
   start: number;
   parts: [string, number][];
   virtual: boolean;
+  within: Record<string, { at: number; value: number; half: number }[]>;
 }
 
 interface OpenedExplanation {

@@ -13,9 +13,10 @@ from playwright.sync_api import Page, expect
 from interplay.modalities import MODALITIES
 from interplay.modalities.features import FeaturesModality
 from interplay.report.findings import finding
+from interplay.report.names import describe_features
 from interplay.report.ranking import strong_pairs
 from interplay.report.tables import pairs_csv
-from interplay.results import Explanation
+from interplay.results import Explanation, Shapley
 
 KINDS = (
     "planted",
@@ -385,6 +386,27 @@ def test_a_waterfall_shows_what_the_logit_adds_up_from(open_page, examples):
     expect(page.locator(".waterfall small")).to_contain_text("A split of the model's own answers")
     expect(page.locator(".waterfall .name").first).to_have_text("With nothing")
     expect(open_page(examples.planted()).locator(".waterfall")).to_have_count(0)
+
+
+def test_a_waterfall_shows_what_words_and_patches_give(open_page, examples):
+    """Within each part; where no expert adds up, within the whole. Nothing is said of what was not asked."""
+    plain = examples.with_contributions()
+    expect(open_page(plain).locator(".waterfall .given")).to_have_count(0)
+    n = len(plain.features)
+    values = {name: [0.0] * n for name in (*plain.contributions, "mixture")}
+    errors = {name: [0.01] * n for name in values}
+    values["synergy"][0], values["synergy"][n - 1] = 1.62, -1.12
+    given = Shapley(values=values, se=errors, orders=8, evaluations=100)
+    page = open_page(plain.model_copy(update={"shapley": given}))
+    expect(page.locator(".waterfall .given")).to_have_count(1)
+    names = [name.phrase for name in describe_features(plain)]
+    row = page.locator(".waterfall li", has_text="Synergy").locator(".given")
+    expect(row).to_have_text(f"{names[0]} +1.62 ± 0.02; {names[n - 1]} −1.12 ± 0.02")
+    expect(page.locator(".waterfall .caption")).to_contain_text("Shapley values")
+    plain, size = examples.with_whatif(), len(examples.with_whatif().features)
+    values = Shapley(values={"mixture": [3.0] * size}, se={"mixture": [0.01] * size}, orders=8, evaluations=100)
+    page = open_page(plain.model_copy(update={"shapley": values}))
+    expect(page.locator(".waterfall .total .given")).to_contain_text("+3.00 ± 0.02")
 
 
 def test_experts_that_add_nothing(open_page, examples):

@@ -84,6 +84,27 @@ def test_what_experts_add_and_how_they_are_weighted(small_run, kind, roles):
             Explanation.model_validate({**json.loads(found.model_dump_json()), field: None})
 
 
+def test_what_features_give_adds_up_to_what_experts_add(explanation, small_run):
+    """To every expert, and to the mixture; where the budget has no room for two orders, nothing is said."""
+    assert explanation.shapley is None, "a twentieth of 400 evaluations is too little"
+    sample = [s for s in small_run.dataset.split("test") if "storm" in s.labels][:1]
+    config = explain_config(small_run.run, {"explain.methods": ["random"], "explain.budget": 6000})
+    found = explain(small_run.run, sample, encoders=small_run.encoders, config=config)[0]
+    n, given = len(found.features), found.shapley
+    assert given.orders == 300 // (2 * (n + 1)) >= 2 and given.evaluations == given.orders * 2 * (n + 1)
+    assert list(given.values) == [*small_run.run.model.expert_names, "mixture"] == list(given.se)
+    for expert, added in found.contributions.items():
+        assert len(given.values[expert]) == len(given.se[expert]) == n
+        assert sum(given.values[expert]) == pytest.approx(added, abs=1e-4)
+    assert sum(given.values["mixture"]) == pytest.approx(sum(found.contributions.values()), abs=1e-4)
+    words = [f.modality == "text" for f in found.features]
+    other = {"unique_text": [not w for w in words], "unique_image": words}
+    for expert, unseen in other.items():
+        assert np.abs(np.array(given.values[expert])[unseen]).max() < 1e-5, "a unique expert reads its own modality"
+    again = explain(small_run.run, sample, encoders=small_run.encoders, config=config)[0]
+    assert again.shapley == given
+
+
 def test_no_path_of_the_machine_is_in_it(explanation, small_run):
     assert str(small_run.run.folder.parent) not in explanation.model_dump_json()
     assert str(small_run.dataset.source) not in explanation.model_dump_json()

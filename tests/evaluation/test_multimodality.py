@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from interplay.evaluation.multimodality import (
     additive_projection,
     cooperation,
-    feature_shapley,
     intershap,
     modality_interactions,
     modality_shapley,
@@ -76,25 +75,6 @@ def test_the_projection_is_the_best_sum():
     design = np.concatenate([np.eye(N)[rows], np.eye(N)[columns]], axis=1)
     best = design @ np.linalg.lstsq(design, logits.ravel(), rcond=None)[0]
     np.testing.assert_allclose(additive_projection(logits)[:, 0], np.diag(best.reshape(N, N)), atol=1e-10)
-
-
-def test_shapley_values_of_features_are_exact_for_pairs_and_close_otherwise():
-    rng, n = np.random.default_rng(0), 6
-    alone, pairs = rng.normal(size=n), np.triu(rng.normal(size=(n, n)), 1)
-
-    def value(c):
-        return c @ alone + np.einsum("mi,ij,mj->m", c, pairs, c)
-
-    exact = alone + (pairs.sum(0) + pairs.sum(1)) / 2
-    found = feature_shapley(value, n, 1, np.random.default_rng(1))
-    np.testing.assert_allclose(found, exact, atol=1e-12, err_msg="an order and its reverse are exact for pairs")
-
-    def three(c):
-        return 6.0 * c[:, :3].all(axis=1)
-
-    draws = np.stack([feature_shapley(three, n, 4, np.random.default_rng(seed)) for seed in range(200)])
-    error = draws.std(0, ddof=1) / np.sqrt(200)
-    assert (np.abs(draws.mean(0) - [2, 2, 2, 0, 0, 0]) <= 4 * error + 1e-12).all()
 
 
 def test_shares_of_modalities_add_up_and_have_an_error():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from interplay.report.claims import logit
 from interplay.report.waterfall import shared_level, virtual_experts, waterfall
-from interplay.results import WhatIf
+from interplay.results import Shapley, WhatIf
 
 sizes = st.floats(-6, 6)
 
@@ -89,3 +89,26 @@ def test_which_parts_are_shown(examples):
     assert found.virtual and set(found.parts) == {"unique_caption", "unique_image", "synergy", "redundancy"}
     assert found.start + sum(found.parts.values()) == pytest.approx(logit(plain.whatif.whole))
     assert waterfall(plain.model_copy(update={"whatif": None})) is None
+
+
+def test_features_are_shown_within_a_part_where_they_surely_count(examples):
+    plain = examples.with_contributions()
+    n = len(plain.features)
+    values = {name: [0.0] * n for name in (*plain.contributions, "mixture")}
+    errors = {name: [0.0] * n for name in values}
+    # Largest part: 3.24. Sure and large; sure and against it; large and unsure; sure and next to nothing.
+    values["synergy"][:4], errors["synergy"][:4] = [0.5, -2.0, 3.0, 0.3], [0.1, 0.2, 2.0, 0.001]
+    found = waterfall(plain.model_copy(update={"shapley": shapley(values, errors)}))
+    assert [(one.at, one.value) for one in found.within["synergy"]] == [(1, -2.0), (0, 0.5)]
+    assert found.within["synergy"][0].half == pytest.approx(0.2 * 2.3646, abs=1e-3), "Student's t of 7 degrees"
+    assert all(not found.within[name] for name in found.within if name != "synergy")
+    values["synergy"] = [1.0 + at / 100 for at in range(n)]
+    many = waterfall(plain.model_copy(update={"shapley": shapley(values, errors)})).within["synergy"]
+    assert len(many) == 4, "the largest four"
+    assert waterfall(plain).within == {}, "not asked"
+    nothing = plain.model_copy(update={"contributions": dict.fromkeys(plain.contributions, 0.0), "bias": 0.0})
+    assert waterfall(nothing.model_copy(update={"shapley": shapley(values, errors)})).within == {}
+
+
+def shapley(values, errors):
+    return Shapley(values=values, se=errors, orders=8, evaluations=100)

@@ -11,11 +11,10 @@ bit m of k is set, so that the first is of nothing and the last of everything.
 What replaces a modality is the run's own fill [ours]; InterSHAP draws it from other samples, SHAPE takes zeros.
 """
 
-from collections.abc import Callable
 from math import factorial
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from interplay.evaluation.estimates import jackknife, ratio
 from interplay.results.validity import Estimate
@@ -90,29 +89,6 @@ def additive_projection(logits: Float[np.ndarray, "N N C"]) -> Float[np.ndarray,
         logits: of every pairing of one sample's first modality with another's second; samples lie on the diagonal.
     """
     return logits.mean(axis=1) + logits.mean(axis=0) - logits.mean(axis=(0, 1))
-
-
-def feature_shapley(
-    value: Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]],
-    n: int,
-    orders: int,
-    rng: np.random.Generator,
-) -> Float[np.ndarray, " n"]:
-    """Shapley values of n features, from random orders and their reverses (Mitchell et al., JMLR 2022, antithetic).
-
-    Args:
-        value: coalitions (m, n) of features that stay -> their values.
-        n: how many features there are.
-        orders: how many random orders; each is also gone through backwards.
-        rng: draws the orders.
-    """
-    drawn = [rng.permutation(n) for _ in range(orders)]
-    walks = np.array([one for order in drawn for one in (order, order[::-1])])
-    place = np.argsort(walks, axis=1)  # when each feature comes
-    there = place[:, None, :] < np.arange(n + 1)[None, :, None]
-    values = value(there.reshape(-1, n)).reshape(len(walks), n + 1)
-    gained = np.diff(values, axis=1)
-    return np.take_along_axis(gained, place, axis=1).mean(axis=0)
 
 
 def modality_share(sizes: Float[np.ndarray, "N M"]) -> list[Estimate]:

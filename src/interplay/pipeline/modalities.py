@@ -16,13 +16,13 @@ from interplay.evaluation.masking import CountMetric, metric_drop, scores_of
 from interplay.evaluation.multimodality import (
     additive_projection,
     cooperation,
-    feature_shapley,
     intershap,
     modality_shapley,
     modality_share,
 )
 from interplay.explanation.predictor import Opened
 from interplay.explanation.trained.predictor import TrainedPredictor
+from interplay.interactions.shapley import shapley_values
 from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.models.tokens import Tokens
@@ -214,7 +214,7 @@ def _mm_shap(
             mixture = torch.from_numpy(opened.logits(coalitions)[:, -1])
             return predictor.run.card.task.probabilities(mixture)[:, label].numpy()
 
-        shapley = feature_shapley(value, len(opened.features), ORDERS, np.random.default_rng([seed, number]))
+        shapley, _ = shapley_values(value, len(opened.features), ORDERS, np.random.default_rng([seed, number]))
         of = [feature.modality for feature in opened.features]
         sizes.append([sum(abs(v) for v, m in zip(shapley, of, strict=True) if m == name) for name in modalities])
         advance(number + 1, len(samples))

@@ -13,8 +13,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interplay.interactions.intervals import student_quantile
 from interplay.report.claims import logit
 from interplay.results import Explanation, WhatIf
+
+SHOWN, SHOWN_FROM = 4, 0.1  # features within one expert: how many at most, and from which share of the largest part
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one feature gives to one expert: its Shapley value for the target's logit.
+
+    Attributes:
+        at: index of the feature.
+        value: what it gives.
+        half: half the width of its 95% interval.
+    """
+
+    at: int
+    value: float
+    half: float
 
 
 @dataclass(frozen=True)
@@ -25,11 +43,14 @@ class Waterfall:
         start: the experts' bias, or the logit with nothing.
         parts: name of an expert -> what it adds.
         virtual: whether the parts are a split of the model's own answers, not what experts of its own add.
+        within: name of an expert, or of the model's own output -> what single features give it, largest first: those
+            that surely give something, and not next to nothing of what there is to show.
     """
 
     start: float
     parts: Mapping[str, float]
     virtual: bool
+    within: Mapping[str, Sequence[Given]]
 
 
 def waterfall(explanation: Explanation) -> Waterfall | None:
@@ -42,11 +63,29 @@ def waterfall(explanation: Explanation) -> Waterfall | None:
         What its experts add; else the split of `virtual_experts`; None where there is neither.
     """
     if explanation.contributions is not None and explanation.bias is not None:
-        return Waterfall(explanation.bias, explanation.contributions, virtual=False)
+        added = explanation.contributions
+        return Waterfall(explanation.bias, added, virtual=False, within=_within(explanation, list(added), added))
     asked = explanation.whatif
     if asked is None or (parts := virtual_experts(asked)) is None:
         return None
-    return Waterfall(logit(asked.nothing), parts, virtual=True)
+    own = list(explanation.shapley.values)[-1:] if explanation.shapley else []
+    return Waterfall(logit(asked.nothing), parts, virtual=True, within=_within(explanation, own, parts))
+
+
+def _within(explanation: Explanation, names: Sequence[str], parts: Mapping[str, float]) -> dict[str, list[Given]]:
+    """The features that count most in each of the named outputs; empty where none is sure."""
+    found = explanation.shapley
+    least = SHOWN_FROM * max(map(abs, parts.values()), default=0.0)
+    if found is None or not least:
+        return {}
+    width = float(student_quantile(np.array([found.orders - 1]), explanation.interval.level)[0])
+    out = {}
+    for name in names:
+        pairs = zip(found.values[name], found.se[name], strict=True)
+        given = [Given(at, value, width * se) for at, (value, se) in enumerate(pairs)]
+        sure = [one for one in given if abs(one.value) >= least and abs(one.value) > one.half]
+        out[name] = sorted(sure, key=lambda one: -abs(one.value))[:SHOWN]
+    return out
 
 
 def virtual_experts(asked: WhatIf) -> dict[str, float] | None:

@@ -13,6 +13,7 @@ from interplay.results.explanation import (
     Pair,
     PairTable,
     Provenance,
+    Shapley,
     ValueFunction,
     WhatIf,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Pair",
     "PairTable",
     "Provenance",
+    "Shapley",
     "ValueFunction",
     "WhatIf",
 ]

@@ -127,6 +127,23 @@ class WhatIf(Frozen):
     evaluations: int = Field(ge=0)
 
 
+class Shapley(Frozen):
+    """Shapley values of the features for the target's logit: what each gives, interactions shared out equally.
+
+    Attributes:
+        values: output (an expert, or the mixture) -> one value per feature; they add up to that output on the whole
+            sample less what it is with nothing.
+        se: likewise their standard errors, over orders.
+        orders: how many random orders of the features, each gone through twice.
+        evaluations: what was asked for this, beside the `evaluations` of the pair scores.
+    """
+
+    values: dict[str, list[float]]
+    se: dict[str, list[float]]
+    orders: int = Field(ge=2)
+    evaluations: int = Field(ge=0)
+
+
 class Provenance(Frozen):
     """Where the numbers come from: enough to make them again."""
 
@@ -157,6 +174,7 @@ class Explanation(Frozen):
         estimator: how the pair scores were estimated (METHOD 11).
         notes: sentences a reader of the numbers must know (what was cut, which players were candidates).
         whatif: what the model answers with features removed; None where it was not asked.
+        shapley: what each feature gives to each expert; None where the budget had no room for it.
     """
 
     schema_: str = Field(default=EXPLANATION_SCHEMA, alias="schema")
@@ -180,6 +198,7 @@ class Explanation(Frozen):
     notes: list[str] = []
     provenance: Provenance
     whatif: WhatIf | None = None
+    shapley: Shapley | None = None
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True

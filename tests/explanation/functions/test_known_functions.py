@@ -11,7 +11,7 @@ from interplay import explain_callable, finding
 from interplay.config import ExplainConfig
 from interplay.report.claims import claim, logit
 from interplay.report.ranking import rank_pairs, strong_pairs
-from interplay.report.waterfall import virtual_experts
+from interplay.report.waterfall import virtual_experts, waterfall
 from interplay.results import Explanation
 
 TEXT = "fog and rain over town"
@@ -118,6 +118,21 @@ def test_interactions_within_a_modality_are_no_pair_beyond_the_stated_rate_of_er
     assert sum(len(one["sii"]) for one in clear) <= 0.1 * pairs
     assert not any(one["redundancy_gap"] for one in clear)
     assert not any(map(_joins_modalities, several))
+
+
+@pytest.mark.usefixtures("few_controls")
+def test_what_single_features_give_is_exact_for_pairs_and_sums():
+    settings = {"estimator": "hybrid", "budget": 1000}
+    added = explained(additive, settings).shapley
+    (output,) = added.values
+    np.testing.assert_allclose(added.values[output], [*WORDS.values(), *CELLS], atol=1e-6)
+    assert max(added.se[output]) < 1e-6
+    found = explained(both, settings)
+    given = dict(zip((f.text or f.index for f in found.features), found.shapley.values[output], strict=True))
+    assert given.pop("rain") == pytest.approx(1.5) and given.pop(7) == pytest.approx(1.5)
+    assert set(given.values()) == {0.0}
+    shown = waterfall(found)
+    assert [one.at for one in shown.within[output]] == [2, 7] and shown.virtual
 
 
 def _joins_modalities(explanation: Explanation) -> bool:
