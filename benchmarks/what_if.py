@@ -1,10 +1,11 @@
 """Do the what-if's intervals hold? Estimates for several features out, against the model's own answers.
 
-    python benchmarks/what_if.py RUN [RUN ...] [--samples 40] [--sets 10] [--seed 0]
+    python benchmarks/what_if.py [RUN ...] [--samples 40] [--sets 10] [--seed 0]
 
-RUN is a trained run. Of each of the first test samples, features are taken out in sets drawn at random from those that
-may form pairs, and in sets that hold the strongest of them; a set is asked about where the page would show an estimate
-for it. Prints how many of the intervals that the page shows hold the model's answer.
+RUN is a trained run; demo/run, which `make demo` leaves, if none is named. Of each of the first test samples, features
+are taken out in sets drawn at random from those that may form pairs, and in sets that hold the strongest of them; a set
+is asked about where the page would show an estimate for it. Prints how many of the intervals that the page shows hold
+the model's answer.
 """
 
 import argparse
@@ -54,7 +55,7 @@ def checked(asked: WhatIf, probability, candidates: list[int], sets: int, rng: n
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("runs", nargs="*", type=Path, default=[Path("demo/run")], metavar="RUN")
     parser.add_argument("--samples", type=int, default=40)
     parser.add_argument("--sets", type=int, default=10, help="of each size, at random and with the strongest")
     parser.add_argument("--seed", type=int, default=0)
