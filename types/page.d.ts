@@ -98,8 +98,10 @@ interface Block {
   places: Record<number, [number, number]>;
   names: [string, string][];
   veiled_names: [string, string][] | null;
-  claim: string;
-  veiled_claim: string | null;
+  claimed: number[];
+  first_look: { kind: Kind | "both"; links: number };
+  headline: string;
+  veiled_headline: string | null;
   agreement: string | null;
   waterfall: Waterfall | null;
   rankings: Ranking[];
@@ -141,6 +143,7 @@ interface Feature {
   raw: string | null;
   place: [number, number] | null;
   order: number;
+  claimed: boolean;
   label: string;
   phrase: string;
 }
@@ -178,7 +181,8 @@ interface Waterfall {
 }
 
 interface OpenedExplanation {
-  claim: string;
+  headline: string;
+  firstLook: { kind: Kind | "both"; links: number };
   agreement: string | null;
   waterfall: Waterfall | null;
   raw: RawExplanation;
@@ -197,6 +201,7 @@ interface Options {
   table: number;
   kind: Kind | "both";
   links: number;
+  chosen: boolean;
   sureOnly: boolean;
   method: string | null;
 }

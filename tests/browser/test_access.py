@@ -50,6 +50,6 @@ def test_no_serious_fault_where_content_is_hidden(open_page, examples, scheme):
 def test_a_fault_would_be_found(open_page, examples):
     page = open_page(examples.planted())
     page.evaluate("document.querySelector('#theme').replaceChildren(), document.querySelector('#theme').ariaLabel = ''")
-    page.evaluate("document.querySelector('.basis').style.color = '#ddd'")
+    page.evaluate("document.querySelector('.reach').style.color = '#ddd'")
     found = " ".join(faults(page))
     assert "button-name" in found and "color-contrast" in found

@@ -32,13 +32,13 @@ def test_both_models_are_shown_and_told_apart(page, examples):
 
 
 def test_how_many_say_the_same_is_said_in_place_of_a_warning(open_page, examples, page):
-    expect(page.locator(".headline .reach")).to_contain_text("trained again it may rest on others")
+    expect(page.locator(".headline .reach")).to_contain_text("Trained again, a model may decide by other parts")
     one = examples.with_whatif()
     again = one.model_copy(update={"provenance": one.provenance.model_copy(update={"run": "runs/seed-1"})})
     together = open_page([one, again, examples.three_modalities()])
     expect(together.locator(".headline .reach")).to_contain_text("both models say the same.")
     together.locator("#sample").select_option(index=2)
-    expect(together.locator(".headline .reach")).to_contain_text("trained again it may rest on others")
+    expect(together.locator(".headline .reach")).to_contain_text("Trained again, a model may decide by other parts")
 
 
 def test_the_other_is_one_click_away(page):

@@ -11,7 +11,10 @@ def test_a_function_is_called_the_model(open_page):
     explanation = explain_callable(chance, text="sun and rain", image=two_cells(), grid=2)
     page = open_page(explanation, {"sample": {"image": two_cells()}})
     headline = page.locator("h1").inner_text().translate({0x2068: None, 0x2069: None})
-    assert headline.startswith("“sun” and the patch in row 1, column 1, only together; ") and "expert" not in headline
+    assert (
+        headline.startswith("score at 60%: “sun” and the patch in row 1, column 1, only together; ")
+        and "expert" not in headline
+    )
     text = page.locator("body").inner_text().translate({0x2068: None, 0x2069: None})
     assert "model expert" not in text and "undefined" not in text
     assert "This model has no experts and cannot be looked into" in text

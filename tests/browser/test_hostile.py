@@ -20,7 +20,7 @@ def hold(page: Page) -> None:
     assert page.locator(f"{foreign}, meta[http-equiv=refresh]").count() == 0
     assert page.locator("[onerror], [onload], [onclick], [onfocus], [ontoggle], [onmouseover]").count() == 0
     for place in ("h1", "#strongest", ".labels .said bdi", "#evidence .panel h3 bdi", "#provenance dd", ".eyebrow bdi"):
-        assert page.locator(place).first.inner_text(), place
+        assert page.locator(place).first.text_content(), place
 
 
 def touch(page: Page) -> None:

@@ -58,7 +58,7 @@ def heat(locator) -> float:
 
 
 def test_the_strongest_pair_is_a_score_below_the_headline(page):
-    headline = page.locator("#strongest").inner_text().replace("\u2068", "").replace("\u2069", "")
+    headline = page.locator("#strongest").text_content().replace("\u2068", "").replace("\u2069", "")
     assert re.fullmatch(
         r"Strongest pair score: “wonderful” and the patch in row 2, column 3, "
         r"SII \+\d\.\d ± \d\.\d on the logit of “sarcastic”\.",
@@ -81,8 +81,9 @@ def test_the_headline_says_what_the_finding_says(open_page, examples, kind):
         page.locator(where).text_content().replace("\u2068", "").replace("\u2069", "") for where in ("h1", "#strongest")
     )
     assert score.startswith(f"Strongest pair score: {first.words}, ")
-    said = finding(explanation).partition(": ")[2]
-    assert headline == f"{said[:1].upper()}{said[1:]}."
+    said = finding(explanation).removeprefix(f"{explanation.sample_id} ").removeprefix("is ")
+    label_first = said.startswith(explanation.target)  # which keeps its own case
+    assert headline == f"{said if label_first else said[:1].upper() + said[1:]}."
 
 
 def test_headline_says_when_nothing_stands_out(open_page, examples):
@@ -101,7 +102,7 @@ def test_headline_doubts_a_pair_that_chance_explains(open_page, examples):
 
 def test_features_are_a_list_of_names(open_page, examples):
     page = open_page(examples.with_features(), {"with-features": {"image": examples.picture(side=2)}})
-    headline = page.locator("#strongest").inner_text().replace("\u2068", "").replace("\u2069", "")
+    headline = page.locator("#strongest").text_content().replace("\u2068", "").replace("\u2069", "")
     assert headline.startswith("Strongest pair score: “bell” and sound 3, SII +")
     panels = page.locator("#evidence .panel.of-features")
     expect(panels).to_have_count(2)
@@ -407,6 +408,36 @@ def test_a_waterfall_shows_what_words_and_patches_give(open_page, examples):
     values = Shapley(values={"mixture": [3.0] * size}, se={"mixture": [0.01] * size}, orders=8, evaluations=100)
     page = open_page(plain.model_copy(update={"shapley": values}))
     expect(page.locator(".waterfall .total .given")).to_contain_text("+3.00 ± 0.02")
+
+
+def test_the_evidence_shows_first_what_the_headline_says(open_page, examples):
+    """The claimed pair is linked, or none where none is claimed; what is claimed is marked; then a person chooses."""
+    plain = examples.with_whatif()
+    page = open_page(plain)
+    expect(page.locator("h1")).to_contain_text("many small things")
+    expect(pills(page)).to_have_count(0)
+    expect(page.locator("#evidence .empty")).to_contain_text("rests on no pair")
+    expect(page.locator("#links")).to_have_value("0")
+    expect(page.locator(".claimed")).to_have_count(0)
+    token(page, 2).click()  # a word that is pinned shows its own
+    assert pills(page).count() > 0
+    page.keyboard.press("Escape")
+    page.locator("#links").fill("2")
+    expect(pills(page)).to_have_count(4)
+    word, patch = 2, len(plain.features) - 1
+    answers = {"without": [plain.whatif.whole] * len(plain.features), "nothing": 0.02}
+    answers["without"][word] = answers["without"][patch] = 0.05
+    pair = {"i": [word], "j": [patch], "without_both": [0.04]}
+    whatif = plain.whatif.model_copy(update=answers | pair)
+    scored = [p.model_copy(update={"sii": 9.0 if (p.i, p.j) == (word, patch) else p.sii}) for p in plain.pairs]
+    together = plain.model_copy(update={"whatif": whatif, "pairs": scored})
+    page = open_page(together)
+    expect(page.locator("h1")).to_contain_text("only together")
+    expect(pills(page)).to_have_count(1)
+    expect(pills(page)).to_contain_text("+9.00")
+    assert page.locator(".claimed").evaluate_all("nodes => nodes.map(n => Number(n.dataset.at))") == [word, patch]
+    page = open_page(together.model_copy(update={"pairs": plain.pairs}))
+    expect(pills(page)).to_have_count(0)  # its score is not the largest: nothing else is drawn in its place
 
 
 def test_experts_that_add_nothing(open_page, examples):

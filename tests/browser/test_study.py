@@ -29,7 +29,7 @@ def test_the_study_is_seen_whole(browser, small_study, tmp_path: Path, width):
     assert claims.count() == len(small_study.claims)
     assert claims.first.locator("td").all_inner_texts()[1] in ("holds", "does not hold", "cannot be told")
     figures = page.locator("figure svg").all()
-    assert len(figures) == 5 and all(box["width"] > 200 for svg in figures if (box := svg.bounding_box()))
+    assert len(figures) == 6 and all(box["width"] > 200 for svg in figures if (box := svg.bounding_box()))
     for table in page.locator("table").all():
         assert table.locator("tbody tr").count() > 0
     page.screenshot(path=tmp_path / "study.png", full_page=True)

@@ -113,11 +113,11 @@ def test_what_is_planted_is_claimed(name):
 NO_PAIR = {
     "a constant": (lambda left: 0.7, "unmoved", "nothing here moves it; with everything removed 70%"),
     "evidence in many words": (additive([1.5] * 4 + [0.0] * 4), "modality", "the text as a whole, many small things"),
-    "evidence in words and patches": (additive([0.9] * 8), "many", "many small things: none above"),
+    "evidence in words and patches": (additive([0.9] * 8), "many", "many small things, none above"),
     "a veto": (
         lambda left: 0.03 if 2 in left else sigmoid(-1 + 2.5 * (4 in left)),
         "alone",
-        "“at” alone; without it",
+        "“at” alone speaks against it; without it",
     ),
     "evidence both ways": (additive([5.0, -5.0, 0, 0, 0, 0, 0, 0], bias=0.0), "opposed", "features pull both ways"),
     "a bent function of one word": (lambda left: sigmoid(6 * (0 in left) - 3) ** 2, "alone", "alone; without it"),
@@ -130,6 +130,31 @@ def test_no_pair_is_claimed_where_there_is_none(name):
     found = claim(explained(function))
     text = without_isolates(found.text)
     assert found.kind == kind and words in text
+
+
+AGAINST = {
+    "one": (lambda left: 0.03 if 2 in left else 0.6, {2}, "“at” alone speaks against it; without it 60%"),
+    "only together": (lambda left: 0.03 if {0, 5} <= left else 0.6, {0, 5}, "speak against it, only together"),
+    "either": (
+        lambda left: 0.03 if {0, 5} & left else 0.6,
+        {0, 5},
+        "speaks against it, either would do; without both 60%",
+    ),
+    "both": (additive([-2.5, 0, 0, 0, 0, -2.5, 0, 0], bias=1.0), {0, 5}, "both speak against it, each by itself"),
+    "many": (additive([-0.7] * 8, bias=2.0), set(), "many small things speak against it, none above"),
+    "words": (additive([-1.2] * 4 + [0.0] * 4, bias=2.0), set(), "the text as a whole speaks against it, many small"),
+}
+
+
+@pytest.mark.parametrize("name", AGAINST)
+def test_what_speaks_against_the_label_is_called_so(name):
+    """Removing it makes the label likelier: nobody may read that it adds to the label."""
+    function, features, words = AGAINST[name]
+    found = claim(explained(function))
+    text = without_isolates(found.text)
+    assert words in text and set(found.features) == features
+    assert "add" not in text and "count" not in text
+    assert "against" not in without_isolates(claim(explained(lambda left: 1 - function(left))).text)
 
 
 def test_together_needs_both_to_cost_much_in_probability():

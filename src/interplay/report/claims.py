@@ -1,8 +1,9 @@
 """What may be said of one prediction (METHOD 13): the one source of every sentence about what decided it.
 
 A claim rests on what would happen: on the model's own answers with features removed (`WhatIf`), in probability, so it
-has one unit for every label. What removing something costs is a share of p(everything) - p(nothing). A pair is claimed
-only where both features matter for it, never for a score that is merely clear of 0.
+has one unit for every label. What removing something costs is a share of p(everything) - p(nothing); where that is
+below 0, features speak against the label, and the sentence says so. A pair is claimed only where both features matter
+for it, never for a score that is merely clear of 0.
 """
 
 import math
@@ -129,11 +130,13 @@ def _with_one(
     if others:  # how the two combine was not asked, so neither "alone" nor "together" may be claimed
         second = max(others, key=lambda at: others[at])
         one, other = percent(_without(asked, first)), percent(_without(asked, second))
-        text = f"{names[first].phrase} and {names[second].phrase} both count"
+        do = "both count" if moved > 0 else "both speak against it"
+        text = f"{names[first].phrase} and {names[second].phrase} {do}"
         text += f"; without the first {one}, without the second {other}"
         return Claim("many", (first, second), None, None, text)
     gone = percent(_without(asked, first))
-    return Claim("alone", (first,), None, share[first], f"{names[first].phrase} alone; without it {gone}")
+    does = "alone" if moved > 0 else "alone speaks against it"
+    return Claim("alone", (first,), None, share[first], f"{names[first].phrase} {does}; without it {gone}")
 
 
 def _pair_claim(asked: WhatIf, names: Sequence[FeatureName], pair: tuple[int, int], gone: float, share: float) -> Claim:
@@ -143,11 +146,15 @@ def _pair_claim(asked: WhatIf, names: Sequence[FeatureName], pair: tuple[int, in
     bent = bend(asked.whole, one, other, gone)
     a, b = names[i].phrase, names[j].phrase
     singles = f"without the first {percent(one)}, without the second {percent(other)}"
+    against = asked.whole < asked.nothing
     if bent >= BENT:
-        return Claim("together", pair, None, share, f"{a} and {b}, only together; {singles}")
+        do = " speak against it" if against else ""
+        return Claim("together", pair, None, share, f"{a} and {b}{do}, only together; {singles}")
     if bent <= -BENT:
-        return Claim("either", pair, None, share, f"{a} or {b}, either would do; without both {percent(gone)}")
-    text = f"{a} and {b} both add, each by itself; {singles}, without both {percent(gone)}"
+        does = " speaks against it" if against else ""
+        return Claim("either", pair, None, share, f"{a} or {b}{does}, either would do; without both {percent(gone)}")
+    do = "both speak against it" if against else "both add"
+    text = f"{a} and {b} {do}, each by itself; {singles}, without both {percent(gone)}"
     return Claim("both_add", pair, None, share, text)
 
 
@@ -186,7 +193,8 @@ def logit(p: float) -> float:
 def _spread(asked: WhatIf, share: dict[int, float], moved: float) -> Claim:
     """No feature and no pair of features carries half of it."""
     most = max(share.values(), default=0.0)
-    small = f"many small things: none above {most:.0%} of it" if most > 0 else "many small things"
+    against = "" if moved > 0 else " speak against it"
+    small = f"many small things{against}, none above {most:.0%} of it" if most > 0 else f"many small things{against}"
     cost = {m: (asked.whole - p) / moved for m, p in asked.without_modality.items()}
     first = max(cost, key=lambda m: cost[m], default=None)
     if (
@@ -196,7 +204,10 @@ def _spread(asked: WhatIf, share: dict[int, float], moved: float) -> Claim:
         and all(other < PART for m, other in cost.items() if m != first)
     ):
         gone = percent(asked.without_modality[first])
-        return Claim("modality", (), first, cost[first], f"the {first} as a whole, {small}; without it {gone}")
+        as_a_whole = "" if moved > 0 else " speaks against it"
+        each = f"many small things, none above {most:.0%} of it" if most > 0 else "many small things"
+        text = f"the {first} as a whole{as_a_whole}, {each}; without it {gone}"
+        return Claim("modality", (), first, cost[first], text)
     return Claim("many", (), None, None, f"{small}; with everything removed {percent(asked.nothing)}")
 
 

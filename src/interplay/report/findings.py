@@ -1,7 +1,17 @@
 """What an explanation found, in one sentence."""
 
+from collections.abc import Callable
+
 from interplay.report.claims import claim, percent
-from interplay.report.names import describe_features, describe_pair, without_isolates
+from interplay.report.names import (
+    LABEL,
+    describe_features,
+    describe_pair,
+    isolated,
+    shorten,
+    visible,
+    without_isolates,
+)
 from interplay.report.ranking import Score, strongest
 from interplay.results import Explanation, Pair
 
@@ -22,19 +32,40 @@ def finding(explanation: Explanation) -> str:
     return f"{explanation.sample_id} {_answer(explanation)}: {without_isolates(claim(explanation).text)}"
 
 
-def _answer(explanation: Explanation) -> str:
+def headline(explanation: Explanation, *, veiled: bool = False) -> str:
+    """The same for the head of a page, which names the sample elsewhere; without a full stop.
+
+    Args:
+        explanation: what to put into words.
+        veiled: whether texts of the sample must not be shown: words are then numbered.
+
+    Returns:
+        For example `urgent at 99%: “immediately” alone; without it 3%`. The label and names of features stand between
+        isolating characters (`report.names`).
+    """
+    if explanation.target not in explanation.prediction:
+        return f"{_called(explanation.target)}: {claim(explanation, veiled=veiled).text}"
+    answer = _answer(explanation, _called).removeprefix("is ")
+    return f"{answer}: {claim(explanation, veiled=veiled).text}"
+
+
+def _called(label: str) -> str:
+    return isolated(shorten(visible(label), LABEL))
+
+
+def _answer(explanation: Explanation, called: Callable[[str], str] = str) -> str:
     """The target and its probability, never surer than that, and whether it is wrong where the truth is known."""
-    p, target = explanation.prediction[explanation.target], explanation.target
+    p, target = explanation.prediction[explanation.target], called(explanation.target)
     best = max(explanation.prediction, key=lambda label: explanation.prediction[label])
     if explanation.label_kind == "single":
-        given = target == best
-        words = f"is {target} at {percent(p)}" if given else f"is not {target} ({percent(p)}), but {best}"
+        given = explanation.target == best
+        words = f"is {target} at {percent(p)}" if given else f"is not {target} ({percent(p)}), but {called(best)}"
         words = words if not given or p >= SURE else f"may be {target}, the model is not sure ({percent(p)})"
     else:
         given = p >= 0.5
         words = f"is {target} at {percent(p)}" if p >= SURE else f"is not {target} ({percent(p)})"
         words = words if not 1 - SURE < p < SURE else f"may be {target}, the model is not sure ({percent(p)})"
-    if explanation.truth is not None and given != (target in explanation.truth):
+    if explanation.truth is not None and given != (explanation.target in explanation.truth):
         words += ", which is wrong"
     return words
 

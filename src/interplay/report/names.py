@@ -64,7 +64,7 @@ def describe_features(explanation: Explanation, *, veiled: bool = False) -> list
             name = _of_token(feature, number, (source and source.text) or "", veiled)
         if times[kind] > 1 and panel != "features":
             title = shorten(shorten(visible(feature.modality), 60), TITLE)
-            name = FeatureName(name.label, f"{name.phrase} in {_apart(title)}")
+            name = FeatureName(name.label, f"{name.phrase} in {isolated(title)}")
         out.append(name)
     return out
 
@@ -164,7 +164,7 @@ def _of_patch(feature: Feature, number: int, place: tuple[int, int] | None, veil
 def _of_feature(feature: Feature, number: int) -> FeatureName:
     """A feature that is neither word nor patch has a name that includes its modality."""
     label = shorten(visible(f"{feature.modality} {number}" if feature.text is None else feature.text), FEATURE)
-    return FeatureName(label, _apart(label))
+    return FeatureName(label, isolated(label))
 
 
 def _word_around(text: str, start: int, end: int) -> str:
@@ -193,9 +193,14 @@ def _code(character: str) -> str:
     return f"⟨U+{ord(character):04X}⟩"
 
 
-def _apart(text: str) -> str:
+def isolated(text: str) -> str:
+    """Text of the data set apart from the sentence around it, so that neither reorders the other.
+
+    Args:
+        text: what `visible` has made safe to show.
+    """
     return f"{ISOLATE}{text}{POP}"
 
 
 def _quoted(text: str) -> str:
-    return f"“{_apart(text)}”"
+    return f"“{isolated(text)}”"

@@ -24,9 +24,10 @@ from interplay.files import write_atomic
 from interplay.report.addresses import sample_addresses, value_addresses
 from interplay.report.agreement import agreement, agreement_text
 from interplay.report.bundle import asset, script_of
-from interplay.report.claims import claim
+from interplay.report.claims import PAIR_KINDS, Claim, claim
+from interplay.report.findings import headline
 from interplay.report.names import FeatureName, describe_features, modality_panels
-from interplay.report.ranking import rank_pairs
+from interplay.report.ranking import Score, rank_pairs, strongest
 from interplay.report.tables import CSV_COLUMNS, csv_feature, csv_head, csv_line, grid_places, tables_of
 from interplay.report.waterfall import waterfall
 from interplay.results import Explanation, Pair
@@ -158,11 +159,12 @@ def _by(explanations: Sequence[Explanation]) -> list[str]:
 def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: bool) -> dict[str, Any]:
     """One explanation as the page's scripts read it.
 
-    Its JSON with the pairs as columns, a third of the size, and what the scripts only draw: the claim, what the
+    Its JSON with the pairs as columns, a third of the size, and what the scripts only draw: the headline, what the
     logit adds up from, names, which pairs stand out, addresses, and the cells of its CSV.
     """
     tables = tables_of(explanation)
     places = grid_places(explanation.features)
+    said = claim(explanation)
     sums = waterfall(explanation)
     plain = explanation.model_dump(mode="json", by_alias=True, exclude={"pairs", "more_pairs"})
     plain["pairs"] = _columns(explanation.pairs)
@@ -176,8 +178,10 @@ def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: 
         "places": places,
         "names": _names(describe_features(explanation)),
         "veiled_names": _names(describe_features(explanation, veiled=True)) if blur else None,
-        "claim": claim(explanation).text,
-        "veiled_claim": claim(explanation, veiled=True).text if blur else None,
+        "headline": headline(explanation),
+        "veiled_headline": headline(explanation, veiled=True) if blur else None,
+        "claimed": list(said.features),
+        "first_look": _first_look(explanation, said),
         "waterfall": asdict(sums) | {"parts": list(sums.parts.items())} if sums else None,
         "rankings": [asdict(rank_pairs(table.pairs, explanation.interval)) for table in tables],
         "addresses": value_addresses([table.value for table in tables]),
@@ -187,6 +191,19 @@ def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: 
         },
         "pictures": {modality: _picture(picture) for modality, picture in pictures.items()},
     }
+
+
+def _first_look(explanation: Explanation, said: Claim) -> dict[str, str | int]:
+    """Which pairs are linked before a person chooses: the claimed one, if its score is the largest of its kind."""
+    if said.kind == "not_asked":
+        return {"kind": "both", "links": 4}
+    kind: str
+    score: Score
+    kind, score = ("redundancy", "redundancy_gap") if said.kind == "either" else ("synergy", "sii")
+    best = strongest(explanation, score)
+    if said.kind in PAIR_KINDS and best is not None and {best[0].i, best[0].j} == set(said.features):
+        return {"kind": kind, "links": 1}
+    return {"kind": "both", "links": 0}
 
 
 def _names(names: Sequence[FeatureName]) -> list[tuple[str, str]]:

@@ -39,20 +39,20 @@ export function toolbarOf(tables, shown, options, set, ask) {
   const kinds = [["synergy", "Synergy"], ["redundancy", "Redundancy"], ["both", "Both"]];
   const radios = kinds.map(([value, name]) =>
     el("label", {},
-      el("input", { type: "radio", name: "kind", value, checked: options.kind === value, on: { change: () => set({ kind: value }) } }),
+      el("input", { type: "radio", name: "kind", value, checked: options.kind === value, on: { change: () => set({ kind: value, chosen: true }) } }),
       el("span", {}, value === "both" ? null : sample(value), name)),
   );
   const number = el("output", {}, String(options.links));
   const onLinks = (/** @type {Event} */ event) => {
     number.textContent = targetOf(event, HTMLInputElement).value;
-    set({ links: Number(number.textContent) });
+    set({ links: Number(number.textContent), chosen: true });
   };
   const choices = tables.map((table, n) => el("option", { value: n, selected: table === shown }, table.name));
   const pick = el("select", { id: "table", on: { change: (event) => set({ table: Number(targetOf(event, HTMLSelectElement).value) }) } }, choices);
   return el("div", { class: "toolbar" },
     el("fieldset", { class: "segments" }, el("legend", { class: "hush" }, "Kind of pair"), radios),
     el("label", { class: "field" }, "Links",
-      el("input", { id: "links", type: "range", min: 1, max: 10, value: options.links, on: { input: onLinks } }), number),
+      el("input", { id: "links", type: "range", min: 0, max: 10, value: options.links, on: { input: onLinks } }), number),
     el("label", { class: "field" },
       el("input", { id: "sure", type: "checkbox", checked: options.sureOnly, on: { change: (event) => set({ sureOnly: targetOf(event, HTMLInputElement).checked }) } }),
       "Only intervals that exclude 0"),

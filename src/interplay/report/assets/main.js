@@ -12,7 +12,7 @@ import { PairList } from "./table.js";
 import { setTheme } from "./theme.js";
 
 /** @type {Options} */
-const options = { table: 0, kind: "both", links: 4, sureOnly: true, method: null };
+const options = { table: 0, kind: "both", links: 4, chosen: false, sureOnly: true, method: null };
 /** @type {{opened: OpenedExplanation, stage: Stage, beside: Beside} | null} */
 let current = null; // the explanation on show; one is from the first `go` on
 let shown = -1;
@@ -25,6 +25,7 @@ function open(n) {
   const opened = openExplanation(JSON.parse(byId(`data-${n}`).textContent), veiled);
   if (current) current.stage.close();
   options.table = 0;
+  if (!options.chosen) Object.assign(options, opened.firstLook); // until a person chooses, what the headline says
   if (window.innerWidth < 640) options.links = Math.min(options.links, 3);
   const stage = new Stage(byId("evidence"), opened, options);
   new Experts(byId("experts"), opened, options);

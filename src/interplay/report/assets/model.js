@@ -12,7 +12,8 @@ export function openExplanation(block, veiled) {
   const tables = [{ value: raw.value, pairs: raw.pairs }, ...raw.more_pairs];
   return {
     raw,
-    claim: (veiled && block.veiled_claim) || block.claim, // what is said of it Python decides: report/claims.py
+    headline: (veiled && block.veiled_headline) || block.headline, // what is said of it Python decides: report/claims.py
+    firstLook: block.first_look,
     agreement: block.agreement,
     waterfall: block.waterfall,
     prediction: Object.entries(raw.prediction).sort((a, b) => b[1] - a[1]),
@@ -51,11 +52,12 @@ function readModalities(block, veiled) {
 /** @type {(block: Block, veiled: boolean, modalities: Map<string, Modality>) => Feature[]} */
 function readFeatures(block, veiled, modalities) {
   const given = (veiled && block.veiled_names) || block.names; // of each feature [label, phrase], made by report/names.py
+  const claimed = new Set(block.claimed);
   return block.explanation.features.map((feature, at) => {
     const modality = /** @type {Modality} */ (modalities.get(feature.modality));
     const place = block.places[at] || null;
     const [label, phrase] = given[at];
-    const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length, label, phrase };
+    const f = { at, modality, box: feature.box, span: feature.span, raw: feature.text, place, order: modality.features.length, claimed: claimed.has(at), label, phrase };
     modality.features.push(f);
     return f;
   });
@@ -126,9 +128,9 @@ export class PairTable {
   strongest(kind, limit, sureOnly, at = null) {
     const found = [];
     for (const n of this.order[kind]) {
+      if (found.length === limit) break;
       const link = linkOf(kind, this.pairs[n]);
       if ((!sureOnly || link.score.sure) && (at === null || link.pair.i === at || link.pair.j === at)) found.push(link);
-      if (found.length === limit) break;
     }
     return found;
   }

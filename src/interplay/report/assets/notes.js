@@ -117,10 +117,12 @@ export function fillHero(root, opened, table) {
   root.replaceChildren(
     el("div", { class: "headline" },
       el("p", { class: "eyebrow" }, el("span", {}, "Sample "), el("bdi", {}, shorten(visible(raw.sample_id), 80))),
-      el("h1", { id: "summary" }, `${upper(opened.claim)}.`),
-      el("p", { class: "reach" }, "What would happen by this one model's own answers without these features; ", opened.agreement ? el("b", {}, `${opened.agreement}.`) : "trained again it may rest on others."),
-      el("p", { class: "strongest", id: "strongest" }, summary(opened, table)),
-      el("p", { class: "basis" }, chance(table), `${upper(table.name)} · ${plural(table.pairs.length, "pair")} scored · ${spent(raw)}`)),
+      el("h1", { id: "summary" }, `${upper(opened.headline)}.`),
+      el("p", { class: "reach" }, "Percentages are this model's own answers with those parts taken away, not estimates. ", opened.agreement ? el("b", {}, `${opened.agreement}.`) : "Trained again, a model may decide by other parts."),
+      el("details", { class: "scores" },
+        el("summary", {}, "Pair scores"),
+        el("p", { class: "strongest", id: "strongest" }, summary(opened, table)),
+        el("p", { class: "basis" }, chance(table), `${upper(table.name)} · ${plural(table.pairs.length, "pair")} scored · ${spent(raw)}`))),
     predictionBox(opened));
 }
 

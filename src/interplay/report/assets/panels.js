@@ -54,7 +54,7 @@ function textPanel(modality, live) {
   const children = parts.map((part) => {
     if (typeof part === "string") return modality.veiled ? el("span", { "aria-hidden": "true" }, part) : part;
     /** @type {Attributes} */
-    const attributes = { class: part.chip ? "token chip" : "token", "data-at": part.feature.at };
+    const attributes = { class: `token${part.chip ? " chip" : ""}${live && part.feature.claimed ? " claimed" : ""}`, "data-at": part.feature.at };
     if (live) Object.assign(attributes, { role: "button", tabindex: -1, "aria-pressed": "false" });
     if (part.text === "▫") attributes["aria-label"] = `piece of ${part.feature.phrase}`;
     if (modality.veiled && live) attributes["aria-label"] = `${part.feature.phrase}, ${VEILED}`;
@@ -80,7 +80,7 @@ function picturePanel(modality, live) {
   const nodes = new Map();
   for (const f of features) {
     /** @type {Attributes} */
-    const attributes = { class: "patch", "data-at": f.at };
+    const attributes = { class: live && f.claimed ? "patch claimed" : "patch", "data-at": f.at };
     if (live) Object.assign(attributes, { role: "button", tabindex: -1, "aria-pressed": "false", "aria-label": f.phrase });
     const node = el("div", attributes);
     const [x0, y0, x1, y1] = f.box || loosePlace(f);

@@ -9,6 +9,8 @@ import { fillReadout, legend, tooltipLines } from "./readout.js";
 import { fillWhatIf } from "./whatif.js";
 import { routeWires } from "./wires.js";
 
+const OF_PINNED = 4; // links of a word that is pinned where none are drawn otherwise
+
 export class Stage {
   /** @type {Look | null} */
   pinned = null;
@@ -131,7 +133,8 @@ export class Stage {
     /** @type {Kind[]} */
     const kinds = kind === "both" ? ["synergy", "redundancy"] : [kind];
     const { at = null, pair = null } = this.pinned || {};
-    const found = kinds.flatMap((k) => this.table.strongest(k, links, sureOnly, at));
+    const most = at === null ? links : links || OF_PINNED;
+    const found = kinds.flatMap((k) => this.table.strongest(k, most, sureOnly, at));
     if (pair && !found.some((link) => link.pair === pair)) found.push(...loneLink(pair, kinds));
     this.links = found.map((link) => drawnLink(link, this.opened, this.nodes, this.panels));
     this.pills.replaceChildren(...this.links.map((link) => link.item));
