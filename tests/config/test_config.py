@@ -26,11 +26,12 @@ def test_paper_preset_has_the_published_settings():
     assert paper.encoder("text", "text").max_tokens == 320 and paper.encoder("image", "image").layer is None
 
 
-def test_runs_of_before_roles_by_construction_have_roles_by_losses(tmp_path):
+def test_runs_of_before_roles_by_construction_are_trained_as_they_were(tmp_path):
     path = tmp_path / "config.toml"
     for version, fusion in (("2", "[fusion]\nwidth = 16\n"), ("2", ""), ("1", "")):
         path.write_text(f'format = "interplay/config/{version}"\n{fusion}')
-        assert read_run_config(path).fusion.roles == "losses"
+        then = read_run_config(path)
+        assert then.fusion.roles == "losses" and then.training.smoothing == 0.0
     for roles in ("losses", "construction"):
         config = make_config({"fusion": {"roles": roles}})
         path.write_text(config_toml(config))

@@ -163,20 +163,32 @@ def test_attention_comes_from_what_an_expert_may_see(experts_of, make_tokens):
 def test_losses_are_zero_where_experts_keep_to_their_roles():
     torch.manual_seed(0)
     x, y = torch.randn(400, 3), torch.randn(400, 3)
-    assert consistency_loss(x, [x, x]) == 0
-    assert consistency_loss(x, [x, x + 2]) == pytest.approx(2)
+    unsure, sure = torch.zeros_like(x), torch.full_like(x, 40.0)
+    assert consistency_loss(x, [x, x], [unsure, unsure]) == 0
+    for one, other in ((unsure, unsure), (sure, unsure), (sure, sure), (-sure, -sure)):
+        assert consistency_loss(x, [x, x + 2], [one, other]) == pytest.approx(2)
+    assert consistency_loss(x, [x, x + 2], [sure, -sure]) == 0, "what modalities dispute is not redundant"
     assert silence_loss(x, [torch.zeros_like(x)] * 2) == 0
     assert silence_loss(torch.ones(5, 3), [torch.full((5, 3), 40.0), torch.zeros(5, 3)]) == pytest.approx(1)
     silent = torch.full_like(x, 0.7)
     assert decorrelation_loss([silent, silent], [x, y]) < 1e-9, "silence costs nothing"
-    # Independent draws correlate by 1 / sqrt(400): squared, 1 / 400 on average.
-    assert decorrelation_loss([x, y], [x, y]) < 5 / 400
-    assert decorrelation_loss([x, x], [x, x], floor=0.0) == pytest.approx(1, abs=1e-5)
+    assert decorrelation_loss([x, x], [x, x], floor=0.0) == pytest.approx(1 - 1 / 399, abs=1e-5)
+
+
+def test_independent_batches_ask_nothing_of_unique_experts():
+    """Squared correlations of small batches are 1 / (B - 1) by chance, which must not make experts say less."""
+    torch.manual_seed(0)
+    batches = torch.randn(4000, 4, 16, 1)
+    draws = torch.stack([decorrelation_loss([a, b], [x, y], floor=0.0) for a, b, x, y in batches])
+    error = draws.std() / len(draws) ** 0.5
+    assert abs(draws.mean()) < 4 * error < 0.01, "1 / 15 if chance were not taken off"
 
 
 def test_opposition_is_what_two_experts_say_against_each_other_of_one_modality():
     one, two = torch.tensor([[2.0, -1.0, 0.0]]), torch.tensor([[-3.0, -5.0, 4.0]])
-    assert opposition_loss([one, two], [two, two]) == pytest.approx((2 * 3) / 3 / 2)
+    assert opposition_loss([one, two], [two, two]) == pytest.approx(6**2 / (1 + 6) / 3 / 2)
+    little = torch.full((1, 1), 0.1)
+    assert opposition_loss([little], [-little]) < 1.1e-4, "what is small holds nothing at 0"
     assert opposition_loss([one], [one]) == opposition_loss([torch.zeros_like(one)], [two]) == 0
 
 
@@ -185,7 +197,7 @@ def test_an_and_by_what_counts_once_against_it_costs_opposition():
     own, shared = torch.full((1, 1), 3.5), torch.full((1, 1), -2.4)
     both = 2 * own + counted_once(torch.stack([shared, shared]))
     assert both.item() == pytest.approx(4.6) and (own + shared).item() == pytest.approx(1.1)
-    assert opposition_loss([own, own], [shared, shared]) == pytest.approx(3.5 * 2.4)
+    assert opposition_loss([own, own], [shared, shared]) == pytest.approx(8.4**2 / 9.4)
 
 
 def test_no_gradient_flows_into_what_a_modality_says_alone():

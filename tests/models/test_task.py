@@ -108,3 +108,19 @@ def test_f1_of_samples_weighted_and_at_the_best_threshold():
     assert found["best_balanced_accuracy"] == pytest.approx(max(map(balanced, sets)), abs=1e-6)
     one_class = Task(("no", "yes"), "single").metrics(two, torch.tensor([[1.0, 0.0]]).expand(60, 2))
     assert all(torch.isnan(torch.tensor(one_class[m])) for m in ("best_f1", "best_balanced_accuracy", "auroc"))
+
+
+@pytest.mark.parametrize(
+    "kind, target, expected",
+    [
+        ("multi", [[1.0, 0.0, 1.0]], [[0.9, 0.1, 0.9]]),
+        ("single", [[0.0, 1.0, 0.0]], [[0.05, 0.9, 0.05]]),
+    ],
+)
+def test_smoothed_targets_keep_away_from_certainty(kind, target, expected):
+    task = Task(("a", "b", "c"), kind)
+    found = task.smoothed(torch.tensor(target), 0.1)
+    torch.testing.assert_close(found, torch.tensor(expected))
+    assert torch.equal(task.smoothed(torch.tensor(target), 0.0), torch.tensor(target))
+    if kind == "single":
+        assert found.sum().item() == pytest.approx(1)

@@ -155,6 +155,34 @@ def test_what_gives_roles_is_logged_and_counts(kind, roles, weight, expected):
     assert loss.item() == pytest.approx(logged["train/task"] + share * logged.get(expected, 0.0))
 
 
+@pytest.mark.parametrize("target", ["labels", "answers"])
+def test_training_asks_for_smoothed_labels(target):
+    """Of whole samples, of copies with features removed, and of redundancy alone."""
+    settings = {"fusion": {"width": 16, "heads": 2}, "removal": {"warmup": 0.0, "target": target}}
+    asked = []
+    for by in (0.0, 0.2):
+        module, batch = training_of(make_config(settings | {"training": {"smoothing": by}}), 2)
+        module.log = lambda *_, **__: None
+        targets, loss = [], module.task.loss
+
+        def kept(_, logits, target, targets=targets, loss=loss):
+            targets.append(target)
+            return loss(logits, target)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Task, "loss", kept)
+            module.training_step(batch, 0)
+        asked.append(targets)
+    smoothed = module.task.smoothed(batch.target, 0.2)
+    assert torch.equal(asked[0][0], batch.target) and torch.equal(asked[1][0], smoothed)
+    assert all(torch.equal(one, smoothed) for one in asked[1][2:]), "redundancy on whole samples and each modality"
+    copies = asked[1][1]
+    if target == "labels":
+        assert copies.unique().tolist() == pytest.approx([0.2, 0.8])
+    else:
+        assert len(copies.unique()) > 2, "answers are what they are"
+
+
 @pytest.mark.parametrize("modalities", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["i2moe", "fl-i2moe"])
 def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
@@ -170,19 +198,23 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
         left = [model.fuse(only(tokens, (m,), cut=False)) for m in range(M)]
         f, c = [one.logits - model.bias for one in left], output.expert_logits
         shared, bce = [one.expert_logits[:, -1] for one in left], torch.nn.functional.binary_cross_entropy_with_logits
-        consistency = sum((c[:, -1] - s).square().mean() for s in shared) / M
+        sure = [(one.logits / 2).tanh() for one in left]
+        pro, con = (torch.stack([(side * t).clamp(min=0) ** 2 for t in sure]).amax(0) for side in (1, -1))
+        consistency = sum(((1 - pro * con) * (c[:, -1] - s).square()).mean() for s in shared) / M
         alone = sum(bce(model.bias + s, target) for s in (c[:, -1], *shared)) / (M + 1)
         decided = torch.stack([(one.logits / 2).tanh().square() for one in left]).amax(0)
         silence = (c[:, -2].square() * decided).mean()
-        opposed = sum((-c[:, m] * shared[m]).clamp(min=0).mean() for m in range(M)) / M
+        against = [(-c[:, m] * shared[m]).clamp(min=0) for m in range(M)]
+        opposed = sum((o * o / (1 + o)).mean() for o in against) / M
         squares = []
         for m, j in itertools.permutations(range(M), 2):
             a, b = c[:, m] - c[:, m].mean(0), f[j] - f[j].mean(0)
+            of_chance = (a**2).mean(0) * (b**2).mean(0) / (len(a) - 1)
             variances = ((a**2).mean(0) + 0.1) * ((b**2).mean(0) + 0.1)
-            squares.append(((a * b).mean(0) ** 2 / variances).mean())
+            squares.append((((a * b).mean(0) ** 2 - of_chance) / variances).mean())
         expected = 0.7 * consistency + 0.4 * alone + 1.3 * sum(squares) / max(1, len(squares))
         expected += 0.2 * silence + 0.6 * opposed
-    found = module._ownership_loss(tokens, output, target)
+    found = module._ownership_loss(output, target)
     assert found.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -268,9 +300,9 @@ def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypa
 @pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize("copies", [0.5, 2.0, 2.5])
 def test_copies_asked_by_size_have_the_loss_of_copies_asked_together(fill, copies):
-    """Each with its own target, and the same gradients."""
+    """Each with its own target, the same gradients, and no synergy where what is left of one modality decides."""
     removal = {"fill": fill, "copies": copies, "warmup": 0.0}
-    config = make_config({"removal": removal, "fusion": {"width": 16, "heads": 2}})
+    config = make_config({"removal": removal, "fusion": {"width": 16, "heads": 2}, "roles": {"silence": 5.0}})
     torch.manual_seed(0)
     task, B = Task(("a", "b", "c"), "multi"), 7
     model = FusionModel(config.fusion, Shape({"t": 8, "i": 8}, {"t": 12, "i": 9}, 3))
@@ -282,7 +314,12 @@ def test_copies_asked_by_size_have_the_loss_of_copies_asked_together(fill, copie
         rows = torch.cat([torch.randperm(B) for _ in range(math.ceil(copies))])[: round(copies * B)]
         chosen = tokens.index(rows)
         keep = draw_keep(chosen.valid, config.removal.drop_modality, config.removal.drop_all)
-        return task.loss(model.fuse(model.remove(chosen, keep, fill)).logits, target[rows])
+        removed = model.remove(chosen, keep, fill)
+        output = model.fuse(removed)
+        left = [model.fuse(only(removed, (m,), cut=False)).logits.detach() for m in range(2)]
+        decided = torch.stack([(logits / 2).tanh().square() for logits in left]).amax(0)
+        silence = (output.expert_logits[:, 2].square() * decided).mean()
+        return task.loss(output.logits, target[rows]) + 5.0 * silence
 
     def gradients(ask):
         model.zero_grad()

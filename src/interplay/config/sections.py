@@ -60,8 +60,8 @@ class RoleConfig(Section):
     replace: Literal["noise", "mean", "zero"] = "noise"
     regulariser: Literal["none", "squared_cosine", "cka", "barlow"] = "none"
     regulariser_weight: float = Field(0.0, ge=0, description="lambda_reg")
-    consistency: float = Field(0.3, ge=0, description="by construction: redundancy answers the same from each modality")
-    alone: float = Field(0.3, ge=0, description="by construction: redundancy knows the label from each modality alone")
+    consistency: float = Field(0.03, ge=0, description="by construction: redundancy says the same of each modality")
+    alone: float = Field(0.03, ge=0, description="by construction: redundancy knows the label from each alone")
     decorrelation: float = Field(1.0, ge=0, description="by construction: unique experts say what the others do not")
     opposition: float = Field(
         0.3,
@@ -107,6 +107,9 @@ class TrainingConfig(Section):
     epochs: int = Field(30, ge=1)
     decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
     patience: int = Field(30, ge=1, description="epochs without a better validation score before stopping")
+    smoothing: float = Field(
+        0.01, ge=0, lt=0.5, description="how far from 0 and 1 the probabilities that training asks for stay [ours]"
+    )
     monitor: Literal["loss", "metric"] = Field("loss", description="validation score that picks the best epoch")
     gradient_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 clips nothing")
 
@@ -190,6 +193,7 @@ PAPER: dict[str, Any] = {
     "removal": {"fill": "mean", "mask_aware": False},
     "training": {
         "decay": 0.0,
+        "smoothing": 0.0,
         "epochs": 40,
         "learning_rate": 1e-4,
         "weight_decay": 0.0,

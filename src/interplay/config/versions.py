@@ -43,9 +43,10 @@ def _from_1(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_2(settings: dict[str, Any]) -> dict[str, Any]:
-    """Version 2 knew no roles but those by losses."""
-    fusion = settings.get("fusion", {})
-    return settings | {"fusion": {"roles": "losses"} | fusion} if isinstance(fusion, dict) else settings
+    """Version 2 knew no roles but those by losses, and asked for the labels themselves."""
+    then: dict[str, dict[str, Any]] = {"fusion": {"roles": "losses"}, "training": {"smoothing": 0.0}}
+    given = {name: settings.get(name, {}) for name in then}  # what is no section is named when the whole is checked
+    return settings | {name: then[name] | part for name, part in given.items() if isinstance(part, dict)}
 
 
 UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2}

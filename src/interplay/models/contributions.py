@@ -69,6 +69,8 @@ def counted_once(parts: Float[Tensor, "P *B"]) -> Float[Tensor, "*B"]:
     >>> counted_once(torch.tensor([[3.0, 3.0, 3.0, -2.0], [2.0, 0.0, -1.0, -1.0]]))
     tensor([ 3.,  3.,  2., -2.])
     """
+    if len(parts) == 1:
+        return parts[0]
     return parts.amax(0).clamp(min=0) + parts.amin(0).clamp(max=0)
 
 
@@ -94,14 +96,23 @@ def only(tokens: Tokens, modalities: Sequence[int], *, cut: bool = True) -> Toke
     return Tokens(short(tokens.values), short(tokens.valid), None if tokens.places is None else short(tokens.places))
 
 
-def consistency_loss(whole: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B C"]]) -> Float[Tensor, ""]:
+def consistency_loss(
+    whole: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B C"]], answers: Sequence[Float[Tensor, "B C"]]
+) -> Float[Tensor, ""]:
     """Mean over classes and modalities of (c(x) - c(x_m))^2: redundancy answers the same whichever modality is lost.
+
+    Where one modality decides for the label and another against it, they are not redundant, and nothing is asked: the
+    square counts 1 - max_m tanh(f_m / 2)^2 max_j tanh(f_j / 2)^2 times, over m that are for it and j against it. Else
+    an OR that only one modality carries, now and then, would keep all of its evidence small.
 
     Args:
         whole: (B, C) the redundancy expert's contributions to whole samples.
         alone: per modality (B, C), the same with only that modality present.
+        answers: per modality (B, C), the mixture's logits with only that modality present. No gradient flows into them.
     """
-    return torch.stack([(whole - one).square().mean() for one in alone]).mean()
+    sure = (torch.stack(tuple(answers)).detach() / 2).tanh()
+    disputed = sure.clamp(min=0).amax(0).square() * sure.clamp(max=0).amin(0).square()
+    return torch.stack([((1 - disputed) * (whole - one).square()).mean() for one in alone]).mean()
 
 
 def decorrelation_loss(
@@ -109,7 +120,8 @@ def decorrelation_loss(
 ) -> Float[Tensor, ""]:
     """Mean squared correlation, class by class over the batch, of c_unique_m with f_j, j != m.
 
-    What both modalities say has then no home but the redundancy expert.
+    What both modalities say has then no home but the redundancy expert. Of B samples independent values have a squared
+    covariance of var var / (B - 1), which is taken off: else every batch would ask unique experts to say less.
 
     Args:
         unique: per modality (B, C), its unique expert's contributions.
@@ -124,8 +136,9 @@ def decorrelation_loss(
         for j, other in enumerate(alone):
             if j != m:
                 a, b = own - own.mean(0), (other - other.mean(0)).detach()
-                shared = (a * b).mean(0).square()
-                losses.append((shared / ((a.square().mean(0) + floor) * (b.square().mean(0) + floor))).mean())
+                var_a, var_b = a.square().mean(0), b.square().mean(0)
+                shared = (a * b).mean(0).square() - var_a * var_b / (len(own) - 1)
+                losses.append((shared / ((var_a + floor) * (var_b + floor))).mean())
     return torch.stack(losses).mean()
 
 
@@ -143,13 +156,15 @@ def silence_loss(synergy: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B
 def opposition_loss(
     unique: Sequence[Float[Tensor, "B C"]], shared: Sequence[Float[Tensor, "B C"]]
 ) -> Float[Tensor, ""]:
-    """Mean over classes and modalities of max(0, -c_unique_m(x_m) c_redundancy(x_m)): both say one thing of a modality.
+    """Mean over classes and modalities of o^2 / (1 + o), o = max(0, -c_unique_m(x_m) c_redundancy(x_m)).
 
-    Without it an AND needs no synergy: each modality is for the label by its unique expert and a little against it by
-    the redundancy expert, and since what is against it counts once, both together are for it more than they add up to.
+    Both say one thing of a modality. Without it an AND needs no synergy: each modality is for the label by its unique
+    expert and a little against it by the redundancy expert, and since what is against it counts once, both together are
+    for it more than they add up to. The square leaves small opposites alone, which else would hold each other at 0.
 
     Args:
         unique: per modality (B, C), its unique expert's contributions.
         shared: per modality (B, C), the redundancy expert's contribution with only that modality present.
     """
-    return torch.stack([(-own * other).clamp(min=0).mean() for own, other in zip(unique, shared, strict=True)]).mean()
+    opposed = torch.stack([(-own * other).clamp(min=0) for own, other in zip(unique, shared, strict=True)])
+    return (opposed.square() / (1 + opposed)).mean()

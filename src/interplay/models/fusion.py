@@ -25,6 +25,8 @@ class FusionOutput:
         expert_logits: (B, E, C); with roles by construction, what each expert contributes, 0 where nothing is left.
         expert_latents: (B, E, M D), of all that the expert may see; the mean over the parts of its contribution.
         weights: (B, E) routing weights, summing to 1; with roles by construction 1 each, since contributions add up.
+        alone: (B, M, C), with roles by construction the logits that the mixture would have with only one modality left;
+            None otherwise.
         attention: per expert, per part of its contribution, per layer (B, H, T, T); empty unless asked for.
     """
 
@@ -32,6 +34,7 @@ class FusionOutput:
     expert_logits: Float[Tensor, "B E C"]
     expert_latents: Float[Tensor, "B E L"]
     weights: Float[Tensor, "B E"]
+    alone: Float[Tensor, "B M C"] | None
     attention: list[list[list[Float[Tensor, "B H T T"]]]]
 
 
@@ -164,14 +167,16 @@ class FusionModel(nn.Module):
             return_attention: whether to return attention weights, which costs memory.
         """
         seen = tokens if self.reads_sequences else pool(tokens)
-        answers = [self._contribution(e, seen, return_attention) for e in range(len(self.experts))]
-        expert_logits = torch.stack([logits for logits, _, _ in answers], dim=1)
+        answers = [self._parts(e, seen, return_attention) for e in range(len(self.experts))]
+        expert_logits = torch.stack([counted_once(parts) for parts, _, _ in answers], dim=1)
         weights = self.route(tokens)
+        unique, shared = expert_logits[:, : len(self.modalities)], answers[-1][0].transpose(0, 1)
         return FusionOutput(
             logits=self.mix(expert_logits, weights),
             expert_logits=expert_logits,
             expert_latents=torch.stack([latent for _, latent, _ in answers], dim=1),
             weights=weights,
+            alone=None if self.bias is None else self.bias + unique + shared,
             attention=[attention for _, _, attention in answers] if return_attention else [],
         )
 
@@ -201,12 +206,12 @@ class FusionModel(nn.Module):
             e: index of the expert.
             seen: the batch, pooled unless experts read sequences.
         """
-        return self._contribution(e, seen, False)[0]
+        return counted_once(self._parts(e, seen, False)[0])
 
-    def _contribution(
+    def _parts(
         self, e: int, seen: Tokens, return_attention: bool
-    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B L"], list[list[Float[Tensor, "B H T T"]]]]:
-        """What the expert's parts come to; attention is of the first term of each, which sees most, as the latent."""
+    ) -> tuple[Float[Tensor, "P B C"], Float[Tensor, "B L"], list[list[Float[Tensor, "B H T T"]]]]:
+        """The parts of its contribution; attention is of the first term of each, which sees most, as the latent."""
         answers: dict[tuple[int, ...], Tensor] = {}
         latents, attention = [], []
         for number, part in enumerate(self.parts[e]):
@@ -218,7 +223,15 @@ class FusionModel(nn.Module):
         for modalities in {term.modalities for part in self.parts[e] for term in part if term.factor} - answers.keys():
             rest = seen if modalities else seen.index(slice(1))  # nothing is left alike of all samples
             answers[modalities] = self.experts[e](only(rest, modalities))[0]
-        return self.assemble(e, answers), torch.stack(latents).mean(0), attention
+        return self._sums(e, answers), torch.stack(latents).mean(0), attention
+
+    def _sums(self, e: int, answers: Mapping[tuple[int, ...], Float[Tensor, "_ C"]]) -> Float[Tensor, "P B C"]:
+        """The parts of one expert's contribution from its own answers, as `assemble` takes them."""
+        sums = []
+        for part in self.parts[e]:
+            terms = [term.factor * answers[term.modalities] for term in part if term.factor]
+            sums.append(functools.reduce(torch.add, terms))
+        return torch.stack(sums)
 
     def assemble(self, e: int, answers: Mapping[tuple[int, ...], Float[Tensor, "_ C"]]) -> Float[Tensor, "B C"]:
         """One expert's contribution from its own answers (METHOD 12); without roles by construction, its one answer.
@@ -227,11 +240,7 @@ class FusionModel(nn.Module):
             e: index of the expert.
             answers: modalities that it sees -> its logits (B, C), or (1, C) where nothing is left.
         """
-        sums = []
-        for part in self.parts[e]:
-            terms = [term.factor * answers[term.modalities] for term in part if term.factor]
-            sums.append(functools.reduce(torch.add, terms))
-        return sums[0] if len(sums) == 1 else counted_once(torch.stack(sums))
+        return counted_once(self._sums(e, answers))
 
     def seen_by(self, e: int, part: int, tokens: Tokens, *, cut: bool = False) -> Tokens:
         """The batch as far as a part of one expert may see it: all of it, or with others absent (METHOD 12).

@@ -35,6 +35,16 @@ class Task:
             row[self.labels.index(name)] = 1.0
         return row
 
+    def smoothed(self, target: Float[Tensor, "B C"], by: float) -> Float[Tensor, "B C"]:
+        """Targets kept away from certainty: 1 becomes 1 - by, and what that takes goes to the other outcomes alike.
+
+        Args:
+            target: (B, C) indicators.
+            by: how far, in 0..0.5.
+        """
+        others = len(self.labels) - 1 if self.kind == "single" else 1
+        return target * (1 - by) + (1 - target) * by / max(1, others)
+
     def loss(self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"]) -> Float[Tensor, ""]:
         """Mean cross-entropy (single) or mean binary cross-entropy over samples and labels (multi).
 

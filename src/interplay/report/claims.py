@@ -93,9 +93,9 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
 
 
 def _one_of_many(share: dict[int, float], pair: tuple[int, int]) -> bool:
-    """Whether a third feature costs more than half of what one of the pair does: naming two would be arbitrary."""
+    """Whether a third feature costs more than a third of what one of the pair does: naming two would be arbitrary."""
     third = max((value for at, value in share.items() if at not in pair), default=0.0)
-    return third > 0.5 * min(share.get(at, 0.0) for at in pair)
+    return third > min(share.get(at, 0.0) for at in pair) / 3
 
 
 def _unmoved(asked: WhatIf, names: Sequence[FeatureName]) -> Claim:

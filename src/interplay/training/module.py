@@ -1,6 +1,7 @@
 """The objective of METHOD 5 and 12 as a Lightning module."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from interplay.config import Config
-from interplay.models.contributions import consistency_loss, decorrelation_loss, only, opposition_loss, silence_loss
+from interplay.models.contributions import consistency_loss, decorrelation_loss, opposition_loss, silence_loss
 from interplay.models.fusion import FusionModel, FusionOutput
 from interplay.models.roles import interaction_loss, regularisation, replace_modality
 from interplay.models.task import Task
@@ -45,15 +46,15 @@ class FusionTraining(L.LightningModule):
         passes = [tokens, *(self._replaced(tokens, m) for m in self._modalities() if roles)]
         output = self.model.fuse(concatenate(passes))
 
-        loss = task_loss = self.task.loss(output.logits[:B], batch.target)
-        target = batch.target
+        labels = target = self.task.smoothed(batch.target, self.config.training.smoothing)
+        loss = task_loss = self.task.loss(output.logits[:B], labels)
         if self.config.removal.target == "answers":
             target = self.task.probabilities(output.logits[:B]).detach()
         if (removed_loss := self._removed_loss(tokens, target)) is not None:
             self.log("train/removed", removed_loss, batch_size=B)
             loss = loss + removed_loss
         if self.model.by_construction:
-            owned = self._ownership_loss(tokens, output, batch.target)
+            owned = self._ownership_loss(output, labels)
             self.log("train/ownership", owned, batch_size=B)
             loss = loss + owned
         if roles:
@@ -76,21 +77,25 @@ class FusionTraining(L.LightningModule):
         several = len(self.model.expert_names) > 1 and not self.model.by_construction
         return several and self.config.roles.weight > 0 and bool(self.config.roles.losses)
 
-    def _ownership_loss(self, tokens: Tokens, output: FusionOutput, target: Tensor) -> Tensor:
+    def _ownership_loss(self, output: FusionOutput, target: Tensor) -> Tensor:
         """What keeps contributions with the experts that own them (METHOD 12), on whole samples."""
-        roles, M = self.config.roles, len(self.model.modalities)
-        *unique, synergy, redundancy = output.expert_logits[: len(target)].unbind(1)
-        shared = [self.model.expert_logits(M + 1, only(tokens, (m,))) for m in self._modalities()]
-        alone = [own + other for own, other in zip(unique, shared, strict=True)]
-        bias = self.model.mix(torch.zeros_like(output.expert_logits), output.weights)[: len(target)]
+        roles, bias, alone = self.config.roles, self.model.bias, output.alone
+        assert bias is not None and alone is not None
+        *unique, _, redundancy = output.expert_logits.unbind(1)
+        shared = [both - own - bias for both, own in zip(alone.unbind(1), unique, strict=True)]
         labels = torch.stack([self.task.loss(bias + c, target) for c in (redundancy, *shared)]).mean()
         return (
-            roles.consistency * consistency_loss(redundancy, shared)
+            roles.consistency * consistency_loss(redundancy, shared, alone.unbind(1))
             + roles.alone * labels
-            + roles.decorrelation * decorrelation_loss(unique, alone)
+            + roles.decorrelation * decorrelation_loss(unique, alone.unbind(1))
             + roles.opposition * opposition_loss(unique, shared)
-            + roles.silence * silence_loss(synergy, [bias + one for one in alone])
+            + roles.silence * self._silence_loss([output])
         )
+
+    def _silence_loss(self, outputs: Sequence[FusionOutput]) -> Tensor:
+        """Synergy has nothing to add where one modality decides, be a sample whole or not (METHOD 12)."""
+        synergy = torch.cat([output.expert_logits[:, -2] for output in outputs])
+        return silence_loss(synergy, torch.cat([o.alone for o in outputs if o.alone is not None]).unbind(1))
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
@@ -109,9 +114,12 @@ class FusionTraining(L.LightningModule):
         copies = self.model.remove(
             copies, draw_keep(copies.valid, removal.drop_modality, removal.drop_all), removal.fill
         )
-        asked = [(self.model.fuse(some).logits, which) for which, some in copies.by_size(B)]
-        logits, order = (torch.cat(parts) for parts in zip(*asked, strict=True))
-        return self.task.loss(logits, target[rows[order]])
+        which, some = zip(*copies.by_size(B), strict=True)
+        outputs = [self.model.fuse(each) for each in some]
+        loss = self.task.loss(torch.cat([output.logits for output in outputs]), target[rows[torch.cat(which)]])
+        if self.model.by_construction:
+            loss = loss + self.config.roles.silence * self._silence_loss(outputs)
+        return loss
 
     def _warms_up(self) -> bool:
         return self.config.removal.mask_aware and self.current_epoch < warm_epochs(self.config)
