@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from interplay.config import Fill, FusionConfig
 from interplay.models.contributions import Term, contribution_parts, counted_once, only
 from interplay.models.tokens import Tokens, remove
-from interplay.models.trunk import Expert, masked_mean
+from interplay.models.trunk import Expert, masked_mean, router_of
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class FusionModel(nn.Module):
         )
         self.bias = nn.Parameter(torch.zeros(shape.classes)) if self.by_construction else None
         learned = E > 1 and config.routing == "learned" and not self.by_construction
-        self.router = _router(D * len(self.modalities), E, config) if learned else None
+        self.router = router_of(D * len(self.modalities), E, config) if learned else None
 
     def set_moments(self, moments: list[tuple[Float[Tensor, " _"], Float[Tensor, " _"]]]) -> None:
         """Set the training tokens' mean and standard deviation of each modality, in the encoder's width.
@@ -314,14 +314,3 @@ def pool(tokens: Tokens) -> Tokens:
     """
     values = tuple(masked_mean(x, v).unsqueeze(1) for x, v in zip(tokens.values, tokens.valid, strict=True))
     return Tokens(values, tuple(v.any(dim=1, keepdim=True) for v in tokens.valid))
-
-
-def _router(width: int, experts: int, config: FusionConfig) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for depth in range(config.routing_layers):
-        layers += [
-            nn.Linear(width if depth == 0 else config.routing_hidden, config.routing_hidden),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-        ]
-    return nn.Sequential(*layers, nn.Linear(config.routing_hidden, experts))

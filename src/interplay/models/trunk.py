@@ -1,4 +1,4 @@
-"""The transformer trunk that one expert is (METHOD 3). Attention weights are returned on request, never kept."""
+"""The transformer trunk that one expert is (METHOD 3), and the router. Attention weights are returned, never kept."""
 
 from typing import final
 
@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from interplay.config import FusionConfig
 from interplay.models.tokens import Tokens
 
 
@@ -130,3 +131,21 @@ def masked_mean(x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"]) -> Float[
     """
     weight = valid.unsqueeze(-1).to(x.dtype)
     return (x * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+def router_of(width: int, experts: int, config: FusionConfig) -> nn.Sequential:
+    """The MLP whose softmax weighs the experts (METHOD 4) [I2MoE].
+
+    Args:
+        width: of the pooled tokens of all modalities together.
+        experts: how many there are.
+        config: its depth, its hidden width and dropout.
+    """
+    layers: list[nn.Module] = []
+    for depth in range(config.routing_layers):
+        layers += [
+            nn.Linear(width if depth == 0 else config.routing_hidden, config.routing_hidden),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+        ]
+    return nn.Sequential(*layers, nn.Linear(config.routing_hidden, experts))
