@@ -403,7 +403,7 @@ def test_a_waterfall_shows_what_words_and_patches_give(open_page, examples):
     names = [name.phrase for name in describe_features(plain)]
     row = page.locator(".waterfall li", has_text="Synergy").locator(".given")
     expect(row).to_have_text(f"{names[0]} +1.62 ± 0.02; {names[n - 1]} −1.12 ± 0.02")
-    expect(page.locator(".waterfall .caption")).to_contain_text("Shapley values")
+    expect(page.locator(".waterfall .caption")).to_contain_text("whose 95% interval excludes 0")
     plain, size = examples.with_whatif(), len(examples.with_whatif().features)
     values = Shapley(values={"mixture": [3.0] * size}, se={"mixture": [0.01] * size}, orders=8, evaluations=100)
     page = open_page(plain.model_copy(update={"shapley": values}))
@@ -416,7 +416,7 @@ def test_the_evidence_shows_first_what_the_headline_says(open_page, examples):
     page = open_page(plain)
     expect(page.locator("h1")).to_contain_text("many small things")
     expect(pills(page)).to_have_count(0)
-    expect(page.locator("#evidence .empty")).to_contain_text("rests on no pair")
+    expect(page.locator("#evidence .empty")).to_contain_text("No links are drawn")
     expect(page.locator("#links")).to_have_value("0")
     expect(page.locator(".claimed")).to_have_count(0)
     token(page, 2).click()  # a word that is pinned shows its own

@@ -25,6 +25,7 @@ from tests.small_runs import SMALL
 import interplay.pipeline.explain as explain_stage
 from interplay.cli import app as cli
 from interplay.cli import options
+from interplay.cli.train import spread
 from interplay.config import make_config, nested
 from interplay.data.scenes_story import DEFAULT_STORIES as STORIES
 from interplay.report.findings import finding
@@ -535,6 +536,8 @@ def test_models_of_several_seeds(run_cli, tmp_path, tiny, monkeypatch):
     shown = [float(cell) for cell in re.findall(r"\d+\.\d+", loss)]
     each = [run["metrics"]["test"]["loss"] for run in runs]
     assert shown == pytest.approx([*each, sum(each) / 2, abs(each[0] - each[1]) / 2**0.5], abs=6e-4)
+    metrics = {"loss": float("nan"), "accuracy": 0.5}
+    assert str(spread({"seed3": metrics, "seed4": metrics})["sd"]) == "{'loss': nan, 'accuracy': 0.0}"
     done = run_cli(*command, "--set", "training.patience=2")
     assert done.code == 2 and "seed3: a finished run is there already" in done.error()
 

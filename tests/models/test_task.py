@@ -124,3 +124,15 @@ def test_smoothed_targets_keep_away_from_certainty(kind, target, expected):
     assert torch.equal(task.smoothed(torch.tensor(target), 0.0), torch.tensor(target))
     if kind == "single":
         assert found.sum().item() == pytest.approx(1)
+
+
+def test_log_odds_are_those_of_each_probability():
+    torch.manual_seed(0)
+    logits = 4 * torch.randn(50, 3)
+    for kind in ("single", "multi"):
+        task = Task(("a", "b", "c"), kind)
+        p = task.probabilities(logits).double()
+        torch.testing.assert_close(task.log_odds(logits).double(), (p / (1 - p)).log(), atol=2e-3, rtol=1e-3)
+    single = Task(("a", "b", "c"), "single")
+    torch.testing.assert_close(single.log_odds(logits + 9), single.log_odds(logits), atol=1e-3, rtol=1e-3)
+    assert single.log_odds(torch.tensor([[200.0, 0.0, 0.0]])).isfinite().all()

@@ -1,6 +1,7 @@
 """What is claimed of a prediction, against functions whose truth is known: those with a pair, and those without."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
@@ -117,7 +118,7 @@ NO_PAIR = {
     "a veto": (
         lambda left: 0.03 if 2 in left else sigmoid(-1 + 2.5 * (4 in left)),
         "alone",
-        "“at” alone speaks against it; without it",
+        "“at” alone speaks against storm; without it",
     ),
     "evidence both ways": (additive([5.0, -5.0, 0, 0, 0, 0, 0, 0], bias=0.0), "opposed", "features pull both ways"),
     "a bent function of one word": (lambda left: sigmoid(6 * (0 in left) - 3) ** 2, "alone", "alone; without it"),
@@ -133,16 +134,16 @@ def test_no_pair_is_claimed_where_there_is_none(name):
 
 
 AGAINST = {
-    "one": (lambda left: 0.03 if 2 in left else 0.6, {2}, "“at” alone speaks against it; without it 60%"),
-    "only together": (lambda left: 0.03 if {0, 5} <= left else 0.6, {0, 5}, "speak against it, only together"),
-    "either": (
-        lambda left: 0.03 if {0, 5} & left else 0.6,
+    "one": (lambda left: 0.03 if 2 in left else 0.6, {2}, "“at” alone speaks against storm; without it 60%"),
+    "only together": (lambda left: 0.03 if {0, 5} <= left else 0.6, {0, 5}, "speak against storm, only together"),
+    "either": (lambda left: 0.03 if {0, 5} & left else 0.6, {0, 5}, "speaks against storm, either would do"),
+    "both": (
+        additive([-2.5, 0, 0, 0, 0, -2.5, 0, 0], bias=1.0),
         {0, 5},
-        "speaks against it, either would do; without both 60%",
+        "both speak against storm, each by itself",
     ),
-    "both": (additive([-2.5, 0, 0, 0, 0, -2.5, 0, 0], bias=1.0), {0, 5}, "both speak against it, each by itself"),
-    "many": (additive([-0.7] * 8, bias=2.0), set(), "many small things speak against it, none above"),
-    "words": (additive([-1.2] * 4 + [0.0] * 4, bias=2.0), set(), "the text as a whole speaks against it, many small"),
+    "many": (additive([-0.7] * 8, bias=2.0), set(), "many small things speak against storm, none above"),
+    "words": (additive([-1.2] * 4 + [0.0] * 4, bias=2.0), set(), "the text as a whole speaks against storm, many"),
 }
 
 
@@ -155,6 +156,21 @@ def test_what_speaks_against_the_label_is_called_so(name):
     assert words in text and set(found.features) == features
     assert "add" not in text and "count" not in text
     assert "against" not in without_isolates(claim(explained(lambda left: 1 - function(left))).text)
+
+
+def test_what_speaks_for_a_label_that_is_not_predicted_is_called_so():
+    """Or a reader would take it for the reason why the label is not predicted."""
+    found = claim(explained(lambda left: 0.33 if 0 in left else 0.05))
+    assert without_isolates(found.text) == "“brilliant” alone speaks for storm; without it 5%"
+
+
+def test_none_above_is_never_below():
+    """A share of 20.4% is not "none above 20%"."""
+    text = without_isolates(claim(explained(additive([0.9] * 8))).text)
+    most = max((explained(additive([0.9] * 8)).whatif.whole - p) for p in explained(additive([0.9] * 8)).whatif.without)
+    moved = explained(additive([0.9] * 8)).whatif.whole - explained(additive([0.9] * 8)).whatif.nothing
+    shown = int(re.search(r"none above (\d+)%", text)[1])
+    assert shown - 1 < 100 * most / moved <= shown
 
 
 def test_together_needs_both_to_cost_much_in_probability():

@@ -277,7 +277,7 @@ def test_the_rate_stays_then_falls_and_never_reaches_0(epochs, decay):
 def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypatch, copies):
     seen, drawn = {}, []
 
-    def watched(module, tokens, target, ask=FusionTraining._removed_loss):
+    def watched(module, tokens, target, ask=FusionTraining._removed_losses):
         drawn.clear()
         loss = ask(module, tokens, target)
         assert (loss is None) == (not drawn)
@@ -288,7 +288,7 @@ def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypa
         drawn.append(len(valid[0]))
         return draw_keep(valid, *law)
 
-    monkeypatch.setattr(FusionTraining, "_removed_loss", watched)
+    monkeypatch.setattr(FusionTraining, "_removed_losses", watched)
     monkeypatch.setattr("interplay.training.module.draw_keep", counted)
     settings = {"training.epochs": 5, "removal.warmup": 0.4, "removal.copies": copies}
     _train(scenes, store, tmp_path / "run", nested(SMALL, settings))
@@ -328,7 +328,10 @@ def test_copies_asked_by_size_have_the_loss_of_copies_asked_together(fill, copie
         loss.backward()
         return loss.item(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
+    def losses(removed, silence):
+        return removed + config.roles.silence * silence
+
     module = FusionTraining(model, config, task)
-    by_size, together = gradients(lambda tokens: module._removed_loss(tokens, target)), gradients(naive)
+    by_size, together = gradients(lambda tokens: losses(*module._removed_losses(tokens, target))), gradients(naive)
     assert by_size[0] == pytest.approx(together[0], abs=1e-6)
     torch.testing.assert_close(by_size[1], together[1], atol=1e-6, rtol=1e-4)

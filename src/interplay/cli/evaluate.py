@@ -27,12 +27,12 @@ def evaluate(
         from interplay.pipeline.modalities import measure_modalities
 
         device = settings.device
-        metrics = evaluate(opened, dataset, split=split, store=store, device=device, progress=progress)
         measures = []
-        if modalities:
+        if modalities:  # first: a run of one modality is refused before the work
             measures = measure_modalities(
                 opened, dataset, split=split, samples=samples, store=store, device=device, progress=progress
             )
+        metrics = evaluate(opened, dataset, split=split, store=store, device=device, progress=progress)
     if json:
         found = [{"measure": m.name, "of": m.of, **m.value.model_dump()} for m in measures]
         result = {"run": run, "split": split, "metrics": metrics}

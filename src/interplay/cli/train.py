@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from interplay.cli import console, options
@@ -20,7 +20,7 @@ def train(
     model: Annotated[str | None, typer.Option(help="dense, i2moe or fl-i2moe.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Decides the weights to start from, and every draw.")] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=2, help="Train so many models, in OUT/seed0, OUT/seed1, ..., to compare them.")
+        int | None, typer.Option(min=2, help="Train so many models, in OUT/seed<n>, to compare them.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; training stops early by itself.")] = None,
     mask_aware: Annotated[bool | None, typer.Option(help="Train on samples with features removed, too.")] = None,
@@ -68,6 +68,7 @@ def train(
 
 def spread(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Each metric's mean and standard deviation over the models."""
-    metrics = list(next(iter(columns.values())))
-    values = {name: [column[name] for column in columns.values()] for name in metrics}
-    return {"mean": {n: mean(v) for n, v in values.items()}, "sd": {n: stdev(v) for n, v in values.items()}}
+    each = list(columns.values())
+    values = np.array([list(column.values()) for column in each])
+    found = {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)}
+    return {name: dict(zip(each[0], row.tolist(), strict=True)) for name, row in found.items()}

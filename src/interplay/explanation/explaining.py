@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from scipy import special
 
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
@@ -29,6 +30,7 @@ from interplay.interactions.scores import PairScores
 from interplay.interactions.shapley import shapley_values
 from interplay.modalities import drawn_as
 from interplay.progress import Advance
+from interplay.report.claims import EDGE
 from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, Shapley, ValueFunction
 
 MOST_ORDERS = 8  # random orders of the features, for their Shapley values
@@ -147,23 +149,30 @@ def explain_opened(
         notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes],
         provenance=predictor.provenance.model_copy(update={"seed": seed}),
         whatif=what_if(probability, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
-        shapley=_shapley(opened, predictor.outputs, label, most, seed),
+        shapley=_shapley(opened, predictor, label, most, seed),
     )
 
 
-def _shapley(opened: Opened, outputs: Sequence[str], label: int, budget: int, seed: int) -> Shapley | None:
-    """What each feature gives to every output, from a twentieth of the budget; None where that is too little."""
+def _shapley(opened: Opened, predictor: Predictor, label: int, budget: int, seed: int) -> Shapley | None:
+    """What each feature gives to every output, from a twentieth of the budget; None where that is too little.
+
+    Where experts do not add up, the model's own answer is the log-odds of its probability: one unit for every model.
+    """
     n = len(opened.features)
     orders = min(MOST_ORDERS, budget // 20 // (2 * (n + 1)))
-    if orders < 2:
+    if orders < 2 or not n:
         return None
-    values, errors = shapley_values(
-        lambda coalitions: opened.logits(coalitions)[:, :, label].astype(np.float64),
-        n,
-        orders,
-        np.random.default_rng(seed),
-    )
-    by_output = [dict(zip(outputs, part.T.tolist(), strict=True)) for part in (values, errors)]
+
+    def value(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E1"]:
+        logits = opened.logits(coalitions)
+        out = logits[:, :, label].astype(np.float64)
+        if not opened.adds_up:
+            p = to_probabilities(logits[:, -1], predictor.label_kind)[:, label].astype(np.float64)
+            out[:, -1] = special.logit(p.clip(EDGE, 1 - EDGE))
+        return out
+
+    values, errors = shapley_values(value, n, orders, np.random.default_rng(seed))
+    by_output = [dict(zip(predictor.outputs, part.T.tolist(), strict=True)) for part in (values, errors)]
     return Shapley(values=by_output[0], se=by_output[1], orders=orders, evaluations=2 * orders * (n + 1))
 
 

@@ -108,7 +108,8 @@ def consistency_loss(
     Args:
         whole: (B, C) the redundancy expert's contributions to whole samples.
         alone: per modality (B, C), the same with only that modality present.
-        answers: per modality (B, C), the mixture's logits with only that modality present. No gradient flows into them.
+        answers: per modality (B, C), the mixture's logits, or log-odds, with only that modality present. No gradient
+            flows into them.
     """
     sure = (torch.stack(tuple(answers)).detach() / 2).tanh()
     disputed = sure.clamp(min=0).amax(0).square() * sure.clamp(max=0).amin(0).square()
@@ -125,8 +126,7 @@ def decorrelation_loss(
 
     Args:
         unique: per modality (B, C), its unique expert's contributions.
-        alone: per modality (B, C), what it says alone: the mixture's logit with only that modality present, without
-            the bias. No gradient flows into it.
+        alone: per modality (B, C), the mixture's logits with only that modality present. No gradient flows into it.
         floor: added to each variance, so that an expert that is silent pays nothing.
     """
     if len(unique) < 2 or len(unique[0]) < 2:
@@ -146,8 +146,8 @@ def silence_loss(synergy: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B
     """Mean of c_synergy(x)^2 max_m tanh(f_m / 2)^2: synergy is silent where one modality alone already decides.
 
     Args:
-        synergy: (B, C) the synergy expert's contributions to whole samples.
-        alone: per modality (B, C), what it says alone, as in `decorrelation_loss`.
+        synergy: (B, C) the synergy expert's contributions.
+        alone: per modality (B, C), the mixture's logits, or log-odds, with only that modality present.
     """
     decided = torch.stack([(one.detach() / 2).tanh().square() for one in alone]).amax(0)
     return (synergy.square() * decided).mean()

@@ -25,8 +25,8 @@ class FusionOutput:
         expert_logits: (B, E, C); with roles by construction, what each expert contributes, 0 where nothing is left.
         expert_latents: (B, E, M D), of all that the expert may see; the mean over the parts of its contribution.
         weights: (B, E) routing weights, summing to 1; with roles by construction 1 each, since contributions add up.
-        alone: (B, M, C), with roles by construction the logits that the mixture would have with only one modality left;
-            None otherwise.
+        alone: (B, M, C), with roles by construction the logits that the mixture would have with the other modalities
+            absent; None otherwise.
         attention: per expert, per part of its contribution, per layer (B, H, T, T); empty unless asked for.
     """
 

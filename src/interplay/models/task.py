@@ -66,6 +66,18 @@ class Task:
         """
         return logits.softmax(-1) if self.kind == "single" else logits.sigmoid()
 
+    def log_odds(self, logits: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        """The log-odds of each label's probability; of several labels that is the logit itself.
+
+        Args:
+            logits: (*B, C).
+        """
+        if self.kind == "multi":
+            return logits
+        C = logits.shape[-1]
+        others = logits.unsqueeze(-2).masked_fill(torch.eye(C, dtype=torch.bool, device=logits.device), -math.inf)
+        return logits - others.logsumexp(-1)
+
     @property
     def monitor(self) -> str:
         """The validation metric that picks the best epoch; larger is better."""

@@ -86,6 +86,8 @@ def measure_modalities(
     """
     if len(run.card.modalities) < 2:
         raise BadInput("the run has one modality", expected="at least two, to tell their shares apart")
+    if samples < 1:
+        raise BadInput(f"samples is {samples}", expected="at least 1")
     refuse_other_data(run, dataset)
     chosen, device = samples_of(dataset, split)[:samples], device or run.config.device
     run.model.to(pick_device(device))

@@ -108,17 +108,18 @@ def train_seeds(
 
     Raises:
         DataError: if a split has no samples. RunExistsError: if one of the folders holds something else.
+        CheckpointError: if a finished run that is there is damaged.
     """
     refuse_bad_splits(dataset)
     seeds = range(config.seed, config.seed + count)
     todo = {Path(out) / f"seed{seed}": config.model_copy(update={"seed": seed}) for seed in seeds}
     refuse_blocked(Path(out))
+    for folder, one in todo.items():
+        if overwrite or not (folder / METRICS_FILE).exists() or open_run(folder).config != one:
+            refuse_taken(folder, one, overwrite)
     encoders = encoders_for(dataset, config)
     stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
     before = {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
-    for folder, one in todo.items():
-        if not before.get(folder):
-            refuse_taken(folder, one, overwrite)
     return [
         before.get(folder)
         or train(

@@ -1,9 +1,9 @@
 """What may be said of one prediction (METHOD 13): the one source of every sentence about what decided it.
 
 A claim rests on what would happen: on the model's own answers with features removed (`WhatIf`), in probability, so it
-has one unit for every label. What removing something costs is a share of p(everything) - p(nothing); where that is
-below 0, features speak against the label, and the sentence says so. A pair is claimed only where both features matter
-for it, never for a score that is merely clear of 0.
+has one unit for every label. What removing something costs is a share of p(everything) - p(nothing). Where that is
+below 0, or the label is not what is predicted, the sentence says whether features speak for the label or against it.
+A pair is claimed only where both features matter for it, never for a score that is merely clear of 0.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from interplay.report.names import FeatureName, describe_features
+from interplay.report.names import LABEL, FeatureName, describe_features, isolated, shorten, visible
 from interplay.results import Explanation, WhatIf
 
 Kind = Literal["alone", "together", "either", "both_add", "modality", "many", "opposed", "unmoved", "not_asked"]
@@ -75,21 +75,30 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
     if asked is None:
         return Claim("not_asked", (), None, None, "the model was not asked what it answers without single features")
     moved = asked.whole - asked.nothing
-    names = describe_features(explanation, veiled=veiled)
+    names, way = describe_features(explanation, veiled=veiled), _way(explanation, moved)
     if abs(moved) < MOVED:
         return _unmoved(asked, names)
     share = {at: (asked.whole - p) / moved for at, p in enumerate(asked.without) if p is not None}
     both = {(i, j): p for i, j, p in zip(asked.i, asked.j, asked.without_both, strict=True)}
     first = max(share, key=lambda at: share[at], default=None)
     if first is not None and share[first] >= ALONE:
-        return _with_one(asked, names, share, both, first, moved)
+        return _with_one(asked, names, share, both, first, moved, way)
     if (pair := max(both, key=lambda two: (asked.whole - both[two]) / moved, default=None)) is not None:
         cost = (asked.whole - both[pair]) / moved
-        found = _pair_claim(asked, names, pair, both[pair], cost)
+        found = _pair_claim(asked, names, pair, both[pair], cost, way)
         weak = found.kind == "together" and min(share.get(at, 0.0) for at in pair) < PART
         if cost >= ALONE and not weak and not (found.kind == "both_add" and _one_of_many(share, pair)):
             return found
-    return _spread(asked, share, moved)
+    return _spread(asked, share, moved, way)
+
+
+def _way(explanation: Explanation, moved: float) -> str:
+    """Which way features speak, where that has to be said: " for storm" or " against storm"; else ""."""
+    p, target = explanation.prediction, explanation.target
+    given = max(p, key=lambda label: p[label]) == target if explanation.label_kind == "single" else p[target] >= 0.5
+    if moved > 0 and given:
+        return ""
+    return f" {'for' if moved > 0 else 'against'} {isolated(shorten(visible(target), LABEL))}"
 
 
 def _one_of_many(share: dict[int, float], pair: tuple[int, int]) -> bool:
@@ -119,41 +128,43 @@ def _with_one(
     both: dict[tuple[int, int], float],
     first: int,
     moved: float,
+    way: str,
 ) -> Claim:
     """One feature is needed; whether a second is, too."""
     partners = [(max(pair, key=lambda at: at != first), pair) for pair in both if first in pair]
     needed = [(other, pair) for other, pair in partners if share.get(other, 0.0) >= PART]
     if needed:
         _, pair = max(needed, key=lambda found: share[found[0]])
-        return _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved)
+        return _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved, way)
     others = {at: value for at, value in share.items() if at != first and value >= PART}
     if others:  # how the two combine was not asked, so neither "alone" nor "together" may be claimed
         second = max(others, key=lambda at: others[at])
         one, other = percent(_without(asked, first)), percent(_without(asked, second))
-        do = "both count" if moved > 0 else "both speak against it"
+        do = f"both speak{way}" if way else "both count"
         text = f"{names[first].phrase} and {names[second].phrase} {do}"
         text += f"; without the first {one}, without the second {other}"
         return Claim("many", (first, second), None, None, text)
     gone = percent(_without(asked, first))
-    does = "alone" if moved > 0 else "alone speaks against it"
+    does = f"alone speaks{way}" if way else "alone"
     return Claim("alone", (first,), None, share[first], f"{names[first].phrase} {does}; without it {gone}")
 
 
-def _pair_claim(asked: WhatIf, names: Sequence[FeatureName], pair: tuple[int, int], gone: float, share: float) -> Claim:
+def _pair_claim(
+    asked: WhatIf, names: Sequence[FeatureName], pair: tuple[int, int], gone: float, share: float, way: str
+) -> Claim:
     """Together, either or both: by how far the answers without one and without both are from adding up on the logit."""
     i, j = pair
     one, other = _without(asked, i), _without(asked, j)
     bent = bend(asked.whole, one, other, gone)
     a, b = names[i].phrase, names[j].phrase
     singles = f"without the first {percent(one)}, without the second {percent(other)}"
-    against = asked.whole < asked.nothing
     if bent >= BENT:
-        do = " speak against it" if against else ""
+        do = f" speak{way}" if way else ""
         return Claim("together", pair, None, share, f"{a} and {b}{do}, only together; {singles}")
     if bent <= -BENT:
-        does = " speaks against it" if against else ""
+        does = f" speaks{way}" if way else ""
         return Claim("either", pair, None, share, f"{a} or {b}{does}, either would do; without both {percent(gone)}")
-    do = "both speak against it" if against else "both add"
+    do = f"both speak{way}" if way else "both add"
     text = f"{a} and {b} {do}, each by itself; {singles}, without both {percent(gone)}"
     return Claim("both_add", pair, None, share, text)
 
@@ -190,11 +201,10 @@ def logit(p: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def _spread(asked: WhatIf, share: dict[int, float], moved: float) -> Claim:
+def _spread(asked: WhatIf, share: dict[int, float], moved: float, way: str) -> Claim:
     """No feature and no pair of features carries half of it."""
     most = max(share.values(), default=0.0)
-    against = "" if moved > 0 else " speak against it"
-    small = f"many small things{against}, none above {most:.0%} of it" if most > 0 else f"many small things{against}"
+    above = f", none above {math.ceil(100 * most - EDGE)}% of it" if most > 0 else ""
     cost = {m: (asked.whole - p) / moved for m, p in asked.without_modality.items()}
     first = max(cost, key=lambda m: cost[m], default=None)
     if (
@@ -204,11 +214,12 @@ def _spread(asked: WhatIf, share: dict[int, float], moved: float) -> Claim:
         and all(other < PART for m, other in cost.items() if m != first)
     ):
         gone = percent(asked.without_modality[first])
-        as_a_whole = "" if moved > 0 else " speaks against it"
-        each = f"many small things, none above {most:.0%} of it" if most > 0 else "many small things"
-        text = f"the {first} as a whole{as_a_whole}, {each}; without it {gone}"
+        does = f" speaks{way}" if way else ""
+        text = f"the {first} as a whole{does}, many small things{above}; without it {gone}"
         return Claim("modality", (), first, cost[first], text)
-    return Claim("many", (), None, None, f"{small}; with everything removed {percent(asked.nothing)}")
+    do = f" speak{way}" if way else ""
+    text = f"many small things{do}{above}; with everything removed {percent(asked.nothing)}"
+    return Claim("many", (), None, None, text)
 
 
 def _without(asked: WhatIf, at: int) -> float:

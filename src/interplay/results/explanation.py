@@ -130,6 +130,8 @@ class WhatIf(Frozen):
 class Shapley(Frozen):
     """Shapley values of the features for the target's logit: what each gives, interactions shared out equally.
 
+    Where experts do not add up, that of the model's own output is the log-odds of its probability.
+
     Attributes:
         values: output (an expert, or the mixture) -> one value per feature; they add up to that output on the whole
             sample less what it is with nothing.

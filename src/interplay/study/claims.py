@@ -105,7 +105,8 @@ def _second_differences(rows: list[dict[str, Any]]) -> list[Claim]:
         cells = [row for row in mine if (row["ranked_by"], row["when"]) == (ranked, when)]
         score, of = ranked.split(" ", 1)
         do = "act together" if score == "sii" else "back each other up"
-        claim = f"Pairs ranked by {SCORE_NAMES[SHORT[score]]} {of} {do} more than matched pairs when {when} (logit)"
+        name = f"{SCORE_NAMES[SHORT[score]]} {of}"
+        claim = f"Pairs ranked by {name} {do} more than matched ones when {when} (mixture's logit)"
         out.append(_over_matched(claim, cells))
     return out
 

@@ -97,8 +97,10 @@ def _costs(run: Measured, e: int) -> np.ndarray:
 def second_difference_table(results: Results) -> list[TableRecord]:
     """How k pairs interact, ranked by a score, matched, or random: at the mixture, when all else is there, or nothing.
 
-    `over` compares with a control, paired by sample, in the direction that the score names: by how much more pairs
-    ranked by SII act together, by how much more those ranked by redundancy gap back each other up.
+    All pairs of their first with their second players count, k^2 of them. Where a modality has few players, matched
+    pairs share some with the ranked ones, which makes differences smaller. `over` compares with a control, paired by
+    sample, in the direction that the score names: by how much more pairs ranked by SII act together, by how much more
+    those ranked by redundancy gap back each other up.
 
     Args:
         results: all that was measured.

@@ -50,9 +50,10 @@ class FusionTraining(L.LightningModule):
         loss = task_loss = self.task.loss(output.logits[:B], labels)
         if self.config.removal.target == "answers":
             target = self.task.probabilities(output.logits[:B]).detach()
-        if (removed_loss := self._removed_loss(tokens, target)) is not None:
+        if (removed_losses := self._removed_losses(tokens, target)) is not None:
+            removed_loss, silence = removed_losses
             self.log("train/removed", removed_loss, batch_size=B)
-            loss = loss + removed_loss
+            loss = loss + removed_loss + self.config.roles.silence * silence
         if self.model.by_construction:
             owned = self._ownership_loss(output, labels)
             self.log("train/ownership", owned, batch_size=B)
@@ -85,7 +86,7 @@ class FusionTraining(L.LightningModule):
         shared = [both - own - bias for both, own in zip(alone.unbind(1), unique, strict=True)]
         labels = torch.stack([self.task.loss(bias + c, target) for c in (redundancy, *shared)]).mean()
         return (
-            roles.consistency * consistency_loss(redundancy, shared, alone.unbind(1))
+            roles.consistency * consistency_loss(redundancy, shared, self.task.log_odds(alone).unbind(1))
             + roles.alone * labels
             + roles.decorrelation * decorrelation_loss(unique, alone.unbind(1))
             + roles.opposition * opposition_loss(unique, shared)
@@ -95,13 +96,14 @@ class FusionTraining(L.LightningModule):
     def _silence_loss(self, outputs: Sequence[FusionOutput]) -> Tensor:
         """Synergy has nothing to add where one modality decides, be a sample whole or not (METHOD 12)."""
         synergy = torch.cat([output.expert_logits[:, -2] for output in outputs])
-        return silence_loss(synergy, torch.cat([o.alone for o in outputs if o.alone is not None]).unbind(1))
+        alone = torch.cat([output.alone for output in outputs if output.alone is not None])
+        return silence_loss(synergy, self.task.log_odds(alone).unbind(1))
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
 
-    def _removed_loss(self, tokens: Tokens, target: Tensor) -> Tensor | None:
-        """The task loss of copies of the batch with features removed; None where there are none.
+    def _removed_losses(self, tokens: Tokens, target: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The task loss of copies of the batch with features removed, and their silence loss; None without copies.
 
         Copies with similarly many features left are evaluated together, without the removed ones, which is faster.
         """
@@ -117,9 +119,7 @@ class FusionTraining(L.LightningModule):
         which, some = zip(*copies.by_size(B), strict=True)
         outputs = [self.model.fuse(each) for each in some]
         loss = self.task.loss(torch.cat([output.logits for output in outputs]), target[rows[torch.cat(which)]])
-        if self.model.by_construction:
-            loss = loss + self.config.roles.silence * self._silence_loss(outputs)
-        return loss
+        return loss, self._silence_loss(outputs) if self.model.by_construction else torch.zeros_like(loss)
 
     def _warms_up(self) -> bool:
         return self.config.removal.mask_aware and self.current_epoch < warm_epochs(self.config)

@@ -135,6 +135,25 @@ def test_what_single_features_give_is_exact_for_pairs_and_sums():
     assert [one.at for one in shown.within[output]] == [2, 7] and shown.virtual
 
 
+@pytest.mark.parametrize("returns", ["logits", "probabilities"])
+def test_what_features_give_adds_up_to_the_waterfall_of_one_label_of_several(returns):
+    """In log-odds, not in the logits of softmax, which a constant may shift."""
+
+    def answers(text: str, seen: Image.Image) -> list[float]:
+        f = -1 + 4 * ("rain" in text.split()) + 2 * ("fog" in text.split())
+        return [f + 7.0, 7.0] if returns == "logits" else [1 / (1 + np.exp(-f)), 1 / (1 + np.exp(f))]
+
+    settings = ExplainConfig(budget=4000)
+    found = explain_callable(
+        answers, text=TEXT, image=picture(), grid=2, labels=["a", "b"], label_kind="single", returns=returns,
+        budget=4000, settings=settings, target="a",
+    )  # fmt: skip
+    (given,) = found.shapley.values.values()
+    assert given[0] == pytest.approx(2, abs=1e-5) and given[2] == pytest.approx(4, abs=1e-5)
+    shown = waterfall(found)
+    assert sum(given) == pytest.approx(sum(shown.parts.values()), abs=1e-4)
+
+
 def _joins_modalities(explanation: Explanation) -> bool:
     """Whether a word and a patch are claimed to act together, or to back each other up."""
     found = claim(explanation)
@@ -148,7 +167,7 @@ def _joins_modalities(explanation: Explanation) -> bool:
     [
         (both, 3.0, -3.0, " and ", "only together"),
         (either, -3.0, 3.0, " or ", "either would do"),
-        (unless_both, -3.0, -3.0, " and ", "speak against it, only together"),
+        (unless_both, -3.0, -3.0, " and ", "speak against score, only together"),
     ],
 )
 def test_a_pair_of_known_sign(function, sii, gap, join, words, asked):

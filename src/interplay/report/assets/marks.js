@@ -54,7 +54,7 @@ export function markLink({ pair, wire, item, pill, ends }, look, pinned) {
 /** @type {(table: PairTable, options: Options, ofPinned: boolean) => string} */
 export function nothingToDraw(table, { kind, links, sureOnly }, ofPinned) {
   if (!table.pairs.length) return "No pairs were scored under this value.";
-  if (!links && !ofPinned) return "What the headline says rests on no pair. “Links” draws the strongest pair scores.";
+  if (!links && !ofPinned) return "No links are drawn. “Links” draws the strongest pair scores.";
   const what = `${kind === "both" ? "pair" : `${kind} pair`}${ofPinned ? " of what is pinned" : ""}`;
   return sureOnly ? `No ${what} has an interval that excludes 0 under this value.` : `No ${what} to draw under this value.`;
 }

@@ -33,5 +33,5 @@ export function waterfallOf({ raw, features }, { start, parts, virtual, within }
       step("start", virtual ? "With nothing" : "Bias", 0, start, logit(start)),
       parts.map(([expert, part], n) => step("part", nameOf(expert), ends[n], ends[n + 1], logit(part), givenIn(expert))),
       step("total", "Logit", 0, total, `${logit(total)}${whole === undefined ? "" : `, ${percent(whole)}`}`, virtual ? givenIn(Object.keys(within)[0]) : null)),
-    Object.values(within).some((given) => given.length) ? el("p", { class: "caption" }, "Words and patches: their Shapley values ± 95%, which share out interactions equally; the largest that are surely not 0.") : null);
+    Object.values(within).some((given) => given.length) ? el("p", { class: "caption" }, "Below a part: the largest Shapley values of single features whose 95% interval excludes 0. They share out interactions equally.") : null);
 }
