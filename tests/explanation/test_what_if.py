@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from interplay.config.sections import FILLS
 from interplay.explanation.game import model_logits, players_of
@@ -86,7 +87,7 @@ def test_how_far_estimates_are_off_is_what_the_model_says(make_model, make_token
         squares[not set(found.strong).isdisjoint(gone)].append((mobius - logit(answer(gone))) ** 2)
     assert min(map(len, squares.values())) >= 6
     for off, some in ((found.off, squares[False]), (found.off_strong, squares[True])):
-        t = {6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228, 11: 2.201, 12: 2.179}[len(some)]
+        t = stats.t.ppf(0.985, len(some))  # 97 of 100, by which about 95 hold: errors have heavy tails
         assert off[3] == pytest.approx(t * math.sqrt(sum(some) / len(some)), rel=1e-3)
 
 

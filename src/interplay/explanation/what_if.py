@@ -23,6 +23,7 @@ SETS, FEWEST = 12, 6  # sets of each size, with and without strong features: at 
 STRONG, SEVERAL = 0.5, 3  # strong features move the logit at least this share of what the strongest does, at most 3
 CORE = 10  # features of the strongest pairs, of which all pairs are asked about before the weakest of the others
 TRIES = 5  # for one set all pairs of which were asked about
+LEVEL = 0.97  # of the normal law: errors have heavier tails, and at .95 only 90 to 94% held (benchmarks/what_if.py)
 EDGE = 1e-12
 
 
@@ -179,13 +180,13 @@ def _off(
 ) -> dict[int, float]:
     """Size -> how far about 95 of 100 estimates are off at most, on the logit (assets/whatif.js makes the estimate).
 
-    The root mean square of estimate less answer, times Student's t of as many sets.
+    The root mean square of estimate less answer, times Student's t of as many sets, at `LEVEL`.
     """
     squares = dict[int, list[float]]()
     for gone, answer in zip(sets, answers, strict=True):
         squares.setdefault(len(gone), []).append((estimate(gone, whole, one, both) - _logit(answer)) ** 2)
     return {
-        size: float(student_quantile(np.array([len(found)]), 0.95)[0]) * sqrt(fmean(found))
+        size: float(student_quantile(np.array([len(found)]), LEVEL)[0]) * sqrt(fmean(found))
         for size, found in squares.items()
         if len(found) >= FEWEST
     }

@@ -204,7 +204,7 @@ def logit(p: float) -> float:
 def _spread(asked: WhatIf, share: dict[int, float], moved: float, way: str) -> Claim:
     """No feature and no pair of features carries half of it."""
     most = max(share.values(), default=0.0)
-    above = f", none above {math.ceil(100 * most - EDGE)}% of it" if most > 0 else ""
+    above = f", none above {math.ceil(100 * most - EDGE)}% of the difference" if most > 0 else ""
     cost = {m: (asked.whole - p) / moved for m, p in asked.without_modality.items()}
     first = max(cost, key=lambda m: cost[m], default=None)
     if (
