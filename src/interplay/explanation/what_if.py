@@ -23,7 +23,7 @@ SETS, FEWEST = 12, 6  # sets of each size, with and without strong features: at 
 STRONG, SEVERAL = 0.5, 3  # strong features move the logit at least this share of what the strongest does, at most 3
 CORE = 10  # features of the strongest pairs, of which all pairs are asked about before the weakest of the others
 TRIES = 5  # for one set all pairs of which were asked about
-LEVEL = 0.97  # of the normal law: errors have heavier tails, and at .95 only 90 to 94% held (benchmarks/what_if.py)
+LEVEL = 0.98  # of the normal law: errors have heavier tails, and at .95 only 90 to 94% held (benchmarks/what_if.py)
 EDGE = 1e-12
 
 
