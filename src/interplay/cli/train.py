@@ -1,11 +1,12 @@
 """`interplay train`: a model and its test metrics."""
 
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from interplay.cli import console, options
@@ -69,6 +70,9 @@ def train(
 def spread(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Each metric's mean and standard deviation over the models."""
     each = list(columns.values())
-    values = np.array([list(column.values()) for column in each])
-    found = {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)}
-    return {name: dict(zip(each[0], row.tolist(), strict=True)) for name, row in found.items()}
+    values = {name: [column[name] for column in each] for name in each[0]}
+    defined = {name: v for name, v in values.items() if not any(map(math.isnan, v))}  # stdev takes no NaN
+    return {
+        "mean": {name: mean(defined[name]) if name in defined else math.nan for name in values},
+        "sd": {name: stdev(defined[name]) if name in defined else math.nan for name in values},
+    }
