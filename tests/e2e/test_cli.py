@@ -457,6 +457,7 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     assert done.json == {"run": str(run), "split": "test", "metrics": trained}
     assert "accuracy" in run_cli("evaluate", run, "--store", store, "--split", "val", "--device", "cpu").out
     done = run_cli("evaluate", run, "--store", store, "--modalities", "--samples", 3, "--json")
+    assert (done.json["fill"], done.json["seed"]) == ("attention", 0)
     shares = [row for row in done.json["modalities"] if row["measure"] == "MM-SHAP"]
     assert [row["of"] for row in shares] == ["title", "body", "photo"] and {row["samples"] for row in shares} == {3}
     assert not any("EMAP" in row["measure"] for row in done.json["modalities"]), "it is of two modalities"

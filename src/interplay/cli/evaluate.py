@@ -36,12 +36,17 @@ def evaluate(
     if json:
         found = [{"measure": m.name, "of": m.of, **m.value.model_dump()} for m in measures]
         result = {"run": run, "split": split, "metrics": metrics}
-        return console.print_json(result | {"modalities": found} if modalities else result)
+        asked = {"fill": opened.config.removal.fill, "seed": 0, "modalities": found}
+        return console.print_json(result | asked if modalities else result)
     console.out.print(console.metrics_table(str(run), {split: metrics}))
     if measures:
         from interplay.report.validity import with_interval
 
         rows = [[m.name, m.of, with_interval(m.value, 3), str(m.value.samples)] for m in measures]
+        fill = opened.config.removal.fill
+        title = (
+            f"What rests on which modality (fill {fill}, seed 0; errors do not cover what training again would change)"
+        )
         header = ["measure", "of", "value ± 95% over samples", "samples"]
-        console.out.print(console.plain_table("What rests on which modality", header, rows))
+        console.out.print(console.plain_table(title, header, rows))
     return None

@@ -40,7 +40,7 @@ def modality_shapley(values: Float[np.ndarray, "S *V"]) -> Float[np.ndarray, "M 
 def modality_interactions(values: Float[np.ndarray, "S *V"]) -> Float[np.ndarray, "M M *V"]:
     """Half the Shapley interaction index of each two modalities, so that all add up to everything less nothing.
 
-    On the diagonal is what is left of each one's Shapley value.
+    On the diagonal is each modality's Shapley value less the rest of its row: what it does by itself.
 
     Args:
         values: of every coalition of the M modalities, S = 2^M.

@@ -101,7 +101,7 @@ def consistency_loss(
 ) -> Float[Tensor, ""]:
     """Mean over classes and modalities of (c(x) - c(x_m))^2: redundancy answers the same whichever modality is lost.
 
-    Where one modality decides for the label and another against it, they are not redundant, and nothing is asked: the
+    Where one modality alone is sure that the label holds and another that it does not, nothing is asked of them: the
     square counts 1 - max_m tanh(f_m / 2)^2 max_j tanh(f_j / 2)^2 times, over m that are for it and j against it. Else
     an OR that only one modality carries, now and then, would keep all of its evidence small.
 
