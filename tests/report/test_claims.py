@@ -94,6 +94,11 @@ PLANTED = {
         "“brilliant” or the patch in row 1, column 2, either would do; without both 2%",
     ),
     "both add": (additive([3.0, 0, 0, 0, 0, 3.0, 0, 0]), {0, 5}, "both add, each by itself"),
+    "one adds more": (
+        additive([1.9, 0, 0, 0, 0, 0.9, 0, 0], bias=0.0),
+        {0, 5},
+        "both add, each by itself; without the first 71%, without the second 87%, without both 50%",
+    ),
 }
 
 
@@ -108,6 +113,7 @@ def test_what_is_planted_is_claimed(name):
         "together within the text": "together",
         "xor": "together",
         "both add": "both_add",
+        "one adds more": "both_add",
     }.get(name, name)
 
 
@@ -184,12 +190,30 @@ def test_together_needs_both_to_cost_much_in_probability():
     assert found.kind != "together" and "only together" not in found.text
 
 
+def test_what_another_backs_up_is_not_called_alone():
+    """Without the first 45% are left, which the second holds: neither alone, nor would either do."""
+    answers = {frozenset({0, 5}): 0.95, frozenset({5}): 0.45, frozenset({0}): 0.93, frozenset(): 0.1}
+    found = claim(explained(lambda left: answers[left & {0, 5}]))
+    assert found.kind == "many" and set(found.features) == {0, 5}
+    assert "both count; without the first 45%, without the second 93%" in without_isolates(found.text)
+
+
 def test_two_that_were_never_taken_out_together_are_not_called_alone():
     explanation = explained(PLANTED["together"][0])
     asked = explanation.whatif.model_copy(update={"i": [], "j": [], "without_both": []})
     found = claim(explanation.model_copy(update={"whatif": asked}))
     assert found.kind == "many" and set(found.features) == {0, 5}
     assert "both count; without the first 25%, without the second 25%" in found.text
+
+
+@pytest.mark.parametrize("sign, do", [(1, "and more each count;"), (-1, "and more each speak against storm;")])
+def test_two_of_three_that_each_are_needed_are_not_called_all(sign, do):
+    """Three words for it and two against it: without any one of the three nothing is left to say."""
+    weights = [sign * w for w in (1.4, 1.4, 1.4, -1.4, -1.4, 0.0, 0.0, 0.0)]
+    found = claim(explained(additive(weights, bias=0.0)))
+    text = without_isolates(found.text)
+    assert found.kind == "many" and set(found.features) < {0, 1, 2} and len(found.features) == 2
+    assert f"{do} without the first 50%, without the second 50%" in text and "both" not in text
 
 
 @given(st.lists(st.floats(-4, 4), min_size=8, max_size=8), st.floats(-4, 4))

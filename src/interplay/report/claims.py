@@ -102,9 +102,9 @@ def _way(explanation: Explanation, moved: float) -> str:
 
 
 def _one_of_many(share: dict[int, float], pair: tuple[int, int]) -> bool:
-    """Whether a third feature costs more than a third of what one of the pair does: naming two would be arbitrary."""
+    """Whether a third feature costs more than half of what one of the pair does: naming two would be arbitrary."""
     third = max((value for at, value in share.items() if at not in pair), default=0.0)
-    return third > min(share.get(at, 0.0) for at in pair) / 3
+    return third > min(share.get(at, 0.0) for at in pair) / 2
 
 
 def _unmoved(asked: WhatIf, names: Sequence[FeatureName]) -> Claim:
@@ -130,23 +130,40 @@ def _with_one(
     moved: float,
     way: str,
 ) -> Claim:
-    """One feature is needed; whether a second is, too."""
+    """One feature is needed; whether a second is, too, or holds what is left without the first."""
     partners = [(max(pair, key=lambda at: at != first), pair) for pair in both if first in pair]
     needed = [(other, pair) for other, pair in partners if share.get(other, 0.0) >= PART]
+    rest = {found: (_without(asked, first) - both[found[1]]) / moved for found in partners}
     if needed:
-        _, pair = max(needed, key=lambda found: share[found[0]])
-        return _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved, way)
+        second, pair = max(needed, key=lambda found: share[found[0]])
+    elif rest and max(rest.values()) >= PART:
+        second, pair = max(rest, key=lambda found: rest[found])
+    else:
+        return _alone(asked, names, share, first, way)
+    found = _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved, way)
+    if found.kind == "both_add" and _one_of_many(share, pair):
+        return _several(asked, names, first, second, True, way)
+    # Who holds what is left without the first is neither needed for it nor would do alone.
+    return found if needed or found.kind == "both_add" else _several(asked, names, first, second, False, way)
+
+
+def _alone(asked: WhatIf, names: Sequence[FeatureName], share: dict[int, float], first: int, way: str) -> Claim:
+    """One feature is needed, and of no other it is known that it matters for it."""
     others = {at: value for at, value in share.items() if at != first and value >= PART}
     if others:  # how the two combine was not asked, so neither "alone" nor "together" may be claimed
-        second = max(others, key=lambda at: others[at])
-        one, other = percent(_without(asked, first)), percent(_without(asked, second))
-        do = f"both speak{way}" if way else "both count"
-        text = f"{names[first].phrase} and {names[second].phrase} {do}"
-        text += f"; without the first {one}, without the second {other}"
-        return Claim("many", (first, second), None, None, text)
+        return _several(asked, names, first, max(others, key=lambda at: others[at]), False, way)
     gone = percent(_without(asked, first))
     does = f"alone speaks{way}" if way else "alone"
     return Claim("alone", (first,), None, share[first], f"{names[first].phrase} {does}; without it {gone}")
+
+
+def _several(asked: WhatIf, names: Sequence[FeatureName], first: int, second: int, others: bool, way: str) -> Claim:
+    """Two that count, of which no more is said: others count as well, or how the two combine was not asked."""
+    a, b = names[first].phrase, names[second].phrase
+    who = f"{a}, {b} and more each" if others else f"{a} and {b} both"
+    one, other = percent(_without(asked, first)), percent(_without(asked, second))
+    text = f"{who} {f'speak{way}' if way else 'count'}; without the first {one}, without the second {other}"
+    return Claim("many", (first, second), None, None, text)
 
 
 def _pair_claim(
