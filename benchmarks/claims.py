@@ -1,6 +1,6 @@
 """Is the first sentence true? What is claimed of scenes whose truth is known, over stories with a pair and without.
 
-    python benchmarks/claims.py [RUN ...] [--samples 100] [--seed 0]
+    python benchmarks/claims.py [RUN ...] [--samples 100] [--seed 0] [--store FOLDER]
 
 RUN is a run trained on generated scenes; demo/run, which `make demo` leaves, if none is named. Of each story the
 first test samples are explained in which its label holds and is predicted. A claim is right if it is of the story's
@@ -19,7 +19,7 @@ from interplay.evaluation.claims import claims_sentences
 from interplay.models.run import open_run
 from interplay.pipeline.claims import check_claims
 from interplay.pipeline.datasets import data_of
-from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.encode import DEFAULT_STORE, open_encoders
 from interplay.pipeline.validate import stored_features
 from interplay.report.validity import CLAIM_HEADER, claim_rows
 
@@ -30,12 +30,13 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", default=[Path("demo/run")])
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="where the data's features are")
     given, rows, every = parser.parse_args(), [], []
     for folder in given.runs:
         run = open_run(folder)
         dataset, encoders = data_of(run), open_encoders(run, "cpu")
         config = make_config(run.config.model_dump(exclude_none=True) | {"seed": given.seed})
-        stores = stored_features(dataset, encoders)
+        stores = stored_features(dataset, encoders, given.store)
         found = check_claims(run, dataset, encoders=encoders, stores=stores, config=config, samples=given.samples)
         rows += [[str(folder), *row] for row in claim_rows(found)]
         every += found

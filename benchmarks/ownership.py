@@ -1,15 +1,18 @@
 """Do experts own what their names say? Roles by construction beside roles by losses, on scenes whose truth is known.
 
     python benchmarks/ownership.py [--settings demo] [--roles construction losses] [--seeds 3] [--samples 100]
+    python benchmarks/ownership.py --runs RUN RUN RUN [--samples 100]      # runs of generated scenes that are there
 
 Prints one table: a column for each training; rows for accuracy, for which expert finds which planted pair, and for
-what each expert adds where a label holds. Runs and features are kept in --work, so that an interrupted measurement
-goes on.
+what each expert adds where a label holds. Then, over all of them, whether pair scores find the planted pairs and how
+far answers are from the exact posterior (the tables of valid_probes.py). Runs and features are kept in --work, so that
+an interrupted measurement goes on.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,18 +20,21 @@ from typing import Any
 import numpy as np
 import torch
 from markdown_table import markdown
+from valid_probes import default_table, error_table, show
 
 from interplay.config import make_config, nested
+from interplay.data.known import SLOTS, STORIES
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
-from interplay.data.scenes_story import SLOTS, STORIES
+from interplay.data.scenes_story import STORIES as FIVE
 from interplay.data.truth import carried_by_both, read_truth
 from interplay.evaluation.ideal import logit
 from interplay.explanation.trained.prepared import prepare_sample
 from interplay.models.contributions import only
 from interplay.models.run import Run, open_run
-from interplay.pipeline.encode import encode, open_encoders
+from interplay.pipeline.datasets import data_of
+from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
 from interplay.pipeline.train import train
 from interplay.pipeline.validate import stored_features, validate_run
 from interplay.results import MIXTURE
@@ -68,28 +74,28 @@ class Measured:
     logits: dict[str, np.ndarray]
 
 
-def measured(dataset: Dataset, work: Path, name: str, settings: dict[str, Any], samples: int) -> Measured:
-    """Train, validate and ask for contributions, or read what an earlier call left."""
+def trained(dataset: Dataset, work: Path, name: str, settings: dict[str, Any]) -> Run:
+    """Train, or read what an earlier call left; processor seconds go beside the run."""
     folder, store, config = work / name, work / "store", make_config(nested({}, settings))
-    times, kept = folder / "seconds.json", folder / f"validity-{samples}.json"
     if (folder / "run" / "metrics.json").exists() and (found := open_run(folder / "run")).config == config:
-        run = found
-    else:
-        encode(dataset, config, store=store)
-        start = time.process_time()
-        run = train(dataset, config, folder / "run", store=store, overwrite=True)
-        times.write_text(json.dumps(time.process_time() - start), encoding="utf-8")
-        kept.unlink(missing_ok=True)
+        return found
+    encode(dataset, config, store=store)
+    start = time.process_time()
+    run = train(dataset, config, folder / "run", store=store, overwrite=True)
+    (folder / "seconds.json").write_text(json.dumps(time.process_time() - start), encoding="utf-8")
+    return run
+
+
+def measured(run: Run, dataset: Dataset, store: Path, samples: int) -> Measured:
+    """Validate and ask for contributions."""
     encoders = open_encoders(run, "cpu")
     stores = stored_features(dataset, encoders, store)
-    if not kept.exists():
-        validity = validate_run(run, dataset, encoders=encoders, stores=stores, samples=samples)
-        kept.write_text(validity.model_dump_json(), encoding="utf-8")
+    validity = validate_run(run, dataset, encoders=encoders, stores=stores, samples=samples)
     added, logits = {}, {}
-    for story in STORIES:
+    for story in validity.stories:
         added[story], logits[story] = contributions(run, dataset, story, encoders, stores, samples)
+    times = run.folder.parent / "seconds.json"
     seconds = json.loads(times.read_text(encoding="utf-8")) if times.exists() else None
-    validity = Validity.model_validate_json(kept.read_text(encoding="utf-8"))
     return Measured(run.model.expert_names, seconds, validity, added, logits)
 
 
@@ -137,8 +143,9 @@ def rows_of(found: Measured) -> dict[str, str]:
         )
         for e, expert in enumerate(found.experts):
             rows[f"{story}, {expert} adds"] = " / ".join(f"{x:+.1f}" for x in found.added[story][:, :, e].mean(axis=0))
-        if len(STORIES[story].slots) == 1:
-            modality = "text" if SLOTS[STORIES[story].slots[0]].kind == "word" else "image"
+        kinds = {SLOTS[slot].kind for slot in STORIES[story].slots}
+        if len(kinds) == 1:
+            modality = "text" if kinds == {"word"} else "image"
             sizes, right = np.abs(found.added[story][:, 0]), found.experts.index(f"unique_{modality}")
             rows[f"{story}: share of what is added that {found.experts[right]} adds"] = (
                 f"{np.mean(sizes[:, right] / sizes.sum(axis=1)):.2f}"
@@ -152,26 +159,45 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
+def trainings(asked: argparse.Namespace) -> Iterator[tuple[str, Run, Dataset, Path]]:
+    """Name of the column, run, data and store of everything that is to be measured."""
+    work: Path = asked.work
+    if asked.runs:
+        for folder in asked.runs:
+            run = open_run(folder)
+            yield str(folder), run, data_of(run), asked.store
+        return
+    if not (work / "scenes").exists():
+        make_scenes(work / "scenes", samples=SCENES, stories=tuple(FIVE))
+    dataset = open_dataset(work / "scenes")
+    for seed in range(asked.seeds):
+        for roles in asked.roles:
+            settings = {**SETTINGS[asked.settings], "fusion.roles": roles, "seed": seed}
+            name = f"{asked.settings.replace(', ', '-').replace(' ', '-')}-{roles}-{seed}"
+            yield f"{roles}, seed {seed}", trained(dataset, work, name, settings), dataset, work / "store"
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Print three tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", nargs="+", type=Path, metavar="RUN", help="measure these and train none")
+    parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="with --runs: where their features are")
     parser.add_argument("--settings", choices=list(SETTINGS), default="demo")
     parser.add_argument("--roles", nargs="+", choices=["construction", "losses"], default=["construction", "losses"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=100, help="test samples of each story")
     parser.add_argument("--work", type=Path, default=Path(".interplay") / "ownership")
-    asked = parser.parse_args()
-    work: Path = asked.work
-    if not (work / "scenes").exists():
-        make_scenes(work / "scenes", samples=SCENES, stories=tuple(STORIES))
-    dataset, columns = open_dataset(work / "scenes"), {}
-    for seed in range(asked.seeds):
-        for roles in asked.roles:
-            settings = {**SETTINGS[asked.settings], "fusion.roles": roles, "seed": seed}
-            name = f"{asked.settings.replace(', ', '-').replace(' ', '-')}-{roles}-{seed}"
-            columns[f"{roles}, seed {seed}"] = rows_of(measured(dataset, work, name, settings, asked.samples))
-            print(f"{name} done", flush=True)
+    asked, found = parser.parse_args(), {}
+    for name, run, dataset, store in trainings(asked):
+        found[name] = measured(run, dataset, store, asked.samples)
+        print(f"{name} done", flush=True)
+    columns = {name: rows_of(one) for name, one in found.items()}
     first = next(iter(columns.values()))
-    print(markdown(["measure", *columns], [[row, *(column[row] for column in columns.values())] for row in first]))
+    table = [[row, *(column[row] for column in columns.values())] for row in first]
+    show("What each expert finds and adds", markdown(["measure", *columns], table))
+    validities = [one.validity for one in found.values()]
+    show(f"Planted pairs by the mixture's scores, {len(found)} trainings: mean (worst)", default_table(validities))
+    show("Answers against the exact posterior, mixture", error_table(validities))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ SECTIONS = {
     "ownership": "Which expert owns which pair: roles by construction beside roles by losses",
     "image_encoders": "The packaged image encoders",
     "claims": "Is the first sentence true? Claims against the planted truth",
+    "agreement": "Do trainings that differ in their seed say the same?",
     "what_if": "Do the what-if's intervals hold?",
     "leakage": "What a feature tells of its neighbour",
     "coverage": "Intervals of games with known scores",

@@ -1,6 +1,6 @@
 """Do the what-if's intervals hold? Estimates for several features out, against the model's own answers.
 
-    python benchmarks/what_if.py [RUN ...] [--samples 40] [--sets 10] [--seed 0]
+    python benchmarks/what_if.py [RUN ...] [--samples 40] [--sets 10] [--seed 0] [--store FOLDER]
 
 RUN is a trained run; demo/run, which `make demo` leaves, if none is named. Of each of the first test samples, features
 are taken out in sets drawn at random from those that may form pairs, and in sets that hold the strongest of them; a set
@@ -22,7 +22,7 @@ from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.explanation.what_if import estimate
 from interplay.models.run import open_run
 from interplay.pipeline.datasets import data_of
-from interplay.pipeline.encode import open_encoders
+from interplay.pipeline.encode import DEFAULT_STORE, open_encoders
 from interplay.pipeline.validate import stored_features
 from interplay.results import WhatIf
 
@@ -59,11 +59,12 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=40)
     parser.add_argument("--sets", type=int, default=10, help="of each size, at random and with the strongest")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="where the data's features are")
     given, held = parser.parse_args(), defaultdict[tuple[int, bool], list[bool]](list)
     for folder in given.runs:
         run = open_run(folder)
         dataset, encoders = data_of(run), open_encoders(run, "cpu")
-        predictor = TrainedPredictor(run, encoders, run.config, stored_features(dataset, encoders))
+        predictor = TrainedPredictor(run, encoders, run.config, stored_features(dataset, encoders, given.store))
         settings = run.config.explain.model_copy(update={"methods": (), "estimator": "block", "budget": 1300})
         rng = np.random.default_rng(given.seed)
         for n, sample in enumerate(dataset.split("test")[: given.samples]):

@@ -67,7 +67,7 @@ def check_claims(
             if run.card.task.probabilities(torch.from_numpy(logits))[run.card.labels.index(label)] < 0.5:
                 continue
             explanation = explain_opened(
-                predictor, opened, sample.id, settings=_least(config, opened), target=label, seed=config.seed
+                predictor, opened, sample.id, settings=least_settings(config, opened), target=label, seed=config.seed
             )
             found, evidence = claim(explanation), sample.evidence[label]
             right = is_right(found, explanation, STORIES[label], evidence)
@@ -76,8 +76,13 @@ def check_claims(
     return rows
 
 
-def _least(config: Config, opened: Opened) -> ExplainConfig:
-    """The settings of `explain` at which a claim costs least and stays the same."""
+def least_settings(config: Config, opened: Opened) -> ExplainConfig:
+    """The settings of `explain` at which a claim costs least and stays the same.
+
+    Args:
+        config: the settings that would be used.
+        opened: the sample.
+    """
     settings = config.explain.model_copy(update={"methods": ()})  # claims rest on no attribution
     sizes = Counter(feature.modality for feature in opened.features)
     most = [min(size, settings.candidates) for size in sizes.values()]

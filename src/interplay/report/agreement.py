@@ -20,7 +20,7 @@ def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | Non
         For each, how many say the same, itself included, and how many there are; None where it is the only one, or its
         model was not asked.
     """
-    said = [_said(one) for one in explanations]
+    said = [what_is_said(one) for one in explanations]
     same = Counter(said)
     asked = Counter((one.sample_id, one.target) for one, words in zip(explanations, said, strict=True) if words)
     out: list[tuple[int, int] | None] = []
@@ -66,8 +66,15 @@ def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
     return lines
 
 
-def _said(one: Explanation) -> Hashable | None:
-    """What is claimed, and of what; None where the model was not asked."""
+def what_is_said(one: Explanation) -> Hashable | None:
+    """What is claimed of a prediction, and of what: equal for models that say the same (`agreement`).
+
+    Args:
+        one: the explanation.
+
+    Returns:
+        Something to compare; None where the model was not asked.
+    """
     found = claim(one)
     if found.kind == "not_asked":
         return None
