@@ -190,12 +190,20 @@ def test_together_needs_both_to_cost_much_in_probability():
     assert found.kind != "together" and "only together" not in found.text
 
 
-def test_what_another_backs_up_is_not_called_alone():
-    """Without the first 45% are left, which the second holds: neither alone, nor would either do."""
-    answers = {frozenset({0, 5}): 0.95, frozenset({5}): 0.45, frozenset({0}): 0.93, frozenset(): 0.1}
-    found = claim(explained(lambda left: answers[left & {0, 5}]))
+@pytest.mark.parametrize(
+    "whole, without_first, without_second, nothing, said",
+    [
+        (0.95, 0.45, 0.93, 0.1, "without the first 45%, without the second 93%"),
+        # Without the second the answer rises: it does not add.
+        (sigmoid(6.0), sigmoid(0.4), sigmoid(6.3), sigmoid(-1.2), "without the first 60%, without the second over 99%"),
+    ],
+)
+def test_what_another_backs_up_is_not_called_alone(whole, without_first, without_second, nothing, said):
+    """The second holds what is left without the first: neither alone, nor would either do."""
+    answers = {frozenset({0, 5}): whole, frozenset({5}): without_first, frozenset({0}): without_second}
+    found = claim(explained(lambda left: answers.get(left & {0, 5}, nothing)))
     assert found.kind == "many" and set(found.features) == {0, 5}
-    assert "both count; without the first 45%, without the second 93%" in without_isolates(found.text)
+    assert f"both count; {said}" in without_isolates(found.text)
 
 
 def test_two_that_were_never_taken_out_together_are_not_called_alone():

@@ -141,10 +141,11 @@ def _with_one(
     else:
         return _alone(asked, names, share, first, way)
     found = _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved, way)
-    if found.kind == "both_add" and _one_of_many(share, pair):
+    adds = found.kind == "both_add" and share.get(second, 0.0) > 0
+    if adds and _one_of_many(share, pair):
         return _several(asked, names, first, second, True, way)
-    # Who holds what is left without the first is neither needed for it nor would do alone.
-    return found if needed or found.kind == "both_add" else _several(asked, names, first, second, False, way)
+    # What holds the rest, but adds nothing to the first, is neither needed nor would do alone.
+    return found if needed or adds else _several(asked, names, first, second, False, way)
 
 
 def _alone(asked: WhatIf, names: Sequence[FeatureName], share: dict[int, float], first: int, way: str) -> Claim:
