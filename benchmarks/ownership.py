@@ -106,8 +106,8 @@ def contributions(
     """What every expert adds to a label where it holds, carried by both its slots if it has two."""
     truth, label = read_truth(dataset.source), run.card.labels.index(story)
     holding = [s for s in dataset.split("test") if story in s.labels]
-    if len(STORIES[story].slots) == 2:
-        holding = [s for s in holding if carried_by_both(STORIES[story], truth[s.id])]
+    both = [s for s in holding if carried_by_both(STORIES[story], truth[s.id])]
+    holding = both or holding  # of a veto no sample is carried by both
     sides = [list(run.card.modalities).index(name) for name in ("text", "image")]
     added, logits = [], []
     for sample in holding[:samples]:

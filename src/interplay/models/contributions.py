@@ -101,9 +101,9 @@ def consistency_loss(
 ) -> Float[Tensor, ""]:
     """Mean over classes and modalities of (c(x) - c(x_m))^2: redundancy answers the same whichever modality is lost.
 
-    Where one modality alone is sure that the label holds and another that it does not, nothing is asked of them: the
-    square counts 1 - max_m tanh(f_m / 2)^2 max_j tanh(f_j / 2)^2 times, over m that are for it and j against it. Else
-    an OR that only one modality carries, now and then, would keep all of its evidence small.
+    Where modalities dispute the label, c(x) cannot equal both c(x_m), so the square there has the smaller weight
+    1 - max_m tanh(f_m / 2)^2 max_j tanh(f_j / 2)^2, over m whose answer is for the label and j against it: near 0 where
+    both are sure. With full weight, an OR that only one modality carries, now and then, would keep its evidence small.
 
     Args:
         whole: (B, C) the redundancy expert's contributions to whole samples.
