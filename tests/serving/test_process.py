@@ -171,6 +171,7 @@ def test_a_token_of_ones_own_is_not_printed(serve):
     assert service.client.get("/api/jobs", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_headers_that_never_end_and_connections_that_say_nothing():
     """The bound is no option of the command, so the server runs in a thread of this process."""
 

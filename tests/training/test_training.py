@@ -95,6 +95,7 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     assert (run.folder / "logs" / "metrics.csv").exists() and list((run.folder / "logs").glob("events.*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
