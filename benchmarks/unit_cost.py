@@ -17,7 +17,8 @@ from markdown_table import markdown
 from interplay.config import Fill, FusionConfig
 from interplay.explanation.game import model_logits, players_of
 from interplay.explanation.trained.answers import Precision
-from interplay.models.fusion import FusionModel, Shape
+from interplay.models.designs import Shape
+from interplay.models.fusion import FusionModel
 from interplay.models.tokens import Tokens
 
 PLAIN_BATCHES = (1, 2, 4, 8, 16)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from interplay.config import FusionConfig
-from interplay.models.fusion import MODELS, FusionModel, Shape
+from interplay.models.designs import MODELS, Shape
+from interplay.models.fusion import FusionModel
 from interplay.models.tokens import Tokens
 
 

@@ -78,3 +78,23 @@ def test_damage_is_refused(saved, damage):
         card.write_text(json.dumps({**json.loads(card.read_text()), "surprise": 1}))
     with pytest.raises(CheckpointError, match="cannot open"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("kind", ["fl-i2moe"])
+def test_a_model_of_version_3_counts_all_that_redundancy_says_once(saved, make_tokens):
+    """It had no share of it, and answers as it did; without one, a model of today is damaged."""
+    model, _, folder = saved
+    torch.nn.init.constant_(model.once, torch.inf)
+    wanted, tokens = model.fuse(make_tokens()), make_tokens()
+    state = load_file(folder / "model.safetensors")
+    del state["once"]
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match="weight once does not fit: the file has nothing"):
+        load_model(folder)
+    card = json.loads((folder / "card.json").read_text())
+    del card["sha256"]
+    (folder / "card.json").write_text(json.dumps(card | {"format": "interplay/model/3"}))
+    found = load_model(folder)[0].fuse(tokens)
+    assert torch.equal(found.expert_logits, wanted.expert_logits) and torch.equal(found.logits, wanted.logits)
+    said = found.shared.amax(1).clamp(min=0) + found.shared.amin(1).clamp(max=0)
+    torch.testing.assert_close(found.expert_logits[:, -1], said)

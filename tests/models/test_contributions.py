@@ -32,6 +32,7 @@ def experts_of(request, make_model):
             for weights in (p for p in model.parameters() if p.ndim == 2):
                 weights.normal_(0, 0.4)
             model.bias.normal_()
+            model.once.normal_(0, 0.2)
         return model
 
     return make
@@ -64,13 +65,19 @@ def absent(tokens, modalities):
 def test_contributions_are_the_sums_of_the_method(experts_of, make_tokens):
     model, tokens = experts_of(), make_tokens()
     g = [{S: answer(model, e, absent(tokens, S)) for S in subsets(2)} for e in range(4)]
+    said = [g[3][m,] - g[3][()] for m in (0, 1)]
+    pro, con = 1 / (1 + (-10 * model.once).exp())
+    counts = [torch.where(x > 0, pro * x, con * x) for x in said]
     expected = torch.stack([
-        g[0][0,] - g[0][()],
-        g[1][1,] - g[1][()],
+        g[0][0,] - g[0][()] + said[0] - counts[0],
+        g[1][1,] - g[1][()] + said[1] - counts[1],
         g[2][0, 1] - g[2][0,] - g[2][1,] + g[2][()],
-        once(g[3][0,] - g[3][()], g[3][1,] - g[3][()]),
+        once(*counts),
     ], dim=1)  # fmt: skip
     output = model.fuse(tokens)
+    torch.testing.assert_close(output.shared, torch.stack(said, dim=1), atol=1e-5, rtol=1e-4)
+    left = [model.fuse(absent(tokens, (m,))).logits for m in (0, 1)]
+    torch.testing.assert_close(output.alone, torch.stack(left, dim=1), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(output.expert_logits, expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(output.logits, model.bias + expected.sum(1), atol=1e-5, rtol=1e-4)
     assert model.router is None and bool((output.weights == 1).all())
@@ -80,7 +87,7 @@ def test_what_each_expert_cannot_say(experts_of, make_tokens):
     model, tokens = experts_of(), make_tokens()
     nothing = model.fuse(absent(tokens, ()))
     assert nothing.expert_logits.abs().max() < 1e-4
-    torch.testing.assert_close(nothing.logits, model.bias.expand_as(nothing.logits), atol=1e-5, rtol=0)
+    torch.testing.assert_close(nothing.logits, model.bias.expand_as(nothing.logits), atol=1e-4, rtol=0)
     for m in range(2):
         alone = model.fuse(absent(tokens, (m,))).expert_logits
         assert alone[:, 1 - m].abs().max() < 1e-4 and alone[:, 2].abs().max() < 1e-4
@@ -98,7 +105,10 @@ def test_a_unique_expert_has_no_interaction_across_modalities(experts_of, make_t
 
 
 def test_what_both_say_counts_once(experts_of, make_tokens):
-    """The redundancy expert's interaction of whole modalities is never with what they say, and 0 where they differ."""
+    """The redundancy expert's interaction of whole modalities is never with what they say, and 0 where they differ.
+
+    Whatever counts once of it, what a modality says alone stays the same.
+    """
     model, tokens = experts_of(), make_tokens(B=50)
     whole, *alone = (model.fuse(absent(tokens, S)).expert_logits[:, 3] for S in ((0, 1), (0,), (1,)))
     interaction, (a, b) = whole - sum(alone), alone
@@ -107,16 +117,37 @@ def test_what_both_say_counts_once(experts_of, make_tokens):
     same = a * b > 0
     weaker = torch.where(a.abs() < b.abs(), a, b)[same]
     torch.testing.assert_close(interaction[same], -weaker, atol=1e-4, rtol=1e-4)
+    before = model.fuse(tokens)
+    torch.nn.init.constant_(model.once, -torch.inf)  # all of it adds up
+    after = model.fuse(tokens)
+    assert after.expert_logits[:, 3].abs().max() == 0 and torch.equal(after.alone, before.alone)
+    added = after.expert_logits[:, 2] + after.alone.sum(1) - model.bias
+    torch.testing.assert_close(after.logits, added, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("doubled", [True, False])
+def test_labels_tell_what_counts_once_from_what_adds_up(experts_of, make_tokens, doubled):
+    """The two say the same alone, so only labels of whole samples can tell; each sign of each label by itself."""
+    model, tokens = experts_of(), make_tokens(B=200)
+    torch.nn.init.zeros_(model.once)
+    output = model.fuse(tokens)
+    e = output.shared.detach()
+    rest = (output.logits - output.expert_logits[:, -1] - sum(output.expert_logits[:, m] for m in (0, 1))).detach()
+    own = (output.alone - model.bias - output.shared).detach().sum(1)
+    truth = rest + own + (e.sum(1) if doubled else counted_once(e.transpose(0, 1)))
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(output.logits, truth.sigmoid())
+    (gradient,) = torch.autograd.grad(loss, model.once)
+    assert ((gradient > 0) == doubled).all(), "downhill is a smaller share exactly where evidence adds up"
 
 
 @pytest.mark.parametrize("M", [1, 2, 3, 4])
 def test_parts_of_any_number_of_modalities(M):
     """Of f(S) = sum over the modalities in S, purified synergy keeps nothing; of 1 nothing is left anywhere."""
     parts = contribution_parts(M)
-    assert len(parts) == M + 2 and [len(own) for own in parts] == [1] * (M + 1) + [M]
+    assert len(parts) == M + 2 and [len(own) for own in parts] == [2] * M + [1, M]
 
     def total(part, f):
-        return sum(term.factor * f(term.modalities) for term in part)
+        return sum(term.factor * f(term.modalities) for term in part.terms)
 
     assert not any(total(part, lambda seen: 1) for own in parts for part in own)
     assert total(parts[M][0], len) == 0 and [total(part, len) for part in parts[-1]] == [1] * M

@@ -14,7 +14,8 @@ from interplay.encoders import loading
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.models.checkpoint import load_model
 from interplay.models.contributions import only
-from interplay.models.fusion import FusionModel, Shape
+from interplay.models.designs import Shape
+from interplay.models.fusion import FusionModel
 from interplay.models.run import open_run
 from interplay.models.task import Task
 from interplay.models.tokens import draw_keep
@@ -187,7 +188,10 @@ def test_training_asks_for_smoothed_labels(target):
 @pytest.mark.parametrize("modalities", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["i2moe", "fl-i2moe"])
 def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
-    """METHOD 12, each contribution from whole answers in which all other modalities are absent."""
+    """METHOD 12, each contribution from whole answers in which all other modalities are absent.
+
+    It weighs what the networks say as if all of the redundancy network's counted once, whatever share of it does.
+    """
     weights = {"consistency": 0.7, "alone": 0.4, "decorrelation": 1.3, "silence": 0.2, "opposition": 0.6}
     fusion = {"kind": kind, "roles": "construction", "width": 16, "heads": 2}
     module, batch = training_of(make_config({"fusion": fusion, "roles": weights}), modalities)
@@ -195,6 +199,7 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
     tokens = model.project(batch.features, batch.valid)
     with torch.no_grad():
         model.bias.normal_()
+        model.once.fill_(math.inf)
         output = model.fuse(tokens)
         left = [model.fuse(only(tokens, (m,), cut=False)) for m in range(M)]
         f, c = [one.logits - model.bias for one in left], output.expert_logits
@@ -215,7 +220,8 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
             squares.append((((a * b).mean(0) ** 2 - of_chance) / variances).mean())
         expected = 0.7 * consistency + 0.4 * alone + 1.3 * sum(squares) / max(1, len(squares))
         expected += 0.2 * silence + 0.6 * opposed
-    found = module._ownership_loss(output, target)
+        model.once.normal_(0, 0.2)
+    found = module._ownership_loss(model.fuse(tokens), target)
     assert found.item() == pytest.approx(expected.item(), rel=1e-4)
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -17,10 +19,11 @@ from interplay.errors import CheckpointError
 from interplay.files import write_atomic
 from interplay.files.versions import Upgrade, upgrade_document
 from interplay.kinds import LabelKind
-from interplay.models.fusion import FusionModel, Shape
+from interplay.models.designs import Shape
+from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
 
-FORMAT = "interplay/model/3"
+FORMAT = "interplay/model/4"
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def load_model(folder: Path) -> tuple[FusionModel, Card]:
     if "std_0" not in state:  # version 1 called the deviations a spread
         state = {re.sub(r"^spread_(?=\d+$)", "std_", name): tensor for name, tensor in state.items()}
     model = FusionModel(card.fusion, card.shape)
+    if model.once is not None and described.get("counts_once"):
+        state["once"] = torch.full_like(model.once, math.inf)
     refuse_other_shape(model.state_dict(), state, path)
     if described.get("sha256", found := hashlib.sha256(content).hexdigest()) != found:
         raise CheckpointError(
@@ -131,7 +136,7 @@ def _read_card(path: Path) -> tuple[Card, dict[str, Any]]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         described = upgrade_document(read, FORMAT, UPGRADES, error=CheckpointError, file=path)
-        fields = {key: value for key, value in described.items() if key not in ("format", "sha256")}
+        fields = {key: value for key, value in described.items() if key not in ("format", "sha256", "counts_once")}
         fields["fusion"] = FusionConfig.model_validate(fields["fusion"])
         return Card(**fields), described
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -150,4 +155,9 @@ def _from_2(described: dict[str, Any]) -> dict[str, Any]:
     return described | {"fusion": {"roles": "losses"} | described["fusion"]}
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2}
+def _from_3(described: dict[str, Any]) -> dict[str, Any]:
+    """In version 3 all that a redundancy expert says counted once; its weights hold no share of it."""
+    return described | {"counts_once": True}
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3}

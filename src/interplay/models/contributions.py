@@ -1,15 +1,20 @@
 """Experts that own their roles by construction (METHOD 12) [ours]: what each adds to the logit, and what it must not.
 
-An expert's contribution is made of its own answers with only some modalities present. With S_m the features of
-modality m in S, and empty no feature at all:
+A contribution is made of answers of networks, one for each expert, with only some modalities present. With S_m the
+features of modality m in S, and empty no feature at all:
 
-- unique_m: g(S_m) - g(empty), so that it has no interaction across modalities;
+- unique_m: g(S_m) - g(empty) of its own network, so that it has no interaction across modalities, and of what the
+  redundancy network says of m the share that adds up;
 - synergy: g(S) - sum_m g(S_m) + (M - 1) g(empty), which is 0 while at most one modality is present, so that it has no
   main effect ("purified");
-- redundancy: of g(S_m) - g(empty), one for each modality m, the strongest for a label and the strongest against it
-  (`counted_once`), so that it has no other interaction than that what two modalities both say counts once.
+- redundancy: e_m = g(S_m) - g(empty) is what its network says of each modality m. A share of it, learned for each label
+  and for what speaks for and against it, counts once (`once_of`): of these parts, the strongest for a label and the
+  strongest against it (`counted_once`), so that redundancy has no other interaction than that what two modalities both
+  say counts once.
 
-All are 0 where nothing is left, and the mixture is a bias plus their sum.
+What two modalities say alike of a label may count once or add up. Which of the two is true, only the labels of whole
+samples tell: alone, each modality says e_m whatever the share. All contributions are 0 where nothing is left, and the
+mixture is a bias plus their sum.
 """
 
 from collections.abc import Sequence
@@ -35,26 +40,48 @@ class Term:
     factor: int
 
 
-Part = tuple[Term, ...]
-"""Answers whose sum, each times its factor, is one part of an expert's contribution."""
+Question = tuple[int, tuple[int, ...]]
+"""Index of a network, and indices of the modalities that it sees."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of an expert's contribution: a sum of answers of one network, each times its factor.
+
+    Attributes:
+        network: index of the network; there is one for each expert.
+        terms: the answers; the first is to all that this part sees.
+    """
+
+    network: int
+    terms: tuple[Term, ...]
+
+    @property
+    def first(self) -> Question:
+        """The question that sees most."""
+        return self.network, self.terms[0].modalities
 
 
 def contribution_parts(M: int) -> list[tuple[Part, ...]]:
     """The parts of every expert's contribution, in the order unique_1..unique_M, synergy, redundancy (METHOD 12).
 
-    The first term of each part is the answer to all that this part sees.
+    A unique expert's second part is what the redundancy network says of its modality, of which it has a share.
 
     Args:
         M: how many modalities there are.
 
-    >>> [[(term.modalities, term.factor) for term in part] for part in contribution_parts(2)[2]]
-    [[((0, 1), 1), ((0,), -1), ((1,), -1), ((), 1)]]
-    >>> [[(term.modalities, term.factor) for term in part] for part in contribution_parts(2)[3]]
-    [[((0,), 1), ((), -1)], [((1,), 1), ((), -1)]]
+    >>> unique, *_, synergy, redundancy = contribution_parts(2)
+    >>> [(part.network, [(term.modalities, term.factor) for term in part.terms]) for part in unique]
+    [(0, [((0,), 1), ((), -1)]), (3, [((0,), 1), ((), -1)])]
+    >>> [(part.network, [(term.modalities, term.factor) for term in part.terms]) for part in synergy]
+    [(2, [((0, 1), 1), ((0,), -1), ((1,), -1), ((), 1)])]
+    >>> [(part.network, [(term.modalities, term.factor) for term in part.terms]) for part in redundancy]
+    [(3, [((0,), 1), ((), -1)]), (3, [((1,), 1), ((), -1)])]
     """
     each = [(Term((m,), 1), Term((), -1)) for m in range(M)]
     purified = (Term(tuple(range(M)), 1), *(Term((m,), -1) for m in range(M)), Term((), M - 1))
-    return [*((part,) for part in each), (purified,), tuple(each)]
+    unique = [(Part(m, own), Part(M + 1, own)) for m, own in enumerate(each)]
+    return [*unique, (Part(M, purified),), tuple(Part(M + 1, own) for own in each)]
 
 
 def counted_once(parts: Float[Tensor, "P *B"]) -> Float[Tensor, "*B"]:
@@ -72,6 +99,20 @@ def counted_once(parts: Float[Tensor, "P *B"]) -> Float[Tensor, "*B"]:
     if len(parts) == 1:
         return parts[0]
     return parts.amax(0).clamp(min=0) + parts.amin(0).clamp(max=0)
+
+
+def once_of(evidence: Float[Tensor, "*P C"], share: Float[Tensor, "2 C"]) -> Float[Tensor, "*P C"]:
+    """What counts once of evidence; the rest of it adds up.
+
+    Args:
+        evidence: (..., C), what a modality says for (above 0) or against a label.
+        share: (2, C) in 0..1, the share that counts once of what is for each label, and of what is against it.
+
+    >>> once_of(torch.tensor([[4.0, 4.0], [-4.0, -4.0]]), torch.tensor([[1.0, 0.5], [0.0, 0.25]]))
+    tensor([[ 4.,  2.],
+            [ 0., -1.]])
+    """
+    return share[0] * evidence.clamp(min=0) + share[1] * evidence.clamp(max=0)
 
 
 def only(tokens: Tokens, modalities: Sequence[int], *, cut: bool = True) -> Tokens:

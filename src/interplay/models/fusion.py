@@ -1,8 +1,8 @@
 """The three models on one trunk: dense, i2moe and fl-i2moe (METHOD 2). All give the same FusionOutput."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import final
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interplay.config import Fill, FusionConfig
-from interplay.models.contributions import Term, contribution_parts, counted_once, only
+from interplay.models.contributions import Part, Question, Term, contribution_parts, counted_once, once_of, only
+from interplay.models.designs import MODELS, Shape
 from interplay.models.tokens import Tokens, remove
 from interplay.models.trunk import Expert, masked_mean, router_of
 
@@ -23,11 +24,13 @@ class FusionOutput:
     Attributes:
         logits: (B, C), the experts' logits summed with `weights`; with roles by construction, plus the bias.
         expert_logits: (B, E, C); with roles by construction, what each expert contributes, 0 where nothing is left.
-        expert_latents: (B, E, M D), of all that the expert may see; the mean over the parts of its contribution.
+        expert_latents: (B, E, M D), of all that the expert may see; the mean over the parts that its network answers.
         weights: (B, E) routing weights, summing to 1; with roles by construction 1 each, since contributions add up.
         alone: (B, M, C), with roles by construction the logits that the mixture would have with the other modalities
             absent; None otherwise.
-        attention: per expert, per part of its contribution, per layer (B, H, T, T); empty unless asked for.
+        shared: (B, M, C), with roles by construction what the redundancy network says of each modality, of which a
+            share counts once; None otherwise.
+        attention: per expert, per part that its network answers, per layer (B, H, T, T); empty unless asked for.
     """
 
     logits: Float[Tensor, "B C"]
@@ -35,46 +38,22 @@ class FusionOutput:
     expert_latents: Float[Tensor, "B E L"]
     weights: Float[Tensor, "B E"]
     alone: Float[Tensor, "B M C"] | None
+    shared: Float[Tensor, "B M C"] | None
     attention: list[list[list[Float[Tensor, "B H T T"]]]]
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What the data decides of a model's shape: modality -> encoder width and longest sequence; and the labels."""
+@dataclass
+class Asked:
+    """What networks gave for one batch, each question asked once, whichever experts' contributions it is part of."""
 
-    widths: dict[str, int]
-    lengths: dict[str, int]
-    classes: int
-
-
-@dataclass(frozen=True)
-class Design:
-    """The settings in which the models differ; they share everything else (METHOD 2).
-
-    Attributes:
-        expert_names: names of the modalities -> names of the experts, in the order of every E axis.
-        reads_sequences: whether experts see the sequences of tokens and patches, or one mean vector per modality.
-    """
-
-    expert_names: Callable[[Sequence[str]], list[str]]
-    reads_sequences: bool
+    logits: dict[Question, Tensor] = field(default_factory=dict)
+    latents: dict[Question, Tensor] = field(default_factory=dict)
+    attention: dict[Question, list[Tensor]] = field(default_factory=dict)
 
 
-def role_names(modalities: Sequence[str]) -> list[str]:
-    """Names of the experts: unique_1 .. unique_M, synergy, redundancy (METHOD 3) [I2MoE].
-
-    Args:
-        modalities: names of the modalities, in order.
-    """
-    return [*(f"unique_{m}" for m in modalities), "synergy", "redundancy"]
-
-
-MODELS: dict[str, Design] = {
-    "dense": Design(lambda modalities: ["fusion"], reads_sequences=False),
-    "i2moe": Design(role_names, reads_sequences=False),
-    "fl-i2moe": Design(role_names, reads_sequences=True),
-}
-"""Name in `fusion.kind` -> the model. A new one is a line here and its name in `interplay.config.ModelKind`."""
+START, STEEP = 0.2, 10.0
+"""Of what the redundancy network says, the share sigmoid(STEEP * once) counts once: .88 at the start. By the factor it
+follows the labels ten times as fast as a weight does: all samples of a label tell of one number."""
 
 
 @final
@@ -98,8 +77,10 @@ class FusionModel(nn.Module):
         self.reads_sequences = design.reads_sequences
         self.by_construction = config.roles == "construction" and len(self.expert_names) > 1
         M = len(self.modalities)
-        whole = ((Term(tuple(range(M)), 1),),)
-        self.parts = contribution_parts(M) if self.by_construction else [whole] * len(self.expert_names)
+        whole = (Term(tuple(range(M)), 1),)
+        self.parts: list[tuple[Part, ...]] = [(Part(e, whole),) for e in range(len(self.expert_names))]
+        if self.by_construction:
+            self.parts = contribution_parts(M)
         self.temperature = config.temperature
         D, E = config.width, len(self.expert_names)
         self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
@@ -113,6 +94,7 @@ class FusionModel(nn.Module):
             Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes) for _ in range(E)
         )
         self.bias = nn.Parameter(torch.zeros(shape.classes)) if self.by_construction else None
+        self.once = nn.Parameter(torch.full((2, shape.classes), START)) if self.by_construction else None
         learned = E > 1 and config.routing == "learned" and not self.by_construction
         self.router = router_of(D * len(self.modalities), E, config) if learned else None
 
@@ -166,18 +148,27 @@ class FusionModel(nn.Module):
             tokens: the batch of projected samples.
             return_attention: whether to return attention weights, which costs memory.
         """
-        seen = tokens if self.reads_sequences else pool(tokens)
-        answers = [self._parts(e, seen, return_attention) for e in range(len(self.experts))]
-        expert_logits = torch.stack([counted_once(parts) for parts, _, _ in answers], dim=1)
+        seen, asked = tokens if self.reads_sequences else pool(tokens), Asked()
+        experts = range(len(self.experts))
+        for e in experts:
+            self._ask(e, seen, asked, return_attention)
+        expert_logits = torch.stack([self.assemble(e, asked.logits) for e in experts], dim=1)
         weights = self.route(tokens)
-        unique, shared = expert_logits[:, : len(self.modalities)], answers[-1][0].transpose(0, 1)
+        alone = shared = None
+        if self.bias is not None:
+            shared = self._sums(experts[-1], asked.logits).transpose(0, 1)
+            own = [self._sums(e, asked.logits)[0] for e in experts[: len(self.modalities)]]
+            alone = self.bias + torch.stack(own, dim=1) + shared
         return FusionOutput(
             logits=self.mix(expert_logits, weights),
             expert_logits=expert_logits,
-            expert_latents=torch.stack([latent for _, latent, _ in answers], dim=1),
+            expert_latents=torch.stack(
+                [torch.stack([asked.latents[key] for key in self._own(e)]).mean(0) for e in experts], dim=1
+            ),
             weights=weights,
-            alone=None if self.bias is None else self.bias + unique + shared,
-            attention=[attention for _, _, attention in answers] if return_attention else [],
+            alone=alone,
+            shared=shared,
+            attention=[[asked.attention[key] for key in self._own(e)] for e in experts] if return_attention else [],
         )
 
     def mix(self, expert_logits: Float[Tensor, "B E C"], weights: Float[Tensor, "B E"]) -> Float[Tensor, "B C"]:
@@ -206,41 +197,54 @@ class FusionModel(nn.Module):
             e: index of the expert.
             seen: the batch, pooled unless experts read sequences.
         """
-        return counted_once(self._parts(e, seen, False)[0])
+        asked = Asked()
+        self._ask(e, seen, asked, False)
+        return self.assemble(e, asked.logits)
 
-    def _parts(
-        self, e: int, seen: Tokens, return_attention: bool
-    ) -> tuple[Float[Tensor, "P B C"], Float[Tensor, "B L"], list[list[Float[Tensor, "B H T T"]]]]:
-        """The parts of its contribution; attention is of the first term of each, which sees most, as the latent."""
-        answers: dict[tuple[int, ...], Tensor] = {}
-        latents, attention = [], []
+    def _ask(self, e: int, seen: Tokens, asked: Asked, return_attention: bool) -> None:
+        """Ask for all that an expert's contribution is made of and that was not asked yet.
+
+        Attention is of the first term of each part, which sees most, as the latent.
+        """
         for number, part in enumerate(self.parts[e]):
-            # Attention is read position by position.
-            own = self.seen_by(e, number, seen, cut=not return_attention)
-            answers[part[0].modalities], latent, weights = self.experts[e](own, return_attention)
-            latents.append(latent)
-            attention.append(weights)
-        for modalities in {term.modalities for part in self.parts[e] for term in part if term.factor} - answers.keys():
-            rest = seen if modalities else seen.index(slice(1))  # nothing is left alike of all samples
-            answers[modalities] = self.experts[e](only(rest, modalities))[0]
-        return self._sums(e, answers), torch.stack(latents).mean(0), attention
+            if (key := part.first) not in asked.latents:
+                # Attention is read position by position.
+                own = self.seen_by(e, number, seen, cut=not return_attention)
+                asked.logits[key], asked.latents[key], asked.attention[key] = self.experts[part.network](
+                    own, return_attention
+                )
+            for term in part.terms:
+                if term.factor and (key := (part.network, term.modalities)) not in asked.logits:
+                    rest = seen if term.modalities else seen.index(slice(1))  # nothing is left alike of all samples
+                    asked.logits[key] = self.experts[part.network](only(rest, term.modalities))[0]
 
-    def _sums(self, e: int, answers: Mapping[tuple[int, ...], Float[Tensor, "_ C"]]) -> Float[Tensor, "P B C"]:
-        """The parts of one expert's contribution from its own answers, as `assemble` takes them."""
+    def _own(self, e: int) -> list[Question]:
+        """The first questions of those parts of an expert's contribution that its own network answers."""
+        return [part.first for part in self.parts[e] if part.network == e]
+
+    def _sums(self, e: int, answers: Mapping[Question, Tensor]) -> Float[Tensor, "P B C"]:
+        """The parts of one expert's contribution from the networks' answers, as `assemble` takes them."""
         sums = []
         for part in self.parts[e]:
-            terms = [term.factor * answers[term.modalities] for term in part if term.factor]
+            terms = [term.factor * answers[part.network, term.modalities] for term in part.terms if term.factor]
             sums.append(functools.reduce(torch.add, terms))
         return torch.stack(sums)
 
-    def assemble(self, e: int, answers: Mapping[tuple[int, ...], Float[Tensor, "_ C"]]) -> Float[Tensor, "B C"]:
-        """One expert's contribution from its own answers (METHOD 12); without roles by construction, its one answer.
+    def assemble(self, e: int, answers: Mapping[Question, Tensor]) -> Float[Tensor, "B C"]:
+        """One expert's contribution from the networks' answers (METHOD 12); otherwise its own network's one answer.
 
         Args:
             e: index of the expert.
-            answers: modalities that it sees -> its logits (B, C), or (1, C) where nothing is left.
+            answers: question -> the network's logits (B, C), or (1, C) where nothing is left.
         """
-        return counted_once(self._sums(e, answers))
+        parts = self._sums(e, answers)
+        if self.once is None or e == len(self.modalities):
+            return parts[0]
+        share = (STEEP * self.once).sigmoid()
+        if e > len(self.modalities):
+            return counted_once(once_of(parts, share))
+        own, shared = parts
+        return own + (shared - once_of(shared, share))
 
     def seen_by(self, e: int, part: int, tokens: Tokens, *, cut: bool = False) -> Tokens:
         """The batch as far as a part of one expert may see it: all of it, or with others absent (METHOD 12).
@@ -251,7 +255,7 @@ class FusionModel(nn.Module):
             tokens: the batch of projected samples, pooled or not.
             cut: whether what is absent loses its place, too.
         """
-        modalities = self.parts[e][part][0].modalities
+        _, modalities = self.parts[e][part].first
         return tokens if len(modalities) == len(self.modalities) else only(tokens, modalities, cut=cut)
 
     def feature_scores(self, flow: Float[Tensor, "T T"], tokens: Tokens) -> Float[Tensor, " N"]:

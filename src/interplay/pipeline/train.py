@@ -14,8 +14,9 @@ from interplay.features.store import Features, open_features
 from interplay.files import refuse_blocked
 from interplay.files.run_folder import METRICS_FILE
 from interplay.models.checkpoint import Card, load_model
+from interplay.models.designs import Shape
 from interplay.models.device import pick_device
-from interplay.models.fusion import FusionModel, Shape
+from interplay.models.fusion import FusionModel
 from interplay.models.run import Run, finish_run, open_run, origin_of, refuse_taken, start_run
 from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for

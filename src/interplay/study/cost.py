@@ -25,7 +25,8 @@ from interplay.explanation.attribution.target import Target
 from interplay.explanation.game import model_logits, players_of, tokens_of, value_names
 from interplay.features.store import encode_one, read_input, store_folder
 from interplay.interactions import block_evaluations
-from interplay.models.fusion import FusionModel, Shape
+from interplay.models.designs import Shape
+from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
 from interplay.pipeline.encode import encoders_for
 from interplay.study.config import Study, StudyConfig

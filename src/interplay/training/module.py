@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 
 from interplay.config import Config
-from interplay.models.contributions import consistency_loss, decorrelation_loss, opposition_loss, silence_loss
+from interplay.models.contributions import (
+    consistency_loss,
+    counted_once,
+    decorrelation_loss,
+    opposition_loss,
+    silence_loss,
+)
 from interplay.models.fusion import FusionModel, FusionOutput
 from interplay.models.roles import interaction_loss, regularisation, replace_modality
 from interplay.models.task import Task
@@ -80,15 +86,18 @@ class FusionTraining(L.LightningModule):
 
     def _ownership_loss(self, output: FusionOutput, target: Tensor) -> Tensor:
         """What keeps contributions with the experts that own them (METHOD 12), on whole samples."""
-        roles, bias, alone = self.config.roles, self.model.bias, output.alone
-        assert bias is not None and alone is not None
-        *unique, _, redundancy = output.expert_logits.unbind(1)
-        shared = [both - own - bias for both, own in zip(alone.unbind(1), unique, strict=True)]
+        roles, bias = self.config.roles, self.model.bias
+        assert bias is not None and output.alone is not None and output.shared is not None
+        alone, shared = output.alone.unbind(1), output.shared.unbind(1)
+        unique = [both - other - bias for both, other in zip(alone, shared, strict=True)]
+        redundancy = counted_once(
+            output.shared.transpose(0, 1)
+        )  # as if all of it counted once: the share is the task's
         labels = torch.stack([self.task.loss(bias + c, target) for c in (redundancy, *shared)]).mean()
         return (
-            roles.consistency * consistency_loss(redundancy, shared, self.task.log_odds(alone).unbind(1))
+            roles.consistency * consistency_loss(redundancy, shared, self.task.log_odds(output.alone).unbind(1))
             + roles.alone * labels
-            + roles.decorrelation * decorrelation_loss(unique, alone.unbind(1))
+            + roles.decorrelation * decorrelation_loss(unique, alone)
             + roles.opposition * opposition_loss(unique, shared)
             + roles.silence * self._silence_loss([output])
         )

@@ -116,7 +116,9 @@ def test_grad_rollout(make_model, one, roles):
                 layer.retain_grad()
             model.zero_grad()
             logits[0, 1].backward()
-            counts = len(parts) == 1 or (c > 0 and c == max(said)) or (c < 0 and c == min(said))
+            counts = float(len(parts) == 1 or (c > 0 and c == max(said)) or (c < 0 and c == min(said)))
+            if name == "redundancy" and model.once is not None:  # what of it counts once
+                counts *= (10 * model.once[int(c < 0), 1]).sigmoid().item()
             layers = []
             for A in attention:
                 heads = [

@@ -14,6 +14,7 @@ from interplay.config import Fill, Precision
 from interplay.errors import GameError
 from interplay.explanation.trained.coalitions import SampleFeatures, batch_of, features_of
 from interplay.explanation.trained.expert_tables import ExpertTable, OtherExpert, expert_table
+from interplay.models.contributions import Question
 from interplay.models.fusion import FusionModel
 from interplay.models.tokens import Tokens
 from interplay.models.trunk import Expert
@@ -33,7 +34,7 @@ class Answers:
     Attributes:
         holds: (n, N) on the host, 1 where a player holds a row; the rows are anchor_1, features of modality 1, ...
         anchors: (N,) on the host, True where a row is an anchor.
-        tables: of each expert to evaluate; empty where experts see only means.
+        tables: index of a network that is asked -> its table; empty where experts see only means.
         experts: indices of the experts to evaluate; None for all of them and the mixture.
         space: (TOGETHER / D, D), filled anew by each expert: fresh memory would cost more than what is computed in it.
     """
@@ -42,7 +43,7 @@ class Answers:
     features: SampleFeatures
     holds: Float[Tensor, "n N"]
     anchors: Bool[Tensor, " N"]
-    tables: tuple[ExpertTable | OtherExpert, ...]
+    tables: dict[int, ExpertTable | OtherExpert]
     experts: tuple[int, ...] | None
     space: Float[Tensor, "_ D"]
 
@@ -70,22 +71,21 @@ class Answers:
     def _sequence_logits(
         self, keep: Bool[Tensor, "m N"], asked: Sequence[int], device: torch.device
     ) -> Float[Tensor, "m E C"]:
-        """Logits of the experts asked for, whose tables these are.
+        """Logits of the experts asked for, made of the answers of the networks whose tables these are.
 
-        Experts that see the same modalities are evaluated in one batch, and coalitions that are equal in those
+        Networks that see the same modalities are evaluated in one batch, and coalitions that are equal in those
         modalities are evaluated once.
         """
         modality = self.features.row_modality().cpu()
-        terms = [{t.modalities for part in self.model.parts[e] for t in part if t.factor} for e in asked]
-        answers: list[dict[tuple[int, ...], Tensor]] = [{} for _ in asked]
-        for seen in dict.fromkeys(modalities for own in terms for modalities in sorted(own)):
-            askers = [k for k, own in enumerate(terms) if seen in own]
+        parts = [part for e in asked for part in self.model.parts[e]]
+        needed = {(part.network, term.modalities) for part in parts for term in part.terms if term.factor}
+        answers: dict[Question, Tensor] = {}
+        for seen in sorted({modalities for _, modalities in needed}):
+            networks = [network for network in self.tables if (network, seen) in needed]
             rows = self.anchors | torch.isin(modality, torch.tensor(seen, dtype=modality.dtype))
-            for k, logits in zip(
-                askers, self._seen_logits(keep, rows, [self.tables[k] for k in askers], device), strict=True
-            ):
-                answers[k][seen] = logits
-        return torch.stack([self.model.assemble(e, answers[k]) for k, e in enumerate(asked)], dim=1)
+            found = self._seen_logits(keep, rows, [self.tables[network] for network in networks], device)
+            answers |= {(network, seen): logits for network, logits in zip(networks, found, strict=True)}
+        return torch.stack([self.model.assemble(e, answers) for e in asked], dim=1)
 
     def _seen_logits(
         self,
@@ -148,10 +148,11 @@ def prepare_answers(
         mine = torch.from_numpy(held).float()[:, valid[0].cpu()]
         columns += [mine.new_zeros(len(mine), 1), mine]
         anchors += [True] + [False] * mine.shape[1]
-    tables: list[ExpertTable | OtherExpert] = []
+    tables = {}
     if model.reads_sequences:
         asked = range(len(model.experts)) if experts is None else experts
-        tables = [_table(model.experts[e], features, TYPES[precision]) for e in asked]
+        networks = sorted({part.network for e in asked for part in model.parts[e]})
+        tables = {network: _table(model.experts[network], features, TYPES[precision]) for network in networks}
     D = features.values[0].shape[1]
     device = features.values[0].device
     # NumPy's zeros are written when they are first used, so they cost nothing where few coalitions are evaluated;
@@ -162,7 +163,7 @@ def prepare_answers(
         features,
         torch.cat(columns, dim=1),
         torch.tensor(anchors),
-        tuple(tables),
+        tables,
         None if experts is None else tuple(experts),
         torch.from_numpy(np.zeros((rows, D), np.float32)).to(device),
     )
