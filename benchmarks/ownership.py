@@ -65,6 +65,8 @@ class Measured:
         added: story -> (samples, 3, experts) what each adds to the label's logit where the label holds: its logit by
             its weight, with everything, text only, image only.
         logits: story -> (samples, 3), the mixture's.
+        once: story -> the share that counts once of what speaks for it, and of what speaks against it; empty where no
+            share is learned.
     """
 
     experts: list[str]
@@ -72,6 +74,7 @@ class Measured:
     validity: Validity
     added: dict[str, np.ndarray]
     logits: dict[str, np.ndarray]
+    once: dict[str, tuple[float, float]]
 
 
 def trained(dataset: Dataset, work: Path, name: str, settings: dict[str, Any]) -> Run:
@@ -96,7 +99,9 @@ def measured(run: Run, dataset: Dataset, store: Path, samples: int) -> Measured:
         added[story], logits[story] = contributions(run, dataset, story, encoders, stores, samples)
     times = run.folder.parent / "seconds.json"
     seconds = json.loads(times.read_text(encoding="utf-8")) if times.exists() else None
-    return Measured(run.model.expert_names, seconds, validity, added, logits)
+    share = run.model.once_logit
+    once = {} if share is None else dict(zip(run.card.labels, share.detach().sigmoid().T.tolist(), strict=True))
+    return Measured(run.model.expert_names, seconds, validity, added, logits, once)
 
 
 @torch.inference_mode()
@@ -143,6 +148,10 @@ def rows_of(found: Measured) -> dict[str, str]:
         )
         for e, expert in enumerate(found.experts):
             rows[f"{story}, {expert} adds"] = " / ".join(f"{x:+.1f}" for x in found.added[story][:, :, e].mean(axis=0))
+        if story in found.once:
+            rows[f"{story}: share that counts once of what is for it / against it"] = " / ".join(
+                map(number, found.once[story])
+            )
         kinds = {SLOTS[slot].kind for slot in STORIES[story].slots}
         if len(kinds) == 1:
             modality = "text" if kinds == {"word"} else "image"

@@ -31,7 +31,9 @@ def test_runs_of_before_roles_by_construction_are_trained_as_they_were(tmp_path)
     for version, fusion in (("2", "[fusion]\nwidth = 16\n"), ("2", ""), ("1", "")):
         path.write_text(f'format = "interplay/config/{version}"\n{fusion}')
         then = read_run_config(path)
-        assert then.fusion.roles == "losses" and then.training.smoothing == 0.0
+        assert then.fusion.roles == "losses" and then.training.smoothing == 0.0 and then.fusion.counted_once == "all"
+    path.write_text('format = "interplay/config/3"\n')
+    assert read_run_config(path) == make_config({"fusion": {"counted_once": "all"}})
     for roles in ("losses", "construction"):
         config = make_config({"fusion": {"roles": roles}})
         path.write_text(config_toml(config))

@@ -176,7 +176,7 @@ DAMAGES = {
     ),
     "a flipped bit": (lambda run: _flip(run), "not those that were saved"),
     "a config of today with a key of yesterday": (
-        lambda run: _prepend(run / "config.toml", 'format = "interplay/config/3"\n'),
+        lambda run: _prepend(run / "config.toml", 'format = "interplay/config/4"\n'),
         r"config\.toml: .*(explain|removal|training)\.\w+ is now ",
     ),
     "a config that stops in the middle": (lambda run: truncate(run / "config.toml", 40), "config.toml: not valid TOML"),

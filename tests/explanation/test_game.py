@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from interplay.config.sections import FILLS
-from interplay.explanation.candidates import candidate_players, ranking_experts
+from interplay.explanation.candidates import candidate_players, ranking_maps
 from interplay.explanation.game import model_value, players_of, value_names
 from interplay.explanation.pairs import backgrounds
 from interplay.explanation.trained.pairs import probe_pairs
@@ -106,10 +106,19 @@ def test_candidates_come_from_the_experts_in_turn(one):
     players = players_of(one)
     synergy, redundancy = np.zeros(11), np.zeros(11)
     synergy[[3, 4]], redundancy[[1, 4]] = [9, 8], [-7, 6]
-    importance = ranking_experts({"unique_text": np.arange(11.0), "synergy": synergy, "redundancy": redundancy})
+    importance = ranking_maps({"unique_text": np.arange(11.0), "synergy": synergy, "redundancy": redundancy}, False)
     assert candidate_players(players, importance, 0, 3).tolist() == [1, 3, 4]
     assert candidate_players(players, importance, 1, 99).tolist() == [6, 7, 8, 9, 10]
-    assert len(ranking_experts({"fusion": synergy})) == 1
+    assert len(ranking_maps({"fusion": synergy}, False)) == 1
+
+
+def test_candidates_hold_what_adds_up(one):
+    """What only a unique expert says shows in the mixture's map alone; without it, reading order would decide."""
+    players, nothing, mixture = players_of(one), np.zeros(11), np.zeros(11)
+    mixture[[4, 5]] = [1, 2]
+    maps = {"synergy": nothing, "redundancy": nothing, "mixture": mixture}
+    assert candidate_players(players, ranking_maps(maps, True), 0, 4).tolist() == [0, 1, 4, 5]
+    assert candidate_players(players, ranking_maps(maps, False), 0, 4).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.slow

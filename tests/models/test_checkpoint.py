@@ -81,20 +81,19 @@ def test_damage_is_refused(saved, damage):
 
 
 @pytest.mark.parametrize("kind", ["fl-i2moe"])
-def test_a_model_of_version_3_counts_all_that_redundancy_says_once(saved, make_tokens):
-    """It had no share of it, and answers as it did; without one, a model of today is damaged."""
-    model, _, folder = saved
-    torch.nn.init.constant_(model.once, torch.inf)
-    wanted, tokens = model.fuse(make_tokens()), make_tokens()
-    state = load_file(folder / "model.safetensors")
-    del state["once"]
-    save_file(state, folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match="weight once does not fit: the file has nothing"):
+def test_in_a_model_of_version_3_all_that_both_say_counts_once(make_model, make_tokens, saved):
+    """It answers as it did; a model of today without the weights of its share is damaged."""
+    _, card, folder = saved
+    model, tokens = make_model(seed=1, roles="construction", counted_once="all"), make_tokens()
+    save_model(model, card, folder)
+    with pytest.raises(CheckpointError, match="weight once_logit does not fit: the file has nothing"):
         load_model(folder)
-    card = json.loads((folder / "card.json").read_text())
-    del card["sha256"]
-    (folder / "card.json").write_text(json.dumps(card | {"format": "interplay/model/3"}))
-    found = load_model(folder)[0].fuse(tokens)
+    described = json.loads((folder / "card.json").read_text())
+    del described["fusion"]["counted_once"]
+    (folder / "card.json").write_text(json.dumps(described | {"format": "interplay/model/3"}))
+    opened, read = load_model(folder)
+    assert read.fusion.counted_once == "all"
+    found, wanted = opened.fuse(tokens), model.fuse(tokens)
     assert torch.equal(found.expert_logits, wanted.expert_logits) and torch.equal(found.logits, wanted.logits)
     said = found.shared.amax(1).clamp(min=0) + found.shared.amin(1).clamp(max=0)
     torch.testing.assert_close(found.expert_logits[:, -1], said)

@@ -32,7 +32,7 @@ def experts_of(request, make_model):
             for weights in (p for p in model.parameters() if p.ndim == 2):
                 weights.normal_(0, 0.4)
             model.bias.normal_()
-            model.once.normal_(0, 0.2)
+            model.once_logit.normal_(0, 2)
         return model
 
     return make
@@ -66,7 +66,7 @@ def test_contributions_are_the_sums_of_the_method(experts_of, make_tokens):
     model, tokens = experts_of(), make_tokens()
     g = [{S: answer(model, e, absent(tokens, S)) for S in subsets(2)} for e in range(4)]
     said = [g[3][m,] - g[3][()] for m in (0, 1)]
-    pro, con = 1 / (1 + (-10 * model.once).exp())
+    pro, con = 1 / (1 + (-model.once_logit).exp())
     counts = [torch.where(x > 0, pro * x, con * x) for x in said]
     expected = torch.stack([
         g[0][0,] - g[0][()] + said[0] - counts[0],
@@ -118,7 +118,7 @@ def test_what_both_say_counts_once(experts_of, make_tokens):
     weaker = torch.where(a.abs() < b.abs(), a, b)[same]
     torch.testing.assert_close(interaction[same], -weaker, atol=1e-4, rtol=1e-4)
     before = model.fuse(tokens)
-    torch.nn.init.constant_(model.once, -torch.inf)  # all of it adds up
+    torch.nn.init.constant_(model.once_logit, -torch.inf)  # all of it adds up
     after = model.fuse(tokens)
     assert after.expert_logits[:, 3].abs().max() == 0 and torch.equal(after.alone, before.alone)
     added = after.expert_logits[:, 2] + after.alone.sum(1) - model.bias
@@ -129,22 +129,23 @@ def test_what_both_say_counts_once(experts_of, make_tokens):
 def test_labels_tell_what_counts_once_from_what_adds_up(experts_of, make_tokens, doubled):
     """The two say the same alone, so only labels of whole samples can tell; each sign of each label by itself."""
     model, tokens = experts_of(), make_tokens(B=200)
-    torch.nn.init.zeros_(model.once)
+    torch.nn.init.zeros_(model.once_logit)
     output = model.fuse(tokens)
     e = output.shared.detach()
     rest = (output.logits - output.expert_logits[:, -1] - sum(output.expert_logits[:, m] for m in (0, 1))).detach()
     own = (output.alone - model.bias - output.shared).detach().sum(1)
     truth = rest + own + (e.sum(1) if doubled else counted_once(e.transpose(0, 1)))
     loss = torch.nn.functional.binary_cross_entropy_with_logits(output.logits, truth.sigmoid())
-    (gradient,) = torch.autograd.grad(loss, model.once)
+    (gradient,) = torch.autograd.grad(loss, model.once_logit)
     assert ((gradient > 0) == doubled).all(), "downhill is a smaller share exactly where evidence adds up"
 
 
+@pytest.mark.parametrize("adds_up", [False, True])
 @pytest.mark.parametrize("M", [1, 2, 3, 4])
-def test_parts_of_any_number_of_modalities(M):
+def test_parts_of_any_number_of_modalities(M, adds_up):
     """Of f(S) = sum over the modalities in S, purified synergy keeps nothing; of 1 nothing is left anywhere."""
-    parts = contribution_parts(M)
-    assert len(parts) == M + 2 and [len(own) for own in parts] == [2] * M + [1, M]
+    parts = contribution_parts(M, adds_up)
+    assert len(parts) == M + 2 and [len(own) for own in parts] == [1 + adds_up] * M + [1, M]
 
     def total(part, f):
         return sum(term.factor * f(term.modalities) for term in part.terms)
@@ -181,7 +182,7 @@ def test_attention_comes_from_what_an_expert_may_see(experts_of, make_tokens):
     torch.testing.assert_close(output.logits, model.fuse(tokens).logits, atol=1e-5, rtol=1e-4)
     lengths = tokens.lengths if model.reads_sequences else [1, 1]
     for e in range(4):
-        seen = [(0,), (1,), (0, 1), (0,), (1,)][e : e + 1 + (e == 3)]
+        seen = [[(0,), (0,)], [(1,), (1,)], [(0, 1)], [(0,), (1,)]][e]
         for modalities, weights in (
             (m, w) for m, layers in zip(seen, output.attention[e], strict=True) for w in layers
         ):

@@ -99,6 +99,11 @@ PLANTED = {
         {0, 5},
         "both add, each by itself; without the first 71%, without the second 87%, without both 50%",
     ),
+    "both add to what is sure": (  # most of the evidence, and less than half of the probability
+        additive([2.0, 0.4, 0.3, 0.3, 0.3, 1.8, 0, 0], bias=0.0),
+        {0, 5},
+        "both add, each by itself; without the first 96%, without the second 96%, without both 79%",
+    ),
 }
 
 
@@ -114,12 +119,14 @@ def test_what_is_planted_is_claimed(name):
         "xor": "together",
         "both add": "both_add",
         "one adds more": "both_add",
+        "both add to what is sure": "both_add",
     }.get(name, name)
 
 
 NO_PAIR = {
     "a constant": (lambda left: 0.7, "unmoved", "nothing here moves it; with everything removed 70%"),
     "evidence in many words": (additive([1.5] * 4 + [0.0] * 4), "modality", "the text as a whole, many small things"),
+    "two of many that are sure": (additive([3.0, 3.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], bias=0.0), "many", "many small"),
     "evidence in words and patches": (additive([0.9] * 8), "many", "many small things, none above"),
     "a veto": (
         lambda left: 0.03 if 2 in left else sigmoid(-1 + 2.5 * (4 in left)),

@@ -135,6 +135,22 @@ def training_of(config, modalities):
     return module, Batch(features, valid, torch.rand(7, 3).round())
 
 
+def test_the_share_that_counts_once_learns_faster_and_does_not_decay():
+    module, _ = training_of(make_config({"training": {"learning_rate": 0.002, "weight_decay": 0.3}}), 2)
+    weights, share = module.configure_optimizers()["optimizer"].param_groups
+    assert [p is module.model.once_logit for p in share["params"]] == [True]
+    assert (share["initial_lr"], share["weight_decay"]) == (pytest.approx(0.02), 0)
+    assert (weights["initial_lr"], weights["weight_decay"]) == (0.002, 0.3)
+    assert len(weights["params"]) + 1 == len(list(module.parameters()))
+
+
+@pytest.mark.parametrize("modalities, settings", [(1, {}), (2, {"counted_once": "all"}), (2, {"roles": "losses"})])
+def test_no_share_is_learned_where_nothing_could_tell_it(modalities, settings):
+    module, _ = training_of(make_config({"fusion": settings}), modalities)
+    (group,) = module.configure_optimizers()["optimizer"].param_groups
+    assert module.model.once_logit is None and len(group["params"]) == len(list(module.parameters()))
+
+
 @pytest.mark.parametrize(
     "kind, roles, weight, expected",
     [
@@ -199,7 +215,8 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
     tokens = model.project(batch.features, batch.valid)
     with torch.no_grad():
         model.bias.normal_()
-        model.once.fill_(math.inf)
+        if M > 1:
+            model.once_logit.fill_(math.inf)
         output = model.fuse(tokens)
         left = [model.fuse(only(tokens, (m,), cut=False)) for m in range(M)]
         f, c = [one.logits - model.bias for one in left], output.expert_logits
@@ -220,7 +237,8 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
             squares.append((((a * b).mean(0) ** 2 - of_chance) / variances).mean())
         expected = 0.7 * consistency + 0.4 * alone + 1.3 * sum(squares) / max(1, len(squares))
         expected += 0.2 * silence + 0.6 * opposed
-        model.once.normal_(0, 0.2)
+        if M > 1:
+            model.once_logit.normal_(0, 2)
     found = module._ownership_loss(model.fuse(tokens), target)
     assert found.item() == pytest.approx(expected.item(), rel=1e-4)
 

@@ -32,6 +32,11 @@ class FusionConfig(Section):
         "construction",
         description="whether experts own their roles by how their answers are combined [ours], or by losses [I2MoE]",
     )
+    counted_once: Literal["learned", "all"] = Field(
+        "learned",
+        description="by construction: whether of what two modalities both say a learned share counts once and the rest "
+        "adds up, or all of it counts once",
+    )
     standardize: bool = Field(True, description="bring features to mean 0 and deviation 1 before the projection [ours]")
     width: int = Field(64, ge=8)
     layers: int = Field(2, ge=1)
@@ -60,13 +65,19 @@ class RoleConfig(Section):
     replace: Literal["noise", "mean", "zero"] = "noise"
     regulariser: Literal["none", "squared_cosine", "cka", "barlow"] = "none"
     regulariser_weight: float = Field(0.0, ge=0, description="lambda_reg")
-    consistency: float = Field(0.03, ge=0, description="by construction: redundancy says the same of each modality")
-    alone: float = Field(0.03, ge=0, description="by construction: redundancy knows the label from each alone")
-    decorrelation: float = Field(1.0, ge=0, description="by construction: unique experts say what the others do not")
+    consistency: float = Field(
+        0.03, ge=0, description="by construction: the redundancy network says the same of each modality"
+    )
+    alone: float = Field(
+        0.03, ge=0, description="by construction: the redundancy network knows the label from each alone"
+    )
+    decorrelation: float = Field(
+        1.0, ge=0, description="by construction: unique networks say what the other modalities do not"
+    )
     opposition: float = Field(
         0.3,
         ge=0,
-        description="weight of what a modality's unique expert and the redundancy expert say against each other",
+        description="weight of what the unique and the redundancy network say of one modality against each other",
     )
     silence: float = Field(
         0.02, ge=0, description="by construction: synergy is silent where one modality decides alone"
@@ -151,7 +162,7 @@ class Config(Section):
     encoder. `data` holds the options of the dataset's reader, which checks them.
     """
 
-    format: Literal["interplay/config/3"] = FORMAT
+    format: Literal["interplay/config/4"] = FORMAT
     preset: Literal["default", "paper"] = "default"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="where encoders and models run")
     seed: int = Field(0, ge=0)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from interplay.errors import ConfigError
 from interplay.files.versions import Upgrade, rename_keys, upgrade_document
 
-FORMAT: Literal["interplay/config/3"] = "interplay/config/3"
+FORMAT: Literal["interplay/config/4"] = "interplay/config/4"
 RENAMED = {
     "removal.toward": "removal.target",
     "explain.on": "explain.scale",
@@ -49,4 +49,10 @@ def _from_2(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | {name: then[name] | part for name, part in given.items() if isinstance(part, dict)}
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2}
+def _from_3(settings: dict[str, Any]) -> dict[str, Any]:
+    """In version 3 all that two modalities both say counted once."""
+    fusion = settings.get("fusion", {})
+    return settings | ({"fusion": {"counted_once": "all"} | fusion} if isinstance(fusion, dict) else {})
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from interplay.explanation.players import Players
+from interplay.results import MIXTURE
 
 
 def candidate_players(players: Players, importance: Sequence[np.ndarray], modality: int, limit: int) -> np.ndarray:
@@ -31,14 +32,19 @@ def candidate_players(players: Players, importance: Sequence[np.ndarray], modali
     return np.sort(np.fromiter(chosen, dtype=np.int64))
 
 
-def ranking_experts(scores: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Which experts' importance maps choose the candidates: synergy and redundancy, or all if there is neither.
+def ranking_maps(scores: Mapping[str, np.ndarray], adds_up: bool) -> list[np.ndarray]:
+    """Which importance maps choose the candidates: synergy's and redundancy's, or all if there is neither.
+
+    Where contributions add up, the mixture's is one of them [ours]: what unique experts add forms no pair that counts
+    together, but without pairs of it none could be said to add up.
 
     Args:
-        scores: expert -> (n,) importance of the players.
+        scores: expert or "mixture" -> (n,) importance of the players.
+        adds_up: whether the experts' logits are contributions, which with a bias add up to the mixture's.
 
     Returns:
-        The chosen maps (n,), in the order synergy, redundancy.
+        The chosen maps (n,), in the order synergy, redundancy, mixture.
     """
-    named = [scores[name] for name in ("synergy", "redundancy") if name in scores]
+    names = ("synergy", "redundancy", MIXTURE) if adds_up else ("synergy", "redundancy")
+    named = [scores[name] for name in names if name in scores]
     return named or list(scores.values())

@@ -11,7 +11,7 @@ from scipy import special
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
 from interplay.errors import BadInput, BudgetError
-from interplay.explanation.candidates import candidate_players, ranking_experts
+from interplay.explanation.candidates import candidate_players, ranking_maps
 from interplay.explanation.pairs import PairEstimator, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
 from interplay.explanation.predictor import Opened, Predictor, Scores, probability_of, to_probabilities, value_function
@@ -225,7 +225,7 @@ def _importance(opened: Opened, scores: Mapping[str, np.ndarray] | None, label: 
     Leave-one-out is the drop of the model's own logit without each feature: n + 1 evaluations of any model.
     """
     if scores is not None:
-        return ranking_experts(scores)
+        return ranking_maps(scores, opened.adds_up)
     left = np.concatenate([np.ones((1, n), dtype=bool), ~np.eye(n, dtype=bool)])
     logits = opened.logits(left)[:, -1, label]
     return [logits[0] - logits[1:]]

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -94,8 +92,6 @@ def load_model(folder: Path) -> tuple[FusionModel, Card]:
     if "std_0" not in state:  # version 1 called the deviations a spread
         state = {re.sub(r"^spread_(?=\d+$)", "std_", name): tensor for name, tensor in state.items()}
     model = FusionModel(card.fusion, card.shape)
-    if model.once is not None and described.get("counts_once"):
-        state["once"] = torch.full_like(model.once, math.inf)
     refuse_other_shape(model.state_dict(), state, path)
     if described.get("sha256", found := hashlib.sha256(content).hexdigest()) != found:
         raise CheckpointError(
@@ -136,7 +132,7 @@ def _read_card(path: Path) -> tuple[Card, dict[str, Any]]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         described = upgrade_document(read, FORMAT, UPGRADES, error=CheckpointError, file=path)
-        fields = {key: value for key, value in described.items() if key not in ("format", "sha256", "counts_once")}
+        fields = {key: value for key, value in described.items() if key not in ("format", "sha256")}
         fields["fusion"] = FusionConfig.model_validate(fields["fusion"])
         return Card(**fields), described
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -156,8 +152,8 @@ def _from_2(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_3(described: dict[str, Any]) -> dict[str, Any]:
-    """In version 3 all that a redundancy expert says counted once; its weights hold no share of it."""
-    return described | {"counts_once": True}
+    """In version 3 all that two modalities both say counted once."""
+    return described | {"fusion": {"counted_once": "all"} | described["fusion"]}
 
 
 UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3}

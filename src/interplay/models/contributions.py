@@ -3,18 +3,18 @@
 A contribution is made of answers of networks, one for each expert, with only some modalities present. With S_m the
 features of modality m in S, and empty no feature at all:
 
-- unique_m: g(S_m) - g(empty) of its own network, so that it has no interaction across modalities, and of what the
-  redundancy network says of m the share that adds up;
+- unique_m: g(S_m) - g(empty) of its own network, plus the share that adds up of what the redundancy network says of
+  m, so that it has no interaction across modalities;
 - synergy: g(S) - sum_m g(S_m) + (M - 1) g(empty), which is 0 while at most one modality is present, so that it has no
   main effect ("purified");
 - redundancy: e_m = g(S_m) - g(empty) is what its network says of each modality m. A share of it, learned for each label
-  and for what speaks for and against it, counts once (`once_of`): of these parts, the strongest for a label and the
+  and for what speaks for and against it, counts once (`share_of`): of these parts, the strongest for a label and the
   strongest against it (`counted_once`), so that redundancy has no other interaction than that what two modalities both
   say counts once.
 
-What two modalities say alike of a label may count once or add up. Which of the two is true, only the labels of whole
-samples tell: alone, each modality says e_m whatever the share. All contributions are 0 where nothing is left, and the
-mixture is a bias plus their sum.
+What two modalities say alike of a label may count once or add up. Which of the two is true shows only where both are
+left: alone, each modality says e_m whatever the share. All contributions are 0 where nothing is left, and the mixture
+is a bias plus their sum.
 """
 
 from collections.abc import Sequence
@@ -62,15 +62,15 @@ class Part:
         return self.network, self.terms[0].modalities
 
 
-def contribution_parts(M: int) -> list[tuple[Part, ...]]:
+def contribution_parts(M: int, adds_up: bool) -> list[tuple[Part, ...]]:
     """The parts of every expert's contribution, in the order unique_1..unique_M, synergy, redundancy (METHOD 12).
-
-    A unique expert's second part is what the redundancy network says of its modality, of which it has a share.
 
     Args:
         M: how many modalities there are.
+        adds_up: whether a share of what the redundancy network says adds up; then a unique expert's second part is what
+            that network says of its modality.
 
-    >>> unique, *_, synergy, redundancy = contribution_parts(2)
+    >>> unique, *_, synergy, redundancy = contribution_parts(2, adds_up=True)
     >>> [(part.network, [(term.modalities, term.factor) for term in part.terms]) for part in unique]
     [(0, [((0,), 1), ((), -1)]), (3, [((0,), 1), ((), -1)])]
     >>> [(part.network, [(term.modalities, term.factor) for term in part.terms]) for part in synergy]
@@ -80,7 +80,7 @@ def contribution_parts(M: int) -> list[tuple[Part, ...]]:
     """
     each = [(Term((m,), 1), Term((), -1)) for m in range(M)]
     purified = (Term(tuple(range(M)), 1), *(Term((m,), -1) for m in range(M)), Term((), M - 1))
-    unique = [(Part(m, own), Part(M + 1, own)) for m, own in enumerate(each)]
+    unique = [(Part(m, own), Part(M + 1, own)) if adds_up else (Part(m, own),) for m, own in enumerate(each)]
     return [*unique, (Part(M, purified),), tuple(Part(M + 1, own) for own in each)]
 
 
@@ -101,14 +101,14 @@ def counted_once(parts: Float[Tensor, "P *B"]) -> Float[Tensor, "*B"]:
     return parts.amax(0).clamp(min=0) + parts.amin(0).clamp(max=0)
 
 
-def once_of(evidence: Float[Tensor, "*P C"], share: Float[Tensor, "2 C"]) -> Float[Tensor, "*P C"]:
-    """What counts once of evidence; the rest of it adds up.
+def share_of(evidence: Float[Tensor, "*P C"], share: Float[Tensor, "2 C"]) -> Float[Tensor, "*P C"]:
+    """A share of evidence: one of what is for a label, and another of what is against it.
 
     Args:
-        evidence: (..., C), what a modality says for (above 0) or against a label.
-        share: (2, C) in 0..1, the share that counts once of what is for each label, and of what is against it.
+        evidence: (..., C), what a modality says for (above 0) or against each label.
+        share: (2, C) in 0..1, of what is for each label, and of what is against it.
 
-    >>> once_of(torch.tensor([[4.0, 4.0], [-4.0, -4.0]]), torch.tensor([[1.0, 0.5], [0.0, 0.25]]))
+    >>> share_of(torch.tensor([[4.0, 4.0], [-4.0, -4.0]]), torch.tensor([[1.0, 0.5], [0.0, 0.25]]))
     tensor([[ 4.,  2.],
             [ 0., -1.]])
     """
@@ -140,14 +140,14 @@ def only(tokens: Tokens, modalities: Sequence[int], *, cut: bool = True) -> Toke
 def consistency_loss(
     whole: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B C"]], answers: Sequence[Float[Tensor, "B C"]]
 ) -> Float[Tensor, ""]:
-    """Mean over classes and modalities of (c(x) - c(x_m))^2: redundancy answers the same whichever modality is lost.
+    """Mean over classes and modalities of (c(x) - c(x_m))^2: what both say is the same whichever modality is lost.
 
     Where modalities dispute the label, c(x) cannot equal both c(x_m), so the square there has the smaller weight
     1 - max_m tanh(f_m / 2)^2 max_j tanh(f_j / 2)^2, over m whose answer is for the label and j against it: near 0 where
     both are sure. With full weight, an OR that only one modality carries, now and then, would keep its evidence small.
 
     Args:
-        whole: (B, C) the redundancy expert's contributions to whole samples.
+        whole: (B, C) what the redundancy network says of whole samples, all of it counted once.
         alone: per modality (B, C), the same with only that modality present.
         answers: per modality (B, C), the mixture's logits, or log-odds, with only that modality present. No gradient
             flows into them.
@@ -162,11 +162,11 @@ def decorrelation_loss(
 ) -> Float[Tensor, ""]:
     """Mean squared correlation, class by class over the batch, of c_unique_m with f_j, j != m.
 
-    What both modalities say has then no home but the redundancy expert. Of B samples independent values have a squared
+    What both modalities say has then no home but the redundancy network. Of B samples independent values have a squared
     covariance of var var / (B - 1), which is taken off: else every batch would ask unique experts to say less.
 
     Args:
-        unique: per modality (B, C), its unique expert's contributions.
+        unique: per modality (B, C), what its unique expert's own network says.
         alone: per modality (B, C), the mixture's logits with only that modality present. No gradient flows into it.
         floor: added to each variance, so that an expert that is silent pays nothing.
     """
@@ -197,15 +197,16 @@ def silence_loss(synergy: Float[Tensor, "B C"], alone: Sequence[Float[Tensor, "B
 def opposition_loss(
     unique: Sequence[Float[Tensor, "B C"]], shared: Sequence[Float[Tensor, "B C"]]
 ) -> Float[Tensor, ""]:
-    """Mean over classes and modalities of o^2 / (1 + o), o = max(0, -c_unique_m(x_m) c_redundancy(x_m)).
+    """Mean over classes and modalities of o^2 / (1 + o), o = max(0, -u_m e_m).
 
-    Both say one thing of a modality. Without it an AND needs no synergy: each modality is for the label by its unique
-    expert and a little against it by the redundancy expert, and since what is against it counts once, both together are
-    for it more than they add up to. The square leaves small opposites alone, which else would hold each other at 0.
+    Of one modality, the unique network's u_m and the redundancy network's e_m are not of opposite signs. Without it an
+    AND needs no synergy: each modality is for the label by its unique network and a little against it by the redundancy
+    network, and since what is against it counts once, both together are for it more than they add up to. The square
+    leaves small opposites alone, which else would hold each other at 0.
 
     Args:
-        unique: per modality (B, C), its unique expert's contributions.
-        shared: per modality (B, C), the redundancy expert's contribution with only that modality present.
+        unique: per modality (B, C), what its unique expert's own network says.
+        shared: per modality (B, C), what the redundancy network says of it.
     """
     opposed = torch.stack([(-own * other).clamp(min=0) for own, other in zip(unique, shared, strict=True)])
     return (opposed.square() / (1 + opposed)).mean()

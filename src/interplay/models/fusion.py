@@ -1,7 +1,7 @@
 """The three models on one trunk: dense, i2moe and fl-i2moe (METHOD 2). All give the same FusionOutput."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interplay.config import Fill, FusionConfig
-from interplay.models.contributions import Part, Question, Term, contribution_parts, counted_once, once_of, only
+from interplay.models.contributions import Part, Question, Term, contribution_parts, counted_once, only, share_of
 from interplay.models.designs import MODELS, Shape
 from interplay.models.tokens import Tokens, remove
 from interplay.models.trunk import Expert, masked_mean, router_of
@@ -24,13 +24,13 @@ class FusionOutput:
     Attributes:
         logits: (B, C), the experts' logits summed with `weights`; with roles by construction, plus the bias.
         expert_logits: (B, E, C); with roles by construction, what each expert contributes, 0 where nothing is left.
-        expert_latents: (B, E, M D), of all that the expert may see; the mean over the parts that its network answers.
+        expert_latents: (B, E, M D), of all that the expert may see; the mean over the parts of its contribution.
         weights: (B, E) routing weights, summing to 1; with roles by construction 1 each, since contributions add up.
         alone: (B, M, C), with roles by construction the logits that the mixture would have with the other modalities
             absent; None otherwise.
-        shared: (B, M, C), with roles by construction what the redundancy network says of each modality, of which a
-            share counts once; None otherwise.
-        attention: per expert, per part that its network answers, per layer (B, H, T, T); empty unless asked for.
+        shared: (B, M, C), with roles by construction what the redundancy network says of each modality, before its
+            share that counts once is taken; None otherwise.
+        attention: per expert, per part of its contribution, per layer (B, H, T, T); empty unless asked for.
     """
 
     logits: Float[Tensor, "B C"]
@@ -43,7 +43,7 @@ class FusionOutput:
 
 
 @dataclass
-class Asked:
+class NetworkAnswers:
     """What networks gave for one batch, each question asked once, whichever experts' contributions it is part of."""
 
     logits: dict[Question, Tensor] = field(default_factory=dict)
@@ -51,9 +51,9 @@ class Asked:
     attention: dict[Question, list[Tensor]] = field(default_factory=dict)
 
 
-START, STEEP = 0.2, 10.0
-"""Of what the redundancy network says, the share sigmoid(STEEP * once) counts once: .88 at the start. By the factor it
-follows the labels ten times as fast as a weight does: all samples of a label tell of one number."""
+FIRST_ONCE_LOGIT = 2.0
+"""At first sigmoid(2) = .88 of what the redundancy network says counts once: what two modalities both say is redundant
+unless labels tell that it adds up."""
 
 
 @final
@@ -67,6 +67,10 @@ class FusionModel(nn.Module):
         modalities: names, in the order of every per-modality tuple.
         expert_names: the experts' names, in the order of every E axis.
         reads_sequences: whether experts see sequences, or one mean vector per modality.
+        by_construction: whether roles are by construction: contributions that with a bias add up to the logits.
+        parts: per expert, of which networks' answers its contribution is made.
+        once_logit: (2, C), the logit of the share of what the redundancy network says for (row 0) and against each
+            label that counts once; None where all of it does.
     """
 
     def __init__(self, config: FusionConfig, shape: Shape) -> None:
@@ -79,8 +83,9 @@ class FusionModel(nn.Module):
         M = len(self.modalities)
         whole = (Term(tuple(range(M)), 1),)
         self.parts: list[tuple[Part, ...]] = [(Part(e, whole),) for e in range(len(self.expert_names))]
+        learned_share = self.by_construction and M > 1 and config.counted_once == "learned"
         if self.by_construction:
-            self.parts = contribution_parts(M)
+            self.parts = contribution_parts(M, learned_share)
         self.temperature = config.temperature
         D, E = config.width, len(self.expert_names)
         self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
@@ -94,7 +99,7 @@ class FusionModel(nn.Module):
             Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes) for _ in range(E)
         )
         self.bias = nn.Parameter(torch.zeros(shape.classes)) if self.by_construction else None
-        self.once = nn.Parameter(torch.full((2, shape.classes), START)) if self.by_construction else None
+        self.once_logit = nn.Parameter(torch.full((2, shape.classes), FIRST_ONCE_LOGIT)) if learned_share else None
         learned = E > 1 and config.routing == "learned" and not self.by_construction
         self.router = router_of(D * len(self.modalities), E, config) if learned else None
 
@@ -148,27 +153,26 @@ class FusionModel(nn.Module):
             tokens: the batch of projected samples.
             return_attention: whether to return attention weights, which costs memory.
         """
-        seen, asked = tokens if self.reads_sequences else pool(tokens), Asked()
-        experts = range(len(self.experts))
-        for e in experts:
-            self._ask(e, seen, asked, return_attention)
-        expert_logits = torch.stack([self.assemble(e, asked.logits) for e in experts], dim=1)
+        seen, found = tokens if self.reads_sequences else pool(tokens), NetworkAnswers()
+        for e in range(len(self.experts)):
+            self._ask(e, seen, found, return_attention)
+        expert_logits = torch.stack([self.assemble(e, found.logits) for e in range(len(self.experts))], dim=1)
         weights = self.route(tokens)
         alone = shared = None
         if self.bias is not None:
-            shared = self._sums(experts[-1], asked.logits).transpose(0, 1)
-            own = [self._sums(e, asked.logits)[0] for e in experts[: len(self.modalities)]]
+            shared = self._sums(len(self.experts) - 1, found.logits).transpose(0, 1)
+            own = [self._sums(m, found.logits)[0] for m in range(len(self.modalities))]
             alone = self.bias + torch.stack(own, dim=1) + shared
         return FusionOutput(
             logits=self.mix(expert_logits, weights),
             expert_logits=expert_logits,
             expert_latents=torch.stack(
-                [torch.stack([asked.latents[key] for key in self._own(e)]).mean(0) for e in experts], dim=1
+                [torch.stack([found.latents[p.first] for p in parts]).mean(0) for parts in self.parts], dim=1
             ),
             weights=weights,
             alone=alone,
             shared=shared,
-            attention=[[asked.attention[key] for key in self._own(e)] for e in experts] if return_attention else [],
+            attention=[[found.attention[p.first] for p in parts] for parts in self.parts] if return_attention else [],
         )
 
     def mix(self, expert_logits: Float[Tensor, "B E C"], weights: Float[Tensor, "B E"]) -> Float[Tensor, "B C"]:
@@ -188,39 +192,35 @@ class FusionModel(nn.Module):
             e: index of the expert.
             tokens: the batch of projected samples.
         """
-        return self.contribution(e, tokens if self.reads_sequences else pool(tokens))
+        return self.contributions([e], tokens if self.reads_sequences else pool(tokens))[:, 0]
 
-    def contribution(self, e: int, seen: Tokens) -> Float[Tensor, "B C"]:
-        """Logits of one expert alone from what experts see: the sequences, or pooled tokens.
+    def contributions(self, experts: Sequence[int], seen: Tokens) -> Float[Tensor, "B e C"]:
+        """Logits of some experts from what experts see: the sequences, or pooled tokens.
 
         Args:
-            e: index of the expert.
+            experts: indices of the experts.
             seen: the batch, pooled unless experts read sequences.
         """
-        asked = Asked()
-        self._ask(e, seen, asked, False)
-        return self.assemble(e, asked.logits)
+        found = NetworkAnswers()
+        for e in experts:
+            self._ask(e, seen, found, False)
+        return torch.stack([self.assemble(e, found.logits) for e in experts], dim=1)
 
-    def _ask(self, e: int, seen: Tokens, asked: Asked, return_attention: bool) -> None:
+    def _ask(self, e: int, seen: Tokens, found: NetworkAnswers, return_attention: bool) -> None:
         """Ask for all that an expert's contribution is made of and that was not asked yet.
 
         Attention is of the first term of each part, which sees most, as the latent.
         """
         for number, part in enumerate(self.parts[e]):
-            if (key := part.first) not in asked.latents:
+            network = self.experts[part.network]
+            if (key := part.first) not in found.latents:
                 # Attention is read position by position.
                 own = self.seen_by(e, number, seen, cut=not return_attention)
-                asked.logits[key], asked.latents[key], asked.attention[key] = self.experts[part.network](
-                    own, return_attention
-                )
+                found.logits[key], found.latents[key], found.attention[key] = network(own, return_attention)
             for term in part.terms:
-                if term.factor and (key := (part.network, term.modalities)) not in asked.logits:
+                if term.factor and (key := (part.network, term.modalities)) not in found.logits:
                     rest = seen if term.modalities else seen.index(slice(1))  # nothing is left alike of all samples
-                    asked.logits[key] = self.experts[part.network](only(rest, term.modalities))[0]
-
-    def _own(self, e: int) -> list[Question]:
-        """The first questions of those parts of an expert's contribution that its own network answers."""
-        return [part.first for part in self.parts[e] if part.network == e]
+                    found.logits[key] = network(only(rest, term.modalities))[0]
 
     def _sums(self, e: int, answers: Mapping[Question, Tensor]) -> Float[Tensor, "P B C"]:
         """The parts of one expert's contribution from the networks' answers, as `assemble` takes them."""
@@ -237,14 +237,14 @@ class FusionModel(nn.Module):
             e: index of the expert.
             answers: question -> the network's logits (B, C), or (1, C) where nothing is left.
         """
-        parts = self._sums(e, answers)
-        if self.once is None or e == len(self.modalities):
-            return parts[0]
-        share = (STEEP * self.once).sigmoid()
-        if e > len(self.modalities):
-            return counted_once(once_of(parts, share))
+        parts, M = self._sums(e, answers), len(self.modalities)
+        if self.once_logit is None or e == M:
+            return counted_once(parts)
+        share = self.once_logit.sigmoid()
+        if e > M:
+            return counted_once(share_of(parts, share))
         own, shared = parts
-        return own + (shared - once_of(shared, share))
+        return own + (shared - share_of(shared, share))
 
     def seen_by(self, e: int, part: int, tokens: Tokens, *, cut: bool = False) -> Tokens:
         """The batch as far as a part of one expert may see it: all of it, or with others absent (METHOD 12).

@@ -34,8 +34,9 @@ PAIR_KINDS: frozenset[Kind] = frozenset({"together", "either"})
 MOVED = 0.1
 """Removing everything must move the probability this far, or there is nothing to share out."""
 ALONE, PART = 0.5, 0.35
-"""Shares of p(everything) - p(nothing): one feature alone, or a pair, costs at least ALONE; of a pair claimed as acting
-together, each feature costs at least PART. Set on data of known truth (`benchmarks/claims.py`)."""
+"""Shares of p(everything) - p(nothing): one feature alone, or a pair, costs at least ALONE (two that add up: of the
+logit's difference); of a pair claimed as acting together, each feature costs at least PART. Set on data of known truth
+(`benchmarks/claims.py`)."""
 BENT = 0.3
 """How far from adding up a pair must be to be called more than that: a share of what removing both costs (`bend`)."""
 EDGE = 1e-6
@@ -86,8 +87,7 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
     if (pair := max(both, key=lambda two: (asked.whole - both[two]) / moved, default=None)) is not None:
         cost = (asked.whole - both[pair]) / moved
         found = _pair_claim(asked, names, pair, both[pair], cost, way)
-        weak = found.kind == "together" and min(share.get(at, 0.0) for at in pair) < PART
-        if cost >= ALONE and not weak and not (found.kind == "both_add" and _one_of_many(share, pair)):
+        if _carries(found, asked, share, both[pair], cost):
             return found
     return _spread(asked, share, moved, way)
 
@@ -101,7 +101,24 @@ def _way(explanation: Explanation, moved: float) -> str:
     return f" {'for' if moved > 0 else 'against'} {isolated(shorten(visible(target), LABEL))}"
 
 
-def _one_of_many(share: dict[int, float], pair: tuple[int, int]) -> bool:
+def _carries(found: Claim, asked: WhatIf, share: dict[int, float], gone: float, cost: float) -> bool:
+    """Whether two features, none of which costs half by itself, may be named as what the prediction rests on most."""
+    if found.kind == "both_add":
+        return max(cost, _logit_share(asked, gone)) >= ALONE and not _one_of_many(share, found.features)
+    needed = found.kind != "together" or min(share.get(at, 0.0) for at in found.features) >= PART
+    return cost >= ALONE and needed
+
+
+def _logit_share(asked: WhatIf, gone: float) -> float:
+    """What removing a pair costs on the logit, where two add up, as a share of what removing everything costs.
+
+    Half of a sure answer's evidence may go, and the probability hardly moves; where it moves by less than MOVED, 0.
+    """
+    f, f_gone, f_nothing = (logit(p) for p in (asked.whole, gone, asked.nothing))
+    return (f - f_gone) / (f - f_nothing) if abs(asked.whole - gone) >= MOVED else 0.0
+
+
+def _one_of_many(share: dict[int, float], pair: tuple[int, ...]) -> bool:
     """Whether a third feature costs more than half of what one of the pair does: naming two would be arbitrary."""
     third = max((value for at, value in share.items() if at not in pair), default=0.0)
     return third > min(share.get(at, 0.0) for at in pair) / 2

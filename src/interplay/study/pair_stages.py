@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from interplay.evaluation.alignment import pair_importance
 from interplay.evaluation.pair_masking import ask_pairs_masked, pair_masks
-from interplay.explanation.candidates import candidate_players, ranking_experts
+from interplay.explanation.candidates import candidate_players, ranking_maps
 from interplay.explanation.pairs import backgrounds
 from interplay.explanation.players import SCALES, Players
 from interplay.explanation.trained.pairs import probe_pairs
@@ -78,7 +78,7 @@ def _candidates(
     bench: Bench, players: Players, maps: Float[np.ndarray, "E1 n"], rng: np.random.Generator
 ) -> list[Int[np.ndarray, " k"]]:
     """Of each modality the players that may form pairs."""
-    importance = ranking_experts(dict(zip(bench.names, maps, strict=True)))
+    importance = ranking_maps(dict(zip(bench.names, maps, strict=True)), bench.run.model.by_construction)
     most, out = bench.options.candidates, []
     for m in range(len(bench.run.card.modalities)):
         best = candidate_players(players, importance, m, -(-most // 2))

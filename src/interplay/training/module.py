@@ -23,6 +23,9 @@ from interplay.models.task import Task
 from interplay.models.tokens import Tokens, concatenate, draw_keep
 from interplay.training.data import Batch
 
+FASTER = 10.0
+"""How much faster than a weight the share that counts once learns (`configure_optimizers`)."""
+
 
 class FusionTraining(L.LightningModule):
     """L = L_task + lambda_int * mean role loss + lambda_reg * L_reg (METHOD 5), on the intact and replaced inputs.
@@ -85,14 +88,13 @@ class FusionTraining(L.LightningModule):
         return several and self.config.roles.weight > 0 and bool(self.config.roles.losses)
 
     def _ownership_loss(self, output: FusionOutput, target: Tensor) -> Tensor:
-        """What keeps contributions with the experts that own them (METHOD 12), on whole samples."""
+        """Losses on what the unique and redundancy networks say of each modality (METHOD 12), on whole samples."""
         roles, bias = self.config.roles, self.model.bias
         assert bias is not None and output.alone is not None and output.shared is not None
         alone, shared = output.alone.unbind(1), output.shared.unbind(1)
         unique = [both - other - bias for both, other in zip(alone, shared, strict=True)]
-        redundancy = counted_once(
-            output.shared.transpose(0, 1)
-        )  # as if all of it counted once: the share is the task's
+        # As if all of it counted once: which share does is the task's to tell.
+        redundancy = counted_once(output.shared.transpose(0, 1))
         labels = torch.stack([self.task.loss(bias + c, target) for c in (redundancy, *shared)]).mean()
         return (
             roles.consistency * consistency_loss(redundancy, shared, self.task.log_odds(output.alone).unbind(1))
@@ -170,9 +172,16 @@ class FusionTraining(L.LightningModule):
         return -math.inf if math.isnan(metric) else metric
 
     def configure_optimizers(self) -> Any:
-        """AdamW, with the learning rate of `rate`."""
-        options = self.config.training
-        optimizer = torch.optim.AdamW(self.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+        """AdamW, with the learning rate of `rate`.
+
+        The share that counts once learns faster, since all samples of a label tell of one number, and does not decay:
+        no share is better than others.
+        """
+        options, share = self.config.training, self.model.once_logit
+        groups: list[dict[str, Any]] = [{"params": [p for p in self.parameters() if p is not share]}]
+        if share is not None:
+            groups.append({"params": [share], "lr": FASTER * options.learning_rate, "weight_decay": 0.0})
+        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, partial(rate, epochs=options.epochs, decay=options.decay)
         )

@@ -13,11 +13,11 @@ ROLES = ("construction", "losses")
 
 
 def views(model, e, tokens):
-    """What the parts of an expert's contribution see: each modality alone, or everything."""
+    """What the parts of an expert's contribution see: one modality (of a unique expert in both), each, or all."""
     M = len(model.modalities)
     kept = [range(M)]
     if model.by_construction:
-        kept = [[e]] if e < M else [[m] for m in range(M)] if e == M + 1 else kept
+        kept = [[e], [e]] if e < M else [[m] for m in range(M)] if e == M + 1 else kept
     return [Tokens(tokens.values, tuple(v & (m in part) for m, v in enumerate(tokens.valid))) for part in kept]
 
 
@@ -104,21 +104,30 @@ def test_attention_rollout(make_model, one, roles):
 def test_grad_rollout(make_model, one, roles):
     """The terms of a contribution that see less do not pass through the attention of the one that sees most."""
     model = make_model(seed=5, roles=roles)
+    if roles == "construction":
+        torch.nn.init.normal_(model.once_logit)
+
+    def once(c):
+        return model.once_logit[int(c < 0), 1].sigmoid().item()
+
     result = METHODS["grad_rollout"](_request(model, one)).scores
     tokens = Tokens(tuple(v.clone().requires_grad_() for v in one.values), one.valid)
     for e, name in enumerate(model.expert_names):
         expected, parts = [], views(model, e, tokens)
         nothing = Tokens(tokens.values, tuple(torch.zeros_like(v) for v in tokens.valid))
-        said = [(model.experts[e](own)[0] - model.experts[e](nothing)[0])[0, 1].item() for own in parts]
-        for own, c in zip(parts, said, strict=True):
-            logits, _, attention = model.experts[e](own, return_attention=True)
+        networks = [model.experts[part.network] for part in model.parts[e]]
+        said = [(n(own)[0] - n(nothing)[0])[0, 1].item() for n, own in zip(networks, parts, strict=True)]
+        for number, (network, own, c) in enumerate(zip(networks, parts, said, strict=True)):
+            logits, _, attention = network(own, return_attention=True)
             for layer in attention:
                 layer.retain_grad()
             model.zero_grad()
             logits[0, 1].backward()
-            counts = float(len(parts) == 1 or (c > 0 and c == max(said)) or (c < 0 and c == min(said)))
-            if name == "redundancy" and model.once is not None:  # what of it counts once
-                counts *= (10 * model.once[int(c < 0), 1]).sigmoid().item()
+            counts = 1.0
+            if name == "redundancy" and roles == "construction":  # the strongest for the label and against it
+                counts = once(c) * ((c > 0 and c == max(said)) or (c < 0 and c == min(said)))
+            elif number == 1:  # of what the redundancy network says, what adds up
+                counts = 1 - once(c)
             layers = []
             for A in attention:
                 heads = [

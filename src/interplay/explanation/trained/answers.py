@@ -60,7 +60,7 @@ class Answers:
         means = self.features.means(keep.to(device))
         asked = range(len(self.model.experts)) if self.experts is None else self.experts
         if not self.model.reads_sequences:
-            logits = torch.stack([self.model.contribution(e, means) for e in asked], dim=1)
+            logits = self.model.contributions(asked, means)
         else:
             logits = self._sequence_logits(keep, asked, device)
         if self.experts is not None:

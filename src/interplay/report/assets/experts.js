@@ -19,10 +19,10 @@ const methodName = (method) => (Object.hasOwn(METHODS, method) ? METHODS[method]
 function roleOf(expert, adds) {
   if (expert === "mixture") return ["Mixture", `${adds ? "What all experts add, and a bias" : "All experts added up by their routing weights"}: the model's own answer`];
   if (expert === "synergy") return ["Synergy", "Evidence that is there only when modalities are taken together"];
-  if (expert === "redundancy") return ["Redundancy", "Evidence that the modalities each carry as well"];
+  if (expert === "redundancy") return ["Redundancy", "Evidence that the modalities each carry, and that counts once"];
   if (expert.startsWith("unique_")) {
     const who = shorten(visible(expert.slice("unique_".length)), 40);
-    return [`Unique: ${who}`, `Evidence of the ${apart(who)} alone`];
+    return [`Unique: ${who}`, `Evidence of the ${apart(who)} by itself, whatever the rest says`];
   }
   if (expert === "fusion" || expert === "dense") return ["Fusion", "One fusion of all modalities, not split into roles"];
   return [shorten(visible(expert), 60), "An expert without a named role"];
@@ -32,7 +32,7 @@ function roleOf(expert, adds) {
 /** @type {(opened: OpenedExplanation, names: Iterable<string>) => string} */
 function ledeOf({ contributions }, names) {
   if (contributions) {
-    return "What each expert adds to the logit of the explained label, and where it looks. By construction a unique expert reads its own modality alone, synergy adds 0 unless it sees two modalities or more, and all that is added, with a bias, is the logit. That redundancy holds what the modalities share, and uniques do not, is what training asks for, not a proof.";
+    return "What each expert adds to the logit of the explained label, and where it looks. By construction a unique expert reads its own modality alone, synergy adds 0 unless it sees two modalities or more, and all that is added, with a bias, is the logit. What several modalities say may count once or add up: redundancy holds what counts once, the uniques the rest. That the split is right is what training asks for, not a proof.";
   }
   const roles = Array.from(names).some((name) => name === "synergy" || name === "redundancy" || name.startsWith("unique_"));
   return `What each expert is asked to find, how much the model relies on it here, and where it looks.${roles ? " A role is what training asks for, not a proof." : ""}`;
