@@ -75,6 +75,11 @@ def additive(weights: Sequence[float], bias: float = -3.0):
 
 
 PLANTED = {
+    "alone of what is sure": (  # three quarters of the evidence, and less than half of the probability
+        additive([0.3, 0.1, 3.5, 0.1, 0.1, 0.1, 0.1, 0.0], bias=-0.1),
+        {2},
+        "“at” alone; without it 67%",
+    ),
     "alone": (posterior(lambda left: 1.0 if 0 in left else None), {0}, "“brilliant” alone; without it 25%"),
     "a patch alone": (
         posterior(lambda left: 1.0 if 5 in left else None),
@@ -117,6 +122,7 @@ def test_what_is_planted_is_claimed(name):
         "a patch alone": "alone",
         "together within the text": "together",
         "xor": "together",
+        "alone of what is sure": "alone",
         "both add": "both_add",
         "one adds more": "both_add",
         "both add to what is sure": "both_add",

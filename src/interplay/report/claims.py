@@ -33,10 +33,10 @@ PAIR_KINDS: frozenset[Kind] = frozenset({"together", "either"})
 
 MOVED = 0.1
 """Removing everything must move the probability this far, or there is nothing to share out."""
-ALONE, PART = 0.5, 0.35
-"""Shares of p(everything) - p(nothing): one feature alone, or a pair, costs at least ALONE (two that add up: of the
-logit's difference); of a pair claimed as acting together, each feature costs at least PART. Set on data of known truth
-(`benchmarks/claims.py`)."""
+ALONE, PART, LEAST = 0.5, 0.35, 0.2
+"""Shares of p(everything) - p(nothing): one feature alone, or a pair, costs at least ALONE; of a pair claimed as acting
+together, each feature costs at least PART. One feature that costs PART, or two that add up and cost LEAST, are enough
+if it is ALONE of the logit's difference. Set on data of known truth (`benchmarks/claims.py`)."""
 BENT = 0.3
 """How far from adding up a pair must be to be called more than that: a share of what removing both costs (`bend`)."""
 EDGE = 1e-6
@@ -82,7 +82,7 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
     share = {at: (asked.whole - p) / moved for at, p in enumerate(asked.without) if p is not None}
     both = {(i, j): p for i, j, p in zip(asked.i, asked.j, asked.without_both, strict=True)}
     first = max(share, key=lambda at: share[at], default=None)
-    if first is not None and share[first] >= ALONE:
+    if first is not None and _is_most(asked, share[first], _without(asked, first), PART):
         return _with_one(asked, names, share, both, first, moved, way)
     if (pair := max(both, key=lambda two: (asked.whole - both[two]) / moved, default=None)) is not None:
         cost = (asked.whole - both[pair]) / moved
@@ -104,18 +104,18 @@ def _way(explanation: Explanation, moved: float) -> str:
 def _carries(found: Claim, asked: WhatIf, share: dict[int, float], gone: float, cost: float) -> bool:
     """Whether two features, none of which costs half by itself, may be named as what the prediction rests on most."""
     if found.kind == "both_add":
-        return max(cost, _logit_share(asked, gone)) >= ALONE and not _one_of_many(share, found.features)
+        return _is_most(asked, cost, gone, LEAST) and not _one_of_many(share, found.features)
     needed = found.kind != "together" or min(share.get(at, 0.0) for at in found.features) >= PART
     return cost >= ALONE and needed
 
 
-def _logit_share(asked: WhatIf, gone: float) -> float:
-    """What removing a pair costs on the logit, where two add up, as a share of what removing everything costs.
+def _is_most(asked: WhatIf, cost: float, gone: float, least: float) -> bool:
+    """Whether features are half of it: of the probability, or else of the logit, where evidence adds up.
 
-    Half of a sure answer's evidence may go, and the probability hardly moves; where it moves by less than MOVED, 0.
+    Of a sure answer much evidence may go, and the probability hardly moves: the share `least` of it has to.
     """
     f, f_gone, f_nothing = (logit(p) for p in (asked.whole, gone, asked.nothing))
-    return (f - f_gone) / (f - f_nothing) if abs(asked.whole - gone) >= MOVED else 0.0
+    return cost >= ALONE or cost >= least and (f - f_gone) / (f - f_nothing) >= ALONE
 
 
 def _one_of_many(share: dict[int, float], pair: tuple[int, ...]) -> bool:
