@@ -115,7 +115,7 @@ def _is_most(asked: WhatIf, cost: float, gone: float, least: float) -> bool:
     Of a sure answer much evidence may go, and the probability hardly moves: the share `least` of it has to.
     """
     f, f_gone, f_nothing = (logit(p) for p in (asked.whole, gone, asked.nothing))
-    return cost >= ALONE or cost >= least and (f - f_gone) / (f - f_nothing) >= ALONE
+    return cost >= ALONE or (cost >= least and (f - f_gone) / (f - f_nothing) >= ALONE)
 
 
 def _one_of_many(share: dict[int, float], pair: tuple[int, ...]) -> bool:
