@@ -9,6 +9,7 @@ import pytest
 
 from interplay import evaluate, explain, open_dataset, open_run, report_run, validate_run
 from interplay.config import read_run_config
+from interplay.config.versions import FORMAT
 from interplay.errors import BadInput, CheckpointError, ConfigError, DataError
 from interplay.features.store import open_features
 from interplay.models.checkpoint import load_model, save_model
@@ -176,7 +177,7 @@ DAMAGES = {
     ),
     "a flipped bit": (lambda run: _flip(run), "not those that were saved"),
     "a config of today with a key of yesterday": (
-        lambda run: _prepend(run / "config.toml", 'format = "interplay/config/4"\n'),
+        lambda run: _prepend(run / "config.toml", f'format = "{FORMAT}"\n'),
         r"config\.toml: .*(explain|removal|training)\.\w+ is now ",
     ),
     "a config that stops in the middle": (lambda run: truncate(run / "config.toml", 40), "config.toml: not valid TOML"),

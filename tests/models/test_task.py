@@ -11,6 +11,14 @@ MULTI = Task(("a", "b", "c"), "multi")
 SINGLE = Task(("a", "b", "c"), "single")
 
 
+def test_prior_logits_are_the_shares_of_labels_with_one_more_sample_of_each_outcome():
+    held = [["a"], ["a", "b"], ["a"]]
+    assert MULTI.probabilities(MULTI.prior_logits(held)).tolist() == pytest.approx([4 / 5, 2 / 5, 1 / 5])
+    assert SINGLE.probabilities(SINGLE.prior_logits([["a"], ["b"], ["a"]])).tolist() == pytest.approx(
+        [1 / 2, 1 / 3, 1 / 6]
+    )
+
+
 def _f1(predicted, true):
     hit = sum(p and t for p, t in zip(predicted, true, strict=True))
     total = sum(predicted) + sum(true)

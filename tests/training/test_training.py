@@ -3,6 +3,8 @@
 import itertools
 import math
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,17 +14,18 @@ from interplay.config import MODEL_KINDS, make_config, nested
 from interplay.config.sections import FILLS
 from interplay.encoders import loading
 from interplay.errors import CheckpointError, DataError, RunExistsError
-from interplay.models.checkpoint import load_model
+from interplay.models.checkpoint import Card, load_model
 from interplay.models.contributions import only
 from interplay.models.designs import Shape
 from interplay.models.fusion import FusionModel
 from interplay.models.run import open_run
 from interplay.models.task import Task
 from interplay.models.tokens import draw_keep
+from interplay.pipeline.encode import encode
 from interplay.pipeline.evaluate import evaluate
-from interplay.pipeline.train import train
+from interplay.pipeline.train import build_model, train
 from interplay.training import fit as fit_module
-from interplay.training.data import Batch
+from interplay.training.data import Batch, FeatureSet, collate
 from interplay.training.module import FusionTraining, rate
 
 QUICK = nested(SMALL, {"training.epochs": 2})
@@ -141,14 +144,60 @@ def test_the_share_that_counts_once_learns_faster_and_does_not_decay():
     assert [p is module.model.once_logit for p in share["params"]] == [True]
     assert (share["initial_lr"], share["weight_decay"]) == (pytest.approx(0.02), 0)
     assert (weights["initial_lr"], weights["weight_decay"]) == (0.002, 0.3)
-    assert len(weights["params"]) + 1 == len(list(module.parameters()))
+    assert len(weights["params"]) + 1 == len(list(module.model.parameters()))
+
+
+def test_the_model_that_is_kept_is_the_average_of_those_after_each_step():
+    """Beside a naive transcription; nothing but what is trained is in the optimizer."""
+    module, batch = training_of(make_config({"fusion": {"width": 16, "heads": 2}, "training": {"averaging": 0.5}}), 2)
+    module.trainer = SimpleNamespace(num_training_batches=6, global_step=0, current_epoch=0)
+    module.log = lambda *_, **__: None
+    optimizer = module.configure_optimizers()["optimizer"]
+    expected = None
+    for step in range(30):
+        module.training_step(batch, 0).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        module.on_train_batch_end()
+        now = [p.detach().clone() for p in module.model.parameters()]
+        keep = min(1 - 1 / 3, (1 + step) / (10 + step))  # .5 epochs of 6 steps: over 3
+        expected = now if expected is None else [keep * a + (1 - keep) * b for a, b in zip(expected, now, strict=True)]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(module.kept.parameters(), expected, strict=True))
+    assert not torch.allclose(module.kept.projections[0].weight, module.model.projections[0].weight, atol=1e-5)
+    module.validation_step(batch, 0)
+    with torch.no_grad():
+        assert torch.equal(module.answers[0][0], module.kept(batch.features, batch.valid).logits)
+
+
+def test_without_averaging_the_model_itself_is_kept():
+    module, _ = training_of(make_config({"training": {"averaging": 0.0}}), 2)
+    module.on_train_batch_end()
+    assert module.kept is module.model
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_with_nothing_left_a_new_model_answers_labels_shares_in_training(scenes, store, kind):
+    config = make_config(SMALL)
+    names = ("sarcasm", "storm") if kind == "multi" else ("dog", "cat", "bird")
+    held = [names[:1], names[:1], names[1:2], names[:1]]
+    samples = [replace(s, labels=labels) for s, labels in zip(scenes.split("train"), held, strict=False)]
+    stores = encode(scenes, config, store=store)
+    widths = {m: features.width for m, features in stores.items()}
+    card = Card(config.fusion, list(names), kind, dict(scenes.modalities), widths, dict.fromkeys(widths, 400), {})
+    train_split = FeatureSet(samples, stores, card.task)
+    model = build_model(card, 0, train_split)
+    batch = collate([train_split[0]])
+    absent = tuple(torch.zeros_like(v) for v in batch.valid)
+    answer = card.task.probabilities(model(batch.features, absent).logits[0])
+    shares = [4 / 6, 2 / 6] if kind == "multi" else [4 / 7, 2 / 7, 1 / 7]  # one more sample of each outcome
+    assert answer.tolist() == pytest.approx(shares, abs=1e-6)
 
 
 @pytest.mark.parametrize("modalities, settings", [(1, {}), (2, {"counted_once": "all"}), (2, {"roles": "losses"})])
 def test_no_share_is_learned_where_nothing_could_tell_it(modalities, settings):
     module, _ = training_of(make_config({"fusion": settings}), modalities)
     (group,) = module.configure_optimizers()["optimizer"].param_groups
-    assert module.model.once_logit is None and len(group["params"]) == len(list(module.parameters()))
+    assert module.model.once_logit is None and len(group["params"]) == len(list(module.model.parameters()))
 
 
 @pytest.mark.parametrize(

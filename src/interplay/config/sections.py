@@ -113,7 +113,10 @@ class TrainingConfig(Section):
     """
 
     learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.1, ge=0)
+    averaging: float = Field(
+        2.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: those of the last step [ours]"
+    )
     batch_size: int = Field(16, ge=1)
     epochs: int = Field(30, ge=1)
     decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
@@ -162,7 +165,7 @@ class Config(Section):
     encoder. `data` holds the options of the dataset's reader, which checks them.
     """
 
-    format: Literal["interplay/config/4"] = FORMAT
+    format: Literal["interplay/config/5"] = FORMAT
     preset: Literal["default", "paper"] = "default"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="where encoders and models run")
     seed: int = Field(0, ge=0)
@@ -203,6 +206,7 @@ PAPER: dict[str, Any] = {
     "roles": {"on": "latent", "replace": "noise"},
     "removal": {"fill": "mean", "mask_aware": False},
     "training": {
+        "averaging": 0.0,
         "decay": 0.0,
         "smoothing": 0.0,
         "epochs": 40,

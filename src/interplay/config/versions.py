@@ -6,7 +6,7 @@ from typing import Any, Literal
 from interplay.errors import ConfigError
 from interplay.files.versions import Upgrade, rename_keys, upgrade_document
 
-FORMAT: Literal["interplay/config/4"] = "interplay/config/4"
+FORMAT: Literal["interplay/config/5"] = "interplay/config/5"
 RENAMED = {
     "removal.toward": "removal.target",
     "explain.on": "explain.scale",
@@ -55,4 +55,10 @@ def _from_3(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | ({"fusion": {"counted_once": "all"} | fusion} if isinstance(fusion, dict) else {})
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(settings: dict[str, Any]) -> dict[str, Any]:
+    """In version 4 the weights were those of an epoch's last step, not an average."""
+    training = settings.get("training", {})
+    return settings | ({"training": {"averaging": 0.0} | training} if isinstance(training, dict) else {})
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}

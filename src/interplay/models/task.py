@@ -35,6 +35,23 @@ class Task:
             row[self.labels.index(name)] = 1.0
         return row
 
+    def prior_logits(self, samples: Sequence[Sequence[str]]) -> Float[Tensor, " C"]:
+        """The logits (C,) whose probabilities are the labels' shares of samples, by Laplace's rule of succession.
+
+        By that rule, one more sample of each outcome, no share is 0 or 1.
+
+        Args:
+            samples: the labels that hold, sample by sample.
+
+        >>> task = Task(("sun", "rain"), "multi")
+        >>> task.probabilities(task.prior_logits([["sun"], ["sun"], ["rain"], ["rain"], ["sun"], ["sun"]]))
+        tensor([0.6250, 0.3750])
+        """
+        counts = torch.stack([self.target(names) for names in samples]).sum(0) + 1
+        if self.kind == "single":
+            return (counts / counts.sum()).log()
+        return (counts / (len(samples) + 2)).logit()
+
     def smoothed(self, target: Float[Tensor, "B C"], by: float) -> Float[Tensor, "B C"]:
         """Targets kept away from certainty: 1 becomes 1 - by, and what that takes goes to the other outcomes alike.
 

@@ -166,14 +166,19 @@ def samples_cut(run: Run, store: str | Path = DEFAULT_STORE) -> dict[str, int]:
 def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
     """A freshly initialized model, the same for the same seed.
 
+    With roles by construction the bias is what the mixture answers where nothing is left. It starts at what labels'
+    shares in training say, since a weight that starts at 0 gets there too slowly.
+
     Args:
         card: what the model is for.
         seed: decides the weights.
-        train_split: gives the mean and deviation of tokens.
+        train_split: gives the mean and deviation of tokens, and labels' shares.
     """
     torch.manual_seed(seed)
     model = FusionModel(card.fusion, Shape(card.widths, card.lengths, len(card.labels)))
     model.set_moments(token_moments(train_split))
+    if model.bias is not None:
+        model.bias.data.copy_(train_split.task.prior_logits([sample.labels for sample in train_split.samples]))
     return model
 
 

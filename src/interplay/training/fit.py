@@ -78,7 +78,7 @@ class KeepBest(Callback):
         assert isinstance(pl_module, FusionTraining)
         if pl_module.score > self.best or trainer.current_epoch == 0:
             self.best = pl_module.score
-            save_model(pl_module.model, replace(self.card, epoch=trainer.current_epoch), self.folder)
+            save_model(pl_module.kept, replace(self.card, epoch=trainer.current_epoch), self.folder)
 
     def state_dict(self) -> dict[str, Any]:
         """What has to be kept to continue an interrupted training."""

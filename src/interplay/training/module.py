@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from interplay.config import Config
 from interplay.models.contributions import (
@@ -23,6 +24,8 @@ from interplay.models.task import Task
 from interplay.models.tokens import Tokens, concatenate, draw_keep
 from interplay.training.data import Batch
 
+Weights = tuple[Tensor, ...] | list[Tensor]
+
 FASTER = 10.0
 """How much faster than a weight the share that counts once learns (`configure_optimizers`)."""
 
@@ -33,13 +36,39 @@ class FusionTraining(L.LightningModule):
     With mask-aware training (METHOD 6) copies of every batch with features removed add their mean task loss, after
     some epochs on whole samples [ours]: a label that only two features together predict (an XOR) is visible in
     few samples with features removed, and is learned many times faster from whole ones first.
+
+    Attributes:
+        model: what is trained.
+        average: with `training.averaging` the exponential average of its weights over steps, else None [ours]. The
+            weights of a single step are noisy: so is what they say of features that mean nothing.
     """
 
     def __init__(self, model: FusionModel, config: Config, task: Task) -> None:
         super().__init__()
         self.model, self.config, self.task = model, config, task
+        averaged = config.training.averaging > 0
+        self.average = AveragedModel(model, multi_avg_fn=self._add_to_average) if averaged else None
         self.answers: list[tuple[Tensor, Tensor, Tensor | None]] = []
         self.score = -math.inf
+
+    @property
+    def kept(self) -> FusionModel:
+        """The model that is validated and kept: the average over steps, if there is one."""
+        if self.average is None:
+            return self.model
+        kept = self.average.module
+        assert isinstance(kept, FusionModel)
+        return kept
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Called by Lightning after a step: take it into the average."""
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    @torch.no_grad()
+    def _add_to_average(self, averaged: Weights, current: Weights, steps: Tensor | int) -> None:
+        span = self.config.training.averaging * self.trainer.num_training_batches
+        get_ema_multi_avg_fn(average_decay(int(steps), span))(averaged, current, steps)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """One step: the batch intact and with each modality replaced, then copies of it with features removed.
@@ -142,13 +171,13 @@ class FusionTraining(L.LightningModule):
             batch: samples of the validation split.
             index: number of the batch.
         """
-        tokens = self.model.project(batch.features, batch.valid)
+        tokens = self.kept.project(batch.features, batch.valid)
         removal, removed = self.config.removal, None
         if removal.mask_aware:  # the same features are removed every epoch, so that epochs can be compared
             generator = torch.Generator(self.device).manual_seed(index)
             keep = draw_keep(tokens.valid, removal.drop_modality, removal.drop_all, generator)
-            removed = self.model.fuse(self.model.remove(tokens, keep, removal.fill)).logits.cpu()
-        self.answers.append((self.model.fuse(tokens).logits.cpu(), batch.target.cpu(), removed))
+            removed = self.kept.fuse(self.kept.remove(tokens, keep, removal.fill)).logits.cpu()
+        self.answers.append((self.kept.fuse(tokens).logits.cpu(), batch.target.cpu(), removed))
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the metrics of the whole split, and the score that picks the best epoch."""
@@ -178,7 +207,7 @@ class FusionTraining(L.LightningModule):
         no share is better than others.
         """
         options, share = self.config.training, self.model.once_logit
-        groups: list[dict[str, Any]] = [{"params": [p for p in self.parameters() if p is not share]}]
+        groups: list[dict[str, Any]] = [{"params": [p for p in self.model.parameters() if p is not share]}]
         if share is not None:
             groups.append({"params": [share], "lr": FASTER * options.learning_rate, "weight_decay": 0.0})
         optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
@@ -195,6 +224,22 @@ def warm_epochs(config: Config) -> int:
         config: the run's configuration.
     """
     return int(config.removal.warmup * config.training.epochs) if config.removal.mask_aware else 0
+
+
+def average_decay(steps: int, span: float) -> float:
+    """What the average of `steps` steps counts beside the next one's weights.
+
+    An average over `span` steps keeps 1 - 1/span of itself. The first steps are left behind sooner: the average is of
+    about the last ninth of those that were.
+
+    >>> [round(average_decay(steps, 200), 3) for steps in (1, 10, 100, 10_000)]
+    [0.182, 0.55, 0.918, 0.995]
+
+    Args:
+        steps: how many are averaged already.
+        span: over how many steps, above 0.
+    """
+    return min(max(0.0, 1 - 1 / span), (1 + steps) / (10 + steps))
 
 
 def rate(epoch: int, epochs: int, decay: float) -> float:

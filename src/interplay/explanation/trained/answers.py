@@ -34,7 +34,7 @@ class Answers:
     Attributes:
         holds: (n, N) on the host, 1 where a player holds a row; the rows are anchor_1, features of modality 1, ...
         anchors: (N,) on the host, True where a row is an anchor.
-        tables: index of a network that is asked -> its table; empty where experts see only means.
+        tables: index of an evaluated network -> its table; empty where experts see only means.
         experts: indices of the experts to evaluate; None for all of them and the mixture.
         space: (TOGETHER / D, D), filled anew by each expert: fresh memory would cost more than what is computed in it.
     """
