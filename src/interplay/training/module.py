@@ -232,7 +232,7 @@ def average_decay(steps: int, span: float) -> float:
     An average over `span` steps keeps 1 - 1/span of itself. The first steps are left behind sooner: the average is of
     about the last ninth of those that were.
 
-    >>> [round(average_decay(steps, 200), 3) for steps in (1, 10, 100, 10_000)]
+    >>> [round(average_decay(steps, 200.0), 3) for steps in (1, 10, 100, 10_000)]
     [0.182, 0.55, 0.918, 0.995]
 
     Args:
