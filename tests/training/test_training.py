@@ -1,5 +1,6 @@
 """Training on real scenes: deterministic, resumable after Ctrl-C with equal results, every option runs."""
 
+import csv
 import itertools
 import math
 import shutil
@@ -96,7 +97,10 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     assert card.epoch in (0, 1) and not model.training
     assert evaluate(run, scenes, split="test", store=store) == run.metrics["test"]
     assert {p.name for p in run.folder.iterdir()} == {"config.toml", "model", "metrics.json", "provenance.json", "logs"}
-    assert (run.folder / "logs" / "metrics.csv").exists() and list((run.folder / "logs").glob("events.*"))
+    assert list((run.folder / "logs").glob("events.*"))
+    with (run.folder / "logs" / "metrics.csv").open() as file:
+        (logged,) = [row for row in csv.DictReader(file) if row["val/loss"] and int(row["epoch"]) == card.epoch]
+    assert float(logged["val/loss"]) == pytest.approx(run.metrics["val"]["loss"], rel=1e-4), "validated, then kept"
 
 
 @pytest.mark.slow
