@@ -32,9 +32,14 @@ def test_runs_of_before_roles_by_construction_are_trained_as_they_were(tmp_path)
         path.write_text(f'format = "interplay/config/{version}"\n{fusion}')
         then = read_run_config(path)
         assert then.fusion.roles == "losses" and then.training.smoothing == 0.0 and then.fusion.counted_once == "all"
-        assert then.training.averaging == 0.0
-    last_step = {"training": {"averaging": 0.0}}
-    for version, given in (("3", last_step | {"fusion": {"counted_once": "all"}}), ("4", last_step)):
+        assert then.training.averaging == 0.0 and not then.fusion.products
+    sums = {"fusion": {"products": False}}
+    last_step = sums | {"training": {"averaging": 0.0}}
+    for version, given in (
+        ("3", last_step | {"fusion": {"counted_once": "all", "products": False}}),
+        ("4", last_step),
+        ("5", sums),
+    ):
         path.write_text(f'format = "interplay/config/{version}"\n')
         assert read_run_config(path) == make_config(given)
     for roles in ("losses", "construction"):

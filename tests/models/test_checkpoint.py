@@ -81,15 +81,31 @@ def test_damage_is_refused(saved, damage):
 
 
 @pytest.mark.parametrize("kind", ["fl-i2moe"])
+def test_in_a_model_of_version_4_synergy_reads_no_products(make_model, make_tokens, saved):
+    """It answers as it did; a model of today with such weights is damaged."""
+    _, card, folder = saved
+    model, tokens = make_model(seed=1, products=False), make_tokens()
+    save_model(model, card, folder)
+    with pytest.raises(CheckpointError, match=r"weight experts\.2\.head\.weight does not fit"):
+        load_model(folder)
+    described = json.loads((folder / "card.json").read_text())
+    del described["fusion"]["products"]
+    (folder / "card.json").write_text(json.dumps(described | {"format": "interplay/model/4"}))
+    opened, read = load_model(folder)
+    assert not read.fusion.products
+    assert torch.equal(opened.fuse(tokens).expert_logits, model.fuse(tokens).expert_logits)
+
+
+@pytest.mark.parametrize("kind", ["fl-i2moe"])
 def test_in_a_model_of_version_3_all_that_both_say_counts_once(make_model, make_tokens, saved):
     """It answers as it did; a model of today without the weights of its share is damaged."""
     _, card, folder = saved
-    model, tokens = make_model(seed=1, roles="construction", counted_once="all"), make_tokens()
+    model, tokens = make_model(seed=1, roles="construction", counted_once="all", products=False), make_tokens()
     save_model(model, card, folder)
-    with pytest.raises(CheckpointError, match="weight once_logit does not fit: the file has nothing"):
+    with pytest.raises(CheckpointError, match="does not fit"):
         load_model(folder)
     described = json.loads((folder / "card.json").read_text())
-    del described["fusion"]["counted_once"]
+    del described["fusion"]["counted_once"], described["fusion"]["products"]
     (folder / "card.json").write_text(json.dumps(described | {"format": "interplay/model/3"}))
     opened, read = load_model(folder)
     assert read.fusion.counted_once == "all"

@@ -75,11 +75,11 @@ def test_contributions_are_the_sums_of_the_method(experts_of, make_tokens):
         once(*counts),
     ], dim=1)  # fmt: skip
     output = model.fuse(tokens)
-    torch.testing.assert_close(output.shared, torch.stack(said, dim=1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(output.shared, torch.stack(said, dim=1), atol=1e-4, rtol=1e-4)
     left = [model.fuse(absent(tokens, (m,))).logits for m in (0, 1)]
-    torch.testing.assert_close(output.alone, torch.stack(left, dim=1), atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(output.expert_logits, expected, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(output.logits, model.bias + expected.sum(1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(output.alone, torch.stack(left, dim=1), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(output.expert_logits, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(output.logits, model.bias + expected.sum(1), atol=1e-4, rtol=1e-4)
     assert model.router is None and bool((output.weights == 1).all())
 
 
@@ -128,7 +128,7 @@ def test_what_both_say_counts_once(experts_of, make_tokens):
 @pytest.mark.parametrize("doubled", [True, False])
 def test_labels_tell_what_counts_once_from_what_adds_up(experts_of, make_tokens, doubled):
     """The two say the same alone, so only labels of whole samples can tell; each sign of each label by itself."""
-    model, tokens = experts_of(), make_tokens(B=200)
+    model, tokens = experts_of(products=False), make_tokens(B=200)  # products of such weights would decide every label
     torch.nn.init.zeros_(model.once_logit)
     output = model.fuse(tokens)
     e = output.shared.detach()

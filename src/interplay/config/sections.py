@@ -37,6 +37,9 @@ class FusionConfig(Section):
         description="by construction: whether of what two modalities both say a learned share counts once and the rest "
         "adds up, or all of it counts once",
     )
+    products: bool = Field(
+        True, description="by construction: the synergy network reads products of modalities' latents, too [ours]"
+    )
     standardize: bool = Field(True, description="bring features to mean 0 and deviation 1 before the projection [ours]")
     width: int = Field(64, ge=8)
     layers: int = Field(2, ge=1)
@@ -165,7 +168,7 @@ class Config(Section):
     encoder. `data` holds the options of the dataset's reader, which checks them.
     """
 
-    format: Literal["interplay/config/5"] = FORMAT
+    format: Literal["interplay/config/6"] = FORMAT
     preset: Literal["default", "paper"] = "default"
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="where encoders and models run")
     seed: int = Field(0, ge=0)

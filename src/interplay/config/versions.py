@@ -6,7 +6,7 @@ from typing import Any, Literal
 from interplay.errors import ConfigError
 from interplay.files.versions import Upgrade, rename_keys, upgrade_document
 
-FORMAT: Literal["interplay/config/5"] = "interplay/config/5"
+FORMAT: Literal["interplay/config/6"] = "interplay/config/6"
 RENAMED = {
     "removal.toward": "removal.target",
     "explain.on": "explain.scale",
@@ -61,4 +61,10 @@ def _from_4(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | ({"training": {"averaging": 0.0} | training} if isinstance(training, dict) else {})
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+def _from_5(settings: dict[str, Any]) -> dict[str, Any]:
+    """In version 5 the synergy network read modalities' latents alone, not their products."""
+    fusion = settings.get("fusion", {})
+    return settings | ({"fusion": {"products": False} | fusion} if isinstance(fusion, dict) else {})
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}

@@ -21,7 +21,7 @@ from interplay.models.designs import Shape
 from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
 
-FORMAT = "interplay/model/4"
+FORMAT = "interplay/model/5"
 
 
 @dataclass(frozen=True)
@@ -156,4 +156,9 @@ def _from_3(described: dict[str, Any]) -> dict[str, Any]:
     return described | {"fusion": {"counted_once": "all"} | described["fusion"]}
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(described: dict[str, Any]) -> dict[str, Any]:
+    """In version 4 the synergy network read modalities' latents alone, not their products."""
+    return described | {"fusion": {"products": False} | described["fusion"]}
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}

@@ -94,9 +94,11 @@ class FusionModel(nn.Module):
             self.register_buffer(f"mean_{m}", torch.zeros(W))
             self.register_buffer(f"std_{m}", torch.ones(W))
         lengths = list(shape.lengths.values()) if self.reads_sequences else [1] * len(self.modalities)
+        with_products = M if self.by_construction and config.products else None  # the synergy network
         # Built one after another from one stream of random numbers, so no two experts start alike [ours].
         self.experts = nn.ModuleList(
-            Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes) for _ in range(E)
+            Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes, products=e == with_products)
+            for e in range(E)
         )
         self.bias = nn.Parameter(torch.zeros(shape.classes)) if self.by_construction else None
         self.once_logit = nn.Parameter(torch.full((2, shape.classes), FIRST_ONCE_LOGIT)) if learned_share else None

@@ -1,5 +1,6 @@
 """The transformer trunk that one expert is (METHOD 3), and the router. Attention weights are returned, never kept."""
 
+from itertools import combinations
 from typing import final
 
 import torch
@@ -82,14 +83,27 @@ class Expert(nn.Module):
     Each modality brings one learned token of its own, its anchor, that is always there [ours]: a modality whose
     features are all removed still has a latent, and v(nothing) is something the model was trained to answer.
     Positions are coded per modality [ours], so that a prediction does not depend on how long the others are.
+
+    With `products` the linear layer reads, beside the modalities' means, the product of each two of them [ours]. A
+    network that is to tell of an XOR from sums alone goes on for long with a loss that does not fall.
     """
 
-    def __init__(self, lengths: list[int], width: int, layers: int, heads: int, dropout: float, classes: int) -> None:
+    def __init__(
+        self,
+        lengths: list[int],
+        width: int,
+        layers: int,
+        heads: int,
+        dropout: float,
+        classes: int,
+        products: bool = False,
+    ) -> None:
         super().__init__()
+        self.pairs = list(combinations(range(len(lengths)), 2)) if products else []
         self.anchors = nn.Parameter(0.02 * torch.randn(len(lengths), width))
         self.positions = nn.ParameterList(0.02 * torch.randn(T, width) for T in lengths)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
-        self.head = nn.Linear(len(lengths) * width, classes)
+        self.head = nn.Linear((len(lengths) + len(self.pairs)) * width, classes)
 
     def forward(
         self, tokens: Tokens, return_attention: bool = False
@@ -118,8 +132,17 @@ class Expert(nn.Module):
                 attention.append(weights)
         sizes = [1 + T for T in tokens.lengths]
         parts = zip(x.split(sizes, dim=1), valid.split(sizes, dim=1), strict=True)
-        latent = torch.cat([masked_mean(part, mask) for part, mask in parts], dim=-1)
-        return self.head(latent), latent, attention
+        latents = torch.stack([masked_mean(part, mask) for part, mask in parts], dim=1)
+        return self.read(latents), latents.flatten(1), attention
+
+    def read(self, latents: Float[Tensor, "B M D"]) -> Float[Tensor, "B C"]:
+        """The logits (B, C): the linear layer over latents and, with `products`, products of each two modalities'.
+
+        Args:
+            latents: (B, M, D), the mean of each modality's tokens after the last block.
+        """
+        products = [latents[:, m] * latents[:, j] for m, j in self.pairs]
+        return self.head(torch.cat([latents.flatten(1), *products], dim=-1))
 
 
 def masked_mean(x: Float[Tensor, "B T D"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B D"]:

@@ -6,6 +6,7 @@ used are not computed: of the last layer only the mean over each modality is nee
 second matrix of the MLP.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -90,13 +91,14 @@ class ExpertTable:
             more with the fill in place of the feature.
         qkv: (R, 3 D), their queries, keys and values.
         N: rows as they are.
+        read: from the modalities' latents (b, M, D) to logits (b, C).
     """
 
     x: Float[Tensor, "R D"]
     qkv: Float[Tensor, "R D3"]
     N: int
     layers: tuple[Layer, ...]
-    head: nn.Linear
+    read: Callable[[Float[Tensor, "b M D"]], Float[Tensor, "b C"]]
 
     @cached_property
     def shared(self) -> SharedAttention | None:
@@ -133,7 +135,7 @@ class ExpertTable:
             after.attend(x, after.qkv(after.norm_attention(x)), chunk)
         hidden = last.hidden(x)
         latent = chunk.shares @ x + last.narrow(chunk.shares.to(hidden.dtype) @ hidden)
-        return self.head(latent.flatten(1))
+        return self.read(latent)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def expert_table(expert: Expert, features: SampleFeatures, precision: torch.dtyp
         removed = tuple(f.expand(T, -1) for f, T in zip(features.fills, features.lengths, strict=True))
         x = torch.cat([x, _inputs(expert, features, removed)])
     layers = tuple(_layer(cast(Block, block), precision) for block in expert.blocks)
-    return ExpertTable(x, layers[0].qkv(layers[0].norm_attention(x)), N, layers, expert.head)
+    return ExpertTable(x, layers[0].qkv(layers[0].norm_attention(x)), N, layers, expert.read)
 
 
 def _inputs(expert: Expert, features: SampleFeatures, values: tuple[Float[Tensor, "_ D"], ...]) -> Float[Tensor, "N D"]:
