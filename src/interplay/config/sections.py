@@ -116,7 +116,7 @@ class TrainingConfig(Section):
     """
 
     learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.1, ge=0)
     averaging: float = Field(
         2.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: those of the last step [ours]"
     )
