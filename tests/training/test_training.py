@@ -90,6 +90,47 @@ def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "scores, kept, epochs, cut",
+    [
+        ((5, 1, 1, 1, 9, 9), 0, 4, None),  # best in the warm-up of 2: two epochs after it were not better
+        ((1, 2, 3, 3, 3, 9), 2, 5, None),  # of equals the first
+        ((1, 2, 3, 6, 2, 7), 5, 6, 4),
+        ((math.nan,) * 6, 0, 4, None),
+    ],
+)
+def test_training_ends_after_epochs_that_are_no_better(scenes, store, tmp_path, monkeypatch, scores, kept, epochs, cut):
+    """From the warm-up on, whose own epochs may be kept; a training that was interrupted knows of its best epoch."""
+
+    def scripted(module, metrics):
+        if module.current_epoch == stop_at:
+            raise KeyboardInterrupt
+        return float(scores[module.current_epoch])
+
+    monkeypatch.setattr(FusionTraining, "_score", scripted)
+    settings = nested(SMALL, {"training.epochs": 6, "training.patience": 2, "removal.warmup": 0.34})
+    if stop_at := cut:
+        with pytest.raises(KeyboardInterrupt):
+            _train(scenes, store, tmp_path / "run", settings)
+    stop_at = None
+    run = _train(scenes, store, tmp_path / "run", settings)
+    with (run.folder / "logs" / "metrics.csv").open() as file:
+        trained = {int(row["epoch"]) for row in csv.DictReader(file) if row["val/loss"]}
+    assert run.card.epoch == kept and max(trained) + 1 == epochs
+
+
+@pytest.mark.parametrize("monitor", ["loss", "metric"])
+def test_only_a_score_that_weighs_removed_features_may_keep_an_epoch_of_the_warm_up(monitor):
+    settings = {"training": {"monitor": monitor}}
+    module, _ = training_of(make_config(settings), 2)
+    module.trainer = SimpleNamespace(current_epoch=0)
+    score = module._score({"loss": 1.0, "removed_loss": 2.0, "macro_f1": 0.5})
+    assert score == (-3.0 if monitor == "loss" else -math.inf)
+    module.trainer = SimpleNamespace(current_epoch=29)
+    assert module._score({"loss": 1.0, "removed_loss": 2.0, "macro_f1": 0.5}) == (-3.0 if monitor == "loss" else 0.5)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODEL_KINDS)
 def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     run = _train(scenes, store, tmp_path / kind, nested(QUICK, {"fusion.kind": kind}))

@@ -23,6 +23,7 @@ from interplay.config.sections import (
     Precision,
     Role,
     Section,
+    TrainingConfig,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Precision",
     "Role",
     "Section",
+    "TrainingConfig",
     "config_toml",
     "format_validation_error",
     "make_config",

@@ -123,7 +123,9 @@ class TrainingConfig(Section):
     batch_size: int = Field(16, ge=1)
     epochs: int = Field(30, ge=1)
     decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
-    patience: int = Field(30, ge=1, description="epochs without a better validation score before stopping")
+    patience: int = Field(
+        10, ge=1, description="epochs without a better validation score before stopping, from `removal.warmup` on"
+    )
     smoothing: float = Field(
         0.01, ge=0, lt=0.5, description="how far from 0 and 1 the probabilities that training asks for stay [ours]"
     )

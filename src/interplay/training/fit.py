@@ -13,11 +13,11 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from interplay.config import Config
+from interplay.config import Config, TrainingConfig
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
 from interplay.models.checkpoint import Card, save_model
@@ -63,26 +63,34 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class KeepBest(Callback):
-    """Saves the model whenever the validation score is the best so far; of equals the first is kept."""
+    """Saves the model whenever the validation score is the best so far, and ends a training that gets no better.
 
-    def __init__(self, folder: Path, card: Card) -> None:
-        self.folder, self.card, self.best = folder, card, -math.inf
+    Of equals the first is kept. Epochs before features are removed may be kept, but none of them counts as one without
+    a better score: what comes after them is another task.
+    """
+
+    def __init__(self, folder: Path, card: Card, options: TrainingConfig, warm: int) -> None:
+        self.folder, self.card, self.patience, self.warm = folder, card, options.patience, warm
+        self.best, self.best_epoch = -math.inf, 0
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save the model if this epoch is the best so far.
+        """Save the model if this epoch is the best so far; stop after `patience` epochs that were not.
 
         Args:
             trainer: Lightning's trainer.
             pl_module: the module that is trained.
         """
         assert isinstance(pl_module, FusionTraining)
-        if pl_module.score > self.best or trainer.current_epoch == 0:
-            self.best = pl_module.score
-            save_model(pl_module.kept, replace(self.card, epoch=trainer.current_epoch), self.folder)
+        epoch = trainer.current_epoch
+        if pl_module.score > self.best or epoch == 0:
+            self.best, self.best_epoch = pl_module.score, epoch
+            save_model(pl_module.kept, replace(self.card, epoch=epoch), self.folder)
+        if epoch - max(self.best_epoch, self.warm - 1) >= self.patience:
+            trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
         """What has to be kept to continue an interrupted training."""
-        return {"best": self.best}
+        return {"best": self.best, "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from the state of an interrupted training.
@@ -90,7 +98,7 @@ class KeepBest(Callback):
         Args:
             state_dict: what `state_dict` returned.
         """
-        self.best = state_dict["best"]
+        self.best, self.best_epoch = state_dict["best"], state_dict.get("best_epoch", 0)
 
 
 class ShowEpochs(Callback):
@@ -136,8 +144,7 @@ def fit(
     options, resume = config.training, folder / "resume.ckpt"
     module = FusionTraining(model, config, card.task)
     callbacks: list[Callback] = [
-        KeepBest(folder / "model", card),
-        EarlyStopping("val/score", mode="max", patience=options.patience + warm_epochs(config), check_finite=False),
+        KeepBest(folder / "model", card, options, warm_epochs(config)),
         ModelCheckpoint(folder, filename="resume", save_on_train_epoch_end=True, enable_version_counter=False),
     ]
     advance = progress.stage("Train")

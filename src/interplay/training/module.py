@@ -193,10 +193,10 @@ class FusionTraining(L.LightningModule):
 
     def _score(self, metrics: dict[str, float]) -> float:
         """What picks the best epoch; larger is better, and an undefined metric is worst."""
-        if self._warms_up():  # it has not been trained yet with features removed
-            return -math.inf
         if self.config.training.monitor == "loss":
             return -(metrics["loss"] + metrics.get("removed_loss", 0.0))
+        if self._warms_up():  # it has not been trained yet with features removed, and the metric does not weigh them
+            return -math.inf
         metric = metrics[self.task.monitor]
         return -math.inf if math.isnan(metric) else metric
 
