@@ -381,6 +381,7 @@ interface Chart {
 interface RunSummary {
   facts: [string, string][];
   metrics: Record<string, Record<string, number | null>>;
+  against: string | null;
   perLabel: [string, string, number, number, number, number | null, number | null, number | null][];
   charts: Chart[];
   bestEpoch: number | null;

@@ -87,3 +87,30 @@ def micro_f1(hits: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> float:
         missed: (C,).
     """
     return float(f1(*(counts.sum(keepdims=True) for counts in (hits, wrong, missed)))[0])
+
+
+def average_precision(
+    scores: Float[np.ndarray, " N"], truth: Bool[np.ndarray, " N"], weights: Float[np.ndarray, "R N"]
+) -> Float[np.ndarray, " R"]:
+    """Average precision of one label, under several weightings of the samples at once.
+
+    The mean, over samples of the label, of the precision among all that score as high or higher; scores that are equal
+    are taken together.
+
+    Args:
+        scores: (N,), higher is surer.
+        truth: (N,), whether the label holds.
+        weights: (R, N), how often each sample counts, at least 0.
+
+    Returns:
+        (R,); NaN where no sample of the label counts.
+
+    >>> average_precision(np.array([3.0, 2.0, 1.0]), np.array([True, False, True]), np.array([[1.0, 1, 1], [1, 1, 0]]))
+    array([0.83333333, 1.        ])
+    """
+    order = np.argsort(-scores, kind="stable")
+    held = weights[:, order] * truth[order]
+    last = np.searchsorted(-scores[order], -scores[order], side="right") - 1
+    with np.errstate(invalid="ignore"):
+        precision = held.cumsum(axis=1)[:, last] / weights[:, order].cumsum(axis=1)[:, last]
+        return np.asarray(np.where(held > 0, held * precision, 0).sum(axis=1) / held.sum(axis=1))

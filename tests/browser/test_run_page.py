@@ -18,6 +18,7 @@ from interplay.report import write_page
 from interplay.report.addresses import page_addresses
 from interplay.report.run_page import IN_A_CHUNK, RunReport, write_report
 from interplay.report.run_rows import Row, confidence, mistake, predicted_indices
+from interplay.results.baselines import Baselines, Difference
 
 
 class FolderWatch(Watch):
@@ -128,6 +129,7 @@ def test_what_the_page_says(open_folder, single):
     page, watch = open_folder(single)
     expect(page.locator("h1")).to_have_text("first: fl-i2moe on things")
     expect(page.locator(".tiles")).to_contain_text("accuracy on test0.800")
+    expect(page.locator(".against")).to_have_count(0)
     expect(page.locator("#facts")).to_contain_text("fl-i2moe, width 64")
     metrics = page.locator("#metrics table").first.locator("tr").all_inner_texts()
     assert "accuracy\t0.750\t0.800" in metrics and "AUROC\t–\t–" in metrics
@@ -144,6 +146,26 @@ def test_what_the_page_says(open_folder, single):
     expect(first.locator(".text")).to_have_text("a red thing beside a red one, number 0")
     expect(first.locator("img")).to_have_js_property("naturalWidth", 96)
     assert [name for name in watch.asked if name.startswith("data/")] == ["data/000.html"]
+
+
+def test_what_a_run_is_judged_by_comes_first(open_folder, make):
+    """Of several labels mAP, beside what a linear probe has: accuracy is high where labels are rare."""
+    metrics = {"test": {"accuracy": 0.85, "macro_f1": 0.3, "map": 0.34}}
+    kept = Baselines(
+        headline="map",
+        model=0.34,
+        difference=Difference(value=-0.01, low=-0.04, high=0.02, samples=90),
+        penalty=0.1,
+        prior={"test": {"map": 0.18}},
+        linear_probe={"test": {"map": 0.35}},
+    )
+    page, _ = open_folder(make(made_report(MULTI, kind="multi", metrics=metrics, baselines=kept)))
+    tiles = page.locator(".tiles dt").all_inner_texts()
+    assert tiles == ["mAP on test", "macro F1 on test", "accuracy on test"]
+    expect(page.locator(".against")).to_have_text(
+        "Test mAP 0.340; a linear probe of the same features 0.350, labels' shares alone 0.180: it does not beat the "
+        "linear probe, -0.010 (95% -0.040 to +0.020 over 90 test samples)."
+    )
 
 
 def test_numbers_lead_to_their_samples(open_folder, multi, single):

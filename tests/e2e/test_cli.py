@@ -543,6 +543,17 @@ def test_models_of_several_seeds(run_cli, tmp_path, tiny, monkeypatch):
     assert done.code == 2 and "seed3: a finished run is there already" in done.error()
 
 
+def test_the_command_says_first_whether_it_beats_a_linear_probe(run_cli, small_run, tmp_path):
+    command = ("train", small_run.dataset.source, "--store", small_run.store, "--epochs", 1, "--set", "fusion.width=16",
+               "--set", "fusion.heads=2", "--set", "encoders.image.layer=1", "--device", "cpu")  # fmt: skip
+    told = run_cli(*command, "--out", tmp_path / "a")
+    assert told.code == 0 and told.out.startswith("Test mAP ") and "linear probe" in told.out.splitlines()[0], told.err
+    assert "labels' shares" in told.out.replace("\n", " ")
+    done = run_cli(*command, "--out", tmp_path / "b", "--json")
+    assert done.json["baselines"]["headline"] == "map" and done.json["baselines"]["difference"]["samples"] > 1
+    assert json.loads((tmp_path / "b" / "baselines.json").read_text()) == done.json["baselines"]
+
+
 def test_runs_that_cannot_be_put_beside(run_cli, tmp_path, small_run):
     command = ("explain", small_run.run.folder, "--data", small_run.dataset.source, "--beside")
     done = run_cli(*command, small_run.run.folder)

@@ -137,7 +137,8 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     model, card = load_model(run.folder / "model")
     assert card.epoch in (0, 1) and not model.training
     assert evaluate(run, scenes, split="test", store=store) == run.metrics["test"]
-    assert {p.name for p in run.folder.iterdir()} == {"config.toml", "model", "metrics.json", "provenance.json", "logs"}
+    files = {"config.toml", "model", "metrics.json", "baselines.json", "provenance.json", "logs"}
+    assert {p.name for p in run.folder.iterdir()} == files
     assert list((run.folder / "logs").glob("events.*"))
     with (run.folder / "logs" / "metrics.csv").open() as file:
         (logged,) = [row for row in csv.DictReader(file) if row["val/loss"] and int(row["epoch"]) == card.epoch]

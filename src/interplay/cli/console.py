@@ -86,7 +86,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def metrics_table(title: str, columns: Mapping[str, Mapping[str, float]]) -> Table:
+def metrics_table(title: str, columns: Mapping[str, Mapping[str, float | None]]) -> Table:
     """Metrics as rows, one column per split or model; an undefined metric is a dash."""
     table = Table(title=Text(title), title_justify="left")  # Text: a name is no markup
     table.add_column("metric")
@@ -108,8 +108,8 @@ def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     return table
 
 
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+def _number(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 @contextmanager

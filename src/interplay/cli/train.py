@@ -5,12 +5,15 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, ConfigFile, DataPath, Device, Json, Preset, Set, Store
+
+if TYPE_CHECKING:
+    from interplay.models.run import Run
 
 
 def train(
@@ -54,17 +57,36 @@ def train(
             runs = train_seeds(dataset, settings, out, seeds, store=store, overwrite=overwrite, progress=progress)
         for modality, cut in samples_cut(runs[0], store).items():
             console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
-    if seeds is None:
-        if json:
-            return console.print_json({"run": out, "metrics": runs[0].metrics})
-        return console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", runs[0].metrics))
     if json:
-        return console.print_json({"runs": [{"run": run.folder, "metrics": run.metrics} for run in runs]})
+        return console.print_json(of_run(runs[0]) if seeds is None else {"runs": [of_run(run) for run in runs]})
+    beaten = {run.folder.name: run.baselines for run in runs}
+    if seeds is None:
+        console.print_lines(b.sentence() for b in beaten.values() if b)
+        return console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", with_baselines(runs[0])))
+    console.print_lines(f"{name}: {b.sentence()}" for name, b in beaten.items() if b)
     columns = {run.folder.name: run.metrics["test"] for run in runs}
     console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns | spread(columns)))
     folders = shlex.join(str(run.folder) for run in runs)
     console.print_lines(["", f"Explain with all of them:  interplay explain {folders}"])
     return None
+
+
+def with_baselines(run: "Run") -> dict[str, Mapping[str, float | None]]:
+    """A run's metrics of each split, and those of what it has to beat on the test split."""
+    columns: dict[str, Mapping[str, float | None]] = {**run.metrics}
+    if (baselines := run.baselines) is not None:
+        columns |= {"test: linear probe": baselines.linear_probe["test"], "labels' shares": baselines.prior["test"]}
+    return columns
+
+
+def of_run(run: "Run") -> dict[str, Any]:
+    """A run for machines."""
+    baselines = run.baselines
+    return {
+        "run": run.folder,
+        "metrics": run.metrics,
+        "baselines": None if baselines is None else baselines.model_dump(),
+    }
 
 
 def spread(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

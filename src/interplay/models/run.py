@@ -4,6 +4,7 @@
   config.toml        the whole configuration, every default written out
   model/             model.safetensors and card.json, the best epoch
   metrics.json       of the validation and test split
+  baselines.json     what the run has to beat: labels' shares, and a linear probe
   provenance.json    data, versions, seed
   logs/              CSV and TensorBoard
   explanations/      what `interplay explain` wrote
@@ -26,6 +27,7 @@ from interplay.files.run_folder import require_finished_run
 from interplay.files.versions import upgrade_document
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
+from interplay.results.baselines import Baselines
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]
@@ -74,6 +76,23 @@ class Run:
         """Split -> metric -> value; undefined metrics are NaN."""
         stored = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
         return {s: {k: math.nan if v is None else v for k, v in m.items()} for s, m in stored.items()}
+
+    @property
+    def baselines(self) -> Baselines | None:
+        """What the run has to beat; None of a run that was trained before baselines were kept.
+
+        Raises:
+            CheckpointError: the file is damaged, or of a newer version.
+        """
+        path = self.folder / "baselines.json"
+        return _read_baselines(path) if path.exists() else None
+
+
+def _read_baselines(path: Path) -> Baselines:
+    try:
+        return Baselines.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from None
 
 
 def open_run(folder: str | Path) -> Run:
@@ -193,13 +212,15 @@ def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
         return False
 
 
-def finish_run(folder: Path, metrics: Metrics) -> Run:
-    """Mark a run as finished by writing its metrics.
+def finish_run(folder: Path, metrics: Metrics, baselines: Baselines) -> Run:
+    """Mark a run as finished by writing its metrics, last of all.
 
     Args:
         folder: the run folder.
-        metrics: split -> metric -> value; None where undefined.
+        metrics: split -> metric -> value; NaN where undefined.
+        baselines: what the run has to beat.
     """
+    write_atomic(folder / "baselines.json", baselines.model_dump_json(indent=2) + "\n")
     plain = {s: {k: None if math.isnan(v) else v for k, v in m.items()} for s, m in metrics.items()}
     write_atomic(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")
     return open_run(folder)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -99,6 +100,11 @@ class Task:
     def monitor(self) -> str:
         """The validation metric that picks the best epoch; larger is better."""
         return "macro_f1" if self.kind == "multi" else "accuracy"
+
+    @property
+    def headline(self) -> Literal["map", "macro_f1"]:
+        """The metric that a model is judged by, which knows no threshold where several labels may hold."""
+        return "map" if self.kind == "multi" else "macro_f1"
 
     def metrics(self, logits: Float[Tensor, "N C"], target: Float[Tensor, "N C"]) -> dict[str, float]:
         """Metrics of a whole split. A metric that is undefined there (a class absent) is NaN, never 0.

@@ -79,6 +79,7 @@ def make_report(
         rows=rows,
         facts=_facts(run, dataset),
         metrics=metrics,
+        baselines=run.baselines,
         charts=charts_of(run.folder / "logs"),
         best_epoch=run.card.epoch + 1,
         tables=list(_validity(validity, copies)),

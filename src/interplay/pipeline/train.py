@@ -21,6 +21,7 @@ from interplay.models.run import Run, finish_run, open_run, origin_of, refuse_ta
 from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.progress import SILENT, Progress
+from interplay.training.baselines import baseline_answers, compare
 from interplay.training.data import FeatureData, FeatureSet, token_moments
 from interplay.training.fit import fit, predict_split
 
@@ -75,10 +76,12 @@ def train(
     data = FeatureData(splits, config.training.batch_size, config.seed)
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
+    baselines = baseline_answers(splits, task, config.seed)
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))
-    metrics = {split: task.metrics(*predict_split(model, data, split)) for split in ("val", "test")}
-    return finish_run(out, metrics)
+    answers = {split: predict_split(model, data, split) for split in ("val", "test")}
+    metrics = {split: task.metrics(*answer) for split, answer in answers.items()}
+    return finish_run(out, metrics, compare(answers["test"][0], baselines, task, config.seed))
 
 
 def train_seeds(

@@ -35,6 +35,7 @@ from interplay.report.run_rows import Row, confidence, mistake, per_label, predi
 from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
+from interplay.results.baselines import Baselines
 
 ENTRY = "run-main.js"
 IN_A_CHUNK = 500
@@ -74,6 +75,7 @@ class RunReport:
         copies: name beside the page -> the file to be copied there.
         study: study.html of the study that the run is part of; linked from a page that is written inside its folder.
         blur: blur pictures and texts until asked to show them.
+        baselines: what the run has to beat.
     """
 
     title: str
@@ -90,6 +92,7 @@ class RunReport:
     notes: Sequence[str] = ()
     study: Path | None = None
     blur: bool = False
+    baselines: Baselines | None = None
 
 
 def write_report(report: RunReport, out: str | Path, progress: Progress = SILENT) -> Path:
@@ -251,6 +254,7 @@ def _summary(report: RunReport) -> dict[str, Any]:
     return {
         "facts": list(report.facts.items()),
         "metrics": {s: {name: rounded(v) for name, v in m.items()} for s, m in report.metrics.items()},
+        "against": report.baselines.sentence() if report.baselines else None,
         "perLabel": per_label(report.rows, report.labels, report.label_kind),
         "charts": [
             {"title": c.title, "series": [{"name": n, "points": list(p)} for n, p in c.series.items()]}

@@ -9,7 +9,8 @@ const METRICS = {
   accuracy: "accuracy", exact_match: "every label right", macro_f1: "macro F1", weighted_f1: "weighted F1", micro_f1: "micro F1",
   samples_f1: "F1 of samples", auroc: "AUROC", map: "mAP", loss: "loss", best_f1: "best F1 over thresholds", best_balanced_accuracy: "best balanced accuracy",
 };
-const TILES = ["accuracy", "macro_f1", "auroc", "map"];
+// First what a model is judged by, then what is known by more people: where labels are rare, "no" is accurate.
+const TILES = { single: ["macro_f1", "accuracy", "auroc", "map"], multi: ["map", "macro_f1", "auroc", "accuracy"] };
 
 /** @type {(value: number | null | undefined) => string} */
 const figure3 = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
@@ -24,13 +25,14 @@ function plainTable(caption, head, rows, numbersFrom) {
 }
 
 /** @type {(summary: RunSummary, toSamples: () => void) => void} */
-export function fillFacts({ facts, metrics, notes }, toSamples) {
+export function fillFacts({ facts, metrics, notes, against }, toSamples) {
   const last = Object.keys(metrics).at(-1);
   const reached = last === undefined ? {} : metrics[last];
-  const tiles = TILES.filter((name) => typeof reached[name] === "number");
+  const tiles = TILES[index.kind === "multi" ? "multi" : "single"].filter((name) => typeof reached[name] === "number");
   byId("tiles").append(el("dl", { class: "tiles" }, tiles.map((name) => el("div", {}, el("dt", {}, `${METRICS[name]} on ${last}`), el("dd", {}, figure3(reached[name]))))),
     el("button", { type: "button", id: "browse", on: { click: toSamples } }, `Browse ${plural(total, "sample")} ↓`));
   byId("facts").append(
+    ...(against ? [el("p", { class: "against" }, `${against}.`)] : []),
     el("dl", { class: "facts" }, facts.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", { dir: "auto" }, shorten(running(text), 2000))))),
     ...(notes.length ? [el("ul", { class: "notes" }, [...new Set(notes)].map((note) => el("li", { dir: "auto" }, shorten(running(note), 600))))] : []));
 }
