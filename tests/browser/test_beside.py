@@ -31,12 +31,12 @@ def test_both_models_are_shown_and_told_apart(page, examples):
     assert [bool(re.search("i2moe|dense", text)) for text in options] == [True, True, False]
 
 
-def test_how_many_say_the_same_is_said_in_place_of_a_warning(open_page, examples, page):
+def test_in_how_many_it_holds_is_said_in_place_of_a_warning(open_page, examples, page):
     expect(page.locator(".headline .reach")).to_contain_text("Trained again, a model may decide by other parts")
     one = examples.with_whatif()
     again = one.model_copy(update={"provenance": one.provenance.model_copy(update={"run": "runs/seed-1"})})
     together = open_page([one, again, examples.three_modalities()])
-    expect(together.locator(".headline .reach")).to_contain_text("both models say the same.")
+    expect(together.locator(".headline .reach")).to_contain_text("What is said holds in both models.")
     together.locator("#sample").select_option(index=2)
     expect(together.locator(".headline .reach")).to_contain_text("Trained again, a model may decide by other parts")
 

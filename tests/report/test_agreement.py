@@ -1,6 +1,9 @@
-"""Several models of one sample: how many say the same, whichever order their features come in."""
+"""Several models of one sample: in how many a claim holds, whichever order their features come in."""
 
-from interplay.report.agreement import agreement, agreement_lines
+from dataclasses import replace
+
+from interplay.report.agreement import agreement, agreement_lines, what_is_said
+from interplay.report.claims import claim
 
 
 def asked(example, **answers):
@@ -24,11 +27,28 @@ def test_the_same_claim_of_the_same_features(examples):
     one = examples.with_whatif()
     models = [alone(one, 2), alone(one, 2, run="b"), alone(one, 3, run="c")]
     assert agreement(models) == [(2, 3), (2, 3), (1, 3)]
-    assert agreement_lines(models) == [f"{one.sample_id}, {one.target}: 2 of 3 models say the same"]
+    who = f"{one.provenance.model} (a)"
+    assert agreement_lines(models) == [f"{one.sample_id}, {one.target}: what {who} says holds in 2 of 3 models"]
     assert agreement([*models, alone(one, 3, run="d", p=0.2)])[2:] == [(1, 4), (1, 4)], "one is for it, one against it"
     assert agreement_lines([alone(one, 2), alone(one, 3)]) == [
-        f"{one.sample_id}, {one.target}: no two of 2 models say the same"
+        f"{one.sample_id}, {one.target}: what one of 2 models says holds in no other"
     ]
+
+
+def test_many_small_things_hold_where_they_are_of_one_modality(examples):
+    """Not the other way round, and not where features are named, or the answer is another."""
+    one = examples.with_whatif()
+    small = [one.whatif.whole - 0.01] * len(one.features)
+    nothing = {"without": small, "i": [], "j": [], "without_both": [], "nothing": 0.05}
+    many = asked(one, **nothing, without_modality=dict.fromkeys(one.whatif.without_modality, 0.1))
+    first, *others = one.whatif.without_modality
+    alike = {first: 0.1} | dict.fromkeys(others, one.whatif.whole)
+    of_one = asked(one, **nothing, without_modality=alike, run="b")
+    assert [claim(e).kind for e in (many, of_one)] == ["many", "modality"]
+    assert agreement([many, of_one]) == [(2, 2), (1, 2)]
+    assert agreement([many, asked(of_one, p=0.2)]) == [(1, 2), (1, 2)]
+    named = what_is_said(many)
+    assert not replace(named, where=frozenset({1})).holds_in(what_is_said(of_one))
 
 
 def test_features_are_compared_by_where_they_are(examples):

@@ -79,7 +79,7 @@ def explain(
 
 
 def _said(explanations: "list[Explanation]", *, several: bool) -> list[str]:
-    """What each explanation found; of several runs also whose it is, and how many of them say the same."""
+    """What each explanation found; of several runs also whose it is, and in how many it holds."""
     from interplay.report.agreement import agreement_lines
     from interplay.report.findings import finding
 

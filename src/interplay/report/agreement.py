@@ -1,73 +1,44 @@
-"""Do several models say the same? What is claimed of one sample by each, beside what the others claim [ours]."""
+"""Does what is said hold in other models, too? Claims of several models of one sample, held together [ours]."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
-from interplay.report.claims import claim
+from interplay.report.claims import Kind, claim
 from interplay.results import Explanation
 
 
-def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | None]:
-    """How many of the models that explain one sample and target say the same as each of them.
+@dataclass(frozen=True)
+class Said:
+    """What is claimed of one prediction: equal for models that say the same.
 
-    The same: the target on the same side of one half, a claim of the same kind, and features at the same places. Runs
-    that differ only in their seed tell in this way what training leaves to chance, which no interval of one run covers.
-
-    Args:
-        explanations: of any samples and models; those of one sample and target belong together.
-
-    Returns:
-        For each, how many say the same, itself included, and how many there are; None where it is the only one, or its
-        model was not asked.
+    Attributes:
+        about: the sample and the label.
+        given: whether the label is on the upper side of one half.
+        kind, modality: as in `Claim`.
+        where: the places of the features that are named.
     """
-    said = [what_is_said(one) for one in explanations]
-    same = Counter(said)
-    asked = Counter((one.sample_id, one.target) for one, words in zip(explanations, said, strict=True) if words)
-    out: list[tuple[int, int] | None] = []
-    for words, one in zip(said, explanations, strict=True):
-        every = asked[one.sample_id, one.target]
-        out.append((same[words], every) if words and every > 1 else None)
-    return out
+
+    about: tuple[str, str]
+    given: bool
+    kind: Kind
+    modality: str | None
+    where: frozenset[Hashable]
+
+    def holds_in(self, other: "Said") -> bool:
+        """Whether what another model says makes this true of it, too.
+
+        The same does. "Many small things" is also true where the other says that they are of one modality.
+
+        Args:
+            other: what the other model's claim is.
+        """
+        many_of_one_modality = self.kind == "many" and not self.where and other.kind == "modality"
+        return self == other or (many_of_one_modality and (self.about, self.given) == (other.about, other.given))
 
 
-def agreement_text(alike: int, every: int) -> str:
-    """What `agreement` counts for one model, in words.
-
-    Args:
-        alike: how many say the same as it, itself included.
-        every: how many there are.
-
-    >>> agreement_text(3, 3), agreement_text(2, 3), agreement_text(1, 3)
-    ('all 3 models say the same', '2 of 3 models say the same', 'of 3 models only this one says so')
-    """
-    if alike == every:
-        return f"{'both' if every == 2 else f'all {every}'} models say the same"
-    return f"of {every} models only this one says so" if alike == 1 else f"{alike} of {every} models say the same"
-
-
-def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
-    """For each sample and target that several models explain, how many of them say what most of them say.
-
-    Args:
-        explanations: of any samples and models.
-
-    Returns:
-        Lines such as `scene-0042, urgent: 2 of 3 models say the same`.
-    """
-    most: dict[tuple[str, str], tuple[int, int]] = {}
-    for one, counted in zip(explanations, agreement(explanations), strict=True):
-        if counted is not None:
-            key = one.sample_id, one.target
-            most[key] = max(most.get(key, (0, 0)), counted)
-    lines = []
-    for (sample, target), (alike, every) in most.items():
-        said = f"no two of {every} models say the same" if alike == 1 else agreement_text(alike, every)
-        lines.append(f"{sample}, {target}: {said}")
-    return lines
-
-
-def what_is_said(one: Explanation) -> Hashable | None:
-    """What is claimed of a prediction, and of what: equal for models that say the same (`agreement`).
+def what_is_said(one: Explanation) -> Said | None:
+    """What is claimed of a prediction, and of what.
 
     Args:
         one: the explanation.
@@ -82,4 +53,68 @@ def what_is_said(one: Explanation) -> Hashable | None:
     where = frozenset(
         (f.modality, f.span, f.box, f.text if f.span is None and f.box is None else None) for f in features
     )
-    return one.sample_id, one.target, one.prediction[one.target] >= 0.5, found.kind, found.modality, where
+    return Said((one.sample_id, one.target), one.prediction[one.target] >= 0.5, found.kind, found.modality, where)
+
+
+def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | None]:
+    """In how many of the models that explain one sample and target the claim of each of them holds.
+
+    It holds where the target is on the same side of one half, and a model claims the same of features at the same
+    places, or something that makes it true (`Said.holds_in`). Runs that differ only in their seed tell in this way what
+    training leaves to chance, which no interval of one run covers.
+
+    Args:
+        explanations: of any samples and models; those of one sample and target belong together.
+
+    Returns:
+        For each, in how many it holds, itself included, and how many there are; None where it is the only one, or its
+        model was not asked.
+    """
+    said = [what_is_said(one) for one in explanations]
+    asked = Counter(words.about for words in said if words)
+    out: list[tuple[int, int] | None] = []
+    for words in said:
+        several = words is not None and asked[words.about] > 1
+        holds = sum(words.holds_in(other) for other in said if other) if words and several else 0
+        out.append((holds, asked[words.about]) if words and several else None)
+    return out
+
+
+def agreement_text(holds: int, every: int) -> str:
+    """What `agreement` counts for one model, in words.
+
+    Args:
+        holds: in how many its claim holds, itself included.
+        every: how many there are.
+
+    >>> agreement_text(3, 3), agreement_text(1, 3)
+    ('what is said holds in all 3 models', 'what is said holds in 1 of 3 models')
+    """
+    if holds == every:
+        return f"what is said holds in {'both' if every == 2 else f'all {every}'} models"
+    return f"what is said holds in {holds} of {every} models"
+
+
+def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
+    """For each sample and target that several models explain, the claim that holds in most of them, and in how many.
+
+    Args:
+        explanations: of any samples and models.
+
+    Returns:
+        Lines such as `scene-0042, urgent: what seed1 says holds in 2 of 3 models`.
+    """
+    most: dict[tuple[str, str], tuple[int, int, str]] = {}
+    for one, counted in zip(explanations, agreement(explanations), strict=True):
+        key = one.sample_id, one.target
+        if counted is not None and counted[0] > most.get(key, (0, 0, ""))[0]:
+            most[key] = (*counted, f"{one.provenance.model} ({one.provenance.run})")
+    return [
+        f"{sample}, {target}: "
+        + (
+            f"what one of {every} models says holds in no other"
+            if holds == 1
+            else agreement_text(holds, every).replace("what is said", f"what {who} says")
+        )
+        for (sample, target), (holds, every, who) in most.items()
+    ]
