@@ -451,7 +451,7 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     done = run_cli("train", reviews, "--out", run, "--store", store, *QUICK, "--json")
     assert done.code == 0 and set(done.json["metrics"]) == {"val", "test"}, done.err
     cut = "body: 1 samples are longer than the encoder takes; the rest of them is cut off\n"
-    assert done.err == "Train: 1 of 1\n" + cut  # and no noise from the libraries
+    assert done.err == "Fit a linear probe: 9 of 9\nTrain: 1 of 1\n" + cut  # and no noise from the libraries
     trained = done.json["metrics"]["test"]
     done = run_cli("evaluate", run, "--store", store, "--json")
     assert done.json == {"run": str(run), "split": "test", "metrics": trained}
@@ -677,7 +677,7 @@ def test_ctrl_c_while_encoding_and_while_training(run_cli, tmp_path, tiny):
     assert not (tmp_path / "cut" / "run" / "metrics.json").exists()
 
     third = _finish(_process(*command("cut")))
-    assert third.code == 0 and re.fullmatch(r"(Train: \d+ of 8\n)+", third.err), third.err
+    assert third.code == 0 and re.fullmatch(r"Fit a linear probe: 9 of 9\n(Train: \d+ of 8\n)+", third.err), third.err
     assert third.json["metrics"] == whole.json["metrics"]
     assert not list((tmp_path / "cut" / "run").glob("*.ckpt*"))
 

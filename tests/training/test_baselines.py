@@ -117,6 +117,8 @@ def test_a_difference_is_that_of_the_metrics(task):
     found = paired_difference(ours, theirs, truth, task)
     assert found.value == pytest.approx(mine[task.headline] - yours[task.headline], abs=1e-6)
     assert paired_difference(ours, ours, truth, task) == Difference(value=0, low=0, high=0, samples=80)
+    few = [row for c in range(3) for row in np.flatnonzero(truth[:, c])[:1]]  # drawn anew, they may miss every label
+    assert paired_difference(ours[few], theirs[few], truth[few], task).samples == len(few)
     nobody = np.zeros_like(truth)
     if task.kind == "multi":
         assert paired_difference(ours, theirs, nobody, task).value is None

@@ -76,7 +76,7 @@ def train(
     data = FeatureData(splits, config.training.batch_size, config.seed)
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
-    baselines = baseline_answers(splits, task, config.seed)
+    baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))
     answers = {split: predict_split(model, data, split) for split in ("val", "test")}

@@ -102,7 +102,7 @@ def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
         explanations: of any samples and models.
 
     Returns:
-        Lines such as `scene-0042, urgent: what seed1 says holds in 2 of 3 models`.
+        Lines such as `scene-0042, urgent: what fl-i2moe (seed1) says holds in 2 of 3 models`.
     """
     most: dict[tuple[str, str], tuple[int, int, str]] = {}
     for one, counted in zip(explanations, agreement(explanations), strict=True):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from interplay.metrics import average_precision, f1, predicted_labels
 from interplay.models.task import Task
+from interplay.progress import Advance
 from interplay.results.baselines import Baselines, Difference
 from interplay.training.data import FeatureSet
 
@@ -88,17 +89,18 @@ class BaselineAnswers:
     penalty: float
 
 
-def baseline_answers(splits: Mapping[str, FeatureSet], task: Task, seed: int) -> BaselineAnswers:
+def baseline_answers(splits: Mapping[str, FeatureSet], task: Task, seed: int, advance: Advance) -> BaselineAnswers:
     """Fit both on the training split, and ask them about the others.
 
     Args:
         splits: "train", "val" and "test".
         task: what targets mean.
         seed: decides which samples fit the probe where there are more than `MOST_SAMPLES`.
+        advance: told how many penalties of how many were tried.
     """
     shares = task.prior_logits([sample.labels for sample in splits["train"].samples]).double()
     features = {split: mean_features(splits[split]) for split in ("val", "test")}
-    probe = linear_probe(mean_features(splits["train"], MOST_SAMPLES, seed), features["val"], task)
+    probe = linear_probe(mean_features(splits["train"], MOST_SAMPLES, seed), features["val"], task, advance)
     return BaselineAnswers(
         prior={split: shares.expand(len(x), -1) for split, (x, _) in features.items()},
         probe={split: probe.logits(x) for split, (x, _) in features.items()},
@@ -144,6 +146,7 @@ def linear_probe(
     train: tuple[Float[Tensor, "N W"], Float[Tensor, "N C"]],
     val: tuple[Float[Tensor, "n W"], Float[Tensor, "n C"]],
     task: Task,
+    advance: Advance = lambda done, most: None,
 ) -> LinearProbe:
     """Fit logistic regression, with the penalty on squared weights that has the least validation loss.
 
@@ -154,6 +157,7 @@ def linear_probe(
         train: features and targets of `mean_features`.
         val: the same of the validation split.
         task: what targets mean.
+        advance: told how many penalties of how many were tried.
     """
     features, target = train
     mean, deviation = features.mean(0), features.std(0, correction=0)
@@ -163,7 +167,8 @@ def linear_probe(
     bias = torch.zeros(target.shape[1], dtype=torch.float64, requires_grad=True)
     best, least, worse = None, np.inf, 0
     labels = target.shape[1] if task.kind == "multi" else 1  # of several the loss is a mean over labels, too
-    for penalty in PENALTIES:
+    for done, penalty in enumerate(PENALTIES):
+        advance(done, len(PENALTIES))
         _fit(weights, bias, lambda: task.loss(scaled @ weights + bias, target), penalty / labels)
         probe = LinearProbe(mean, deviation, weights.detach().clone(), bias.detach().clone(), penalty)
         loss = float(task.loss(probe.logits(val[0]), val[1]))
@@ -173,6 +178,7 @@ def linear_probe(
             worse += 1
         if worse == 2:
             break
+    advance(len(PENALTIES), len(PENALTIES))  # it may have ended before
     assert best is not None, "the loss of finite logits is finite"
     return best
 
@@ -215,9 +221,11 @@ def paired_difference(
     for start in range(0, RESAMPLES, rows):
         weights = rng.multinomial(N, np.full(N, 1 / N), size=min(rows, RESAMPLES - start)).astype(np.float64)
         drawn.append(_headline(ours, truth, task, weights) - _headline(theirs, truth, task, weights))
-    if math.isnan(value):
+    differences = np.concatenate(drawn)
+    defined = differences[~np.isnan(differences)]  # few samples, drawn anew, may miss every label
+    if math.isnan(value) or not len(defined):
         return Difference(value=None, low=None, high=None, samples=N)
-    low, high = np.nanquantile(np.concatenate(drawn), [0.025, 0.975])
+    low, high = np.quantile(defined, [0.025, 0.975])
     return Difference(value=value, low=float(low), high=float(high), samples=N)
 
 
@@ -226,7 +234,14 @@ def _headline(logits: np.ndarray, truth: np.ndarray, task: Task, weights: np.nda
     if task.headline == "map":
         both = [c for c in range(truth.shape[1]) if 0 < truth[:, c].sum() < len(truth)]
         each = [average_precision(logits[:, c], truth[:, c], weights) for c in both]
-        return np.nanmean(each, axis=0) if each else np.full(len(weights), np.nan)
+        return _mean_of_defined(np.stack(each, axis=1)) if each else np.full(len(weights), np.nan)
     predicted = predicted_labels(logits, task.kind)
     hits, wrong, missed = (weights @ cell for cell in (predicted & truth, predicted & ~truth, ~predicted & truth))
-    return np.nanmean(np.where(hits + missed > 0, f1(hits, wrong, missed), np.nan), axis=1)
+    return _mean_of_defined(np.where(hits + missed > 0, f1(hits, wrong, missed), np.nan))
+
+
+def _mean_of_defined(values: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " R"]:
+    """Each row's mean over what is not NaN; NaN of none."""
+    defined = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(defined, values, 0).sum(axis=1) / defined.sum(axis=1))
