@@ -130,7 +130,16 @@ def test_it_is_valid_as_before(each):
     found = validate_run(run, dataset, encoders=open_encoders(run, "cpu"), samples=2, backgrounds=4)
     expected = Validity.model_validate_json((answered / "validity.json").read_bytes())
     for field in ("calibrations", "recovered", "discoveries"):
-        ours, theirs = ([json.loads(one.model_dump_json()) for one in getattr(v, field)] for v in (found, expected))
+        ours, theirs = (
+            [
+                json.loads(one.model_dump_json())
+                for one in getattr(v, field)
+                # By construction most pair scores of a single expert are 0 but for rounding, and ranks are of that.
+                if run.config.fusion.roles == "losses" or one.expert == "mixture"
+            ]
+            for v in (found, expected)
+        )
+        assert ours
         alike(ours, theirs, field)
 
 
