@@ -21,8 +21,8 @@ class Difference(Frozen):
 
     Attributes:
         value: the first's score minus the second's.
-        low, high: 95% of the differences over samples drawn anew, with both models' answers to each. What training
-            again would change is not in it.
+        low, high: 95% of the differences over samples drawn anew (the run's seed decides the draws), with both models'
+            answers to each. What training again would change is not in it.
         samples: how many there are.
     """
 
@@ -58,14 +58,14 @@ class Baselines(Frozen):
         return upgrade_document(data, BASELINES_SCHEMA, {}, error=CheckpointError) if isinstance(data, dict) else data
 
     def sentence(self) -> str:
-        """Whether the run is better than a linear model on the same features, as far as the test split tells."""
+        """Whether the run is better than the linear probe, judged by the interval of their difference."""
         name, test = NAMES[self.headline], self.linear_probe["test"][self.headline]
         value, low, high = self.difference.value, self.difference.low, self.difference.high
         if self.model is None or test is None or value is None or low is None or high is None:
             return f"{name} is undefined on the test split: nothing can be said beside a linear probe"
         prior = self.prior["test"][self.headline]
         shares = f", labels' shares alone {prior:.3f}" if prior is not None else ""
-        told = (
+        verdict = (
             "it is better than the linear probe"
             if low > 0
             else "it does not beat the linear probe"
@@ -73,6 +73,6 @@ class Baselines(Frozen):
             else "it is not shown to beat the linear probe"
         )
         return (
-            f"Test {name} {self.model:.3f}; a linear probe of the same features {test:.3f}{shares}: {told}, "
+            f"Test {name} {self.model:.3f}; a linear probe of the same features {test:.3f}{shares}: {verdict}, "
             f"{value:+.3f} (95% {low:+.3f} to {high:+.3f} over {self.difference.samples} test samples)"
         )

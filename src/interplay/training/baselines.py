@@ -96,7 +96,7 @@ def baseline_answers(splits: Mapping[str, FeatureSet], task: Task, seed: int, ad
         splits: "train", "val" and "test".
         task: what targets mean.
         seed: decides which samples fit the probe where there are more than `MOST_SAMPLES`.
-        advance: told how many penalties of how many were tried.
+        advance: called with the number of penalties tried, and of all.
     """
     shares = task.prior_logits([sample.labels for sample in splits["train"].samples]).double()
     features = {split: mean_features(splits[split]) for split in ("val", "test")}
@@ -157,7 +157,7 @@ def linear_probe(
         train: features and targets of `mean_features`.
         val: the same of the validation split.
         task: what targets mean.
-        advance: told how many penalties of how many were tried.
+        advance: called with the number of penalties tried, and of all.
     """
     features, target = train
     mean, deviation = features.mean(0), features.std(0, correction=0)
