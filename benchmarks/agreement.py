@@ -1,11 +1,12 @@
 """Do trainings that differ in their seed say the same of one sample? First sentences of several runs, held together.
 
-    python benchmarks/agreement.py RUN RUN [RUN ...] [--samples 100] [--store FOLDER]
+    python benchmarks/agreement.py RUN RUN [RUN ...] [--samples 100] [--together 1] [--store FOLDER]
 
-The runs are of one dataset, as `interplay train DATA --seeds 3` leaves them. Each of the first test samples is
-explained by every run, for the label that is most probable on the mean of their answers. Where a claim holds is what
-`interplay explain RUN RUN RUN` counts (`report/agreement.py`): the answer on the same side of one half, a claim of the
-same kind and features at the same places; "many small things" also where they are of one modality.
+The runs are of one dataset, as `interplay train DATA --seeds 3` leaves them. With `--together 3` the mean of the first
+three is one model, that of the next three another, and so on: ensembles that have no training in common. Each of the
+first test samples is explained by every model, for the label that is most probable on the mean of their answers. Where
+a claim holds is what `interplay explain RUN RUN RUN` counts (`report/agreement.py`): the answer on the same side of one
+half, a claim of the same kind and features at the same places; "many small things" also where they are of one modality.
 """
 
 import argparse
@@ -18,8 +19,10 @@ import numpy as np
 import torch
 from markdown_table import markdown
 
+from interplay.config import Config
+from interplay.explanation.ensemble import Ensemble
 from interplay.explanation.explaining import explain_opened
-from interplay.explanation.predictor import Opened
+from interplay.explanation.predictor import Opened, Predictor
 from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.models.run import open_run
 from interplay.models.task import Task
@@ -32,13 +35,13 @@ from interplay.results import Explanation
 
 
 def explained(
-    predictors: list[TrainedPredictor], sample_id: str, opened: Sequence[Opened], task: Task
+    predictors: Sequence[Predictor], config: Config, sample_id: str, opened: Sequence[Opened], task: Task
 ) -> list[Explanation]:
-    """The sample as each run explains it, for the label that they find most probable together."""
+    """The sample as each model explains it, for the label that they find most probable together."""
     answers = [torch.from_numpy(o.logits(np.ones((1, len(o.features)), dtype=bool))[0, -1]) for o in opened]
     target = task.labels[int(torch.stack([task.probabilities(a) for a in answers]).mean(0).argmax())]
     return [
-        explain_opened(p, o, sample_id, settings=least_settings(p.config, o), target=target, seed=0)
+        explain_opened(p, o, sample_id, settings=least_settings(config, o), target=target, seed=0)
         for p, o in zip(predictors, opened, strict=True)
     ]
 
@@ -48,19 +51,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--together", type=int, default=1, metavar="K", help="explain the mean of each K runs")
     parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="where the data's features are")
     given = parser.parse_args()
     runs = [open_run(folder) for folder in given.runs]
     dataset = data_of(runs[0])
-    predictors = []
-    for run in runs:
-        encoders = open_encoders(run, "cpu")
-        predictors.append(TrainedPredictor(run, encoders, run.config, stored_features(dataset, encoders, given.store)))
+    encoders = open_encoders(runs[0], "cpu")
+    stores = stored_features(dataset, encoders, given.store)
+    each_run = [TrainedPredictor(run, encoders, run.config, stores) for run in runs]
+    k = given.together
+    if len(runs) < 2 * k or len(runs) % k:
+        parser.error(f"{len(runs)} runs: two or more groups of {k} are needed")
+    groups = [each_run[at : at + k] for at in range(0, len(runs), k)]
+    predictors: list[Predictor] = [group[0] if k == 1 else Ensemble(group) for group in groups]
     kinds, shared, most, same = Counter[str](), Counter[str](), list[int](), list[int]()
     pairs = []
     for sample in dataset.split("test")[: given.samples]:
         opened = [predictor.open(sample) for predictor in predictors]
-        each = explained(predictors, sample.id, opened, runs[0].card.task)
+        each = explained(predictors, runs[0].config, sample.id, opened, runs[0].card.task)
         words = [said for one in each if (said := what_is_said(one)) is not None]
         holds = [sum(a.holds_in(b) for b in words) for a in words]
         pairs.append(np.mean([a.holds_in(b) for a, b in permutations(words, 2)]))
@@ -73,13 +81,14 @@ def main() -> None:
     # A few samples on which all agree are no certainty: the variance counts as at least 1 / (4 n).
     each_way = 1.96 * (max(float(np.var(pairs)), 0.25 / n) / n) ** 0.5
     rows = []
-    for k in range(len(runs), 1, -1):
-        rows.append([f"a claim of one holds in {k} of {len(runs)}", f"{np.mean(np.array(most) >= k):.2f}"])
-        rows.append([f"{k} of {len(runs)} claim the very same", f"{np.mean(np.array(same) >= k):.2f}"])
+    models = len(predictors)
+    for held in range(models, 1, -1):
+        rows.append([f"a claim of one holds in {held} of {models}", f"{np.mean(np.array(most) >= held):.2f}"])
+        rows.append([f"{held} of {models} claim the very same", f"{np.mean(np.array(same) >= held):.2f}"])
     rows.append(["the claim of one holds in another, both drawn at random", f"{np.mean(pairs):.2f} ± {each_way:.2f}"])
     print(markdown([f"share of {n} test samples", "value"], rows))
     print()
-    header = ["what is said", "how often, over all runs", "of these, true of all runs"]
+    header = ["what is said", "how often, over all models", "of these, true of all"]
     print(markdown(header, [[k, str(c), f"{shared[k] / c:.2f}"] for k, c in kinds.most_common()]))
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from interplay.pipeline.explain import explain, new_sample, write_explanations
     from interplay.pipeline.modalities import measure_modalities
     from interplay.pipeline.report import make_report, report_run
-    from interplay.pipeline.train import train, train_seeds
+    from interplay.pipeline.seeds import train_seeds
+    from interplay.pipeline.train import train
     from interplay.pipeline.validate import plant_and_train, validate_run
     from interplay.report.findings import finding
     from interplay.report.page import write_page
@@ -49,7 +50,8 @@ _HOMES = {
     "interplay.pipeline.evaluate": ("evaluate",),
     "interplay.pipeline.explain": ("explain", "new_sample", "write_explanations"),
     "interplay.pipeline.modalities": ("measure_modalities",),
-    "interplay.pipeline.train": ("train", "train_seeds"),
+    "interplay.pipeline.seeds": ("train_seeds",),
+    "interplay.pipeline.train": ("train",),
     "interplay.report.findings": ("finding",),
     "interplay.report.page": ("write_page",),
     "interplay.pipeline.report": ("make_report", "report_run"),

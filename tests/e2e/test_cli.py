@@ -532,15 +532,57 @@ def test_models_of_several_seeds(run_cli, tmp_path, tiny, monkeypatch):
     assert runs[0]["metrics"]["test"]["loss"] != runs[1]["metrics"]["test"]["loss"]
     monkeypatch.setattr("interplay.pipeline.train.fit", lambda *_: pytest.fail("trained again"))
     told = run_cli(*command)
-    assert told.code == 0 and f"interplay explain {out / 'seed3'} {out / 'seed4'}" in told.out
+    assert told.code == 0 and told.out.endswith(f"interplay explain {out}\n")
     loss = next(line for line in told.out.splitlines() if " loss " in line)
     shown = [float(cell) for cell in re.findall(r"\d+\.\d+", loss)]
     each = [run["metrics"]["test"]["loss"] for run in runs]
-    assert shown == pytest.approx([*each, sum(each) / 2, abs(each[0] - each[1]) / 2**0.5], abs=6e-4)
+    together = done.json["ensemble"]
+    assert together == json.loads((out / "ensemble.json").read_text()) and together["runs"] == ["seed3", "seed4"]
+    assert shown == pytest.approx(
+        [
+            *each,
+            sum(each) / 2,
+            abs(each[0] - each[1]) / 2**0.5,
+            together["metrics"]["test"]["loss"],
+            runs[0]["baselines"]["linear_probe"]["test"]["loss"],
+        ],
+        abs=6e-4,
+    )
+    assert together["metrics"]["test"]["loss"] < sum(each) / 2, "the loss of the mean of logits, which is convex"
+    assert "mean of all 2: Test mAP " in told.out
     metrics = {"loss": float("nan"), "accuracy": 0.5}
     assert str(spread({"seed3": metrics, "seed4": metrics})["sd"]) == "{'loss': nan, 'accuracy': 0.0}"
     done = run_cli(*command, "--set", "training.patience=2")
     assert done.code == 2 and "seed3: a finished run is there already" in done.error()
+
+
+def test_runs_that_differ_in_their_seed_are_explained_as_their_mean_too(run_cli, tmp_path, small_run):
+    """Of both runs and of the folder that holds them, but not where they differ in more than the seed."""
+    out = tmp_path / "both"
+    runs = [out / f"seed{seed}" for seed in (0, 1)]
+    for seed, folder in enumerate(runs):
+        shutil.copytree(small_run.run.folder, folder)
+        text = (folder / "config.toml").read_text()
+        (folder / "config.toml").write_text(re.sub(r"(?m)^seed = \d+", f"seed = {seed}", text))
+    command = ("explain", out, "--data", small_run.dataset.source, "--count", 1, *BRIEF)
+    done = run_cli(*command, "--json")
+    mean, *each = done.json
+    assert mean["provenance"]["members"] == ["seed0", "seed1"] and mean["provenance"]["model"] == "mean of 2 fl-i2moe"
+    assert [one["provenance"]["run"] for one in each] == ["seed0", "seed1"]
+    assert {one["target"] for one in each} == {mean["target"]}
+    assert mean["prediction"] == pytest.approx(each[0]["prediction"]), "equal models have the same mean"
+    assert len(list((out / "explanations").glob("*.json"))) == 3, "they lie where the runs do"
+    told = run_cli(*command)
+    assert "  mean of 2 fl-i2moe (seed0, seed1): scene-" in told.out
+    assert "what the mean of 2 fl-i2moe says holds in both models" in " ".join(told.out.split())
+    text = (runs[1] / "config.toml").read_text()
+    assert "patience = 10" in text
+    (runs[1] / "config.toml").write_text(text.replace("patience = 10", "patience = 9"))
+    done = run_cli("explain", *runs, *command[2:], "--out", tmp_path / "page", "--json")
+    assert [one["provenance"]["members"] for one in done.json] == [[], []]
+    (runs[1] / "metrics.json").unlink()
+    done = run_cli(*command)
+    assert done.code == 2 and "seed1: the run was interrupted before it finished" in done.error()
 
 
 def test_the_command_says_first_whether_it_beats_a_linear_probe(run_cli, small_run, tmp_path):

@@ -20,6 +20,7 @@ from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain_config
 from interplay.report.reading import read_explanation
 from interplay.results import Explanation
+from interplay.results.explanation import EXPLANATION_SCHEMA
 from interplay.results.validity import Validity
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -146,7 +147,7 @@ def test_it_is_valid_as_before(each):
 def test_its_explanations_and_features_open():
     for file in sorted((FROZEN / "expected").glob("0*.json")):
         old = Explanation.model_validate_json(file.read_bytes())
-        assert old.schema_ == "interplay/explanation/3" and old.pairs
+        assert old.schema_ == EXPLANATION_SCHEMA and old.pairs
     for folder in sorted((FROZEN / "store").glob("text-*")):
         assert open_features(folder).width == 384
 

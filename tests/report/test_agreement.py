@@ -35,6 +35,19 @@ def test_the_same_claim_of_the_same_features(examples):
     ]
 
 
+def test_the_mean_of_the_models_is_held_against_each_and_counts_as_none(examples):
+    one = examples.with_whatif()
+    models = [alone(one, 2), alone(one, 3, run="b"), alone(one, 3, run="c")]
+    mean = {"run": "a, b, c", "model": "mean of 3 fl-i2moe", "members": ["a", "b", "c"]}
+    for at, holds, words in ((3, 2, "2 of 3 models"), (2, 1, "1 of 3 models"), (4, 0, "none of 3 models")):
+        together = alone(one, at)
+        together = together.model_copy(update={"provenance": together.provenance.model_copy(update=mean)})
+        assert agreement([together, *models]) == [(holds, 3), (1, 3), (2, 3), (2, 3)]
+        line = f"{one.sample_id}, {one.target}: what the mean of 3 fl-i2moe says holds in {words}"
+        assert agreement_lines([*models, together]) == [line]
+    assert agreement([together]) == [None], "of members that are not explained nothing is known"
+
+
 def test_many_small_things_hold_where_they_are_of_one_modality(examples):
     """Not the other way round, and not where features are named, or the answer is another."""
     one = examples.with_whatif()

@@ -8,13 +8,18 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import Blur, Data, Device, Fill, Json, Set
-from interplay.files.run_folder import require_finished_run
+from interplay.files.run_folder import runs_in
 
 if TYPE_CHECKING:
     from interplay.results import Explanation
 
 Runs = Annotated[
-    list[Path], typer.Argument(metavar="RUN...", help="The folder of a run; of several, the same samples side by side.")
+    list[Path],
+    typer.Argument(
+        metavar="RUN...",
+        help="The folder of a run. Of several, or of a training with --seeds, the same samples by each of them, after "
+        "their mean if they differ in the seed alone.",
+    ),
 ]
 
 
@@ -41,7 +46,9 @@ def explain(
         typer.Option(metavar="RUN", help="One more RUN. Repeatable."),
     ] = None,
     data: Data = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; RUN/explanations if absent.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for page and JSON; explanations in the first RUN if absent.")
+    ] = None,
     blur: Blur = None,
     device: Device = None,
     json: Json = False,
@@ -57,7 +64,8 @@ def explain(
     }
     assignments = options.assigned(set_) | options.given(flags)
     with console.working() as progress:
-        folders = [require_finished_run(folder) for folder in (*runs, *(beside or []))]
+        folders = [run for folder in (*runs, *(beside or [])) for run in runs_in(folder)]
+        out = out or runs[0] / "explanations"
         from interplay.models.run import open_run
         from interplay.pipeline import explain as stage
 
@@ -70,8 +78,9 @@ def explain(
         explanations, stopped = _until_interrupted(each)
         page = stage.write_explanations(opened, explanations, chosen, out, blur=blur)
     if stopped:
+        samples = len({explanation.sample_id for explanation in explanations})
         raise console.CommandInterrupted(
-            f"Interrupted. {len(explanations)} of {len(chosen) * (1 + len(others))} explanations are there: {page}"
+            f"Interrupted. {len(explanations)} explanations of {samples} of {len(chosen)} samples are there: {page}"
         )
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])

@@ -47,7 +47,8 @@ def train(
     settings = options.config(config, preset, set_, flags)
     with console.working(console.GO_ON) as progress:
         from interplay.data.registry import open_dataset
-        from interplay.pipeline.train import samples_cut, train, train_seeds
+        from interplay.pipeline.seeds import train_seeds
+        from interplay.pipeline.train import samples_cut, train
 
         dataset = open_dataset(data, settings.data)
         console.say_notes(dataset.notes)
@@ -57,17 +58,23 @@ def train(
             runs = train_seeds(dataset, settings, out, seeds, store=store, overwrite=overwrite, progress=progress)
         for modality, cut in samples_cut(runs[0], store).items():
             console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
-    if json:
-        return console.print_json(of_run(runs[0]) if seeds is None else {"runs": [of_run(run) for run in runs]})
-    beaten = {run.folder.name: run.baselines for run in runs}
     if seeds is None:
-        console.print_lines(b.sentence() for b in beaten.values() if b)
+        if json:
+            return console.print_json(of_run(runs[0]))
+        console.print_lines([b.sentence()] if (b := runs[0].baselines) else [])
         return console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", with_baselines(runs[0])))
+    from interplay.results.ensemble import ENSEMBLE_FILE, EnsembleScores
+
+    together = EnsembleScores.model_validate_json((out / ENSEMBLE_FILE).read_bytes())
+    if json:
+        return console.print_json({"runs": [of_run(run) for run in runs], "ensemble": together.model_dump()})
+    beaten = {run.folder.name: run.baselines for run in runs} | {f"mean of all {len(runs)}": together.baselines}
     console.print_lines(f"{name}: {b.sentence()}" for name, b in beaten.items() if b)
-    columns = {run.folder.name: run.metrics["test"] for run in runs}
-    console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns | spread(columns)))
-    folders = shlex.join(str(run.folder) for run in runs)
-    console.print_lines(["", f"Explain with all of them:  interplay explain {folders}"])
+    each = {run.folder.name: run.metrics["test"] for run in runs}
+    columns = each | spread(each) | {"mean of all": together.metrics["test"]}
+    columns |= {"linear probe": together.baselines.linear_probe["test"]}
+    console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns))
+    console.print_lines(["", f"Explain with all of them:  interplay explain {shlex.quote(str(out))}"])
     return None
 
 
@@ -89,12 +96,12 @@ def of_run(run: "Run") -> dict[str, Any]:
     }
 
 
-def spread(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Each metric's mean and standard deviation over the models."""
+def spread(columns: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float | None]]:
+    """Each metric's average and standard deviation over the models."""
     each = list(columns.values())
     values = {name: [column[name] for column in each] for name in each[0]}
     defined = {name: v for name, v in values.items() if not any(map(math.isnan, v))}  # stdev takes no NaN
     return {
-        "mean": {name: mean(defined[name]) if name in defined else math.nan for name in values},
+        "average": {name: mean(defined[name]) if name in defined else math.nan for name in values},
         "sd": {name: stdev(defined[name]) if name in defined else math.nan for name in values},
     }

@@ -44,6 +44,7 @@ def explain_sample(
     target: str | None = None,
     seed: int = 0,
     progress: Advance | None = None,
+    opened: Opened | None = None,
 ) -> Explanation:
     """Explain one prediction.
 
@@ -54,6 +55,7 @@ def explain_sample(
         target: the label to explain; the most probable one if None.
         seed: decides every draw of the estimators.
         progress: called with evaluations done and an upper bound of them.
+        opened: the sample, where the predictor has opened it already.
 
     Returns:
         The explanation, in plain data.
@@ -63,7 +65,7 @@ def explain_sample(
     """
     settings = settings or ExplainConfig()
     output_asked(predictor, settings.expert)  # before the sample is encoded
-    opened = predictor.open(sample)
+    opened = opened or predictor.open(sample)
     explanation = explain_opened(
         predictor, opened, sample.id, settings=settings, target=target, seed=seed, progress=progress
     )

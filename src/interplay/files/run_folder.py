@@ -30,3 +30,23 @@ def require_finished_run(folder: str | Path) -> Path:
             f"the run {state}", file=folder, expected="a folder written by `interplay train`", fix="train it first"
         )
     return folder
+
+
+def runs_in(folder: str | Path) -> list[Path]:
+    """The finished run in a folder, or the runs of a training with several seeds (`interplay train --seeds`).
+
+    Args:
+        folder: a run folder, or one that holds seed0, seed1, ...
+
+    Returns:
+        The run folders, by seed.
+
+    Raises:
+        CheckpointError: there is no run, or the training of one was interrupted.
+    """
+    folder = Path(folder)
+    each = [one for one in folder.glob("seed*") if one.name.removeprefix("seed").isdigit()]
+    if (folder / CONFIG_FILE).exists() or not each:
+        return [require_finished_run(folder)]
+    by_seed = sorted(each, key=lambda one: int(one.name.removeprefix("seed")))
+    return [require_finished_run(one) for one in by_seed]

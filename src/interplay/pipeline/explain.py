@@ -10,7 +10,9 @@ from interplay.data.registry import is_sensitive
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput
+from interplay.explanation.ensemble import Ensemble, OpenedTogether
 from interplay.explanation.explaining import explain_sample
+from interplay.explanation.predictor import Opened, Predictor
 from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.explanation.trained.prepared import refuse_unknown_expert
 from interplay.files import refuse_blocked, write_atomic
@@ -27,7 +29,7 @@ from interplay.results import Explanation, Explanations
 
 
 def explain(
-    run: Run,
+    run: Run | Sequence[Run],
     samples: Sequence[Sample],
     *,
     config: Config | None = None,
@@ -38,7 +40,8 @@ def explain(
     """Explain samples of a dataset, or new ones, with a trained run.
 
     Args:
-        run: as `open_run` gives it.
+        run: as `open_run` gives it. Several explain each sample side by side, after their mean where they differ in
+            their seed alone.
         samples: of `find_sample`, `new_sample` or a dataset.
         config: settings that differ from those the run was trained with; its own if None.
         target: the label to explain; each sample's most probable one if None.
@@ -46,13 +49,17 @@ def explain(
         progress: where to show how far it is; of None, bars on a terminal and in a notebook, and nothing elsewhere.
 
     Returns:
-        One explanation a sample, in their order, in a list that shows itself.
+        One explanation a sample, or as many as there are models, in their order, in a list that shows itself.
 
     Raises:
         BadInput: for a label, an expert or an input that the run does not know.
     """
+    first, *more = [run] if isinstance(run, Run) else run
+    beside = [(other, config or other.config) for other in more]
     with progress_or_default(progress) as shown:
-        each = explain_each(run, samples, config=config, target=target, encoders=encoders, progress=shown)
+        each = explain_each(
+            first, samples, config=config, target=target, encoders=encoders, progress=shown, beside=beside
+        )
         return Explanations(each)
 
 
@@ -68,7 +75,9 @@ def explain_each(
 ) -> Iterator[Explanation]:
     """Explain samples one by one, yielding each explanation as it is ready.
 
-    After each explanation come those of the same sample and target by the runs of `beside`.
+    After each explanation come those of the same sample and target by the runs of `beside`. Runs that differ only in
+    their seed are one model, too: where all of them do, the explanation of their mean (`Ensemble`) comes first, and
+    chooses the target.
 
     Args:
         run: a trained run.
@@ -90,24 +99,59 @@ def explain_each(
     for one, settings in everyone:  # before the work: what is explained already would be lost
         refuse_other_run(run, one)
         refuse_unknown_expert(one, settings)
-    asked = []
+    predictors: list[TrainedPredictor] = []
     for one, settings in everyone:
-        device = settings.device
-        given = encoders if one is run else None
-        one.model.to(pick_device(device))
-        opened = TrainedPredictor(one, given or open_encoders(one, device), settings)
-        asked.append((one, settings, opened))
+        one.model.to(pick_device(settings.device))
+        alike = next((p for p in predictors if same_encoders(p.run, one)), None)
+        given = (encoders if one is run else None) or (alike.encoders if alike else open_encoders(one, settings.device))
+        predictors.append(TrainedPredictor(one, given, settings))
+    mean = Ensemble(predictors) if beside and all(differ_in_seed(run, one) for one, _ in beside) else None
+    asked: list[tuple[Predictor, Config]] = [(predictor, predictor.config) for predictor in predictors]
+    asked = [(mean, predictors[0].config), *asked] if mean else asked
     for number, sample in enumerate(samples, start=1):
-        label = target
-        for one, settings, opened in asked:
-            who = f" by {one.name}" if beside else ""
+        label, opened = target, [predictor.open(sample) for predictor in predictors]
+        every: list[Opened] = [OpenedTogether(opened), *opened] if mean else [*opened]
+        for (predictor, settings), ready in zip(asked, every, strict=True):
+            known = predictor.provenance
+            who = f" by {f'the {known.model}' if known.members else known.run}" if beside else ""
             advance = progress.stage(f"Explain {sample.id} ({number} of {len(samples)}){who}")
             explanation = explain_sample(
-                opened, sample, settings=settings.explain, target=label, seed=settings.seed, progress=advance
+                predictor,
+                sample,
+                settings=settings.explain,
+                target=label,
+                seed=settings.seed,
+                progress=advance,
+                opened=ready,
             )
             advance(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
             label = explanation.target
             yield explanation
+
+
+def same_encoders(run: Run, other: Run) -> bool:
+    """Whether two runs read features of the same encoders.
+
+    Args:
+        run: a trained run.
+        other: another one.
+    """
+    return (run.card.encoders, run.config.encoders, run.config.device) == (
+        other.card.encoders,
+        other.config.encoders,
+        other.config.device,
+    )
+
+
+def differ_in_seed(run: Run, other: Run) -> bool:
+    """Whether two runs were trained alike, on the same data, but for their seed.
+
+    Args:
+        run: a trained run.
+        other: another one.
+    """
+    alike = other.config.model_copy(update={"seed": run.config.seed}) == run.config
+    return alike and run.origin.data_hash == other.origin.data_hash and same_encoders(run, other)
 
 
 def explain_config(run: Run, settings: dict[str, Any]) -> Config:

@@ -11,7 +11,6 @@ from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder
 from interplay.errors import DataError
 from interplay.features.store import Features, open_features
-from interplay.files import refuse_blocked
 from interplay.files.run_folder import METRICS_FILE
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.designs import Shape
@@ -21,7 +20,7 @@ from interplay.models.run import Run, finish_run, open_run, origin_of, refuse_ta
 from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.progress import SILENT, Progress
-from interplay.training.baselines import baseline_answers, compare
+from interplay.training.baselines import BaselineAnswers, baseline_answers, compare
 from interplay.training.data import FeatureData, FeatureSet, token_moments
 from interplay.training.fit import fit, predict_split
 
@@ -34,6 +33,7 @@ def train(
     store: str | Path = DEFAULT_STORE,
     encoders: dict[str, Encoder] | None = None,
     stores: Mapping[str, Features] | None = None,
+    baselines: BaselineAnswers | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> Run:
@@ -48,6 +48,7 @@ def train(
         store: folder of the feature store.
         encoders: modality -> the frozen encoder of `config`; loaded if None.
         stores: modality -> its features, if they are open already; else they are read from `store` or encoded.
+        baselines: what both baselines answer on this data, if they are fitted already.
         overwrite: whether something that is there already is replaced.
         progress: shows how encoding and training go.
 
@@ -62,8 +63,7 @@ def train(
     refuse_taken(out, config, overwrite)
     encoders = encoders or encoders_for(dataset, config)
     stores = stores or encode(dataset, config, store=store, encoders=encoders, progress=progress)
-    task = Task(dataset.labels, dataset.label_kind)
-    splits = {name: FeatureSet(dataset.split(name), stores, task) for name in SPLITS}
+    task, splits = splits_of(dataset, stores)
     card = Card(
         fusion=config.fusion,
         labels=list(dataset.labels),
@@ -76,7 +76,8 @@ def train(
     data = FeatureData(splits, config.training.batch_size, config.seed)
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
-    baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
+    if baselines is None:
+        baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))
     answers = {split: predict_split(model, data, split) for split in ("val", "test")}
@@ -84,59 +85,15 @@ def train(
     return finish_run(out, metrics, compare(answers["test"][0], baselines, task, config.seed))
 
 
-def train_seeds(
-    dataset: Dataset,
-    config: Config,
-    out: str | Path,
-    count: int,
-    *,
-    store: str | Path = DEFAULT_STORE,
-    overwrite: bool = False,
-    progress: Progress = SILENT,
-) -> list[Run]:
-    """Train one model after another, alike but for the seed: what differs between them, training leaves to chance.
-
-    A finished run of the same configuration and data is not trained again, and an interrupted one is continued.
+def splits_of(dataset: Dataset, stores: Mapping[str, Features]) -> tuple[Task, dict[str, FeatureSet]]:
+    """What is asked of a dataset's samples, and the features of each split.
 
     Args:
         dataset: the dataset.
-        config: the configuration; its seed is the first.
-        out: the folder of the run folders seed0, seed1, ...
-        count: how many models.
-        store: folder of the feature store.
-        overwrite: whether runs that are there already are replaced.
-        progress: shows how encoding and training go.
-
-    Returns:
-        The runs, by seed.
-
-    Raises:
-        DataError: if a split has no samples. RunExistsError: if one of the folders holds something else.
-        CheckpointError: if a finished run that is there is damaged.
+        stores: modality -> its features.
     """
-    refuse_bad_splits(dataset)
-    seeds = range(config.seed, config.seed + count)
-    todo = {Path(out) / f"seed{seed}": config.model_copy(update={"seed": seed}) for seed in seeds}
-    refuse_blocked(Path(out))
-    for folder, one in todo.items():
-        if overwrite or not (folder / METRICS_FILE).exists() or open_run(folder).config != one:
-            refuse_taken(folder, one, overwrite)
-    encoders = encoders_for(dataset, config)
-    stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
-    before = {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
-    return [
-        before.get(folder)
-        or train(
-            dataset,
-            one,
-            folder,
-            encoders=encoders,
-            stores=stores,
-            overwrite=overwrite,
-            progress=progress.prefixed(f"seed {one.seed}: "),
-        )
-        for folder, one in todo.items()
-    ]
+    task = Task(dataset.labels, dataset.label_kind)
+    return task, {name: FeatureSet(dataset.split(name), stores, task) for name in SPLITS}
 
 
 def finished_run(folder: Path, dataset: Dataset, config: Config, stores: Mapping[str, Features]) -> Run | None:

@@ -64,19 +64,20 @@ def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | Non
     training leaves to chance, which no interval of one run covers.
 
     Args:
-        explanations: of any samples and models; those of one sample and target belong together.
+        explanations: of any samples and models; those of one sample and target belong together. The mean of several
+            models is held against each of them, and counted as none.
 
     Returns:
-        For each, in how many it holds, itself included, and how many there are; None where it is the only one, or its
+        For each, in how many it holds, itself included, and how many there are; None where there is only one, or its
         model was not asked.
     """
     said = [what_is_said(one) for one in explanations]
-    asked = Counter(words.about for words in said if words)
+    single = [words for words, one in zip(said, explanations, strict=True) if words and not one.provenance.members]
+    asked = Counter(words.about for words in single)
     out: list[tuple[int, int] | None] = []
     for words in said:
         several = words is not None and asked[words.about] > 1
-        holds = sum(words.holds_in(other) for other in said if other) if words and several else 0
-        out.append((holds, asked[words.about]) if words and several else None)
+        out.append((sum(words.holds_in(other) for other in single), asked[words.about]) if words and several else None)
     return out
 
 
@@ -90,31 +91,37 @@ def agreement_text(holds: int, every: int) -> str:
     >>> agreement_text(3, 3), agreement_text(1, 3)
     ('what is said holds in all 3 models', 'what is said holds in 1 of 3 models')
     """
+    if holds == 0:
+        return f"what is said holds in none of {every} models"
     if holds == every:
         return f"what is said holds in {'both' if every == 2 else f'all {every}'} models"
     return f"what is said holds in {holds} of {every} models"
 
 
 def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
-    """For each sample and target that several models explain, the claim that holds in most of them, and in how many.
+    """For each sample and target that several models explain: in how many holds what their mean says.
+
+    Where their mean is not explained, the claim that holds in most of them takes its place.
 
     Args:
         explanations: of any samples and models.
 
     Returns:
-        Lines such as `scene-0042, urgent: what fl-i2moe (seed1) says holds in 2 of 3 models`.
+        Lines such as `scene-0042, urgent: what the mean of 3 fl-i2moe says holds in 2 of 3 models`.
     """
-    most: dict[tuple[str, str], tuple[int, int, str]] = {}
+    best: dict[tuple[str, str], tuple[bool, int, int, str]] = {}
     for one, counted in zip(explanations, agreement(explanations), strict=True):
-        key = one.sample_id, one.target
-        if counted is not None and counted[0] > most.get(key, (0, 0, ""))[0]:
-            most[key] = (*counted, f"{one.provenance.model} ({one.provenance.run})")
-    return [
-        f"{sample}, {target}: "
-        + (
-            f"what one of {every} models says holds in no other"
-            if holds == 1
-            else agreement_text(holds, every).replace("what is said", f"what {who} says")
-        )
-        for (sample, target), (holds, every, who) in most.items()
-    ]
+        if counted is None:
+            continue
+        known, key = one.provenance, (one.sample_id, one.target)
+        who = f"the {known.model}" if known.members else f"{known.model} ({known.run})"
+        rank = (bool(known.members), *counted, who)
+        if key not in best or rank[:2] > best[key][:2]:
+            best[key] = rank
+    return [f"{sample}, {target}: {_held(*rank)}" for (sample, target), rank in best.items()]
+
+
+def _held(mean: bool, holds: int, every: int, who: str) -> str:
+    if holds == 1 and not mean:
+        return f"what one of {every} models says holds in no other"
+    return agreement_text(holds, every).replace("what is said", f"what {who} says")

@@ -3,6 +3,7 @@
 `Baselines` is what a training keeps as JSON in the run folder.
 """
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -14,6 +15,15 @@ from interplay.results.explanation import Frozen
 BASELINES_SCHEMA: Literal["interplay/baselines/1"] = "interplay/baselines/1"
 NAMES = {"map": "mAP", "macro_f1": "macro F1"}
 """The metrics that models are judged by -> how they are printed."""
+
+
+def or_none(value: float) -> float | None:
+    """A metric as it is written: None where it is undefined (NaN).
+
+    Args:
+        value: the metric.
+    """
+    return None if math.isnan(value) else value
 
 
 class Difference(Frozen):

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from interplay.files.versions import Upgrade, upgrade_document
 
-EXPLANATION_SCHEMA = "interplay/explanation/3"
-EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict}
-"""Version 2 added `whatif`, 3 the fill and level "input": what was written before means the same."""
+EXPLANATION_SCHEMA = "interplay/explanation/4"
+EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict, 3: dict}
+"""Version 2 added `whatif`, 3 the fill and level "input", 4 the provenance's `members`: what was written before means
+the same."""
 MIXTURE = "mixture"
 SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 """How sentences and tables call the pair scores."""
@@ -147,9 +148,13 @@ class Shapley(Frozen):
 
 
 class Provenance(Frozen):
-    """Where the numbers come from: enough to make them again."""
+    """Where the numbers come from: enough to make them again.
+
+    `members` names the runs whose mean this is; it is empty for one model.
+    """
 
     run: str
+    members: list[str] = []
     data: str
     versions: dict[str, str]
     seed: int

@@ -12,7 +12,7 @@ from torch import Tensor
 from interplay.metrics import average_precision, f1, predicted_labels
 from interplay.models.task import Task
 from interplay.progress import Advance
-from interplay.results.baselines import Baselines, Difference
+from interplay.results.baselines import Baselines, Difference, or_none
 from interplay.training.data import FeatureSet
 
 PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -124,22 +124,18 @@ def compare(logits: Float[Tensor, "N C"], answers: BaselineAnswers, task: Task, 
     def measured(split_logits: Mapping[str, Tensor]) -> dict[str, dict[str, float | None]]:
         pairs = {split: (x.float(), answers.targets[split].float()) for split, x in split_logits.items()}
         return {
-            split: {name: _defined(value) for name, value in task.metrics(*pair).items()}
+            split: {name: or_none(value) for name, value in task.metrics(*pair).items()}
             for split, pair in pairs.items()
         }
 
     return Baselines(
         headline=task.headline,
-        model=_defined(task.metrics(logits, target.float())[task.headline]),
+        model=or_none(task.metrics(logits, target.float())[task.headline]),
         difference=paired_difference(ours, theirs, target.numpy() == 1, task, seed),
         penalty=answers.penalty,
         prior=measured(answers.prior),
         linear_probe=measured(answers.probe),
     )
-
-
-def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def linear_probe(

@@ -90,7 +90,7 @@ class OpenedSample(Opened):
         self.inputs = _inputs(run, prepared)
         self.adds_up = run.model.by_construction
         self.routing = {} if self.adds_up else _routing(run, prepared)
-        self.notes = _notes(run, config, prepared)
+        self.notes = self._own_notes = _notes(run, config, prepared)
         # Prepared once: pair scores and what-if ask the same tables.
         precision = config.explain.precision
         self._ask = model_logits(run.model, prepared.tokens, self.fill, self._players, precision=precision)
@@ -112,7 +112,7 @@ class OpenedSample(Opened):
         """
         found = attribute(self._run, self._config, self._prepared.tokens, self._players, (label,), methods)
         if "integrated_gradients" in found:
-            self.notes = [*self.notes, *_completeness(self._config, found["integrated_gradients"])]
+            self.notes = [*self._own_notes, *_completeness(self._config, found["integrated_gradients"])]
         return {name: one.scores for name, one in found.items()}
 
 
