@@ -50,6 +50,24 @@ def test_noise_is_chance():
         assert row.top.mean == pytest.approx(5 / P, abs=4 * row.top.se)
 
 
+def test_scores_that_are_0_but_for_rounding_are_not_ranked():
+    """Those of a unique expert by construction: an AUROC of .5 would say that it was asked and found nothing."""
+
+    def rounded(p, rng):
+        for values in p.scores.values():
+            values[..., 0] = 1e-7 * rng.standard_normal(values.shape[:-1])
+        return p
+
+    rng = np.random.default_rng(1)
+    pairs = [rounded(p, rng) for p in many(lambda rng, ideal: ideal + 1e-6 * rng.standard_normal(ideal.shape))]
+    for row in recovered(pairs, NAMES, NAMED):
+        if row.expert == "mixture":
+            assert (row.auroc.mean, row.auroc.samples) == (1, 60)
+        else:
+            assert (row.auroc.mean, row.first.mean, row.sign.mean, row.slope.mean) == (None,) * 4
+            assert row.auroc.samples == 0
+
+
 def test_stories_that_do_not_hold_are_not_ranked():
     from dataclasses import replace
 

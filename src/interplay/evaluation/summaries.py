@@ -14,6 +14,9 @@ from interplay.results.validity import Calibration, Recovered
 
 TOP = 5
 SHARES = 10
+ROUNDING = 1e-5
+"""Scores that are all smaller than this share of the strongest, of any expert, are 0 but for single precision: by
+construction a unique expert has no score of a pair across modalities, and the order of such scores means nothing."""
 
 
 def calibrations(
@@ -58,6 +61,8 @@ def calibrations(
 def recovered(pairs: Sequence[SamplePairs], names: Sequence[str], stories: dict[str, Story]) -> list[Recovered]:
     """How well every expert's scores find each story's planted pair.
 
+    Samples in which all of an expert's scores are 0 but for rounding are not counted for it (`ROUNDING`).
+
     Args:
         pairs: the pair scores of each sample.
         names: names of the experts and the mixture, in the order of the scores.
@@ -75,6 +80,8 @@ def recovered(pairs: Sequence[SamplePairs], names: Sequence[str], stories: dict[
                 for p in pairs:
                     scores, ideal = p.scores[what.score][:, k, o, e], p.ideal[what.score][:, k, o]
                     moments.append(_moments(scores, ideal))
+                    if np.abs(scores).max() <= ROUNDING * np.abs(p.scores[what.score][:, k, o]).max():
+                        continue
                     if p.holds[k]:
                         ranks.append(ranking(scores, p.planted[:, k]))
                     real = p.planted[:, k] & (np.abs(ideal) > NULL)

@@ -62,6 +62,9 @@ class Recovered(Frozen):
             ideal there depends on how far from 0 an answer that is certain is put.
         slope: least-squares slope through 0 of those samples' planted scores on their ideal ones; 1 is the ideal size.
         correlation: Pearson's, over all pairs of all samples.
+
+    All but the last are None where the expert's scores are 0 but for rounding, as those of a unique expert by
+    construction: their order means nothing.
     """
 
     story: str
