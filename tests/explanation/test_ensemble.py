@@ -59,6 +59,7 @@ def test_its_explanation_is_of_the_mean_model(small_run, predictors):
     expected = dict(zip(small_run.run.card.labels, to_probabilities(logits, "multi").tolist(), strict=True))
     assert mean.prediction == pytest.approx(expected, abs=1e-6)
     each = [explain_sample(one, sample, settings=settings, target="storm") for one in predictors]
+    assert mean.by_member == pytest.approx([one.prediction["storm"] for one in each]) and not each[0].by_member
     for name, value in mean.contributions.items():
         assert value == pytest.approx(np.mean([one.contributions[name] for one in each]), abs=1e-5)
     assert mean.provenance.members == ["small"] * 3 and mean.provenance.settings["training_seed"] == "0, 1, 2"

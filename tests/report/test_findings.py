@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from interplay.report.findings import strongest_score
+from interplay.report.findings import finding, strongest_score
 from interplay.report.ranking import strongest
 
 
@@ -40,3 +40,33 @@ def test_a_pair_against_it_leads_where_it_is_larger(examples):
     )
     pair, value, _ = strongest(planted.model_copy(update={"pairs": [first, second]}), "sii")
     assert (pair.i, pair.j, value) == (second.i, second.j, -0.7)
+
+
+@pytest.mark.parametrize(
+    "p, each, said",
+    [
+        (0.8, [], "is storm at 80%"),
+        (0.8, [0.7, 0.9], "is storm at 80% (70 to 90% by single models)"),
+        (0.7, [0.45, 0.9], "may be storm, the models disagree (70%, single models 45 to 90%)"),
+        (0.3, [0.2, 0.6], "may be storm, the models disagree (30%, single models 20 to 60%)"),
+        (0.55, [0.52, 0.58], "may be storm, the model is not sure (55%, single models 52 to 58%)"),
+        (0.2, [0.1, 0.3], "is not storm (20%, single models 10 to 30%)"),
+        (0.999, [0.999, 0.9999], "is storm at over 99% (over 99% by single models)"),
+    ],
+)
+def test_what_single_models_answer_is_said_of_their_mean(examples, p, each, said):
+    one = examples.planted()
+    runs = [f"seed{seed}" for seed in range(len(each))]
+    known = one.provenance.model_copy(update={"members": runs})
+    one = one.model_copy(
+        update={
+            "prediction": {"storm": p, "other": 0.1},
+            "target": "storm",
+            "label_kind": "multi",
+            "by_member": each,
+            "provenance": known,
+            "truth": ["storm"],
+        }
+    )
+    wrong = ", which is wrong" if p < 0.5 else ""
+    assert finding(one).startswith(f"{one.sample_id} {said}{wrong}: ")

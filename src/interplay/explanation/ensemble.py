@@ -104,6 +104,11 @@ class OpenedTogether(Opened):
         answers = [one.logits(coalitions).astype(np.float64) for one in self._members]
         return np.asarray(np.mean(answers, axis=0))
 
+    def whole_by_member(self) -> list[Float[np.ndarray, " C"]]:
+        """The logits of the whole sample by each member."""
+        whole = np.ones((1, len(self.features)), dtype=bool)
+        return [one.logits(whole)[0, -1] for one in self._members]
+
     def attributions(self, label: int, methods: Sequence[str]) -> Mapping[str, Scores]:
         """The mean of the members' scores by each method.
 

@@ -131,6 +131,10 @@ def explain_opened(
         sample_id=sample_id,
         inputs=dict(opened.inputs),
         prediction=prediction,
+        by_member=[
+            float(to_probabilities(logits, predictor.label_kind)[label].clip(0.0, 1.0))
+            for logits in opened.whole_by_member()
+        ],
         target=target,
         label_kind=predictor.label_kind,
         value=value,

@@ -54,6 +54,10 @@ class Opened(ABC):
             (m, E, C): the logits of each label, by each of the predictor's outputs.
         """
 
+    def whole_by_member(self) -> Sequence[Float[np.ndarray, " C"]]:
+        """The logits of the whole sample by each model whose mean this is; empty for one model."""
+        return ()
+
     def attributions(self, label: int, methods: Sequence[str]) -> Mapping[str, Scores]:
         """How important each feature is by methods that look into the model (METHOD 7).
 

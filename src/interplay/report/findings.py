@@ -1,6 +1,6 @@
 """What an explanation found, in one sentence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from interplay.report.claims import claim, percent
 from interplay.report.names import (
@@ -17,6 +17,8 @@ from interplay.results import Explanation, Pair
 
 SURE = 0.6
 """A label of several is called likely at this probability or more, and unlikely at 1 - SURE or less."""
+SIDE = 0.5
+"""A probability this high is for the label, a lower one against it."""
 NAMES: dict[Score, str] = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 
 
@@ -54,20 +56,35 @@ def _called(label: str) -> str:
 
 
 def _answer(explanation: Explanation, called: Callable[[str], str] = str) -> str:
-    """The target and its probability, never surer than that, and whether it is wrong where the truth is known."""
+    """The target and its probability, never surer than that, and whether it is wrong where the truth is known.
+
+    Of several models' mean also what each of them answers; where they are on both sides, it only may be.
+    """
     p, target = explanation.prediction[explanation.target], called(explanation.target)
     best = max(explanation.prediction, key=lambda label: explanation.prediction[label])
-    if explanation.label_kind == "single":
+    each = explanation.by_member
+    how = f"{percent(p)}, single models {_range(each)}" if each else percent(p)
+    among = f" ({_range(each)} by single models)" if each else ""
+    if min(each, default=p) < SIDE <= max(each, default=p):
+        words = f"may be {target}, the models disagree ({how})"
+        given = explanation.target == best if explanation.label_kind == "single" else p >= SIDE
+    elif explanation.label_kind == "single":
         given = explanation.target == best
-        words = f"is {target} at {percent(p)}" if given else f"is not {target} ({percent(p)}), but {called(best)}"
-        words = words if not given or p >= SURE else f"may be {target}, the model is not sure ({percent(p)})"
+        words = f"is {target} at {percent(p)}{among}" if given else f"is not {target} ({how}), but {called(best)}"
+        words = words if not given or p >= SURE else f"may be {target}, the model is not sure ({how})"
     else:
-        given = p >= 0.5
-        words = f"is {target} at {percent(p)}" if p >= SURE else f"is not {target} ({percent(p)})"
-        words = words if not 1 - SURE < p < SURE else f"may be {target}, the model is not sure ({percent(p)})"
+        given = p >= SIDE
+        words = f"is {target} at {percent(p)}{among}" if p >= SURE else f"is not {target} ({how})"
+        words = words if not 1 - SURE < p < SURE else f"may be {target}, the model is not sure ({how})"
     if explanation.truth is not None and given != (explanation.target in explanation.truth):
         words += ", which is wrong"
     return words
+
+
+def _range(each: Sequence[float]) -> str:
+    """The least and the largest of several probabilities."""
+    low, high = percent(min(each)), percent(max(each))
+    return low if low == high else f"{low.removesuffix('%')} to {high}"
 
 
 def strongest_score(explanation: Explanation, score: Score) -> str | None:

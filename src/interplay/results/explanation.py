@@ -14,8 +14,8 @@ from interplay.files.versions import Upgrade, upgrade_document
 
 EXPLANATION_SCHEMA = "interplay/explanation/4"
 EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict, 3: dict}
-"""Version 2 added `whatif`, 3 the fill and level "input", 4 the provenance's `members`: what was written before means
-the same."""
+"""Version 2 added `whatif`, 3 the fill and level "input", 4 `by_member` and the provenance's `members`: what was written
+before means the same."""
 MIXTURE = "mixture"
 SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 """How sentences and tables call the pair scores."""
@@ -168,6 +168,8 @@ class Explanation(Frozen):
 
     Attributes:
         prediction: label -> probability, of the mixture on the whole sample.
+        by_member: the target's probability on the whole sample by each of the provenance's `members`; empty for one
+            model.
         target: the label explained.
         truth: the sample's true labels; None when they are not known.
         label_kind: whether exactly one label holds ("single") or any number ("multi").
@@ -188,6 +190,7 @@ class Explanation(Frozen):
     sample_id: str
     inputs: dict[str, Input] = {}
     prediction: dict[str, Unit]
+    by_member: list[Unit] = []
     target: str
     truth: list[str] | None = None
     label_kind: Literal["single", "multi"] = "multi"
