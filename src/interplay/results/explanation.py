@@ -14,8 +14,8 @@ from interplay.files.versions import Upgrade, upgrade_document
 
 EXPLANATION_SCHEMA = "interplay/explanation/4"
 EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict, 3: dict}
-"""Version 2 added `whatif`, 3 the fill and level "input", 4 `by_member` and the provenance's `members`: what was written
-before means the same."""
+"""Version 2 added `whatif`, 3 the fill and level "input", 4 `by_member` and `members` of the provenance: what was
+written before means the same."""
 MIXTURE = "mixture"
 SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 """How sentences and tables call the pair scores."""
