@@ -47,9 +47,9 @@ def test_a_pair_against_it_leads_where_it_is_larger(examples):
     [
         (0.8, [], "is storm at 80%"),
         (0.8, [0.7, 0.9], "is storm at 80% (70 to 90% by single models)"),
-        (0.7, [0.45, 0.9], "may be storm, the models disagree (70%, single models 45 to 90%)"),
-        (0.3, [0.2, 0.6], "may be storm, the models disagree (30%, single models 20 to 60%)"),
-        (0.55, [0.52, 0.58], "may be storm, the model is not sure (55%, single models 52 to 58%)"),
+        (0.7, [0.45, 0.9], "may be storm (it is), the models disagree (70%, single models 45 to 90%)"),
+        (0.3, [0.2, 0.6], "may be storm (it is), the models disagree (30%, single models 20 to 60%)"),
+        (0.55, [0.52, 0.58], "may be storm (it is), the model is not sure (55%, single models 52 to 58%)"),
         (0.2, [0.1, 0.3], "is not storm (20%, single models 10 to 30%)"),
         (0.999, [0.999, 0.9999], "is storm at over 99% (over 99% by single models)"),
     ],
@@ -68,5 +68,5 @@ def test_what_single_models_answer_is_said_of_their_mean(examples, p, each, said
             "truth": ["storm"],
         }
     )
-    wrong = ", which is wrong" if p < 0.5 else ""
+    wrong = ", which is wrong" if "is not storm" in said else ""
     assert finding(one).startswith(f"{one.sample_id} {said}{wrong}: ")

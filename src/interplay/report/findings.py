@@ -56,29 +56,24 @@ def _called(label: str) -> str:
 
 
 def _answer(explanation: Explanation, called: Callable[[str], str] = str) -> str:
-    """The target and its probability, never surer than that, and whether it is wrong where the truth is known.
+    """The target and its probability, never surer than that, and, where the truth is known, whether it is wrong.
 
-    Of several models' mean also what each of them answers; where they are on both sides, it only may be.
+    Of several models' mean also what each of them answers; where they are on both sides of one half, it only may be.
     """
     p, target = explanation.prediction[explanation.target], called(explanation.target)
     best = max(explanation.prediction, key=lambda label: explanation.prediction[label])
-    each = explanation.by_member
+    each, single, truth = explanation.by_member, explanation.label_kind == "single", explanation.truth
+    given = explanation.target == best if single else p >= SIDE
     how = f"{percent(p)}, single models {_range(each)}" if each else percent(p)
+    disagree = min(each, default=p) < SIDE <= max(each, default=p)
+    if disagree or (given and p < SURE if single else 1 - SURE < p < SURE):
+        known = "" if truth is None else " (it is)" if explanation.target in truth else " (it is not)"
+        who = "the models disagree" if disagree else "the model is not sure"
+        return f"may be {target}{known}, {who} ({how})"
     among = f" ({_range(each)} by single models)" if each else ""
-    if min(each, default=p) < SIDE <= max(each, default=p):
-        words = f"may be {target}, the models disagree ({how})"
-        given = explanation.target == best if explanation.label_kind == "single" else p >= SIDE
-    elif explanation.label_kind == "single":
-        given = explanation.target == best
-        words = f"is {target} at {percent(p)}{among}" if given else f"is not {target} ({how}), but {called(best)}"
-        words = words if not given or p >= SURE else f"may be {target}, the model is not sure ({how})"
-    else:
-        given = p >= SIDE
-        words = f"is {target} at {percent(p)}{among}" if p >= SURE else f"is not {target} ({how})"
-        words = words if not 1 - SURE < p < SURE else f"may be {target}, the model is not sure ({how})"
-    if explanation.truth is not None and given != (explanation.target in explanation.truth):
-        words += ", which is wrong"
-    return words
+    words = f"is {target} at {percent(p)}{among}" if given else f"is not {target} ({how})"
+    words += f", but {called(best)}" if single and not given else ""
+    return words + (", which is wrong" if truth is not None and given != (explanation.target in truth) else "")
 
 
 def _range(each: Sequence[float]) -> str:
