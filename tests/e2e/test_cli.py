@@ -580,6 +580,8 @@ def test_runs_that_differ_in_their_seed_are_explained_as_their_mean_too(run_cli,
     (runs[1] / "config.toml").write_text(text.replace("patience = 10", "patience = 9"))
     done = run_cli("explain", *runs, *command[2:], "--out", tmp_path / "page", "--json")
     assert [one["provenance"]["members"] for one in done.json] == [[], []]
+    done = run_cli("evaluate", out)
+    assert done.code == 2 and "these are 2 runs of one training with several seeds; expected one run" in done.error()
     (runs[1] / "metrics.json").unlink()
     done = run_cli(*command)
     assert done.code == 2 and "seed1: the run was interrupted before it finished" in done.error()

@@ -25,6 +25,13 @@ def require_finished_run(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     if not (folder / METRICS_FILE).exists():
+        if each := _by_seed(folder):
+            raise CheckpointError(
+                f"these are {len(each)} runs of one training with several seeds",
+                file=folder,
+                expected="one run",
+                fix=f"give one of them, such as {each[0]}",
+            )
         state = "was interrupted before it finished" if (folder / CONFIG_FILE).exists() else "is not there"
         raise CheckpointError(
             f"the run {state}", file=folder, expected="a folder written by `interplay train`", fix="train it first"
@@ -44,9 +51,13 @@ def runs_in(folder: str | Path) -> list[Path]:
     Raises:
         CheckpointError: there is no run, or the training of one was interrupted.
     """
-    folder = Path(folder)
+    each = _by_seed(Path(folder))
+    return [require_finished_run(one) for one in each or [Path(folder)]]
+
+
+def _by_seed(folder: Path) -> list[Path]:
+    """The folders seed0, seed1, ... that lie in a folder which is no run itself."""
+    if (folder / CONFIG_FILE).exists():
+        return []
     each = [one for one in folder.glob("seed*") if one.name.removeprefix("seed").isdigit()]
-    if (folder / CONFIG_FILE).exists() or not each:
-        return [require_finished_run(folder)]
-    by_seed = sorted(each, key=lambda one: int(one.name.removeprefix("seed")))
-    return [require_finished_run(one) for one in by_seed]
+    return sorted(each, key=lambda one: int(one.name.removeprefix("seed")))
