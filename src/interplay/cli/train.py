@@ -61,7 +61,7 @@ def train(
     if seeds is None:
         if json:
             return console.print_json(of_run(runs[0]))
-        console.print_lines([b.sentence()] if (b := runs[0].baselines) else [])
+        console.print_lines(kept.sentence() for kept in (runs[0].baselines, runs[0].calibration) if kept)
         return console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", with_baselines(runs[0])))
     from interplay.results.ensemble import ENSEMBLE_FILE, EnsembleScores
 
@@ -70,8 +70,11 @@ def train(
         return console.print_json({"runs": [of_run(run) for run in runs], "ensemble": together.model_dump()})
     beaten = {run.folder.name: run.baselines for run in runs} | {f"mean of all {len(runs)}": together.baselines}
     console.print_lines(f"{name}: {b.sentence()}" for name, b in beaten.items() if b)
+    console.print_lines([f"mean of all {len(runs)}: {together.calibration.sentence()}"])
     each = {run.folder.name: run.metrics["test"] for run in runs}
     columns = each | spread(each) | {"mean of all": together.metrics["test"]}
+    if together.calibration.thresholds:
+        columns |= {"mean, cut by val": together.calibration.at_thresholds["test"]}
     columns |= {"linear probe": together.baselines.linear_probe["test"]}
     console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns))
     console.print_lines(["", f"Explain with all of them:  interplay explain {shlex.quote(str(out))}"])
@@ -82,18 +85,22 @@ def with_baselines(run: "Run") -> dict[str, Mapping[str, float | None]]:
     """A run's metrics of each split, and those of what it has to beat on the test split."""
     columns: dict[str, Mapping[str, float | None]] = {**run.metrics}
     if (baselines := run.baselines) is not None:
+        columns |= cut_by_val(run)
         columns |= {"test: linear probe": baselines.linear_probe["test"], "labels' shares": baselines.prior["test"]}
     return columns
 
 
+def cut_by_val(run: "Run") -> dict[str, Mapping[str, float | None]]:
+    """What the test metrics are of labels predicted from the thresholds that the validation split gives."""
+    calibration = run.calibration
+    return {"test, cut by val": calibration.at_thresholds["test"]} if calibration and calibration.thresholds else {}
+
+
 def of_run(run: "Run") -> dict[str, Any]:
     """A run for machines."""
-    baselines = run.baselines
-    return {
-        "run": run.folder,
-        "metrics": run.metrics,
-        "baselines": None if baselines is None else baselines.model_dump(),
-    }
+    kept = {"baselines": run.baselines, "calibration": run.calibration}
+    plain = {name: None if one is None else one.model_dump() for name, one in kept.items()}
+    return {"run": run.folder, "metrics": run.metrics, **plain}
 
 
 def spread(columns: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float | None]]:

@@ -5,6 +5,7 @@
   model/             model.safetensors and card.json, the best epoch
   metrics.json       of the validation and test split
   baselines.json     what the run has to beat: labels' shares, and a linear probe
+  calibration.json   how far its probabilities are off, and from where each label is best predicted
   provenance.json    data, versions, seed
   logs/              CSV and TensorBoard
   explanations/      what `interplay explain` wrote
@@ -18,6 +19,7 @@ import platform
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from interplay.config import Config, config_toml, read_run_config
 from interplay.data.sample import Dataset
@@ -28,9 +30,11 @@ from interplay.files.versions import upgrade_document
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
 from interplay.results.baselines import Baselines
+from interplay.results.calibration import Calibration
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]
+Kept = TypeVar("Kept", Baselines, Calibration)
 PROVENANCE_SCHEMA = "interplay/provenance/1"
 """The version of provenance.json, under its key "format"; one that gives none is of version 1."""
 
@@ -84,13 +88,23 @@ class Run:
         Raises:
             CheckpointError: the file is damaged, or of a newer version.
         """
-        path = self.folder / "baselines.json"
-        return _read_baselines(path) if path.exists() else None
+        return _read(self.folder / "baselines.json", Baselines)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How far its probabilities are off; None of a run that was trained before that was measured.
+
+        Raises:
+            CheckpointError: the file is damaged, or of a newer version.
+        """
+        return _read(self.folder / "calibration.json", Calibration)
 
 
-def _read_baselines(path: Path) -> Baselines:
+def _read(path: Path, kind: type[Kept]) -> Kept | None:
+    if not path.exists():
+        return None
     try:
-        return Baselines.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from None
 
@@ -212,14 +226,16 @@ def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
         return False
 
 
-def finish_run(folder: Path, metrics: Metrics, baselines: Baselines) -> Run:
+def finish_run(folder: Path, metrics: Metrics, baselines: Baselines, calibration: Calibration) -> Run:
     """Mark a run as finished by writing its metrics, last of all.
 
     Args:
         folder: the run folder.
         metrics: split -> metric -> value; NaN where undefined.
         baselines: what the run has to beat.
+        calibration: how far its probabilities are off.
     """
+    write_atomic(folder / "calibration.json", calibration.model_dump_json(indent=2) + "\n")
     write_atomic(folder / "baselines.json", baselines.model_dump_json(indent=2) + "\n")
     plain = {s: {k: None if math.isnan(v) else v for k, v in m.items()} for s, m in metrics.items()}
     write_atomic(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")

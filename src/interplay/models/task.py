@@ -134,19 +134,24 @@ class Task:
 
     def _multi(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         true, C = target.long(), len(self.labels)
-        hit = torch.from_numpy(self._predicted(logits)) == (true == 1).cpu()
+        hit = torch.from_numpy(self.predicted(logits)) == (true == 1).cpu()
         out = {f"accuracy/{name}": float(hit[:, c].float().mean()) for c, name in enumerate(self.labels)}
         out["accuracy"] = float(hit.float().mean())
         out["exact_match"] = float(hit.all(dim=1).float().mean())
         out |= self._f1(logits, true)
         return out | _ranking([(logits[:, c], true[:, c]) for c in range(C)])
 
-    def _predicted(self, logits: Tensor) -> Bool[np.ndarray, "N C"]:
+    def predicted(self, logits: Float[Tensor, "N C"]) -> Bool[np.ndarray, "N C"]:
+        """The labels that are predicted: the most probable one, or all whose probability is at least one half.
+
+        Args:
+            logits: (N, C).
+        """
         return predicted_labels(logits.detach().float().cpu().numpy(), self.kind, threshold=0.0)
 
     def _f1(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         """F1 by the four ways to average it; samples with no label that neither get one have none of their own."""
-        cells = confusions(self._predicted(logits), target.cpu().numpy() == 1)
+        cells = confusions(self.predicted(logits), target.cpu().numpy() == 1)
         counts = [cell.sum(axis=0) for cell in cells]
         of_sample = f1(*(cell.sum(axis=1) for cell in cells))
         occurs = counts[0] + counts[2]

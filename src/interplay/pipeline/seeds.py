@@ -13,11 +13,12 @@ from interplay.files.run_folder import METRICS_FILE
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run, refuse_taken
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
-from interplay.pipeline.train import finished_run, refuse_bad_splits, splits_of, train
+from interplay.pipeline.train import finished_run, label_counts, refuse_bad_splits, splits_of, train
 from interplay.progress import SILENT, Progress
 from interplay.results.baselines import or_none
 from interplay.results.ensemble import ENSEMBLE_FILE, EnsembleScores
 from interplay.training.baselines import BaselineAnswers, baseline_answers, compare
+from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData
 from interplay.training.fit import predict_split
 
@@ -108,6 +109,7 @@ def ensemble_scores(
         runs=[run.folder.name for run in runs],
         metrics=metrics,
         baselines=compare(answers["test"][0], baselines, task, config.seed),
+        calibration=calibrate(answers, label_counts(splits["train"]), task, config.seed),
     )
 
 

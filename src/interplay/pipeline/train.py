@@ -1,5 +1,6 @@
 """Dataset -> run folder: encode what is not stored, fit, keep the best epoch, measure it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.progress import SILENT, Progress
 from interplay.training.baselines import BaselineAnswers, baseline_answers, compare
+from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData, FeatureSet, token_moments
 from interplay.training.fit import fit, predict_split
 
@@ -82,7 +84,18 @@ def train(
     model = load_model(out / "model")[0].to(pick_device(config.device))
     answers = {split: predict_split(model, data, split) for split in ("val", "test")}
     metrics = {split: task.metrics(*answer) for split, answer in answers.items()}
-    return finish_run(out, metrics, compare(answers["test"][0], baselines, task, config.seed))
+    calibration = calibrate(answers, label_counts(splits["train"]), task, config.seed)
+    return finish_run(out, metrics, compare(answers["test"][0], baselines, task, config.seed), calibration)
+
+
+def label_counts(split: FeatureSet) -> list[int]:
+    """How many samples of a split each label holds for.
+
+    Args:
+        split: the split.
+    """
+    counts = Counter(name for sample in split.samples for name in set(sample.labels))
+    return [counts[name] for name in split.task.labels]
 
 
 def splits_of(dataset: Dataset, stores: Mapping[str, Features]) -> tuple[Task, dict[str, FeatureSet]]:

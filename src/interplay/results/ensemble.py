@@ -7,6 +7,7 @@ from pydantic import model_validator
 from interplay.errors import CheckpointError
 from interplay.files.versions import upgrade_document
 from interplay.results.baselines import Baselines
+from interplay.results.calibration import Calibration
 from interplay.results.explanation import Frozen
 
 ENSEMBLE_SCHEMA: Literal["interplay/ensemble/1"] = "interplay/ensemble/1"
@@ -21,12 +22,14 @@ class EnsembleScores(Frozen):
         runs: the names of the run folders, beside the file.
         metrics: split -> metric -> value, of the mean of the runs' logits; None where undefined.
         baselines: what it has to beat.
+        calibration: how far its probabilities are off.
     """
 
     format: Literal["interplay/ensemble/1"] = ENSEMBLE_SCHEMA
     runs: list[str]
     metrics: dict[str, dict[str, float | None]]
     baselines: Baselines
+    calibration: Calibration
 
     @model_validator(mode="before")
     @classmethod
