@@ -332,6 +332,7 @@ interface ExplainedTarget {
 }
 
 interface RunIndex {
+  run: string;
   labels: string[];
   kind: LabelKind;
   splits: string[];
@@ -381,7 +382,8 @@ interface Chart {
 interface RunSummary {
   facts: [string, string][];
   metrics: Record<string, Record<string, number | null>>;
-  against: string | null;
+  against: string[];
+  beside: Record<string, Record<string, number | null>>;
   perLabel: [string, string, number, number, number, number | null, number | null, number | null][];
   charts: Chart[];
   bestEpoch: number | null;

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,40 @@ def labels_said(row: Row, kind: str = "single") -> tuple[str, ...]:
 
 
 # ---- what is there ----
+
+
+def test_of_several_labels_a_card_says_which_are_missed_and_which_are_too_many(open_folder, make):
+    """One that is missed is no reason to call what else is said wrong."""
+    answers = [(("cat", "dog"), (0.9, 0.8, 0.1)), (("cat", "dog"), (0.9, 0.1, 0.7)), (("dog",), (0.9, 0.1, 0.1))]
+    rows = [Row(f"s{n}", "test", truth, p, {"caption": "words"}) for n, (truth, p) in enumerate(answers)]
+    page, _ = open_folder(make(made_report(rows, kind="multi", facts={"Run": "my run"})))
+    cards = page.locator(".one")
+    assert [card.get_attribute("class") for card in cards.all()] == ["one right", "one partly", "one wrong"]
+    assert [mark.inner_text() for mark in page.locator(".one .outcome b").all()] == ["✓", "◐", "✗"]
+    assert cards.nth(1).locator(".says").all_inner_texts() == ["missed\ndog", "extra\nbird"]
+    name = cards.nth(1).get_attribute("aria-label")
+    assert name == "s1, partly right: predicted cat, bird at 70%, missed dog, too many bird"
+    cards.nth(1).click()
+    expect(page.locator("dialog .verdict")).to_contain_text("Partly right")
+    expect(page.locator("dialog code")).to_have_text("interplay explain 'my run' --sample s1")
+
+
+def test_no_word_of_the_tables_is_broken_on_a_phone(open_folder, make):
+    """ "split" and a label of ordinary words keep their words whole."""
+    labels = ("Science Fiction", "Documentary", "a label of more words than fit into one line")
+    rows = [Row("s0", "test", (labels[0],), (0.9, 0.1, 0.1), {"caption": "words"})]
+    report = made_report(rows, kind="multi", metrics={"test": {"map": 0.5, "exact_match": 0.25}})
+    page, _ = open_folder(make(replace(report, labels=labels)), viewport={"width": 360, "height": 800})
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll("#metrics td bdi, #metrics th bdi")].filter((cell) => {
+          const text = cell.firstChild, range = document.createRange();
+          return [...text.data.matchAll(/\\S+/g)].some((word) => {
+            range.setStart(text, word.index); range.setEnd(text, word.index + word[0].length);
+            return range.getClientRects().length > 1;
+          });
+        }).map((cell) => cell.textContent)"""
+    )
+    assert broken == []
 
 
 def test_what_the_page_says(open_folder, single):

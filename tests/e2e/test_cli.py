@@ -596,7 +596,7 @@ def test_the_command_says_first_whether_it_beats_a_linear_probe(run_cli, small_r
     done = run_cli(*command, "--out", tmp_path / "b", "--json")
     assert done.json["baselines"]["headline"] == "map" and done.json["baselines"]["difference"]["samples"] > 1
     assert json.loads((tmp_path / "b" / "baselines.json").read_text()) == done.json["baselines"]
-    assert "Probabilities are off by 0." in " ".join(told.out.split()) and "test, cut by val" in told.out
+    assert "Probabilities are off by 0." in " ".join(told.out.split()) and "cut by val" in told.out
     assert json.loads((tmp_path / "b" / "calibration.json").read_text()) == done.json["calibration"]
     assert set(done.json["calibration"]["thresholds"]) == set(small_run.run.card.labels)
 

@@ -61,7 +61,7 @@ def test_the_page_of_a_run(call, run_folder, small_run: SmallRun):
     page = run_folder / "report" / "index.html"
     assert f"Open the page:  {page.resolve()}" in out
     index, summary = block(page, "index"), block(page, "summary")
-    samples = [*small_run.dataset.split("val"), *small_run.dataset.split("test")]
+    samples = [*small_run.dataset.split("test"), *small_run.dataset.split("val")]
     assert index["columns"]["id"] == [s.id for s in samples] and not index["blur"]
     assert [[index["labels"][c] for c in truth] for truth in index["columns"]["truth"]] == [
         list(s.labels) for s in samples
@@ -73,7 +73,7 @@ def test_the_page_of_a_run(call, run_folder, small_run: SmallRun):
             [
                 t == s
                 for t, s, which in zip(*(index["columns"][k] for k in ("truth", "said", "split")), strict=True)
-                if which
+                if index["splits"][which] == "test"
             ]
         )
     ]

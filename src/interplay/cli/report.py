@@ -32,7 +32,7 @@ def report(
         page = report_run(
             opened,
             dataset,
-            splits=split or ("val", "test"),
+            splits=split or ("test", "val"),
             out=out,
             blur=blur,
             store=store,

@@ -93,7 +93,7 @@ def with_baselines(run: "Run") -> dict[str, Mapping[str, float | None]]:
 def cut_by_val(run: "Run") -> dict[str, Mapping[str, float | None]]:
     """What the test metrics are of labels predicted from the thresholds that the validation split gives."""
     calibration = run.calibration
-    return {"test, cut by val": calibration.at_thresholds["test"]} if calibration and calibration.thresholds else {}
+    return {"cut by val": calibration.at_thresholds["test"]} if calibration and calibration.thresholds else {}
 
 
 def of_run(run: "Run") -> dict[str, Any]:

@@ -35,7 +35,7 @@ def make_report(
     run: Run,
     dataset: Dataset,
     *,
-    splits: Sequence[str] = ("val", "test"),
+    splits: Sequence[str] = ("test", "val"),
     blur: bool | None = None,
     store: str | Path = DEFAULT_STORE,
     device: str | None = None,
@@ -80,6 +80,8 @@ def make_report(
         facts=_facts(run, dataset),
         metrics=metrics,
         baselines=run.baselines,
+        calibration=run.calibration,
+        beside=_beside(run) if "test" in metrics else {},
         charts=charts_of(run.folder / "logs"),
         best_epoch=run.card.epoch + 1,
         tables=list(_validity(validity, copies)),
@@ -95,7 +97,7 @@ def report_run(
     run: Run,
     dataset: Dataset,
     *,
-    splits: Sequence[str] = ("val", "test"),
+    splits: Sequence[str] = ("test", "val"),
     out: str | Path | None = None,
     blur: bool | None = None,
     store: str | Path = DEFAULT_STORE,
@@ -124,6 +126,16 @@ def report_run(
     folder = report_folder(run, out)
     report = make_report(run, dataset, splits=splits, blur=blur, store=store, device=device, progress=progress)
     return write_report(report, folder, progress)
+
+
+def _beside(run: Run) -> dict[str, Mapping[str, float | None]]:
+    """Of the test split: the run's labels cut at the validation split's thresholds, and what it has to beat."""
+    out: dict[str, Mapping[str, float | None]] = {}
+    if (calibration := run.calibration) is not None and calibration.thresholds:
+        out["test, cut by val"] = calibration.at_thresholds["test"]
+    if (baselines := run.baselines) is not None:
+        out |= {"test: linear probe": baselines.linear_probe["test"], "test: labels' shares": baselines.prior["test"]}
+    return out
 
 
 def report_folder(run: Run, out: str | Path | None = None) -> Path:

@@ -36,6 +36,7 @@ from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
 from interplay.results.baselines import Baselines
+from interplay.results.calibration import Calibration
 
 ENTRY = "run-main.js"
 IN_A_CHUNK = 500
@@ -76,6 +77,8 @@ class RunReport:
         study: study.html of the study that the run is part of; linked from a page that is written inside its folder.
         blur: blur pictures and texts until asked to show them.
         baselines: what the run has to beat.
+        calibration: how far its probabilities are off.
+        beside: name -> metric -> value, further columns of the metrics' table.
     """
 
     title: str
@@ -93,6 +96,8 @@ class RunReport:
     study: Path | None = None
     blur: bool = False
     baselines: Baselines | None = None
+    calibration: Calibration | None = None
+    beside: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 def write_report(report: RunReport, out: str | Path, progress: Progress = SILENT) -> Path:
@@ -205,6 +210,7 @@ def _index(report: RunReport, numbers: Mapping[Path, int]) -> dict[str, Any]:
     truth = [[places[name] for name in row.truth] for row in rows]
     seen = list(dict.fromkeys(modality for row in rows for modality in row.pictures))
     return {
+        "run": report.facts.get("Run", "RUN"),
         "labels": list(report.labels),
         "kind": kind,
         "splits": splits,
@@ -254,7 +260,8 @@ def _summary(report: RunReport) -> dict[str, Any]:
     return {
         "facts": list(report.facts.items()),
         "metrics": {s: {name: rounded(v) for name, v in m.items()} for s, m in report.metrics.items()},
-        "against": report.baselines.sentence() if report.baselines else None,
+        "against": [kept.sentence() for kept in (report.baselines, report.calibration) if kept],
+        "beside": {name: {k: rounded(v) for k, v in m.items() if v is not None} for name, m in report.beside.items()},
         "perLabel": per_label(report.rows, report.labels, report.label_kind),
         "charts": [
             {"title": c.title, "series": [{"name": n, "points": list(p)} for n, p in c.series.items()]}

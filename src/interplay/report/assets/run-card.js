@@ -2,7 +2,7 @@
 
 import { el, percent, running, shorten, visible } from "./base.js";
 import { index } from "./run-index.js";
-import { columns, detailsOf, explained, isRight, labelled, thumbOf, total } from "./run-data.js";
+import { columns, detailsOf, explained, holds, isRight, labelled, says, thumbOf, total } from "./run-data.js";
 
 /** @type {{all: boolean, shown: Set<number>}} */
 export const blur = { all: index.blur, shown: new Set() };
@@ -38,25 +38,44 @@ export function picture(n, modality, size) {
 /** @type {(n: number) => string} */
 export const percentOf = (n) => percent(columns.confidence[n]);
 
+/** @type {(n: number) => { missed: number[], extra: number[] }} */
+const mistakes = (n) => ({ missed: columns.truth[n].filter((c) => !says(n, c)), extra: columns.said[n].filter((c) => !holds(n, c)) });
+
+// Of several labels some may be right: one that is missed is no reason to call the sample wrong.
+/** @type {(n: number) => "right" | "partly" | "wrong"} */
+export function outcome(n) {
+  if (isRight(n)) return "right";
+  return index.kind === "multi" && columns.said[n].some((c) => holds(n, c)) ? "partly" : "wrong";
+}
+const MARKS = { right: "✓", partly: "◐", wrong: "✗" };
+
 /** @type {(n: number) => string} */
 function cardName(n) {
-  const right = isRight(n) ? "right" : "wrong";
+  const right = outcome(n);
+  const { missed, extra } = mistakes(n);
+  if (index.kind === "multi" && right !== "right") {
+    const parts = [missed.length ? `missed ${shorten(visible(labelled(missed)), 100)}` : "", extra.length ? `too many ${shorten(visible(labelled(extra)), 100)}` : ""];
+    return `${shorten(visible(columns.id[n]), 60)}, ${right === "partly" ? "partly right" : "wrong"}: predicted ${shorten(visible(labelled(columns.said[n])), 100)} at ${percentOf(n)}, ${parts.filter(Boolean).join(", ")}${isBlurred(n) ? ", blurred" : ""}`;
+  }
   return `${shorten(visible(columns.id[n]), 60)}, ${right}: predicted ${shorten(visible(labelled(columns.said[n])), 100)} at ${percentOf(n)}, true ${shorten(visible(labelled(columns.truth[n])), 100)}${isBlurred(n) ? ", blurred" : ""}`;
 }
 
 // A cell of the grid; texts come later if they are not there yet.
 /** @type {(n: number, attributes: Attributes) => HTMLElement} */
 export function card(n, attributes) {
-  const right = isRight(n);
-  const cell = el("div", { role: "gridcell", class: `one ${right ? "right" : "wrong"}${isBlurred(n) ? " blurred" : ""}`, "data-n": n, "aria-label": cardName(n), ...attributes });
+  const right = outcome(n);
+  const { missed, extra } = mistakes(n);
+  const cell = el("div", { role: "gridcell", class: `one ${right}${isBlurred(n) ? " blurred" : ""}`, "data-n": n, "aria-label": cardName(n), ...attributes });
   const pictures = index.pictures.modalities.map((_, m) => picture(n, m, index.pictures.side)).filter(Boolean);
   /** @type {(word: string, places: number[]) => HTMLElement} */
   const told = (word, places) => el("p", { class: "says" }, el("span", { class: "word" }, word), el("bdi", {}, shorten(visible(labelled(places)), 60)));
   cell.append(
     ...(pictures.length ? [el("div", { class: "thumbs" }, pictures)] : []),
     el("div", { class: `excerpt${pictures.length ? "" : " tall"}` }, excerpt(n)),
-    el("p", { class: "outcome" }, el("b", {}, right ? "✓" : "✗"), el("bdi", { class: "sure" }, shorten(visible(labelled(columns.said[n])), 40)), el("span", { class: "much" }, percentOf(n))),
-    right ? el("p", { class: "says" }, el("bdi", {}, shorten(visible(columns.id[n]), 40))) : told("true ", columns.truth[n]),
+    el("p", { class: "outcome" }, el("b", {}, MARKS[right]), el("bdi", { class: "sure" }, shorten(visible(labelled(columns.said[n])), 40)), el("span", { class: "much" }, percentOf(n))),
+    right === "right" ? el("p", { class: "says" }, el("bdi", {}, shorten(visible(columns.id[n]), 40)))
+      : index.kind === "single" ? told("true", columns.truth[n])
+        : el("div", { class: "both" }, missed.length ? told("missed", missed) : "", extra.length ? told("extra", extra) : ""),
     explained.has(n) ? el("span", { class: "mark-explained", title: "Explained" }, "◆") : "");
   return cell;
 }

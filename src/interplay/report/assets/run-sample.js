@@ -2,10 +2,14 @@
 
 import { byId, count, el, percent, running, scoreText, shorten, targetOf, visible } from "./base.js";
 import { index } from "./run-index.js";
-import { isBlurred, passage, percentOf, picture } from "./run-card.js";
-import { askFor, chunkOf, columns, detailsOf, explained, holds, isRight, labels, says, splitOf, thumbOf } from "./run-data.js";
+import { isBlurred, outcome, passage, percentOf, picture } from "./run-card.js";
+import { askFor, chunkOf, columns, detailsOf, explained, holds, labels, says, splitOf, thumbOf } from "./run-data.js";
 
 const OPENED_SIDE = 192;
+
+// As a shell takes it; a name that could hide something is shown as it is shellName.
+/** @type {(name: string) => string} */
+const shellName = (name) => (/^[\w./-]+$/.test(name) ? name : `'${visible(name).replaceAll("'", "'\\''")}'`);
 
 export class Opened {
   /** @type {number | null} */
@@ -47,7 +51,7 @@ export class Opened {
   fill(n, place, of, pair) {
     const active = document.activeElement;
     const held = active && active !== this.root && this.root.contains(active) ? active.id : "";
-    const right = isRight(n);
+    const right = outcome(n);
     /** @type {(id: string, text: string, go: () => void, disabled?: boolean) => HTMLElement} */
     const button = (id, text, go, disabled) => el("button", { type: "button", id, disabled, on: { click: go } }, text);
     const pictures = index.pictures.modalities.map((name, m) => thumbOf(n, m) && el("figure", {}, picture(n, m, OPENED_SIDE), el("figcaption", {}, el("bdi", {}, shorten(visible(name), 40)))));
@@ -61,11 +65,12 @@ export class Opened {
           el("span", { class: "hint" }, place < 0 ? "not among those found" : `${count(place + 1)} of ${count(of)}`),
           button("sample-after", "Next ›", () => this.step(1), place < 0 || place >= of - 1),
           button("sample-close", "Close", () => this.root.close()))),
-      el("p", { class: `verdict ${right ? "right" : "wrong"}` }, el("b", {}, right ? "Right" : "Wrong"), ` · split ${splitOf(n)} · confidence ${percentOf(n)}`),
+      el("p", { class: `verdict ${right}` }, el("b", {}, { right: "Right", partly: "Partly right", wrong: "Wrong" }[right]), ` · split ${splitOf(n)} · confidence ${percentOf(n)}`),
       el("div", { class: "figures" }, pictures),
       el("div", { class: "passages" }, this.texts(n)),
       this.answers(n),
-      ...this.explanations(n, pair));
+      ...this.explanations(n, pair),
+      ...(explained.has(n) ? [] : [el("p", { class: "hint" }, "Not explained yet. The command that does it: ", el("code", {}, `interplay explain ${shellName(index.run)} --sample ${shellName(columns.id[n])}`))]));
     const again = held ? document.getElementById(held) : null;
     (again && !again.matches(":disabled") ? again : byId("sample-close")).focus();
   }

@@ -26,13 +26,13 @@ function plainTable(caption, head, rows, numbersFrom) {
 
 /** @type {(summary: RunSummary, toSamples: () => void) => void} */
 export function fillFacts({ facts, metrics, notes, against }, toSamples) {
-  const last = Object.keys(metrics).at(-1);
-  const reached = last === undefined ? {} : metrics[last];
+  const judged = "test" in metrics ? "test" : Object.keys(metrics)[0];
+  const reached = judged === undefined ? {} : metrics[judged];
   const tiles = TILES[index.kind === "multi" ? "multi" : "single"].filter((name) => typeof reached[name] === "number");
-  byId("tiles").append(el("dl", { class: "tiles" }, tiles.map((name) => el("div", {}, el("dt", {}, `${METRICS[name]} on ${last}`), el("dd", {}, figure3(reached[name]))))),
+  byId("tiles").append(el("dl", { class: "tiles" }, tiles.map((name) => el("div", {}, el("dt", {}, `${METRICS[name]} on ${judged}`), el("dd", {}, figure3(reached[name]))))),
     el("button", { type: "button", id: "browse", on: { click: toSamples } }, `Browse ${plural(total, "sample")} ↓`));
   byId("facts").append(
-    ...(against ? [el("p", { class: "against" }, `${against}.`)] : []),
+    ...against.map((sentence) => el("p", { class: "against" }, `${sentence}.`)),
     el("dl", { class: "facts" }, facts.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", { dir: "auto" }, shorten(running(text), 2000))))),
     ...(notes.length ? [el("ul", { class: "notes" }, [...new Set(notes)].map((note) => el("li", { dir: "auto" }, shorten(running(note), 600))))] : []));
 }
@@ -42,8 +42,9 @@ export function fillFacts({ facts, metrics, notes, against }, toSamples) {
 const those = (filter) => `#${new URLSearchParams(filter)}`;
 
 /** @type {(summary: RunSummary) => void} */
-export function fillMetrics({ metrics, perLabel }) {
+export function fillMetrics({ metrics, beside, perLabel }) {
   const splits = Object.keys(metrics);
+  const columns = { ...metrics, ...beside };
   const names = [...new Set(splits.flatMap((split) => Object.keys(metrics[split])))].filter((name) => !name.includes("/"));
   /** @type {(number: number, filter: Partial<Filter>, meaning: string) => Child} */
   const counted = (number, filter, meaning) => (number > 0 ? el("a", { href: those(filter), "aria-label": `${count(number)} ${meaning}` }, count(number)) : "0");
@@ -59,7 +60,7 @@ export function fillMetrics({ metrics, perLabel }) {
   byId("metrics").append(
     el("h2", { id: "metrics-title" }, "How well it does"),
     el("div", { class: "sides" },
-      plainTable("Metrics of each split", ["metric", ...splits], names.map((name) => [METRICS[name] || name, ...splits.map((split) => figure3(metrics[split][name]))]), 1),
+      plainTable("Metrics of each split", ["metric", ...Object.keys(columns)], names.map((name) => [METRICS[name] || name, ...Object.values(columns).map((each) => figure3(each[name]))]), 1),
       plainTable("Of each label; numbers lead to their samples", head, each, 2)),
     el("p", { class: "caption" }, "– is undefined there, never 0. Numbers that are links show their samples below."));
 }
