@@ -71,13 +71,13 @@ def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_p
     settings = nested(SMALL, {"training.epochs": 3})
     whole = _train(scenes, store, tmp_path / "whole", settings)
 
-    class Stop(fit_module.ShowEpochs):
+    class Stop(fit_module.TellEpochs):
         def on_train_epoch_end(self, trainer, pl_module):
             if trainer.current_epoch == 1:  # after a whole epoch, during the second
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_module, "ShowEpochs", Stop)
+        patched.setattr(fit_module, "TellEpochs", Stop)
         with pytest.raises(KeyboardInterrupt):
             _train(scenes, store, tmp_path / "cut", settings)
     assert (tmp_path / "cut" / "resume.ckpt").exists() and not (tmp_path / "cut" / "metrics.json").exists()
@@ -137,7 +137,7 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     model, card = load_model(run.folder / "model")
     assert card.epoch in (0, 1) and not model.training
     assert evaluate(run, scenes, split="test", store=store) == run.metrics["test"]
-    files = {"config.toml", "model", "metrics.json", "baselines.json", "provenance.json", "logs"}
+    files = {"config.toml", "model", "metrics.json", "baselines.json", "calibration.json", "provenance.json", "logs"}
     assert {p.name for p in run.folder.iterdir()} == files
     assert list((run.folder / "logs").glob("events.*"))
     with (run.folder / "logs" / "metrics.csv").open() as file:

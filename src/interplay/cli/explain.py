@@ -80,7 +80,7 @@ def explain(
     if stopped:
         samples = len({explanation.sample_id for explanation in explanations})
         raise console.CommandInterrupted(
-            f"Interrupted. {len(explanations)} explanations of {samples} of {len(chosen)} samples are there: {page}"
+            f"Interrupted. Explanations of {samples} of {len(chosen)} samples are there: {page}"
         )
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])

@@ -25,6 +25,7 @@ from interplay.training.baselines import BaselineAnswers, baseline_answers, comp
 from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData, FeatureSet, token_moments
 from interplay.training.fit import fit, predict_split
+from interplay.training.watching import warn_of_few
 
 
 def train(
@@ -78,13 +79,15 @@ def train(
     data = FeatureData(splits, config.training.batch_size, config.seed)
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
+    counts = label_counts(splits["train"])
+    warn_of_few(len(splits["train"]), len(splits["val"]), dict(zip(task.labels, counts, strict=True)), progress)
     if baselines is None:
         baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))
     answers = {split: predict_split(model, data, split) for split in ("val", "test")}
     metrics = {split: task.metrics(*answer) for split, answer in answers.items()}
-    calibration = calibrate(answers, label_counts(splits["train"]), task, config.seed)
+    calibration = calibrate(answers, counts, task, config.seed)
     return finish_run(out, metrics, compare(answers["test"][0], baselines, task, config.seed), calibration)
 
 

@@ -29,8 +29,17 @@ class Progress:
         """
         return _ignore
 
+    def say(self, line: str) -> None:
+        """Tell something that stays to be read: one line, a sentence or a few words.
+
+        Args:
+            line: what is told.
+        """
+
     def prefixed(self, prefix: str) -> "Progress":
-        """The same `Progress`, with `prefix` before the name of every stage: for work that repeats another's stages.
+        """The same `Progress`, with `prefix` before every line and every stage's name.
+
+        It is for work that repeats another's stages.
 
         Args:
             prefix: as in "Plant: ".
@@ -44,6 +53,9 @@ class _Prefixed(Progress):
 
     def stage(self, name: str) -> Advance:
         return self._progress.stage(self._prefix + name)
+
+    def say(self, line: str) -> None:
+        self._progress.say(self._prefix + line)
 
 
 def _ignore(done: int, total: int) -> None:

@@ -43,6 +43,14 @@ class BarProgress(Progress):
 
         return advance
 
+    def say(self, line: str) -> None:
+        """Print a line above the bars.
+
+        Args:
+            line: what is told.
+        """
+        self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def close(self) -> None:
         """Take away the bar that only moves, so that those of finished work are left."""
         self._bars.update(self._starting, visible=False)
@@ -79,6 +87,15 @@ class LogProgress(Progress):
             self._console.print(f"{name}: {done} of {total}", markup=False, highlight=False, soft_wrap=True)
 
         return advance
+
+    def say(self, line: str) -> None:
+        """Print a line.
+
+        Args:
+            line: what is told.
+        """
+        self._last = time.monotonic()
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

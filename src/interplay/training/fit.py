@@ -2,12 +2,10 @@
 
 import io
 import logging
-import math
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,16 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from interplay.config import Config, TrainingConfig
+from interplay.config import Config
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
-from interplay.models.checkpoint import Card, save_model
+from interplay.models.checkpoint import Card
 from interplay.models.fusion import FusionModel
-from interplay.progress import SILENT, Advance, Progress
+from interplay.progress import SILENT, Progress
 from interplay.training.data import FeatureData
+from interplay.training.keeping import KeepBest
 from interplay.training.module import FusionTraining, warm_epochs
+from interplay.training.watching import TellEpochs, warn_of_first
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -62,61 +62,6 @@ class WholeCheckpoints(TorchCheckpointIO):
             ) from error
 
 
-class KeepBest(Callback):
-    """Saves the model whenever the validation score is the best so far, and ends a training that gets no better.
-
-    Of equals the first is kept. Epochs before features are removed may be kept, but none of them counts as one without
-    a better score: what comes after them is another task.
-    """
-
-    def __init__(self, folder: Path, card: Card, options: TrainingConfig, warm: int) -> None:
-        self.folder, self.card, self.patience, self.warm = folder, card, options.patience, warm
-        self.best, self.best_epoch = -math.inf, 0
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save the model if this epoch is the best so far; stop after `patience` epochs that were not.
-
-        Args:
-            trainer: Lightning's trainer.
-            pl_module: the module that is trained.
-        """
-        assert isinstance(pl_module, FusionTraining)
-        epoch = trainer.current_epoch
-        if pl_module.score > self.best or epoch == 0:
-            self.best, self.best_epoch = pl_module.score, epoch
-            save_model(pl_module.kept, replace(self.card, epoch=epoch), self.folder)
-        if epoch - max(self.best_epoch, self.warm - 1) >= self.patience:
-            trainer.should_stop = True
-
-    def state_dict(self) -> dict[str, Any]:
-        """What has to be kept to continue an interrupted training."""
-        return {"best": self.best, "best_epoch": self.best_epoch}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from the state of an interrupted training.
-
-        Args:
-            state_dict: what `state_dict` returned.
-        """
-        self.best, self.best_epoch = state_dict["best"], state_dict.get("best_epoch", 0)
-
-
-class ShowEpochs(Callback):
-    """Tells how far training has come, in epochs of at most the configured number."""
-
-    def __init__(self, advance: Advance) -> None:
-        self.advance = advance
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Report how many epochs are done.
-
-        Args:
-            trainer: Lightning's trainer.
-            pl_module: the module that is trained.
-        """
-        self.advance(trainer.current_epoch + 1, trainer.max_epochs or 0)
-
-
 def fit(
     model: FusionModel,
     data: FeatureData,
@@ -143,12 +88,13 @@ def fit(
     """
     options, resume = config.training, folder / "resume.ckpt"
     module = FusionTraining(model, config, card.task)
+    kept = KeepBest(folder / "model", card, options, warm_epochs(config))
+    watch = TellEpochs(kept, card.task, progress)
     callbacks: list[Callback] = [
-        KeepBest(folder / "model", card, options, warm_epochs(config)),
+        kept,
         ModelCheckpoint(folder, filename="resume", save_on_train_epoch_end=True, enable_version_counter=False),
+        watch,
     ]
-    advance = progress.stage("Train")
-    callbacks.append(ShowEpochs(advance))
     accelerator, devices = _device(config.device)
     with _quiet():
         trainer = L.Trainer(
@@ -166,7 +112,9 @@ def fit(
             deterministic="warn",
         )
         _run(trainer, module, data, resume if resume.exists() else None)
-    advance(options.epochs, options.epochs)  # early stopping leaves the bar short
+    watch.advance(options.epochs, options.epochs)  # early stopping leaves the bar short
+    by_metric = options.monitor == "metric"  # then no epoch of the warm-up may be kept
+    warn_of_first(kept.best_epoch, options.epochs, warm_epochs(config) if by_metric else 0, progress)
     resume.unlink(missing_ok=True)
 
 
