@@ -118,6 +118,9 @@ def test_a_difference_is_that_of_the_metrics(task):
     mine, yours = (task.metrics(torch.from_numpy(x), torch.from_numpy(truth).float()) for x in (ours, theirs))
     found = paired_difference(ours, theirs, truth, task)
     assert found.value == pytest.approx(mine[task.headline] - yours[task.headline], abs=1e-6)
+    by_f1 = paired_difference(ours, theirs, truth, task, score="macro_f1")
+    assert by_f1.value == pytest.approx(mine["macro_f1"] - yours["macro_f1"], abs=1e-6)
+    assert (by_f1 == found) == (task.headline == "macro_f1")
     assert paired_difference(ours, ours, truth, task) == Difference(value=0, low=0, high=0, samples=80)
     few = [row for c in range(3) for row in np.flatnonzero(truth[:, c])[:1]]  # drawn anew, they may miss every label
     assert paired_difference(ours[few], theirs[few], truth[few], task).samples == len(few)

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from interplay.kinds import LabelKind
 from interplay.metrics import confusions, f1, macro_f1, micro_f1, predicted_labels
 
+Headline = Literal["map", "macro_f1"]
+
 
 @dataclass(frozen=True)
 class Task:
@@ -102,7 +104,7 @@ class Task:
         return "macro_f1" if self.kind == "multi" else "accuracy"
 
     @property
-    def headline(self) -> Literal["map", "macro_f1"]:
+    def headline(self) -> Headline:
         """The metric that a model is judged by, which knows no threshold where several labels may hold."""
         return "map" if self.kind == "multi" else "macro_f1"
 

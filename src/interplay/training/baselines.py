@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interplay.metrics import average_precision, f1, predicted_labels
-from interplay.models.task import Task
+from interplay.models.task import Headline, Task
 from interplay.progress import Advance
 from interplay.results.baselines import Baselines, Difference, or_none
 from interplay.training.data import FeatureSet
@@ -197,26 +197,33 @@ def paired_difference(
     truth: Bool[np.ndarray, "N C"],
     task: Task,
     seed: int = 0,
+    score: Headline | None = None,
 ) -> Difference:
-    """The difference of two models' headline scores (`Task.headline`), by a paired bootstrap over samples.
+    """The difference of two models' scores, by a paired bootstrap over samples.
 
     Args:
         ours: (N, C) logits of the one model.
         theirs: (N, C) logits of the other.
         truth: (N, C), the labels that hold.
-        task: decides the score.
+        task: decides how labels are predicted.
         seed: of the draws.
+        score: "map" or "macro_f1"; what models of this task are judged by (`Task.headline`) if None.
 
     Returns:
         The difference, of nothing where the score is undefined.
     """
     N, rng = len(truth), np.random.default_rng(seed)
-    whole = np.ones((1, N))
-    value = float((_headline(ours, truth, task, whole) - _headline(theirs, truth, task, whole))[0])
+    which, whole = score or task.headline, np.ones((1, N))
+
+    def better(weights: np.ndarray) -> np.ndarray:
+        ours_scores, theirs_scores = (_scores(each, truth, task, weights, which) for each in (ours, theirs))
+        return np.asarray(ours_scores - theirs_scores)
+
+    value = float(better(whole)[0])
     drawn, rows = [], max(1, 4_000_000 // N)  # as many at a time as fit into little memory
     for start in range(0, RESAMPLES, rows):
         weights = rng.multinomial(N, np.full(N, 1 / N), size=min(rows, RESAMPLES - start)).astype(np.float64)
-        drawn.append(_headline(ours, truth, task, weights) - _headline(theirs, truth, task, weights))
+        drawn.append(better(weights))
     differences = np.concatenate(drawn)
     defined = differences[~np.isnan(differences)]  # few samples, drawn anew, may miss every label
     if math.isnan(value) or not len(defined):
@@ -225,13 +232,15 @@ def paired_difference(
     return Difference(value=value, low=float(low), high=float(high), samples=N)
 
 
-def _headline(logits: np.ndarray, truth: np.ndarray, task: Task, weights: np.ndarray) -> Float[np.ndarray, " R"]:
-    """mAP, or macro F1 of a single label, under several weightings of samples; of labels that occur."""
-    if task.headline == "map":
+def _scores(
+    logits: np.ndarray, truth: np.ndarray, task: Task, weights: np.ndarray, score: Headline
+) -> Float[np.ndarray, " R"]:
+    """Mean average precision, or macro F1, under several weightings of samples; of labels that occur."""
+    if score == "map":
         both = [c for c in range(truth.shape[1]) if 0 < truth[:, c].sum() < len(truth)]
         each = [average_precision(logits[:, c], truth[:, c], weights) for c in both]
         return _mean_of_defined(np.stack(each, axis=1)) if each else np.full(len(weights), np.nan)
-    predicted = predicted_labels(logits, task.kind)
+    predicted = predicted_labels(logits, task.kind, threshold=0.0)
     hits, wrong, missed = (weights @ cell for cell in (predicted & truth, predicted & ~truth, ~predicted & truth))
     return _mean_of_defined(np.where(hits + missed > 0, f1(hits, wrong, missed), np.nan))
 
