@@ -1,7 +1,7 @@
 """Real data out of packages: pictures with names that people gave them, and the groups that they put them into.
 
     python benchmarks/icon_sets.py emoji FOLDER      # npm's emoji-datasource-twitter: 9 groups
-    python benchmarks/icon_sets.py tabler FOLDER     # npm's @tabler/icons-png and @tabler/icons: categories of 60 or more
+    python benchmarks/icon_sets.py tabler FOLDER     # npm's @tabler/icons-png and @tabler/icons, 23 categories
 
 Writes a table (samples.csv, dataset.toml, pictures) with one label a sample; `npm` fetches the packages. Nobody planted
 anything: what name and picture tell of a group is what its makers had in mind. With --most, so many samples are drawn.
