@@ -29,20 +29,18 @@ from interplay.pipeline.seeds import mean_answer, train_seeds
 from interplay.pipeline.train import label_counts, splits_of
 from interplay.progress import Progress
 from interplay.results.baselines import Difference
-from interplay.results.calibration import Calibration
+from interplay.results.calibration import ProbabilityCalibration
 from interplay.training.baselines import baseline_answers, paired_difference
-from interplay.training.calibration import calibrate
+from interplay.training.calibration import calibrate, moved_by
 from interplay.training.data import FeatureData
 
 Answers = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 
 
-def cut(logits: torch.Tensor, calibration: Calibration, task: Task) -> np.ndarray:
+def cut(logits: torch.Tensor, calibration: ProbabilityCalibration, task: Task) -> np.ndarray:
     """Logits moved so that a label is predicted above 0, at the thresholds of the validation split."""
-    if not calibration.thresholds:
-        return logits.double().numpy()
-    at = np.array([calibration.thresholds[name] for name in task.labels])
-    return logits.double().numpy() - np.log(at / (1 - at))
+    at = np.array([calibration.thresholds.get(name, 0.5) for name in task.labels])
+    return moved_by(logits, at).numpy()
 
 
 def told(difference: Difference) -> str:
@@ -124,6 +122,7 @@ def measure(folder: Path, models: Sequence[str], seeds: int, work: Path, store: 
     rows = []
     for name in everyone:
         found = calibrated[name]
+        error = found.ece["test"]
         f1 = found.at_thresholds["test"]["macro_f1"]
         rows.append(
             [
@@ -131,11 +130,11 @@ def measure(folder: Path, models: Sequence[str], seeds: int, work: Path, store: 
                 f"{score(name, task.headline):.3f}",
                 "" if name == "linear probe" else against(name, "linear probe", task.headline),
                 "–" if f1 is None else f"{f1:.3f}",
-                f"{found.ece['test'].value:.3f} ({found.ece['test'].low:.3f} to {found.ece['test'].high:.3f})",
+                f"{error.value:.3f} ± {1.96 * error.se:.3f} ({error.by_chance:.3f})",
                 f"{len(found.never)} ({len(found.never_at_half)})",
             ]
         )
-    header = ["model", task.headline, "less the linear probe's", "macro F1, cut by val", "ECE"]
+    header = ["model", task.headline, "less the linear probe's", "macro F1, cut by val", "ECE (were it right)"]
     header += ["labels never predicted (at .5)"]
     print(markdown(header, rows))
     ours = f"{models[0]}, mean of {seeds}"
@@ -161,7 +160,7 @@ def _epochs(runs: Sequence[Run]) -> list[str]:
 class Printed(Progress):
     """Stages and epochs, on standard error."""
 
-    def say(self, line: str) -> None:
+    def note(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 

@@ -332,7 +332,6 @@ interface ExplainedTarget {
 }
 
 interface RunIndex {
-  run: string;
   labels: string[];
   kind: LabelKind;
   splits: string[];

@@ -16,7 +16,7 @@ from tests.browser.conftest import Watch
 from tests.run_pages import LABELS, made_report, made_rows, small_pictures
 
 from interplay.report import write_page
-from interplay.report.addresses import page_addresses
+from interplay.report.addresses import page_addresses, whose
 from interplay.report.run_page import IN_A_CHUNK, RunReport, write_report
 from interplay.report.run_rows import Row, confidence, mistake, predicted_indices
 from interplay.results.baselines import Baselines, Difference
@@ -91,7 +91,7 @@ def explained(make, tmp_path_factory, examples) -> Path:
     noise = examples.only_noise().model_copy(update={"sample_id": "noise"})
     page = write_page([noise, examples.planted()], {}, tmp_path_factory.mktemp("x") / "page.html")
     addresses = page_addresses(page)
-    found = [(e, addresses[e.sample_id, e.target]) for e in (examples.planted(), noise)]
+    found = [(e, addresses[e.sample_id, e.target, whose(e)]) for e in (examples.planted(), noise)]
     return make(made_report(rows, explanations=found, copies={"explanations.html": page}))
 
 
@@ -130,16 +130,16 @@ def test_of_several_labels_a_card_says_which_are_missed_and_which_are_too_many(o
     """One that is missed is no reason to call what else is said wrong."""
     answers = [(("cat", "dog"), (0.9, 0.8, 0.1)), (("cat", "dog"), (0.9, 0.1, 0.7)), (("dog",), (0.9, 0.1, 0.1))]
     rows = [Row(f"s{n}", "test", truth, p, {"caption": "words"}) for n, (truth, p) in enumerate(answers)]
-    page, _ = open_folder(make(made_report(rows, kind="multi", facts={"Run": "my run"})))
+    page, _ = open_folder(make(made_report(rows, kind="multi")))
     cards = page.locator(".one")
     assert [card.get_attribute("class") for card in cards.all()] == ["one right", "one partly", "one wrong"]
     assert [mark.inner_text() for mark in page.locator(".one .outcome b").all()] == ["✓", "◐", "✗"]
     assert cards.nth(1).locator(".says").all_inner_texts() == ["missed\ndog", "extra\nbird"]
     name = cards.nth(1).get_attribute("aria-label")
-    assert name == "s1, partly right: predicted cat, bird at 70%, missed dog, too many bird"
+    assert name == "s1, partly right: predicted cat, bird at 70%, missed dog, extra bird"
     cards.nth(1).click()
     expect(page.locator("dialog .verdict")).to_contain_text("Partly right")
-    expect(page.locator("dialog code")).to_have_text("interplay explain 'my run' --sample s1")
+    expect(page.locator("dialog code")).to_have_text("interplay explain RUN --sample s1")
 
 
 def test_no_word_of_the_tables_is_broken_on_a_phone(open_folder, make):

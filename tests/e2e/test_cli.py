@@ -55,7 +55,8 @@ class Done:
 
     def error(self) -> str:
         """The one line of an error; progress may stand before it."""
-        lines = [line for line in self.err.splitlines() if not re.fullmatch(r".+: \d+ of \d+", line)]
+        shown = re.compile(r".+: \d+ of \d+|(Note|Epoch \d+ of \d+): .+|These runs differ .+")
+        lines = [line for line in self.err.splitlines() if not shown.fullmatch(line)]
         assert len(lines) == 1 and lines[0].startswith("Error: "), self.err
         assert "Traceback" not in self.err and not self.out
         return lines[0]
@@ -451,7 +452,7 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     done = run_cli("train", reviews, "--out", run, "--store", store, *QUICK, "--json")
     assert done.code == 0 and set(done.json["metrics"]) == {"val", "test"}, done.err
     cut = "body: 1 samples are longer than the encoder takes; the rest of them is cut off\n"
-    epoch = r"Epoch 1 of 1: loss .*; this is the best so far\n"
+    epoch = r"Epoch 1 of 1: training loss .*, the best so far\n"
     few = r"Note: the validation split has \d+ samples. .*\n(Note: of \d+ training samples fewer than 10 .*\n)?"
     told = rf"{few}Fit a linear probe: 9 of 9\n{epoch}Train: 1 of 1\n{re.escape(cut)}"
     assert re.fullmatch(told, done.err), done.err  # and no noise from the libraries
@@ -567,6 +568,7 @@ def test_runs_that_differ_in_their_seed_are_explained_as_their_mean_too(run_cli,
         shutil.copytree(small_run.run.folder, folder)
         text = (folder / "config.toml").read_text()
         (folder / "config.toml").write_text(re.sub(r"(?m)^seed = \d+", f"seed = {seed}", text))
+    (out / "ensemble.json").write_text('{"runs": ["seed0", "seed1"]}')
     command = ("explain", out, "--data", small_run.dataset.source, "--count", 1, *BRIEF)
     done = run_cli(*command, "--json")
     mean, *each = done.json
@@ -583,11 +585,18 @@ def test_runs_that_differ_in_their_seed_are_explained_as_their_mean_too(run_cli,
     (runs[1] / "config.toml").write_text(text.replace("patience = 10", "patience = 9"))
     done = run_cli("explain", *runs, *command[2:], "--out", tmp_path / "page", "--json")
     assert [one["provenance"]["members"] for one in done.json] == [[], []]
+    assert "differ in more than their seed: each is explained by itself" in done.err
     done = run_cli("evaluate", out)
     assert done.code == 2 and "these are 2 runs of one training with several seeds; expected one run" in done.error()
-    (runs[1] / "metrics.json").unlink()
+    (out / "ensemble.json").write_text('{"runs": ["seed0", "seed1", "seed2"]}')
     done = run_cli(*command)
-    assert done.code == 2 and "seed1: the run was interrupted before it finished" in done.error()
+    assert done.code == 2 and "seed2: the run is not there" in done.error()
+    (out / "ensemble.json").write_text("[]")
+    done = run_cli(*command)
+    assert done.code == 2 and "ensemble.json: cannot read" in done.error()
+    (out / "ensemble.json").unlink()
+    done = run_cli(*command)
+    assert done.code == 2 and "a training with several seeds has not finished here" in done.error()
 
 
 def test_the_command_says_first_whether_it_beats_a_linear_probe(run_cli, small_run, tmp_path):
@@ -728,7 +737,7 @@ def test_ctrl_c_while_encoding_and_while_training(run_cli, tmp_path, tiny):
 
     third = _finish(_process(*command("cut")))
     assert third.code == 0, third.err
-    epochs = re.findall(r"Epoch (\d) of 8: loss", third.err)
+    epochs = re.findall(r"Epoch (\d) of 8: training loss", third.err)
     (after,) = re.findall(r"An interrupted training goes on after epoch (\d) of 8\.\n", third.err)
     assert list(map(int, epochs)) == list(range(int(after) + 1, 9)), third.err
     assert re.fullmatch(r"((Note|Fit|An|Epoch|Train).*\n)+", third.err), third.err

@@ -157,19 +157,19 @@ def test_what_is_beside_it_is_linked(run_folder, small_run: SmallRun, tmp_path):
 
 def test_curves_of_a_training_that_was_interrupted(small_run: SmallRun, small_config, monkeypatch, tmp_path):
     """Lightning's CSV begins anew when training goes on; the curves do not."""
-    from interplay.training.watching import TellEpochs
+    from interplay.training.epochs import ShowEpochs
 
-    whole = TellEpochs.on_train_epoch_end
+    whole = ShowEpochs.on_train_epoch_end
 
     def stop(self, trainer, module):
         whole(self, trainer, module)
         if trainer.current_epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(TellEpochs, "on_train_epoch_end", stop)
+    monkeypatch.setattr(ShowEpochs, "on_train_epoch_end", stop)
     with pytest.raises(KeyboardInterrupt):
         train(small_run.dataset, small_config, tmp_path / "run", store=small_run.store)
-    monkeypatch.setattr(TellEpochs, "on_train_epoch_end", whole)
+    monkeypatch.setattr(ShowEpochs, "on_train_epoch_end", whole)
     train(small_run.dataset, small_config, tmp_path / "run", store=small_run.store)
     charts = {c.title: c.series for c in charts_of(tmp_path / "run" / "logs")}
     assert [epoch for epoch, _ in charts["Loss"]["val/loss"]] == [1, 2, 3, 4]

@@ -59,7 +59,9 @@ def test_its_explanation_is_of_the_mean_model(small_run, predictors):
     expected = dict(zip(small_run.run.card.labels, to_probabilities(logits, "multi").tolist(), strict=True))
     assert mean.prediction == pytest.approx(expected, abs=1e-6)
     each = [explain_sample(one, sample, settings=settings, target="storm") for one in predictors]
-    assert mean.by_member == pytest.approx([one.prediction["storm"] for one in each]) and not each[0].by_member
+    answers = [one.prediction["storm"] for one in each]
+    assert [one.probability for one in mean.by_member] == pytest.approx(answers) and not each[0].by_member
+    assert [one.given for one in mean.by_member] == [p >= 0.5 for p in answers]
     for name, value in mean.contributions.items():
         assert value == pytest.approx(np.mean([one.contributions[name] for one in each]), abs=1e-5)
     assert mean.provenance.members == ["small"] * 3 and mean.provenance.settings["training_seed"] == "0, 1, 2"
@@ -87,6 +89,10 @@ def test_what_has_no_mean_is_refused(small_run, predictors):
         Ensemble(predictors[:1])
     with pytest.raises(BadInput, match=r"the labels of .* are score; expected .*sarcasm"):
         Ensemble([predictors[0], FunctionPredictor(chance, ("score",), label_kind="multi")])
+    with pytest.raises(BadInput, match=r"of the labels of .*, exactly one holds; expected that any number holds"):
+        Ensemble([FunctionPredictor(chance, ("a", "b"), label_kind=kind) for kind in ("multi", "single")])
+    with pytest.raises(BadInput, match=r"no run is given"):
+        explain([], [])
     finer = TrainedPredictor(
         predictors[1].run, small_run.encoders, make_config({"explain": {"token_groups": "none", "grid": 2}})
     )

@@ -6,6 +6,7 @@ import pytest
 
 from interplay.report.findings import finding, strongest_score
 from interplay.report.ranking import strongest
+from interplay.results.explanation import Member
 
 
 def only(planted, **scores):
@@ -49,7 +50,7 @@ def test_a_pair_against_it_leads_where_it_is_larger(examples):
         (0.8, [0.7, 0.9], "is storm at 80% (70 to 90% by single models)"),
         (0.7, [0.45, 0.9], "may be storm (it is), the models disagree (70%, single models 45 to 90%)"),
         (0.3, [0.2, 0.6], "may be storm (it is), the models disagree (30%, single models 20 to 60%)"),
-        (0.55, [0.52, 0.58], "may be storm (it is), the model is not sure (55%, single models 52 to 58%)"),
+        (0.55, [0.52, 0.58], "may be storm (it is), the models are not sure (55%, single models 52 to 58%)"),
         (0.2, [0.1, 0.3], "is not storm (20%, single models 10 to 30%)"),
         (0.999, [0.999, 0.9999], "is storm at over 99% (over 99% by single models)"),
     ],
@@ -63,10 +64,28 @@ def test_what_single_models_answer_is_said_of_their_mean(examples, p, each, said
             "prediction": {"storm": p, "other": 0.1},
             "target": "storm",
             "label_kind": "multi",
-            "by_member": each,
+            "by_member": [Member(run=run, probability=q, given=q >= 0.5) for run, q in zip(runs, each, strict=True)],
             "provenance": known,
             "truth": ["storm"],
         }
     )
     wrong = ", which is wrong" if "is not storm" in said else ""
     assert finding(one).startswith(f"{one.sample_id} {said}{wrong}: ")
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ([True, True], "is a at 55% (46 to 64% by single models)"),
+        ([True, False], "may be a, the models disagree (55%, single models 46 to 64%)"),
+        ([False, False], "may be a, the models disagree (55%, single models 46 to 64%)"),
+    ],
+)
+def test_of_a_single_label_models_agree_where_it_is_the_most_probable_of_each(examples, given, said):
+    """One half decides nothing there; and a mean may do what none of its models does."""
+    each = [Member(run=run, probability=p, given=g) for run, p, g in zip("xy", (0.46, 0.64), given, strict=True)]
+    one = examples.planted().model_copy(
+        update={"prediction": {"a": 0.65, "b": 0.35}, "target": "a", "label_kind": "single", "by_member": each}
+    )
+    one = one.model_copy(update={"truth": None})
+    assert finding(one).startswith(f"{one.sample_id} {said.replace('55%', '65%')}: ")

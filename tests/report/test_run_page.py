@@ -13,7 +13,7 @@ from tests.run_pages import LABELS, made_report, made_rows, small_pictures
 from interplay.errors import BadInput
 from interplay.progress import Advance, Progress
 from interplay.report import write_page
-from interplay.report.addresses import page_addresses
+from interplay.report.addresses import page_addresses, whose
 from interplay.report.ranking import strong_pairs
 from interplay.report.run_page import IN_A_CHUNK, write_report
 from interplay.report.run_rows import Row, confidence, mistake, per_label, predicted_indices
@@ -171,10 +171,11 @@ def test_explanations_are_found_in_their_page(tmp_path, examples):
     other = examples.planted().model_copy(update={"target": "neutral"})
     odd = examples.planted(sample_id="a b/é~😀#")
     page = write_page([examples.planted(), odd, other], {}, tmp_path / "page.html")
+    who = whose(examples.planted())
     assert page_addresses(page) == {
-        ("scene-0042", "sarcastic"): "scene-0042",
-        ("scene-0042", "neutral"): "scene-0042~2",
-        ("a b/é~😀#", "sarcastic"): "a%20b%2F%C3%A9~%F0%9F%98%80%23",
+        ("scene-0042", "sarcastic", who): "scene-0042",
+        ("scene-0042", "neutral", who): "scene-0042~2",
+        ("a b/é~😀#", "sarcastic", who): "a%20b%2F%C3%A9~%F0%9F%98%80%23",
     }
     rows = [Row("scene-0042", "test", ("cat",), (1.0, 0.0, 0.0))]
     report = made_report(

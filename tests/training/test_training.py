@@ -71,13 +71,13 @@ def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_p
     settings = nested(SMALL, {"training.epochs": 3})
     whole = _train(scenes, store, tmp_path / "whole", settings)
 
-    class Stop(fit_module.TellEpochs):
+    class Stop(fit_module.ShowEpochs):
         def on_train_epoch_end(self, trainer, pl_module):
             if trainer.current_epoch == 1:  # after a whole epoch, during the second
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_module, "TellEpochs", Stop)
+        patched.setattr(fit_module, "ShowEpochs", Stop)
         with pytest.raises(KeyboardInterrupt):
             _train(scenes, store, tmp_path / "cut", settings)
     assert (tmp_path / "cut" / "resume.ckpt").exists() and not (tmp_path / "cut" / "metrics.json").exists()

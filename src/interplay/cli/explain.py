@@ -89,10 +89,11 @@ def explain(
 
 def _said(explanations: "list[Explanation]", *, several: bool) -> list[str]:
     """What each explanation found; of several runs also whose it is, and in how many it holds."""
+    from interplay.report.addresses import whose
     from interplay.report.agreement import agreement_lines
     from interplay.report.findings import finding
 
-    who = [f"{e.provenance.model} ({e.provenance.run}): " if several else "" for e in explanations]
+    who = [f"{whose(e)}: " if several else "" for e in explanations]
     return [*(one + finding(e) for one, e in zip(who, explanations, strict=True)), *agreement_lines(explanations)]
 
 

@@ -11,6 +11,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, ConfigFile, DataPath, Device, Json, Preset, Set, Store
+from interplay.files.run_folder import ENSEMBLE_FILE
 
 if TYPE_CHECKING:
     from interplay.models.run import Run
@@ -62,8 +63,10 @@ def train(
         if json:
             return console.print_json(of_run(runs[0]))
         console.print_lines(kept.sentence() for kept in (runs[0].baselines, runs[0].calibration) if kept)
-        return console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}", with_baselines(runs[0])))
-    from interplay.results.ensemble import ENSEMBLE_FILE, EnsembleScores
+        return console.out.print(
+            console.metrics_table(f"{settings.fusion.kind} in {out}", {**runs[0].metrics, **runs[0].beside})
+        )
+    from interplay.results.ensemble import EnsembleScores
 
     together = EnsembleScores.model_validate_json((out / ENSEMBLE_FILE).read_bytes())
     if json:
@@ -79,21 +82,6 @@ def train(
     console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns))
     console.print_lines(["", f"Explain with all of them:  interplay explain {shlex.quote(str(out))}"])
     return None
-
-
-def with_baselines(run: "Run") -> dict[str, Mapping[str, float | None]]:
-    """A run's metrics of each split, and those of what it has to beat on the test split."""
-    columns: dict[str, Mapping[str, float | None]] = {**run.metrics}
-    if (baselines := run.baselines) is not None:
-        columns |= cut_by_val(run)
-        columns |= {"test: linear probe": baselines.linear_probe["test"], "labels' shares": baselines.prior["test"]}
-    return columns
-
-
-def cut_by_val(run: "Run") -> dict[str, Mapping[str, float | None]]:
-    """What the test metrics are of labels predicted from the thresholds that the validation split gives."""
-    calibration = run.calibration
-    return {"cut by val": calibration.at_thresholds["test"]} if calibration and calibration.thresholds else {}
 
 
 def of_run(run: "Run") -> dict[str, Any]:

@@ -14,6 +14,8 @@ from interplay.data.sample import Sample
 from interplay.errors import BadInput
 from interplay.explanation.predictor import Opened, Predictor, Scores
 
+HOLDS = {"single": "exactly one holds", "multi": "any number holds"}
+
 
 @final
 class Ensemble(Predictor):
@@ -34,13 +36,18 @@ class Ensemble(Predictor):
             raise BadInput(f"an ensemble of {len(members)} models", expected="two or more")
         first = members[0]
         for one in members[1:]:
-            for what in ("labels", "label_kind", "outputs"):
+            for what in ("labels", "outputs"):
                 here, there = (getattr(each, what) for each in (one, first))
                 if list(here) != list(there):
                     raise BadInput(
                         f"the {what} of {one.provenance.run} are {', '.join(here)}",
                         expected=f"{', '.join(there)}, those of {first.provenance.run}: only then is there a mean",
                     )
+            if one.label_kind != first.label_kind:
+                raise BadInput(
+                    f"of the labels of {one.provenance.run}, {HOLDS[one.label_kind]}",
+                    expected=f"that {HOLDS[first.label_kind]}, as of {first.provenance.run}",
+                )
         self.members = members
         self.labels, self.label_kind, self.outputs = first.labels, first.label_kind, first.outputs
         names = [one.provenance.run for one in members]
@@ -92,7 +99,7 @@ class OpenedTogether(Opened):
         self._members = members
         self.level, self.fill, self.features, self.inputs = first.level, first.fill, first.features, first.inputs
         self.adds_up = all(one.adds_up for one in members)
-        self.routing = {name: float(np.mean([one.routing[name] for one in members])) for name in first.routing}
+        self.routing: Mapping[str, float] = {}  # weights of means would not give the mean of mixtures
         self.notes = self._notes_of_all()
 
     def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:

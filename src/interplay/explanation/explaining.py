@@ -32,6 +32,7 @@ from interplay.modalities import drawn_as
 from interplay.progress import Advance
 from interplay.report.claims import EDGE
 from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, Shapley, ValueFunction
+from interplay.results.explanation import SIDE, Member
 
 MOST_ORDERS = 8  # random orders of the features, for their Shapley values
 
@@ -131,10 +132,7 @@ def explain_opened(
         sample_id=sample_id,
         inputs=dict(opened.inputs),
         prediction=prediction,
-        by_member=[
-            float(to_probabilities(logits, predictor.label_kind)[label].clip(0.0, 1.0))
-            for logits in opened.whole_by_member()
-        ],
+        by_member=_members(opened, predictor, label),
         target=target,
         label_kind=predictor.label_kind,
         value=value,
@@ -157,6 +155,17 @@ def explain_opened(
         whatif=what_if(probability, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
         shapley=_shapley(opened, predictor, label, most, seed),
     )
+
+
+def _members(opened: Opened, predictor: Predictor, label: int) -> list[Member]:
+    """What each model answers whose mean is explained; nothing for one model."""
+    out = []
+    for run, logits in zip(predictor.provenance.members, opened.whole_by_member(), strict=True):
+        each = to_probabilities(logits, predictor.label_kind)
+        p = float(each[label].clip(0.0, 1.0))
+        given = int(each.argmax()) == label if predictor.label_kind == "single" else p >= SIDE
+        out.append(Member(run=run, probability=p, given=given))
+    return out
 
 
 def _shapley(opened: Opened, predictor: Predictor, label: int, budget: int, seed: int) -> Shapley | None:

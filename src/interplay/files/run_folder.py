@@ -1,11 +1,15 @@
 """Whether a folder is a finished run, by its files alone: checked before PyTorch is loaded."""
 
+import json
 from pathlib import Path
 
 from interplay.errors import CheckpointError
 
 METRICS_FILE = "metrics.json"
 """Written last: a run folder that has it is finished."""
+
+ENSEMBLE_FILE = "ensemble.json"
+"""Written last into the folder of a training with several seeds: it names its runs."""
 
 CONFIG_FILE = "config.toml"
 """Written first: a folder that has it is, or was to become, a run."""
@@ -25,7 +29,8 @@ def require_finished_run(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     if not (folder / METRICS_FILE).exists():
-        if each := _by_seed(folder):
+        if (folder / ENSEMBLE_FILE).exists():
+            each = _members(folder)
             raise CheckpointError(
                 f"these are {len(each)} runs of one training with several seeds",
                 file=folder,
@@ -43,21 +48,31 @@ def runs_in(folder: str | Path) -> list[Path]:
     """The finished run in a folder, or the runs of a training with several seeds (`interplay train --seeds`).
 
     Args:
-        folder: a run folder, or one that holds seed0, seed1, ...
+        folder: a run folder, or one whose ensemble.json names runs in it.
 
     Returns:
         The run folders, by seed.
 
     Raises:
-        CheckpointError: there is no run, or the training of one was interrupted.
+        CheckpointError: there is no run, or a training was interrupted.
     """
-    each = _by_seed(Path(folder))
-    return [require_finished_run(one) for one in each or [Path(folder)]]
+    folder = Path(folder)
+    if (folder / ENSEMBLE_FILE).exists():
+        return [require_finished_run(one) for one in _members(folder)]
+    if not (folder / CONFIG_FILE).exists() and any(folder.glob(f"seed*/{CONFIG_FILE}")):
+        raise CheckpointError(
+            "a training with several seeds has not finished here",
+            file=folder,
+            expected=f"its {ENSEMBLE_FILE}",
+            fix="run the same command again to go on, or give the runs themselves",
+        )
+    return [require_finished_run(folder)]
 
 
-def _by_seed(folder: Path) -> list[Path]:
-    """The folders seed0, seed1, ... that lie in a folder which is no run itself."""
-    if (folder / CONFIG_FILE).exists():
-        return []
-    each = [one for one in folder.glob("seed*") if one.name.removeprefix("seed").isdigit()]
-    return sorted(each, key=lambda one: int(one.name.removeprefix("seed")))
+def _members(folder: Path) -> list[Path]:
+    """The runs that a folder's ensemble.json names."""
+    file = folder / ENSEMBLE_FILE
+    try:
+        return [folder / str(name) for name in json.loads(file.read_text(encoding="utf-8"))["runs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"cannot read: {error}", file=file, fix="train again: finished runs are kept") from None

@@ -17,6 +17,7 @@ import json
 import math
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,11 +31,11 @@ from interplay.files.versions import upgrade_document
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
 from interplay.results.baselines import Baselines
-from interplay.results.calibration import Calibration
+from interplay.results.calibration import ProbabilityCalibration
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]
-Kept = TypeVar("Kept", Baselines, Calibration)
+Kept = TypeVar("Kept", Baselines, ProbabilityCalibration)
 PROVENANCE_SCHEMA = "interplay/provenance/1"
 """The version of provenance.json, under its key "format"; one that gives none is of version 1."""
 
@@ -91,13 +92,23 @@ class Run:
         return _read(self.folder / "baselines.json", Baselines)
 
     @property
-    def calibration(self) -> Calibration | None:
+    def beside(self) -> dict[str, Mapping[str, float | None]]:
+        """Name -> metrics of the test split: labels from val's thresholds on, and what the run has to beat."""
+        out: dict[str, Mapping[str, float | None]] = {}
+        if (calibration := self.calibration) is not None and calibration.thresholds:
+            out["cut by val"] = calibration.at_thresholds["test"]
+        if (baselines := self.baselines) is not None:
+            out |= {"linear probe": baselines.linear_probe["test"], "labels' shares": baselines.prior["test"]}
+        return out
+
+    @property
+    def calibration(self) -> ProbabilityCalibration | None:
         """How far its probabilities are off; None of a run that was trained before that was measured.
 
         Raises:
             CheckpointError: the file is damaged, or of a newer version.
         """
-        return _read(self.folder / "calibration.json", Calibration)
+        return _read(self.folder / "calibration.json", ProbabilityCalibration)
 
 
 def _read(path: Path, kind: type[Kept]) -> Kept | None:
@@ -226,7 +237,7 @@ def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
         return False
 
 
-def finish_run(folder: Path, metrics: Metrics, baselines: Baselines, calibration: Calibration) -> Run:
+def finish_run(folder: Path, metrics: Metrics, baselines: Baselines, calibration: ProbabilityCalibration) -> Run:
     """Mark a run as finished by writing its metrics, last of all.
 
     Args:

@@ -54,7 +54,10 @@ def explain(
     Raises:
         BadInput: for a label, an expert or an input that the run does not know.
     """
-    first, *more = [run] if isinstance(run, Run) else run
+    runs = [run] if isinstance(run, Run) else list(run)
+    if not runs:
+        raise BadInput("no run is given", expected="one or more, as `open_run` gives them")
+    first, *more = runs
     beside = [(other, config or other.config) for other in more]
     with progress_or_default(progress) as shown:
         each = explain_each(
@@ -106,6 +109,8 @@ def explain_each(
         given = (encoders if one is run else None) or (alike.encoders if alike else open_encoders(one, settings.device))
         predictors.append(TrainedPredictor(one, given, settings))
     mean = Ensemble(predictors) if beside and all(differ_in_seed(run, one) for one, _ in beside) else None
+    if beside and mean is None:
+        progress.note("These runs differ in more than their seed: each is explained by itself, and there is no mean.")
     asked: list[tuple[Predictor, Config]] = [(predictor, predictor.config) for predictor in predictors]
     asked = [(mean, predictors[0].config), *asked] if mean else asked
     for number, sample in enumerate(samples, start=1):

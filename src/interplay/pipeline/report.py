@@ -12,11 +12,11 @@ from interplay.errors import BadInput
 from interplay.features.store import Features
 from interplay.modalities import drawn_as
 from interplay.models.device import pick_device
-from interplay.models.run import Run
+from interplay.models.run import Run, origin_of
 from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
 from interplay.progress import SILENT, Progress
-from interplay.report.addresses import page_addresses
+from interplay.report.addresses import page_addresses, whose
 from interplay.report.run_page import Chart, RunReport, Table, refuse_other, write_report
 from interplay.report.run_rows import Row
 from interplay.results import Explanation
@@ -68,6 +68,8 @@ def make_report(
     encoders = open_encoders(run, device)
     stores = encode(dataset, run.config, store=store, encoders=encoders, progress=progress)
     rows, metrics = _answers(run, samples, stores)
+    here = origin_of(dataset, {m: store.folder.name for m, store in stores.items()}, run.config)
+    same = here.data_hash == run.origin.data_hash  # else what was measured in training is of other samples
     explanations, copies, notes = _explanations(run)
     validity = run.folder / "validation" / "validity.json"
     if (page := validity.with_suffix(".html")).is_file():
@@ -79,9 +81,9 @@ def make_report(
         rows=rows,
         facts=_facts(run, dataset),
         metrics=metrics,
-        baselines=run.baselines,
-        calibration=run.calibration,
-        beside=_beside(run) if "test" in metrics else {},
+        baselines=run.baselines if same else None,
+        calibration=run.calibration if same else None,
+        beside=run.beside if same and "test" in metrics else {},
         charts=charts_of(run.folder / "logs"),
         best_epoch=run.card.epoch + 1,
         tables=list(_validity(validity, copies)),
@@ -126,16 +128,6 @@ def report_run(
     folder = report_folder(run, out)
     report = make_report(run, dataset, splits=splits, blur=blur, store=store, device=device, progress=progress)
     return write_report(report, folder, progress)
-
-
-def _beside(run: Run) -> dict[str, Mapping[str, float | None]]:
-    """Of the test split: the run's labels cut at the validation split's thresholds, and what it has to beat."""
-    out: dict[str, Mapping[str, float | None]] = {}
-    if (calibration := run.calibration) is not None and calibration.thresholds:
-        out["test, cut by val"] = calibration.at_thresholds["test"]
-    if (baselines := run.baselines) is not None:
-        out |= {"test: linear probe": baselines.linear_probe["test"], "test: labels' shares": baselines.prior["test"]}
-    return out
 
 
 def report_folder(run: Run, out: str | Path | None = None) -> Path:
@@ -256,7 +248,9 @@ def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[
         ours = one.provenance.model in ("", run.config.fusion.kind)  # not of a model that was put beside
         if ours and one.truth is not None:  # else an input of its own, no sample of the dataset
             asked = one.sample_id, one.target
-            found.setdefault(asked, (one, addresses.get(asked)))  # and the first where that model was of the same kind
+            # Pages of earlier versions do not say whose answer it is.
+            address = addresses.get((*asked, whose(one))) or addresses.get((*asked, ""))
+            found.setdefault(asked, (one, address))  # the first of models of the same kind
     return list(found.values()), copies, notes
 
 

@@ -9,17 +9,18 @@ from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.features.store import Features
 from interplay.files import refuse_blocked, write_atomic
-from interplay.files.run_folder import METRICS_FILE
+from interplay.files.run_folder import ENSEMBLE_FILE, METRICS_FILE
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run, refuse_taken
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.pipeline.train import finished_run, label_counts, refuse_bad_splits, splits_of, train
 from interplay.progress import SILENT, Progress
 from interplay.results.baselines import or_none
-from interplay.results.ensemble import ENSEMBLE_FILE, EnsembleScores
+from interplay.results.ensemble import EnsembleScores
 from interplay.training.baselines import BaselineAnswers, baseline_answers, compare
 from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData
+from interplay.training.epochs import warn_of_few
 from interplay.training.fit import predict_split
 
 
@@ -64,7 +65,10 @@ def train_seeds(
     encoders = encoders_for(dataset, config)
     stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
     task, splits = splits_of(dataset, stores)
+    counts = dict(zip(task.labels, label_counts(splits["train"]), strict=True))
+    warn_of_few(len(splits["train"]), len(splits["val"]), counts, progress)
     baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
+    (Path(out) / ENSEMBLE_FILE).unlink(missing_ok=True)  # it is of these runs, or of none
     before = {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
     runs = [
         before.get(folder)

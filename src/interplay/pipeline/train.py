@@ -24,8 +24,8 @@ from interplay.progress import SILENT, Progress
 from interplay.training.baselines import BaselineAnswers, baseline_answers, compare
 from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData, FeatureSet, token_moments
+from interplay.training.epochs import warn_of_few
 from interplay.training.fit import fit, predict_split
-from interplay.training.watching import warn_of_few
 
 
 def train(
@@ -80,8 +80,8 @@ def train(
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
     counts = label_counts(splits["train"])
-    warn_of_few(len(splits["train"]), len(splits["val"]), dict(zip(task.labels, counts, strict=True)), progress)
     if baselines is None:
+        warn_of_few(len(splits["train"]), len(splits["val"]), dict(zip(task.labels, counts, strict=True)), progress)
         baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))

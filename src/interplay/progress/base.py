@@ -29,11 +29,11 @@ class Progress:
         """
         return _ignore
 
-    def say(self, line: str) -> None:
-        """Tell something that stays to be read: one line, a sentence or a few words.
+    def note(self, line: str) -> None:
+        """Show something that stays to be read, a sentence or a few words.
 
         Args:
-            line: what is told.
+            line: one line.
         """
 
     def prefixed(self, prefix: str) -> "Progress":
@@ -54,8 +54,8 @@ class _Prefixed(Progress):
     def stage(self, name: str) -> Advance:
         return self._progress.stage(self._prefix + name)
 
-    def say(self, line: str) -> None:
-        self._progress.say(self._prefix + line)
+    def note(self, line: str) -> None:
+        self._progress.note(self._prefix + line)
 
 
 def _ignore(done: int, total: int) -> None:

@@ -43,11 +43,11 @@ class BarProgress(Progress):
 
         return advance
 
-    def say(self, line: str) -> None:
+    def note(self, line: str) -> None:
         """Print a line above the bars.
 
         Args:
-            line: what is told.
+            line: the line.
         """
         self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -88,11 +88,11 @@ class LogProgress(Progress):
 
         return advance
 
-    def say(self, line: str) -> None:
+    def note(self, line: str) -> None:
         """Print a line.
 
         Args:
-            line: what is told.
+            line: the line.
         """
         self._last = time.monotonic()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

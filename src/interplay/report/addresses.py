@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from interplay.results import ValueFunction
+from interplay.results import Explanation, ValueFunction
 
 LONGEST = 200  # UTF-16 units of an id, as browsers count characters
 
@@ -41,8 +41,8 @@ def value_addresses(values: Sequence[ValueFunction]) -> list[str]:
     return out
 
 
-def page_addresses(page: Path) -> dict[tuple[str, str], str]:
-    """(sample id, target) -> the address at which an explanations page shows it, the first one where it is twice.
+def page_addresses(page: Path) -> dict[tuple[str, str, str], str]:
+    """(sample id, target, whose answer) -> the address at which an explanations page shows it.
 
     Args:
         page: a file that `write_page` wrote; those of earlier versions hold no addresses, which were made alike.
@@ -50,10 +50,20 @@ def page_addresses(page: Path) -> dict[tuple[str, str], str]:
     _, _, rest = page.read_text(encoding="utf-8").partition('<script type="application/json" id="index">')
     samples = json.loads(rest.partition("</script>")[0])["samples"]
     made = sample_addresses([shown["id"] for shown in samples])
-    out: dict[tuple[str, str], str] = {}
+    out: dict[tuple[str, str, str], str] = {}
     for shown, address in zip(samples, made, strict=True):
-        out.setdefault((shown["id"], shown["target"]), shown.get("address", address))
+        out.setdefault((shown["id"], shown["target"], shown.get("by", "")), shown.get("address", address))
     return out
+
+
+def whose(explanation: Explanation) -> str:
+    """Whose answer an explanation is of, as pages name it: the model and its run.
+
+    Args:
+        explanation: the explanation.
+    """
+    known = explanation.provenance
+    return f"{known.model} ({known.run})" if known.model else known.run
 
 
 def _quoted(text: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from interplay.report.addresses import whose
 from interplay.report.claims import Kind, claim
 from interplay.results import Explanation
 
@@ -14,7 +15,7 @@ class Said:
 
     Attributes:
         about: the sample and the label.
-        given: whether the label is on the upper side of one half.
+        given: whether the label is predicted.
         kind, modality: as in `Claim`.
         where: the places of the features that are named.
     """
@@ -53,13 +54,13 @@ def what_is_said(one: Explanation) -> Said | None:
     where = frozenset(
         (f.modality, f.span, f.box, f.text if f.span is None and f.box is None else None) for f in features
     )
-    return Said((one.sample_id, one.target), one.prediction[one.target] >= 0.5, found.kind, found.modality, where)
+    return Said((one.sample_id, one.target), one.given, found.kind, found.modality, where)
 
 
 def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | None]:
     """In how many of the models that explain one sample and target the claim of each of them holds.
 
-    It holds where the target is on the same side of one half, and a model claims the same of features at the same
+    It holds where the target is predicted alike, and a model claims the same of features at the same
     places, or something that makes it true (`Said.holds_in`). Runs that differ only in their seed tell in this way what
     training leaves to chance, which no interval of one run covers.
 
@@ -114,7 +115,7 @@ def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
         if counted is None:
             continue
         known, key = one.provenance, (one.sample_id, one.target)
-        who = f"the {known.model}" if known.members else f"{known.model} ({known.run})"
+        who = f"the {known.model}" if known.members else whose(one)
         rank = (bool(known.members), *counted, who)
         if key not in best or rank[:2] > best[key][:2]:
             best[key] = rank

@@ -94,11 +94,9 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
 
 def _way(explanation: Explanation, moved: float) -> str:
     """Which way features speak, where that has to be said: " for storm" or " against storm"; else ""."""
-    p, target = explanation.prediction, explanation.target
-    given = max(p, key=lambda label: p[label]) == target if explanation.label_kind == "single" else p[target] >= 0.5
-    if moved > 0 and given:
+    if moved > 0 and explanation.given:
         return ""
-    return f" {'for' if moved > 0 else 'against'} {isolated(shorten(visible(target), LABEL))}"
+    return f" {'for' if moved > 0 else 'against'} {isolated(shorten(visible(explanation.target), LABEL))}"
 
 
 def _carries(found: Claim, asked: WhatIf, share: dict[int, float], gone: float, cost: float) -> bool:

@@ -14,11 +14,10 @@ from interplay.report.names import (
 )
 from interplay.report.ranking import Score, strongest
 from interplay.results import Explanation, Pair
+from interplay.results.explanation import Member
 
 SURE = 0.6
 """A label of several is called likely at this probability or more, and unlikely at 1 - SURE or less."""
-SIDE = 0.5
-"""A probability this high is for the label, a lower one against it."""
 NAMES: dict[Score, str] = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 
 
@@ -58,27 +57,28 @@ def _called(label: str) -> str:
 def _answer(explanation: Explanation, called: Callable[[str], str] = str) -> str:
     """The target and its probability, never surer than that, and, where the truth is known, whether it is wrong.
 
-    Of several models' mean also what each of them answers; where they are on both sides of one half, it only may be.
+    Of several models' mean also what each of them answers; where some of them predict it and others do not, or the
+    mean does what none of them does, it only may be.
     """
     p, target = explanation.prediction[explanation.target], called(explanation.target)
-    best = max(explanation.prediction, key=lambda label: explanation.prediction[label])
-    each, single, truth = explanation.by_member, explanation.label_kind == "single", explanation.truth
-    given = explanation.target == best if single else p >= SIDE
+    each, single, given = explanation.by_member, explanation.label_kind == "single", explanation.given
+    truth = explanation.truth
     how = f"{percent(p)}, single models {_range(each)}" if each else percent(p)
-    disagree = min(each, default=p) < SIDE <= max(each, default=p)
+    disagree = len({given, *(one.given for one in each)}) > 1
     if disagree or (given and p < SURE if single else 1 - SURE < p < SURE):
         known = "" if truth is None else " (it is)" if explanation.target in truth else " (it is not)"
-        who = "the models disagree" if disagree else "the model is not sure"
+        who = "the models disagree" if disagree else "the models are not sure" if each else "the model is not sure"
         return f"may be {target}{known}, {who} ({how})"
     among = f" ({_range(each)} by single models)" if each else ""
     words = f"is {target} at {percent(p)}{among}" if given else f"is not {target} ({how})"
-    words += f", but {called(best)}" if single and not given else ""
+    if single and not given:
+        words += f", but {called(max(explanation.prediction, key=lambda label: explanation.prediction[label]))}"
     return words + (", which is wrong" if truth is not None and given != (explanation.target in truth) else "")
 
 
-def _range(each: Sequence[float]) -> str:
-    """The least and the largest of several probabilities."""
-    low, high = percent(min(each)), percent(max(each))
+def _range(each: Sequence[Member]) -> str:
+    """The least and the largest of several models' probabilities."""
+    low, high = (percent(choose(one.probability for one in each)) for choose in (min, max))
     return low if low == high else f"{low.removesuffix('%')} to {high}"
 
 

@@ -21,7 +21,7 @@ from PIL import Image, features
 
 from interplay.errors import BadInput
 from interplay.files import write_atomic
-from interplay.report.addresses import sample_addresses, value_addresses
+from interplay.report.addresses import sample_addresses, value_addresses, whose
 from interplay.report.agreement import agreement, agreement_text
 from interplay.report.bundle import asset, script_of
 from interplay.report.claims import PAIR_KINDS, Claim, claim
@@ -148,8 +148,7 @@ def _by(explanations: Sequence[Explanation]) -> list[str]:
     out: list[str] = []
     times: Counter[tuple[str, str, str]] = Counter()
     for one in explanations:
-        known = one.provenance
-        by = f"{known.model} ({known.run})" if known.model else known.run
+        by = whose(one)
         same = one.sample_id, one.target, by
         times[same] += 1
         out.append(by if times[same] == 1 else f"{by}, {times[same]}")

@@ -36,7 +36,7 @@ from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
 from interplay.results.baselines import Baselines
-from interplay.results.calibration import Calibration
+from interplay.results.calibration import ProbabilityCalibration
 
 ENTRY = "run-main.js"
 IN_A_CHUNK = 500
@@ -96,7 +96,7 @@ class RunReport:
     study: Path | None = None
     blur: bool = False
     baselines: Baselines | None = None
-    calibration: Calibration | None = None
+    calibration: ProbabilityCalibration | None = None
     beside: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
@@ -210,7 +210,6 @@ def _index(report: RunReport, numbers: Mapping[Path, int]) -> dict[str, Any]:
     truth = [[places[name] for name in row.truth] for row in rows]
     seen = list(dict.fromkeys(modality for row in rows for modality in row.pictures))
     return {
-        "run": report.facts.get("Run", "RUN"),
         "labels": list(report.labels),
         "kind": kind,
         "splits": splits,

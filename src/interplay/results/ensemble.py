@@ -7,12 +7,10 @@ from pydantic import model_validator
 from interplay.errors import CheckpointError
 from interplay.files.versions import upgrade_document
 from interplay.results.baselines import Baselines
-from interplay.results.calibration import Calibration
+from interplay.results.calibration import ProbabilityCalibration
 from interplay.results.explanation import Frozen
 
 ENSEMBLE_SCHEMA: Literal["interplay/ensemble/1"] = "interplay/ensemble/1"
-ENSEMBLE_FILE = "ensemble.json"
-"""Its name in the folder of the runs."""
 
 
 class EnsembleScores(Frozen):
@@ -29,7 +27,7 @@ class EnsembleScores(Frozen):
     runs: list[str]
     metrics: dict[str, dict[str, float | None]]
     baselines: Baselines
-    calibration: Calibration
+    calibration: ProbabilityCalibration
 
     @model_validator(mode="before")
     @classmethod

@@ -17,6 +17,8 @@ EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict, 3: dict}
 """Version 2 added `whatif`, 3 the fill and level "input", 4 `by_member` and `members` of the provenance: what was
 written before means the same."""
 MIXTURE = "mixture"
+SIDE = 0.5
+"""Where several labels may hold, a probability this high is for the label, a lower one against it."""
 SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 """How sentences and tables call the pair scores."""
 
@@ -163,13 +165,26 @@ class Provenance(Frozen):
     settings: dict[str, str | int | float | bool | None] = {}
 
 
+class Member(Frozen):
+    """What one of several models, whose mean is explained, answers by itself.
+
+    Attributes:
+        run: its name.
+        probability: of the target, on the whole sample.
+        given: whether it predicts the target: as the most probable label where exactly one holds, else at .5 and more.
+    """
+
+    run: str
+    probability: Unit
+    given: bool
+
+
 class Explanation(Frozen):
     """Everything known about one prediction. In a notebook it shows itself as the page (`interplay[report]`).
 
     Attributes:
         prediction: label -> probability, of the mixture on the whole sample.
-        by_member: the target's probability on the whole sample by each of the provenance's `members`; empty for one
-            model.
+        by_member: what each model answers whose mean this is; empty for one model.
         target: the label explained.
         truth: the sample's true labels; None when they are not known.
         label_kind: whether exactly one label holds ("single") or any number ("multi").
@@ -190,7 +205,7 @@ class Explanation(Frozen):
     sample_id: str
     inputs: dict[str, Input] = {}
     prediction: dict[str, Unit]
-    by_member: list[Unit] = []
+    by_member: list[Member] = []
     target: str
     truth: list[str] | None = None
     label_kind: Literal["single", "multi"] = "multi"
@@ -229,6 +244,13 @@ class Explanation(Frozen):
         return self
 
     _pictures: dict[str, Path] = PrivateAttr(default_factory=dict)
+
+    @property
+    def given(self) -> bool:
+        """Whether the target is predicted: the most probable label where exactly one holds, else at .5 and more."""
+        p = self.prediction
+        best = max(p, key=lambda label: p[label])
+        return best == self.target if self.label_kind == "single" else p[self.target] >= SIDE
 
     @property
     def pictures(self) -> Mapping[str, Path]:

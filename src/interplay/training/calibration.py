@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
@@ -13,12 +13,9 @@ from interplay.kinds import LabelKind
 from interplay.metrics import f1
 from interplay.models.task import Task
 from interplay.results.baselines import or_none
-from interplay.results.calibration import Calibration, CalibrationError
+from interplay.results.calibration import ENOUGH, ExpectedError, ProbabilityCalibration
 
-BINS = 10
-RESAMPLES = 500
-ENOUGH = 20
-"""A label with fewer training samples may never be predicted."""
+BINS, RESAMPLES = 10, 500
 
 
 def calibrate(
@@ -26,7 +23,7 @@ def calibrate(
     counts: Sequence[int],
     task: Task,
     seed: int,
-) -> Calibration:
+) -> ProbabilityCalibration:
     """Measure how well a model is calibrated; temperature and thresholds come from the validation split alone.
 
     Args:
@@ -35,36 +32,46 @@ def calibrate(
         task: what targets mean.
         seed: of the bootstrap's draws.
     """
-    heat = temperature(*answers["val"], task)
+    heat, multi = temperature(*answers["val"], task), task.kind == "multi"
     cuts = np.full(len(task.labels), 0.5)
-    if task.kind == "multi":
+    if multi:
         cuts = thresholds(task.probabilities(answers["val"][0]).double().numpy(), answers["val"][1].numpy() == 1)
-    shift = torch.from_numpy(np.log(cuts / (1 - cuts))).float() if task.kind == "multi" else torch.zeros(1)
-    errors: dict[bool, dict[str, CalibrationError]] = {False: {}, True: {}}
+    found: dict[str, ExpectedError] = {}
+    tempered: dict[str, float] = {}
     for split, (logits, target) in answers.items():
-        for tempered, found in errors.items():
-            probabilities = task.probabilities(logits.double() / (heat if tempered else 1)).numpy()
-            found[split] = calibration_error(probabilities, target.numpy() == 1, task.kind, seed)
+        truth = target.numpy() == 1
+        found[split] = calibration_error(task.probabilities(logits.double()).numpy(), truth, task.kind, seed)
+        tempered[split] = binned_error(*answered(task.probabilities(logits.double() / heat).numpy(), truth, task.kind))
 
-    def never(moved: Tensor) -> list[str]:
-        said = np.any(task.predicted(moved), axis=0).tolist()
+    def never(logits: Tensor) -> list[str]:
+        said = np.any(task.predicted(logits), axis=0).tolist()
         return [name for name, some, n in zip(task.labels, said, counts, strict=True) if not some and n >= ENOUGH]
 
-    moved = {split: logits - shift for split, (logits, _) in answers.items()}
+    moved = {split: moved_by(logits, cuts) if multi else logits for split, (logits, _) in answers.items()}
     cut_metrics = ("accuracy", "exact_match", "macro_f1", "weighted_f1", "micro_f1", "samples_f1")
     measured = {split: task.metrics(moved[split], target) for split, (_, target) in answers.items()}
-    return Calibration(
-        ece=errors[False],
+    return ProbabilityCalibration(
+        ece=found,
         temperature=heat,
-        ece_tempered=errors[True],
-        thresholds=dict(zip(task.labels, cuts.tolist(), strict=True)) if task.kind == "multi" else {},
+        ece_tempered=tempered,
+        thresholds=dict(zip(task.labels, cuts.tolist(), strict=True)) if multi else {},
         at_thresholds={
             split: {name: or_none(values[name]) for name in cut_metrics if name in values}
             for split, values in measured.items()
         },
         never=never(moved["test"]),
-        never_at_half=never(answers["test"][0]),
+        never_at_half=never(answers["test"][0]) if multi else [],
     )
+
+
+def moved_by(logits: Float[Tensor, "N C"], cuts: Float[np.ndarray, " C"]) -> Float[Tensor, "N C"]:
+    """Logits moved so that a label is predicted above 0 where its probability reaches its threshold.
+
+    Args:
+        logits: (N, C).
+        cuts: (C,) thresholds of probabilities, in (0, 1).
+    """
+    return logits.double() - torch.from_numpy(np.log(cuts / (1 - cuts)))
 
 
 def temperature(logits: Float[Tensor, "N C"], target: Float[Tensor, "N C"], task: Task) -> float:
@@ -109,12 +116,29 @@ def thresholds(probabilities: Float[np.ndarray, "N C"], truth: Bool[np.ndarray, 
     return out.clip(1e-6, 1 - 1e-6)
 
 
+def answered(
+    probabilities: Float[np.ndarray, "N C"], truth: Bool[np.ndarray, "N C"], kind: LabelKind
+) -> tuple[Float[np.ndarray, "N K"], Bool[np.ndarray, "N K"]]:
+    """What is held against what happened: of several labels each of them, of a single one the most probable.
+
+    Args:
+        probabilities: (N, C).
+        truth: (N, C), the labels that hold.
+        kind: "single" or "multi".
+
+    Returns:
+        (N, K) probabilities, and whether that is what happened.
+    """
+    if kind == "multi":
+        return probabilities, truth
+    rows, best = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+    return probabilities[rows, best][:, None], truth[rows, best][:, None]
+
+
 def calibration_error(
     probabilities: Float[np.ndarray, "N C"], truth: Bool[np.ndarray, "N C"], kind: LabelKind, seed: int = 0
-) -> CalibrationError:
-    """Expected calibration error, in bins of equally many answers, with a bootstrap interval over samples.
-
-    Of several labels each sample and label is an answer; of a single label, each sample's most probable one is.
+) -> ExpectedError:
+    """Expected calibration error, its standard error over samples, and what it is where probabilities are right.
 
     Args:
         probabilities: (N, C).
@@ -122,19 +146,43 @@ def calibration_error(
         kind: "single" or "multi".
         seed: of the draws.
     """
-    rng, rows = np.random.default_rng(seed), np.arange(len(probabilities))
-    said = probabilities
-    if kind == "single":
-        best = probabilities.argmax(axis=1)
-        said, truth = probabilities[rows, best][:, None], truth[rows, best][:, None]
-    drawn = [_ece(said[at], truth[at]) for at in rng.choice(rows, (RESAMPLES, len(rows)))]
-    chance = [_ece(said, rng.random(said.shape) < said) for _ in range(RESAMPLES // 5)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return CalibrationError(value=_ece(said, truth), low=float(low), high=float(high), by_chance=float(np.mean(chance)))
+    said, right = answered(probabilities, truth, kind)
+    rng, N = np.random.default_rng(seed), len(said)
+    bins = bins_of(said)
+    off = np.stack([((said - right) * (bins == b)).sum(axis=1) for b in range(BINS)], axis=1)
+    drawn, rows = [], max(1, 4_000_000 // N)  # as many at a time as fit into little memory
+    for start in range(0, RESAMPLES, rows):
+        weights = rng.multinomial(N, np.full(N, 1 / N), size=min(rows, RESAMPLES - start))
+        drawn.append(np.abs(weights @ off).sum(axis=1) / said.size)
+    chance = [binned_error(said, rng.random(said.shape) < said) for _ in range(RESAMPLES // 5)]
+    return ExpectedError(
+        value=binned_error(said, right),
+        se=float(np.concatenate(drawn).std(ddof=1)),
+        by_chance=float(np.mean(chance)),
+        by_chance_high=float(np.quantile(chance, 0.95)),
+    )
 
 
-def _ece(said: Float[np.ndarray, "N K"], truth: Bool[np.ndarray, "N K"]) -> float:
-    order = np.argsort(said, axis=None, kind="stable")
-    p, held = said.ravel()[order], truth.ravel()[order].astype(float)
-    bins = np.array_split(np.arange(len(p)), min(BINS, len(p)))
-    return float(sum(len(at) * abs(p[at].mean() - held[at].mean()) for at in bins) / len(p))
+def binned_error(said: Float[np.ndarray, "N K"], right: Bool[np.ndarray, "N K"]) -> float:
+    """Mean |share that is right - mean probability| over bins of about equally many answers.
+
+    Args:
+        said: (N, K) probabilities.
+        right: (N, K), what happened.
+    """
+    sums = np.bincount(bins_of(said).ravel(), weights=(said - right).ravel(), minlength=BINS)
+    return float(np.abs(sums).sum() / said.size)
+
+
+def bins_of(said: Float[np.ndarray, "N K"]) -> Int[np.ndarray, "N K"]:
+    """The bin of each probability, 0 to BINS - 1, by its rank; equal ones are never apart, whatever their order.
+
+    Args:
+        said: (N, K) probabilities.
+
+    >>> bins_of(np.array([[0.5, 0.5, 0.5, 0.5, 0.5, 0.9, 0.9, 0.9, 0.9, 0.9]]))
+    array([[2, 2, 2, 2, 2, 7, 7, 7, 7, 7]])
+    """
+    _, group, counts = np.unique(said, return_inverse=True, return_counts=True)
+    rank = np.cumsum(counts) - counts / 2
+    return np.asarray((rank / said.size * BINS).astype(np.int64).clip(0, BINS - 1)[group.reshape(said.shape)])

@@ -22,9 +22,9 @@ from interplay.models.checkpoint import Card
 from interplay.models.fusion import FusionModel
 from interplay.progress import SILENT, Progress
 from interplay.training.data import FeatureData
+from interplay.training.epochs import ShowEpochs, warn_of_first
 from interplay.training.keeping import KeepBest
 from interplay.training.module import FusionTraining, warm_epochs
-from interplay.training.watching import TellEpochs, warn_of_first
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -89,11 +89,11 @@ def fit(
     options, resume = config.training, folder / "resume.ckpt"
     module = FusionTraining(model, config, card.task)
     kept = KeepBest(folder / "model", card, options, warm_epochs(config))
-    watch = TellEpochs(kept, card.task, progress)
+    shown = ShowEpochs(kept, card.task.headline, warm_epochs(config), progress)
     callbacks: list[Callback] = [
         kept,
         ModelCheckpoint(folder, filename="resume", save_on_train_epoch_end=True, enable_version_counter=False),
-        watch,
+        shown,
     ]
     accelerator, devices = _device(config.device)
     with _quiet():
@@ -112,7 +112,7 @@ def fit(
             deterministic="warn",
         )
         _run(trainer, module, data, resume if resume.exists() else None)
-    watch.advance(options.epochs, options.epochs)  # early stopping leaves the bar short
+    shown.advance(options.epochs, options.epochs)  # early stopping leaves the bar short
     by_metric = options.monitor == "metric"  # then no epoch of the warm-up may be kept
     warn_of_first(kept.best_epoch, options.epochs, warm_epochs(config) if by_metric else 0, progress)
     resume.unlink(missing_ok=True)

@@ -15,9 +15,9 @@ const METHODS = {
 /** @type {(method: string) => string} */
 const methodName = (method) => (Object.hasOwn(METHODS, method) ? METHODS[method] : named(method.slice(0, 200).replaceAll("_", " ")));
 
-/** @type {(expert: string, adds: boolean) => [string, string]} */
-function roleOf(expert, adds) {
-  if (expert === "mixture") return ["Mixture", `${adds ? "What all experts add, and a bias" : "All experts added up by their routing weights"}: the model's own answer`];
+/** @type {(expert: string, adds: boolean, routed: boolean) => [string, string]} */
+function roleOf(expert, adds, routed) {
+  if (expert === "mixture") return ["Mixture", `${adds ? "What all experts add, and a bias" : routed ? "All experts added up by their routing weights" : "All experts together"}: the model's own answer`];
   if (expert === "synergy") return ["Synergy", "Evidence that is there only when modalities are taken together"];
   if (expert === "redundancy") return ["Redundancy", "Evidence that the modalities each carry, and that counts once"];
   if (expert.startsWith("unique_")) {
@@ -58,7 +58,7 @@ export class Experts {
       el("div", { class: "bar" }, el("h2", { id: "experts-title" }, "Experts"),
         radios.length ? el("fieldset", { class: "segments" }, el("legend", { class: "hush" }, "Attribution method"), radios) : null),
       el("p", { class: "lede" }, ledeOf(opened, this.names())),
-      ...(opened.waterfall ? [waterfallOf(opened, opened.waterfall, (expert) => roleOf(expert, true)[0])] : []),
+      ...(opened.waterfall ? [waterfallOf(opened, opened.waterfall, (expert) => roleOf(expert, true, false)[0])] : []),
       this.rows,
       el("p", { class: "caption" }, "Scores keep their raw scale. Shading is scaled within each expert and modality, for drawing only: from the lowest to the highest score, or, where scores change sign, symmetrically about 0, with what counts against hatched and dotted. Shades cannot be compared between rows; the numbers can."),
     );
@@ -89,7 +89,7 @@ export class Experts {
 
   /** @type {(expert: string, scores: number[] | undefined) => HTMLElement} */
   row(expert, scores) {
-    const [name, role] = roleOf(expert, this.opened.contributions !== null);
+    const [name, role] = roleOf(expert, this.opened.contributions !== null, this.opened.routing.size > 0);
     const bar = this.opened.contributions ? addsOf(this.opened, this.opened.contributions, expert) : weightOf(this.opened.routing.get(expert));
     const usable = scores && scores.length === this.opened.features.length;
     const panels = usable ? this.opened.modalities.map((modality) => miniOf(this.opened, modality, scores))

@@ -54,7 +54,7 @@ function cardName(n) {
   const right = outcome(n);
   const { missed, extra } = mistakes(n);
   if (index.kind === "multi" && right !== "right") {
-    const parts = [missed.length ? `missed ${shorten(visible(labelled(missed)), 100)}` : "", extra.length ? `too many ${shorten(visible(labelled(extra)), 100)}` : ""];
+    const parts = [missed.length ? `missed ${shorten(visible(labelled(missed)), 100)}` : "", extra.length ? `extra ${shorten(visible(labelled(extra)), 100)}` : ""];
     return `${shorten(visible(columns.id[n]), 60)}, ${right === "partly" ? "partly right" : "wrong"}: predicted ${shorten(visible(labelled(columns.said[n])), 100)} at ${percentOf(n)}, ${parts.filter(Boolean).join(", ")}${isBlurred(n) ? ", blurred" : ""}`;
   }
   return `${shorten(visible(columns.id[n]), 60)}, ${right}: predicted ${shorten(visible(labelled(columns.said[n])), 100)} at ${percentOf(n)}, true ${shorten(visible(labelled(columns.truth[n])), 100)}${isBlurred(n) ? ", blurred" : ""}`;

@@ -70,7 +70,7 @@ export class Opened {
       el("div", { class: "passages" }, this.texts(n)),
       this.answers(n),
       ...this.explanations(n, pair),
-      ...(explained.has(n) ? [] : [el("p", { class: "hint" }, "Not explained yet. The command that does it: ", el("code", {}, `interplay explain ${shellName(index.run)} --sample ${shellName(columns.id[n])}`))]));
+      ...(explained.has(n) ? [] : [el("p", { class: "hint" }, "No explanation of it is on this page. With this run's folder for RUN, this makes one: ", el("code", {}, `interplay explain RUN --sample ${shellName(columns.id[n])}`))]));
     const again = held ? document.getElementById(held) : null;
     (again && !again.matches(":disabled") ? again : byId("sample-close")).focus();
   }

@@ -62,7 +62,7 @@ export function fillMetrics({ metrics, beside, perLabel }) {
     el("div", { class: "sides" },
       plainTable("Metrics of each split", ["metric", ...Object.keys(columns)], names.map((name) => [METRICS[name] || name, ...Object.values(columns).map((each) => figure3(each[name]))]), 1),
       plainTable("Of each label; numbers lead to their samples", head, each, 2)),
-    el("p", { class: "caption" }, "– is undefined there, never 0. Numbers that are links show their samples below."));
+    el("p", { class: "caption" }, `– is undefined there, never 0. Numbers that are links show their samples below.${Object.keys(beside).length ? " Columns beside the splits are of test: labels from the thresholds that are best on val, and what has to be beaten." : ""}`));
 }
 
 /** @type {(value: number | undefined) => string} */

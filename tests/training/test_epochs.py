@@ -1,7 +1,6 @@
-"""What a training tells: every epoch's numbers, which is the best, and what should make a user doubt."""
+"""A training in lines: every epoch's numbers, which is the best, and what should make a user doubt."""
 
 import csv
-import math
 import re
 from collections import defaultdict
 
@@ -11,7 +10,7 @@ from tests.small_runs import SMALL
 from interplay.config import make_config, nested
 from interplay.pipeline.train import train
 from interplay.progress import Progress
-from interplay.training.watching import warn_of_few, warn_of_first
+from interplay.training.epochs import warn_of_few, warn_of_first
 
 
 class Heard(Progress):
@@ -20,32 +19,34 @@ class Heard(Progress):
     def __init__(self):
         self.lines = []
 
-    def say(self, line):
+    def note(self, line):
         self.lines.append(line)
 
 
 @pytest.mark.slow
-def test_every_epoch_is_told_with_the_numbers_of_the_logs(scenes, store, tmp_path):
+def test_every_epoch_is_shown_with_the_numbers_of_the_logs(scenes, store, tmp_path):
     heard = Heard()
-    run = train(scenes, make_config(nested(SMALL, {"training.epochs": 4})), tmp_path, store=store, progress=heard)
+    settings = nested(SMALL, {"training.epochs": 4, "removal.warmup": 0.25})
+    run = train(scenes, make_config(settings), tmp_path, store=store, progress=heard)
     logged = defaultdict(dict)
     with (tmp_path / "logs" / "metrics.csv").open() as file:
         for row in csv.DictReader(file):
             logged[int(row["epoch"])] |= {k: float(v) for k, v in row.items() if v and k.startswith("val/")}
-    told = [
-        re.match(r"Epoch (\d) of 4: loss [\d.]+, on val ([\d.]+), mAP on val ([\d.]+); (.*)", x) for x in heard.lines
-    ]
-    told = [match.groups() for match in told if match]
-    assert [int(epoch) for epoch, *_ in told] == [1, 2, 3, 4]
-    best, score = 0, -math.inf
-    for epoch, loss, score_of_epoch, rest in told:
+    line = r"Epoch (\d) of 4: training loss \S+; on val loss (\S+), mAP (\S+), score (-?\d+\.\d+)(.*)"
+    shown = [match.groups() for match in (re.fullmatch(line, x) for x in heard.lines) if match]
+    assert [int(epoch) for epoch, *_ in shown] == [1, 2, 3, 4]
+    best = 1
+    for epoch, loss, mean_precision, score, rest in shown:
         at = logged[int(epoch) - 1]
         assert float(loss) == pytest.approx(at["val/loss"], abs=6e-4)
-        assert float(score_of_epoch) == pytest.approx(at["val/map"], abs=6e-4)
-        if at["val/score"] > score:
-            best, score = int(epoch), at["val/score"]
-        assert rest.startswith("this is the best so far" if best == int(epoch) else f"best: {best}"), rest
-        assert rest.endswith("s left") != (epoch == "4"), rest
+        assert float(mean_precision) == pytest.approx(at["val/map"], abs=6e-4)
+        assert float(score) == pytest.approx(at["val/score"], abs=6e-4)
+        best = max((best, int(epoch)), key=lambda e: (logged[e - 1]["val/score"], -e))
+        said = f" (best: epoch {best}, {logged[best - 1]['val/score']:.3f})"
+        assert rest.startswith(", the best so far" if best == int(epoch) else said), rest
+        assert rest.endswith("s left at this pace") == (epoch in "23"), (
+            "after one epoch the time of others is not known"
+        )
     assert run.card.epoch + 1 == best
 
 
@@ -75,5 +76,5 @@ def test_a_best_epoch_that_is_the_first_is_warned_of(epoch, epochs, first, warne
 
 def test_lines_carry_the_prefix_of_repeated_work():
     heard = Heard()
-    heard.prefixed("seed 3: ").prefixed("again: ").say("Epoch 1 of 2")
+    heard.prefixed("seed 3: ").prefixed("again: ").note("Epoch 1 of 2")
     assert heard.lines == ["seed 3: again: Epoch 1 of 2"]
