@@ -131,6 +131,25 @@ def test_explanations_of_models_put_beside_are_not_taken_for_the_runs_own(run_fo
     assert told["pairs"] == [asdict(pair) for pair in strong_pairs(Explanation.model_validate(own))]
 
 
+def test_of_explanations_with_a_mean_the_page_of_a_run_links_its_own(small_run: SmallRun, tmp_path):
+    """Their mean and the other model stand on the same page, of the same sample and target."""
+    runs = []
+    for seed in (0, 1):
+        folder = Path(shutil.copytree(small_run.run.folder, tmp_path / f"seed{seed}"))
+        text = (folder / "config.toml").read_text()
+        (folder / "config.toml").write_text(re.sub(r"(?m)^seed = \d+", f"seed = {seed}", text))
+        runs.append(open_run(folder))
+    sample = small_run.dataset.split("test")[0]
+    found = explain(runs, [sample], target="storm")
+    assert [bool(one.provenance.members) for one in found] == [True, False, False]
+    shown = block(write_explanations(runs[1], found, [sample]), "index")["samples"]
+    report_run(runs[1], small_run.dataset, store=small_run.store)
+    explained = block(runs[1].folder / "report" / "index.html", "index")["explained"]
+    ((one,),) = [each["explanations"] for each in explained.values()]
+    by = {each["address"]: each["by"] for each in shown}
+    assert by[one["address"]] == "fl-i2moe (seed1)"
+
+
 def test_a_dataset_that_may_offend_is_blurred(run_folder, small_run: SmallRun, tmp_path, monkeypatch):
     run, rude = open_run(run_folder), small_run.dataset
     monkeypatch.setattr(reporting, "is_sensitive", lambda labels: labels == run.card.labels)

@@ -250,7 +250,9 @@ def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[
             asked = one.sample_id, one.target
             # Pages of earlier versions do not say whose answer it is.
             address = addresses.get((*asked, whose(one))) or addresses.get((*asked, ""))
-            found.setdefault(asked, (one, address))  # the first of models of the same kind
+            own = one.provenance.run == run.name  # a folder may have got another name: else the first of the same kind
+            if asked not in found or (own and found[asked][0].provenance.run != run.name):
+                found[asked] = one, address
     return list(found.values()), copies, notes
 
 
