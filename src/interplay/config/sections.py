@@ -115,13 +115,13 @@ class TrainingConfig(Section):
     has stopped to [ours].
     """
 
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.1, ge=0)
     averaging: float = Field(
         2.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: those of the last step [ours]"
     )
     batch_size: int = Field(16, ge=1)
-    epochs: int = Field(20, ge=1)
+    epochs: int = Field(30, ge=1)
     decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
     patience: int = Field(
         10, ge=1, description="epochs without a better validation score before stopping, from `removal.warmup` on"
