@@ -24,6 +24,7 @@ SECTIONS = {
     "image_encoders": "The packaged image encoders",
     "claims": "Is the first sentence true? Claims against the planted truth",
     "agreement": "Do trainings that differ in their seed say the same?",
+    "real_data": "Is it better than what it has to beat, on real data?",
     "what_if": "Do the what-if's intervals hold?",
     "leakage": "What a feature tells of its neighbour",
     "coverage": "Intervals of games with known scores",
