@@ -43,7 +43,7 @@ def cut(logits: torch.Tensor, calibration: ProbabilityCalibration, task: Task) -
     return moved_by(logits, at).numpy()
 
 
-def told(difference: Difference) -> str:
+def with_interval(difference: Difference) -> str:
     """A difference with its interval."""
     if difference.value is None or difference.low is None or difference.high is None:
         return "–"
@@ -116,7 +116,7 @@ def measure(folder: Path, models: Sequence[str], seeds: int, work: Path, store: 
             cut(everyone[n]["test"][0], calibrated[n], task) if which == "macro_f1" else everyone[n]["test"][0].numpy()
             for n in (name, other)
         )
-        return told(paired_difference(ours, theirs, truth, task, score=which))
+        return with_interval(paired_difference(ours, theirs, truth, task, score=which))
 
     print(f"\n### {dataset.name}: {', '.join(f'{len(dataset.split(s)):,} {s}' for s in ('train', 'val', 'test'))}\n")
     rows = []

@@ -88,7 +88,13 @@ def test_runs_of_one_name_are_told_apart(open_page, examples):
     assert names == ["fl-i2moe (runs/scenes-fli2moe-0)", "fl-i2moe (runs/scenes-fli2moe-0), 2"]
 
 
-def test_it_fits_a_phone(open_page, examples):
-    page = open_page([examples.planted(), examples.dense_beside()], viewport={"width": 360, "height": 800})
-    expect(page.locator("#beside .side")).to_have_count(2)
+@pytest.mark.parametrize("width", [360, 320])
+def test_it_fits_a_phone(open_page, examples, width):
+    """The mean of several models, too, whose name is long and whose scores stand beside names."""
+    one = examples.planted()
+    names = {"run": "seed0, seed1, seed2", "model": "mean of 3 fl-i2moe", "members": ["seed0", "seed1", "seed2"]}
+    pairs = [p.model_copy(update={"redundancy_gap": 0.0204, "redundancy_gap_se": 0.004}) for p in one.pairs]
+    mean = one.model_copy(update={"provenance": one.provenance.model_copy(update=names), "pairs": pairs})
+    page = open_page([mean, one, examples.dense_beside()], viewport={"width": width, "height": 800})
+    expect(page.locator("#beside .side")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

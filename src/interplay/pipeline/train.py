@@ -102,7 +102,7 @@ def label_counts(split: FeatureSet) -> list[int]:
 
 
 def splits_of(dataset: Dataset, stores: Mapping[str, Features]) -> tuple[Task, dict[str, FeatureSet]]:
-    """What is asked of a dataset's samples, and the features of each split.
+    """The task of a dataset (its labels and their kind), and the features of each split.
 
     Args:
         dataset: the dataset.

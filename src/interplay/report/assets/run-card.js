@@ -68,14 +68,14 @@ export function card(n, attributes) {
   const cell = el("div", { role: "gridcell", class: `one ${right}${isBlurred(n) ? " blurred" : ""}`, "data-n": n, "aria-label": cardName(n), ...attributes });
   const pictures = index.pictures.modalities.map((_, m) => picture(n, m, index.pictures.side)).filter(Boolean);
   /** @type {(word: string, places: number[]) => HTMLElement} */
-  const told = (word, places) => el("p", { class: "says" }, el("span", { class: "word" }, word), el("bdi", {}, shorten(visible(labelled(places)), 60)));
+  const labelLine = (word, places) => el("p", { class: "says" }, el("span", { class: "word" }, word), el("bdi", {}, shorten(visible(labelled(places)), 60)));
   cell.append(
     ...(pictures.length ? [el("div", { class: "thumbs" }, pictures)] : []),
     el("div", { class: `excerpt${pictures.length ? "" : " tall"}` }, excerpt(n)),
     el("p", { class: "outcome" }, el("b", {}, MARKS[right]), el("bdi", { class: "sure" }, shorten(visible(labelled(columns.said[n])), 40)), el("span", { class: "much" }, percentOf(n))),
     right === "right" ? el("p", { class: "says" }, el("bdi", {}, shorten(visible(columns.id[n]), 40)))
-      : index.kind === "single" ? told("true", columns.truth[n])
-        : el("div", { class: "both" }, missed.length ? told("missed", missed) : "", extra.length ? told("extra", extra) : ""),
+      : index.kind === "single" ? labelLine("true", columns.truth[n])
+        : el("div", { class: "both" }, missed.length ? labelLine("missed", missed) : "", extra.length ? labelLine("extra", extra) : ""),
     explained.has(n) ? el("span", { class: "mark-explained", title: "Explained" }, "◆") : "");
   return cell;
 }
