@@ -16,31 +16,23 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from markdown_table import markdown
 
 from interplay.config import make_config
 from interplay.data.registry import open_dataset
 from interplay.models.run import Run
-from interplay.models.task import Headline, Task
+from interplay.models.task import Headline
 from interplay.pipeline.encode import encode
 from interplay.pipeline.seeds import mean_answer, train_seeds
 from interplay.pipeline.train import label_counts, splits_of
 from interplay.progress import Progress
 from interplay.results.baselines import Difference
-from interplay.results.calibration import ProbabilityCalibration
 from interplay.training.baselines import baseline_answers, paired_difference
-from interplay.training.calibration import calibrate, moved_by
+from interplay.training.calibration import calibrate, cut
 from interplay.training.data import FeatureData
 
 Answers = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
-
-
-def cut(logits: torch.Tensor, calibration: ProbabilityCalibration, task: Task) -> np.ndarray:
-    """Logits moved so that a label is predicted above 0, at the thresholds of the validation split."""
-    at = np.array([calibration.thresholds.get(name, 0.5) for name in task.labels])
-    return moved_by(logits, at).numpy()
 
 
 def with_interval(difference: Difference) -> str:
@@ -113,7 +105,9 @@ def measure(folder: Path, models: Sequence[str], seeds: int, work: Path, store: 
 
     def against(name: str, other: str, which: Headline) -> str:
         ours, theirs = (
-            cut(everyone[n]["test"][0], calibrated[n], task) if which == "macro_f1" else everyone[n]["test"][0].numpy()
+            (
+                cut(everyone[n]["test"][0], calibrated[n], task) if which == "macro_f1" else everyone[n]["test"][0]
+            ).numpy()
             for n in (name, other)
         )
         return with_interval(paired_difference(ours, theirs, truth, task, score=which))

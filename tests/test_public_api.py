@@ -17,7 +17,8 @@ NAMES = [
     "check_dataset", "encode", "evaluate", "explain", "explain_callable", "find_sample", "finding",
     "make_config", "make_report", "make_scenes", "make_study", "measure_modalities", "new_sample", "open_dataset",
     "open_run", "plant_and_train", "read_config", "read_explanation", "read_study", "report_run", "run_study", "train",
-    "train_seeds", "validate_run", "write_explanations", "write_page", "write_report", "write_study",
+    "train_beside_others", "train_seeds", "validate_run", "write_explanations", "write_page", "write_report",
+    "write_study",
 ]
 INTERACTIONS = [
     "EXACT", "Estimator", "Game", "Interrupted", "Intervals", "PairScores", "Term", "TermGame", "Value",

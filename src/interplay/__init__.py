@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from interplay.explanation.predictor import Opened, Predictor
     from interplay.interactions.scores import PairScores
     from interplay.models.run import Run, open_run
+    from interplay.pipeline.comparison import train_beside_others
     from interplay.pipeline.datasets import find_sample
     from interplay.pipeline.encode import encode
     from interplay.pipeline.evaluate import evaluate
@@ -45,6 +46,7 @@ _HOMES = {
     "interplay.data.check": ("check_dataset",),
     "interplay.data.registry": ("open_dataset",),
     "interplay.data.scenes": ("make_scenes",),
+    "interplay.pipeline.comparison": ("train_beside_others",),
     "interplay.pipeline.datasets": ("find_sample",),
     "interplay.pipeline.encode": ("encode",),
     "interplay.pipeline.evaluate": ("evaluate",),
@@ -79,6 +81,7 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "read_config",
     "encode",
     "train",
+    "train_beside_others",
     "train_seeds",
     "evaluate",
     "measure_modalities",

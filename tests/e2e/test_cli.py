@@ -28,6 +28,7 @@ from interplay.cli import options
 from interplay.cli.train import spread
 from interplay.config import make_config, nested
 from interplay.data.scenes_story import DEFAULT_STORIES as STORIES
+from interplay.models.run import open_run
 from interplay.report.findings import finding
 from interplay.results import Explanation
 from interplay.training.fit import fit
@@ -611,6 +612,55 @@ def test_the_command_says_first_whether_it_beats_a_linear_probe(run_cli, small_r
     assert "Probabilities are off by 0." in " ".join(told.out.split()) and "cut by val" in told.out
     assert json.loads((tmp_path / "b" / "calibration.json").read_text()) == done.json["calibration"]
     assert set(done.json["calibration"]["thresholds"]) == set(small_run.run.card.labels)
+
+
+def test_a_training_beside_the_other_models(run_cli, tmp_path, tiny, monkeypatch):
+    out = tmp_path / "run"
+    command = ("train", tiny, "--out", out, "--store", tmp_path / "store", "--seed", 3, "--compare", *QUICK)
+
+    def interrupt_the_last(*given):
+        if "i2moe" in str(given[4]):
+            raise KeyboardInterrupt
+        fit(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("interplay.pipeline.train.fit", interrupt_the_last)
+        assert run_cli(*command).code == 130
+    assert (out / "metrics.json").exists() and not (out / "comparison.json").exists()
+    done = run_cli(*command, "--json")
+    assert done.code == 0 and "i2moe: seed 3: Train: 1 of 1" in done.err and "dense: seed 3: Train" not in done.err
+    compared = done.json["comparison"]
+    assert [other["model"] for other in compared["others"]] == ["dense", "i2moe"] and compared["trainings"] == 1
+    mine = open_run(out)
+    for other in compared["others"]:
+        beside = open_run(out / other["runs"][0])
+        assert beside.config == mine.config.model_copy(update={"fusion": beside.config.fusion})
+        assert beside.config.fusion.kind == other["model"]
+        ours, theirs = (run.metrics["test"][compared["headline"]] for run in (mine, beside))
+        assert (compared["value"], other["test"][compared["headline"]]) == pytest.approx((ours, theirs))
+        assert other["difference"]["value"] == pytest.approx(ours - theirs, abs=1e-6)
+        ours, theirs = (run.calibration.at_thresholds["test"]["macro_f1"] for run in (mine, beside))
+        assert other["cut"]["value"] == pytest.approx(ours - theirs, abs=1e-6)
+    monkeypatch.setattr("interplay.pipeline.train.fit", lambda *_: pytest.fail("trained again"))
+    words = " ".join(run_cli(*command).out.split())
+    assert re.search(r"; dense \d\.\d+: it (is better than|does not beat|is not shown to beat) dense, [+-]", words), (
+        words
+    )
+    assert "Each model was trained once" in words and mine.against[1] in words
+    page = run_cli("report", out, "--out", tmp_path / "page", "--store", tmp_path / "store")
+    assert page.code == 0 and mine.against[2] in (tmp_path / "page" / "index.html").read_text(), page.err
+
+
+def test_several_trainings_beside_the_other_models(run_cli, tmp_path, tiny):
+    out = tmp_path / "run"
+    command = ("train", tiny, "--out", out, "--store", tmp_path / "store", "--seeds", 2, *QUICK)
+    done = run_cli(*command, "--compare")
+    assert done.code == 0 and "of the mean of 2 " in done.out and "trained once" not in done.out, done.err
+    compared = json.loads((out / "comparison.json").read_text())
+    assert compared["others"][0]["runs"] == ["compared/dense/seed0", "compared/dense/seed1"]
+    mean = json.loads((out / "compared" / "dense" / "ensemble.json").read_text())["metrics"]["test"]
+    assert compared["others"][0]["test"] == pytest.approx(mean)
+    assert run_cli(*command).code == 0 and not (out / "comparison.json").exists(), "it is of this command, or of none"
 
 
 def test_runs_that_cannot_be_put_beside(run_cli, tmp_path, small_run):

@@ -16,6 +16,7 @@ from interplay.metrics import average_precision
 from interplay.models.run import open_run
 from interplay.models.task import Task
 from interplay.results.baselines import Baselines, Difference
+from interplay.results.comparison import ComparedModel, Comparison
 from interplay.training.baselines import PENALTIES, linear_probe, mean_features, paired_difference
 from interplay.training.data import FeatureSet
 
@@ -199,3 +200,22 @@ def test_a_mean_feature_is_of_what_is_there():
     features, target = mean_features(Set())
     assert features.tolist() == [[1.0, 2.0, 0.0, 0.0]] * 3 and target.shape == (3, 2)
     assert len(mean_features(Set(), most=2)[0]) == 2
+
+
+def test_what_is_said_beside_another_model():
+    def beside(low, value, high, trainings=1, cut=None):
+        difference = Difference(value=value, low=low, high=high, samples=9)
+        other = ComparedModel(model="dense", runs=["a"], test={"map": 0.4}, difference=difference, cut=cut)
+        found = Comparison(headline="map", model="fl-i2moe", trainings=trainings, value=0.5, others=[other])
+        return found.sentences()
+
+    first, note = beside(0.01, 0.1, 0.2)
+    assert first == (
+        "Test mAP 0.500; dense 0.400: it is better than dense, +0.100 (95% +0.010 to +0.200 over 9 test samples)"
+    )
+    assert note.startswith("Each model was trained once")
+    (line,) = beside(-0.01, 0.1, 0.2, trainings=3)
+    assert line.startswith("Test mAP of the mean of 3 0.500; ") and "it is not shown to beat dense" in line
+    worse = Difference(value=-0.1, low=-0.2, high=0.1, samples=9)
+    assert "; by macro F1, cut by val, it does not beat dense, -0.100" in beside(0.01, 0.1, 0.2, cut=worse)[0]
+    assert "undefined" in beside(None, None, None)[0]

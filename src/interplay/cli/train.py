@@ -11,7 +11,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, ConfigFile, DataPath, Device, Json, Preset, Set, Store
-from interplay.files.run_folder import ENSEMBLE_FILE
+from interplay.files.run_folder import COMPARISON_FILE, ENSEMBLE_FILE
 
 if TYPE_CHECKING:
     from interplay.models.run import Run
@@ -27,6 +27,9 @@ def train(
     seeds: Annotated[
         int | None, typer.Option(min=2, help="Train so many models, in OUT/seed<n>, to compare them.")
     ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Train the other models, too, in OUT/compared; say which is better.")
+    ] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; training stops early by itself.")] = None,
     mask_aware: Annotated[bool | None, typer.Option(help="Train on samples with features removed, too.")] = None,
     fill: Annotated[str | None, typer.Option(help="What replaces removed features: mean, zero, attention.")] = None,
@@ -53,7 +56,13 @@ def train(
 
         dataset = open_dataset(data, settings.data)
         console.say_notes(dataset.notes)
-        if seeds is None:
+        if compare:
+            from interplay.pipeline.comparison import train_beside_others
+
+            runs = train_beside_others(
+                dataset, settings, out, seeds=seeds, store=store, overwrite=overwrite, progress=progress
+            )
+        elif seeds is None:
             runs = [train(dataset, settings, out, store=store, overwrite=overwrite, progress=progress)]
         else:
             runs = train_seeds(dataset, settings, out, seeds, store=store, overwrite=overwrite, progress=progress)
@@ -62,23 +71,28 @@ def train(
     if seeds is None:
         if json:
             return console.print_json(of_run(runs[0]))
-        console.print_lines(kept.sentence() for kept in (runs[0].baselines, runs[0].calibration) if kept)
+        console.print_lines(runs[0].against)
         return console.out.print(
             console.metrics_table(f"{settings.fusion.kind} in {out}", {**runs[0].metrics, **runs[0].beside})
         )
+    from interplay.results.comparison import Comparison
     from interplay.results.ensemble import EnsembleScores
 
     together = EnsembleScores.model_validate_json((out / ENSEMBLE_FILE).read_bytes())
+    compared = Comparison.model_validate_json((out / COMPARISON_FILE).read_bytes()) if compare else None
     if json:
-        return console.print_json({"runs": [of_run(run) for run in runs], "ensemble": together.model_dump()})
+        plain = {"runs": [of_run(run) for run in runs], "ensemble": together.model_dump()}
+        return console.print_json(plain | {"comparison": compared.model_dump() if compared else None})
     beaten = {run.folder.name: run.baselines for run in runs} | {f"mean of all {len(runs)}": together.baselines}
     console.print_lines(f"{name}: {b.sentence()}" for name, b in beaten.items() if b)
     console.print_lines([f"mean of all {len(runs)}: {together.calibration.sentence()}"])
+    console.print_lines(compared.sentences() if compared else [])
     each = {run.folder.name: run.metrics["test"] for run in runs}
     columns = each | spread(each) | {"mean of all": together.metrics["test"]}
     if together.calibration.thresholds:
         columns |= {"mean, cut by val": together.calibration.at_thresholds["test"]}
     columns |= {"linear probe": together.baselines.linear_probe["test"]}
+    columns |= {other.model: other.test for other in compared.others} if compared else {}
     console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns))
     console.print_lines(["", f"Explain with all of them:  interplay explain {shlex.quote(str(out))}"])
     return None
@@ -86,7 +100,7 @@ def train(
 
 def of_run(run: "Run") -> dict[str, Any]:
     """A run for machines."""
-    kept = {"baselines": run.baselines, "calibration": run.calibration}
+    kept = {"baselines": run.baselines, "calibration": run.calibration, "comparison": run.comparison}
     plain = {name: None if one is None else one.model_dump() for name, one in kept.items()}
     return {"run": run.folder, "metrics": run.metrics, **plain}
 

@@ -11,6 +11,9 @@ METRICS_FILE = "metrics.json"
 ENSEMBLE_FILE = "ensemble.json"
 """Written last into the folder of a training with several seeds: it names its runs."""
 
+COMPARED_FOLDER, COMPARISON_FILE = "compared", "comparison.json"
+"""The other models that a training is compared with, and how much better it is."""
+
 CONFIG_FILE = "config.toml"
 """Written first: a folder that has it is, or was to become, a run."""
 

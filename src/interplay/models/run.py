@@ -6,6 +6,7 @@
   metrics.json       of the validation and test split
   baselines.json     what the run has to beat: labels' shares, and a linear probe
   calibration.json   how far its probabilities are off, and from where each label is best predicted
+  comparison.json    how much better it is than the other models, if they were trained beside it, in compared/
   provenance.json    data, versions, seed
   logs/              CSV and TensorBoard
   explanations/      what `interplay explain` wrote
@@ -26,16 +27,17 @@ from interplay.config import Config, config_toml, read_run_config
 from interplay.data.sample import Dataset
 from interplay.errors import CheckpointError, ConfigError, RunExistsError
 from interplay.files import refuse_blocked, write_atomic
-from interplay.files.run_folder import require_finished_run
+from interplay.files.run_folder import COMPARISON_FILE, require_finished_run
 from interplay.files.versions import upgrade_document
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
 from interplay.results.baselines import Baselines
 from interplay.results.calibration import ProbabilityCalibration
+from interplay.results.comparison import Comparison
 
 PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
 Metrics = dict[str, dict[str, float]]
-Kept = TypeVar("Kept", Baselines, ProbabilityCalibration)
+Kept = TypeVar("Kept", Baselines, ProbabilityCalibration, Comparison)
 PROVENANCE_SCHEMA = "interplay/provenance/1"
 """The version of provenance.json, under its key "format"; one that gives none is of version 1."""
 
@@ -92,6 +94,13 @@ class Run:
         return _read(self.folder / "baselines.json", Baselines)
 
     @property
+    def against(self) -> list[str]:
+        """Sentences: whether it beats the linear probe and the other models, and how far its probabilities are off."""
+        compared = self.comparison.sentences() if self.comparison else []
+        first, last = ([one.sentence()] if one else [] for one in (self.baselines, self.calibration))
+        return [*first, *compared, *last]
+
+    @property
     def beside(self) -> dict[str, Mapping[str, float | None]]:
         """Name -> metrics of the test split: labels from val's thresholds on, and what the run has to beat."""
         out: dict[str, Mapping[str, float | None]] = {}
@@ -99,6 +108,8 @@ class Run:
             out["cut by val"] = calibration.at_thresholds["test"]
         if (baselines := self.baselines) is not None:
             out |= {"linear probe": baselines.linear_probe["test"], "labels' shares": baselines.prior["test"]}
+        if (comparison := self.comparison) is not None:
+            out |= {other.model: other.test for other in comparison.others}
         return out
 
     @property
@@ -109,6 +120,15 @@ class Run:
             CheckpointError: the file is damaged, or of a newer version.
         """
         return _read(self.folder / "calibration.json", ProbabilityCalibration)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """How much better it is than the other models; None of a run that they were not trained beside.
+
+        Raises:
+            CheckpointError: the file is damaged, or of a newer version.
+        """
+        return _read(self.folder / COMPARISON_FILE, Comparison)
 
 
 def _read(path: Path, kind: type[Kept]) -> Kept | None:

@@ -9,7 +9,7 @@ from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.features.store import Features
 from interplay.files import refuse_blocked, write_atomic
-from interplay.files.run_folder import ENSEMBLE_FILE, METRICS_FILE
+from interplay.files.run_folder import COMPARISON_FILE, ENSEMBLE_FILE, METRICS_FILE
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run, refuse_taken
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
@@ -68,7 +68,8 @@ def train_seeds(
     counts = dict(zip(task.labels, label_counts(splits["train"]), strict=True))
     warn_of_few(len(splits["train"]), len(splits["val"]), counts, progress)
     baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
-    (Path(out) / ENSEMBLE_FILE).unlink(missing_ok=True)  # it is of these runs, or of none
+    for file in (ENSEMBLE_FILE, COMPARISON_FILE):  # they are of these runs, or of none
+        (Path(out) / file).unlink(missing_ok=True)
     before = {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
     runs = [
         before.get(folder)

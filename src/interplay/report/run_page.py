@@ -35,8 +35,6 @@ from interplay.report.run_rows import Row, confidence, mistake, per_label, predi
 from interplay.report.tables import FORMULA_STARTS
 from interplay.report.thumbnails import IN_A_FOLDER, KIND, SIDE, write_thumbnails
 from interplay.results import Explanation
-from interplay.results.baselines import Baselines
-from interplay.results.calibration import ProbabilityCalibration
 
 ENTRY = "run-main.js"
 IN_A_CHUNK = 500
@@ -76,8 +74,7 @@ class RunReport:
         copies: name beside the page -> the file to be copied there.
         study: study.html of the study that the run is part of; linked from a page that is written inside its folder.
         blur: blur pictures and texts until asked to show them.
-        baselines: what the run has to beat.
-        calibration: how far its probabilities are off.
+        against: sentences on what the run has to beat, and on its probabilities.
         beside: name -> metric -> value, further columns of the metrics' table.
     """
 
@@ -95,8 +92,7 @@ class RunReport:
     notes: Sequence[str] = ()
     study: Path | None = None
     blur: bool = False
-    baselines: Baselines | None = None
-    calibration: ProbabilityCalibration | None = None
+    against: Sequence[str] = ()
     beside: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
@@ -259,7 +255,7 @@ def _summary(report: RunReport) -> dict[str, Any]:
     return {
         "facts": list(report.facts.items()),
         "metrics": {s: {name: rounded(v) for name, v in m.items()} for s, m in report.metrics.items()},
-        "against": [kept.sentence() for kept in (report.baselines, report.calibration) if kept],
+        "against": list(report.against),
         "beside": {name: {k: rounded(v) for k, v in m.items() if v is not None} for name, m in report.beside.items()},
         "perLabel": per_label(report.rows, report.labels, report.label_kind),
         "charts": [

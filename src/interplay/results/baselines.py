@@ -41,6 +41,23 @@ class Difference(Frozen):
     high: float | None
     samples: int = Field(ge=1)
 
+    def verdict(self, other: str) -> str | None:
+        """Whether the first model is better, judged by the interval; None where the score is undefined.
+
+        Args:
+            other: what the second model is called.
+        """
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        judged = (
+            f"it is better than {other}"
+            if self.low > 0
+            else f"it does not beat {other}"
+            if self.value <= 0
+            else f"it is not shown to beat {other}"
+        )
+        return f"{judged}, {self.value:+.3f} (95% {self.low:+.3f} to {self.high:+.3f} over {self.samples} test samples)"
+
 
 class Baselines(Frozen):
     """What a run has to beat, measured on the same samples.
@@ -70,19 +87,9 @@ class Baselines(Frozen):
     def sentence(self) -> str:
         """Whether the run is better than the linear probe, judged by the interval of their difference."""
         name, test = NAMES[self.headline], self.linear_probe["test"][self.headline]
-        value, low, high = self.difference.value, self.difference.low, self.difference.high
-        if self.model is None or test is None or value is None or low is None or high is None:
+        verdict = self.difference.verdict("the linear probe")
+        if self.model is None or test is None or verdict is None:
             return f"{name} is undefined on the test split: nothing can be said beside a linear probe"
         prior = self.prior["test"][self.headline]
         shares = f", labels' shares alone {prior:.3f}" if prior is not None else ""
-        verdict = (
-            "it is better than the linear probe"
-            if low > 0
-            else "it does not beat the linear probe"
-            if value <= 0
-            else "it is not shown to beat the linear probe"
-        )
-        return (
-            f"Test {name} {self.model:.3f}; a linear probe of the same features {test:.3f}{shares}: {verdict}, "
-            f"{value:+.3f} (95% {low:+.3f} to {high:+.3f} over {self.difference.samples} test samples)"
-        )
+        return f"Test {name} {self.model:.3f}; a linear probe of the same features {test:.3f}{shares}: {verdict}"

@@ -74,6 +74,17 @@ def moved_by(logits: Float[Tensor, "N C"], cuts: Float[np.ndarray, " C"]) -> Flo
     return logits.double() - torch.from_numpy(np.log(cuts / (1 - cuts)))
 
 
+def cut(logits: Float[Tensor, "N C"], calibration: ProbabilityCalibration, task: Task) -> Float[Tensor, "N C"]:
+    """Logits moved so that a label is predicted above 0 at the thresholds of the validation split; at .5 without any.
+
+    Args:
+        logits: (N, C).
+        calibration: of the same model.
+        task: names the labels.
+    """
+    return moved_by(logits, np.array([calibration.thresholds.get(name, 0.5) for name in task.labels]))
+
+
 def temperature(logits: Float[Tensor, "N C"], target: Float[Tensor, "N C"], task: Task) -> float:
     """What logits have to be divided by for the least loss (Guo et al. 2017), between 1/20 and 20.
 
