@@ -194,7 +194,7 @@ def test_what_a_run_is_judged_by_comes_first(open_folder, make):
         prior={"test": {"map": 0.18}},
         linear_probe={"test": {"map": 0.35}},
     )
-    page, _ = open_folder(make(made_report(MULTI, kind="multi", metrics=metrics, baselines=kept)))
+    page, _ = open_folder(make(made_report(MULTI, kind="multi", metrics=metrics, against=[kept.sentence()])))
     tiles = page.locator(".tiles dt").all_inner_texts()
     assert tiles == ["mAP on test", "macro F1 on test", "accuracy on test"]
     expect(page.locator(".against")).to_have_text(
