@@ -44,13 +44,8 @@ SCENES = 2400  # as many as the demo makes
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
     "default, small pictures": {"encoders.image.size": 112, "encoders.image.pool": 2},
-    "demo": {"training.epochs": 20, "removal.copies": 1.0},
-    "demo, small pictures": {
-        "training.epochs": 20,
-        "removal.copies": 1.0,
-        "encoders.image.size": 112,
-        "encoders.image.pool": 2,
-    },
+    "demo": {"removal.copies": 1.0},
+    "demo, small pictures": {"removal.copies": 1.0, "encoders.image.size": 112, "encoders.image.pool": 2},
 }
 OWNERS = {"sii": "synergy", "redundancy_gap": "redundancy"}
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from interplay.config import MODEL_KINDS
-from interplay.models.designs import MODELS
+from interplay.config import MODEL_KINDS, FusionConfig
+from interplay.models.designs import MODELS, Shape
+from interplay.models.fusion import FusionModel
 from interplay.models.tokens import Tokens
 from interplay.models.trunk import Expert
 
@@ -208,3 +209,12 @@ def test_one_expert_asked_alone(make_model, make_tokens, kind):
 
 def test_the_registry_holds_every_kind_that_a_configuration_may_name():
     assert tuple(MODELS) == MODEL_KINDS
+
+
+def test_only_the_synergy_network_of_roles_by_construction_has_no_dropout():
+    def shares(roles: str) -> list[set[float]]:
+        model = FusionModel(FusionConfig(roles=roles), Shape({"text": 4, "image": 4}, {"text": 3, "image": 3}, 2))
+        return [{m.p for m in expert.modules() if isinstance(m, torch.nn.Dropout)} for expert in model.experts]
+
+    assert shares("construction") == [{0.1}, {0.1}, {0.0}, {0.1}]
+    assert shares("losses") == [{0.1}] * 4

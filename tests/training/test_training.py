@@ -30,6 +30,8 @@ from interplay.training.data import Batch, FeatureSet, collate
 from interplay.training.module import FusionTraining, rate
 
 QUICK = nested(SMALL, {"training.epochs": 2})
+SURE = {"width": 16, "heads": 2, "dropout": 0.0}
+"""Of a small model that answers alike every time, in training, too."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -195,7 +197,7 @@ def test_the_share_that_counts_once_learns_faster_and_does_not_decay():
 
 def test_the_model_that_is_kept_is_the_average_of_those_after_each_step():
     """Beside a naive transcription; nothing but what is trained is in the optimizer."""
-    module, batch = training_of(make_config({"fusion": {"width": 16, "heads": 2}, "training": {"averaging": 0.5}}), 2)
+    module, batch = training_of(make_config({"fusion": SURE, "training": {"averaging": 0.5}}), 2)
     module.trainer = SimpleNamespace(num_training_batches=6, global_step=0, current_epoch=0)
     module.log = lambda *_, **__: None
     optimizer = module.configure_optimizers()["optimizer"]
@@ -231,7 +233,7 @@ def test_with_nothing_left_a_new_model_answers_labels_shares_in_training(scenes,
     widths = {m: features.width for m, features in stores.items()}
     card = Card(config.fusion, list(names), kind, dict(scenes.modalities), widths, dict.fromkeys(widths, 400), {})
     train_split = FeatureSet(samples, stores, card.task)
-    model = build_model(card, 0, train_split)
+    model = build_model(card, 0, train_split).eval()
     batch = collate([train_split[0]])
     absent = tuple(torch.zeros_like(v) for v in batch.valid)
     answer = card.task.probabilities(model(batch.features, absent).logits[0])
@@ -304,7 +306,7 @@ def test_the_ownership_loss_is_that_of_the_method(kind, modalities):
     It weighs what the networks say as if all of the redundancy network's counted once, whatever share of it does.
     """
     weights = {"consistency": 0.7, "alone": 0.4, "decorrelation": 1.3, "silence": 0.2, "opposition": 0.6}
-    fusion = {"kind": kind, "roles": "construction", "width": 16, "heads": 2}
+    fusion = SURE | {"kind": kind, "roles": "construction"}
     module, batch = training_of(make_config({"fusion": fusion, "roles": weights}), modalities)
     model, M, target = module.model, modalities, batch.target
     tokens = model.project(batch.features, batch.valid)
@@ -422,7 +424,7 @@ def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypa
 def test_copies_asked_by_size_have_the_loss_of_copies_asked_together(fill, copies):
     """Each with its own target, the same gradients, and no synergy where what is left of one modality decides."""
     removal = {"fill": fill, "copies": copies, "warmup": 0.0}
-    config = make_config({"removal": removal, "fusion": {"width": 16, "heads": 2}, "roles": {"silence": 5.0}})
+    config = make_config({"removal": removal, "fusion": SURE, "roles": {"silence": 5.0}})
     torch.manual_seed(0)
     task, B = Task(("a", "b", "c"), "multi"), 7
     model = FusionModel(config.fusion, Shape({"t": 8, "i": 8}, {"t": 12, "i": 9}, 3))

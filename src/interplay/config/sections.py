@@ -44,7 +44,9 @@ class FusionConfig(Section):
     width: int = Field(64, ge=8)
     layers: int = Field(2, ge=1)
     heads: int = Field(4, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1, description="mask-aware training regularises by itself [ours]")
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description="of each block's outputs; by construction not in the synergy network [ours]"
+    )
     routing_hidden: int = Field(64, ge=1)
     routing_layers: int = Field(2, ge=1)
     routing: Literal["learned", "uniform"] = Field(
@@ -115,13 +117,13 @@ class TrainingConfig(Section):
     has stopped to [ours].
     """
 
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.1, ge=0)
     averaging: float = Field(
         2.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: those of the last step [ours]"
     )
     batch_size: int = Field(16, ge=1)
-    epochs: int = Field(30, ge=1)
+    epochs: int = Field(20, ge=1)
     decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
     patience: int = Field(
         10, ge=1, description="epochs without a better validation score before stopping, from `removal.warmup` on"

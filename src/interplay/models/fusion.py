@@ -94,10 +94,19 @@ class FusionModel(nn.Module):
             self.register_buffer(f"mean_{m}", torch.zeros(W))
             self.register_buffer(f"std_{m}", torch.ones(W))
         lengths = list(shape.lengths.values()) if self.reads_sequences else [1] * len(self.modalities)
-        with_products = M if self.by_construction and config.products else None  # the synergy network
+        # With dropout the synergy network may miss what only two features together say (METHOD 12) [ours].
+        synergy = M if self.by_construction else None
         # Built one after another from one stream of random numbers, so no two experts start alike [ours].
         self.experts = nn.ModuleList(
-            Expert(lengths, D, config.layers, config.heads, config.dropout, shape.classes, products=e == with_products)
+            Expert(
+                lengths,
+                D,
+                config.layers,
+                config.heads,
+                0.0 if e == synergy else config.dropout,
+                shape.classes,
+                products=e == synergy and config.products,
+            )
             for e in range(E)
         )
         self.bias = nn.Parameter(torch.zeros(shape.classes)) if self.by_construction else None

@@ -20,7 +20,7 @@ from interplay.report.claims import claim
 from interplay.report.findings import finding
 from interplay.results import Explanation, Explanations
 
-DEMO = make_config({"training": {"epochs": 20}, "removal": {"copies": 1.0}})  # enough for scenes
+DEMO = make_config({"removal": {"copies": 1.0}})  # enough for scenes
 
 
 def run_demo(
