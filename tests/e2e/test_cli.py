@@ -640,13 +640,15 @@ def test_a_training_beside_the_other_models(run_cli, tmp_path, tiny, monkeypatch
         assert (compared["value"], other["test"][compared["headline"]]) == pytest.approx((ours, theirs))
         assert other["difference"]["value"] == pytest.approx(ours - theirs, abs=1e-6)
         ours, theirs = (run.calibration.at_thresholds["test"]["macro_f1"] for run in (mine, beside))
-        assert other["cut"]["value"] == pytest.approx(ours - theirs, abs=1e-6)
+        assert (compared["macro_f1_cut"], other["macro_f1_cut"]) == pytest.approx((ours, theirs))
+        assert other["difference_cut"]["value"] == pytest.approx(ours - theirs, abs=1e-6)
     monkeypatch.setattr("interplay.pipeline.train.fit", lambda *_: pytest.fail("trained again"))
     words = " ".join(run_cli(*command).out.split())
-    assert re.search(r"; dense \d\.\d+: it (is better than|does not beat|is not shown to beat) dense, [+-]", words), (
-        words
-    )
+    assert re.search(r", of dense \d\.\d+: it (is|does) .{,20} dense, [+-]", words), words
     assert "Each model was trained once" in words and mine.against[1] in words
+    refused = run_cli(*command, "--seeds", 2)
+    assert refused.code == 2 and "several seeds make one folder each" in refused.error(), "one file, of one run"
+    assert open_run(out).comparison.model_dump() == compared
     page = run_cli("report", out, "--out", tmp_path / "page", "--store", tmp_path / "store")
     assert page.code == 0 and mine.against[2] in (tmp_path / "page" / "index.html").read_text(), page.err
 
@@ -655,12 +657,38 @@ def test_several_trainings_beside_the_other_models(run_cli, tmp_path, tiny):
     out = tmp_path / "run"
     command = ("train", tiny, "--out", out, "--store", tmp_path / "store", "--seeds", 2, *QUICK)
     done = run_cli(*command, "--compare")
-    assert done.code == 0 and "of the mean of 2 " in done.out and "trained once" not in done.out, done.err
+    assert done.code == 0 and "Each mean is of 2 trainings" in done.out, done.err
+    assert done.err.count("Fit a linear probe: 9 of 9") == 1, "once for all"
     compared = json.loads((out / "comparison.json").read_text())
-    assert compared["others"][0]["runs"] == ["compared/dense/seed0", "compared/dense/seed1"]
-    mean = json.loads((out / "compared" / "dense" / "ensemble.json").read_text())["metrics"]["test"]
-    assert compared["others"][0]["test"] == pytest.approx(mean)
-    assert run_cli(*command).code == 0 and not (out / "comparison.json").exists(), "it is of this command, or of none"
+
+    def mean(folder):
+        kept = json.loads((out / folder / "ensemble.json").read_text())
+        return kept["metrics"]["test"], kept["calibration"]["at_thresholds"]["test"]["macro_f1"]
+
+    ours, ours_cut = mean("")
+    assert compared["value"] == pytest.approx(ours[compared["headline"]])
+    for other in compared["others"]:
+        assert other["runs"] == [f"compared/{other['model']}/seed{n}" for n in (0, 1)]
+        theirs, theirs_cut = mean(f"compared/{other['model']}")
+        assert other["test"] == pytest.approx(theirs)
+        gap = ours[compared["headline"]] - theirs[compared["headline"]]
+        assert other["difference"]["value"] == pytest.approx(gap, abs=1e-6)
+        assert other["difference_cut"]["value"] == pytest.approx(ours_cut - theirs_cut, abs=1e-6)
+    again = run_cli(*command, "--overwrite", "--set", "training.patience=2")
+    assert again.code == 0 and not (out / "compared").exists(), "it was of the runs that were there"
+    assert not (out / "comparison.json").exists()
+
+
+def test_a_comparison_is_refused_before_the_work(run_cli, tmp_path, tiny):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    done = run_cli("train", tiny, "--out", tmp_path / "other", "--store", tmp_path / "store", "--compare", *QUICK)
+    assert done.code == 2 and "something that is no run is there" in done.error() and "Encode" not in done.err
+    taken = tmp_path / "run" / "compared" / "dense" / "seed0"
+    taken.mkdir(parents=True)
+    (taken / "notes.txt").write_text("mine")
+    done = run_cli("train", tiny, "--out", tmp_path / "run", "--store", tmp_path / "store", "--compare", *QUICK)
+    assert done.code == 2 and "Encode" not in done.err and not (tmp_path / "run" / "config.toml").exists()
 
 
 def test_runs_that_cannot_be_put_beside(run_cli, tmp_path, small_run):

@@ -10,6 +10,8 @@ from interplay.config import make_config
 from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset
 from interplay.errors import DataError
+from interplay.models.run import open_run
+from interplay.pipeline.comparison import train_beside_others
 from interplay.pipeline.explain import explain
 from interplay.pipeline.seeds import train_seeds
 from interplay.pipeline.train import train
@@ -101,3 +103,17 @@ def test_what_cannot_be_learned_is_refused_with_the_reason(tmp_path):
         with pytest.raises(DataError, match=said):
             train(open_dataset(data.source), make_config(SETTINGS), tmp_path / "run", store=tmp_path / "store")
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_one_label_each_that_is_missing_from_test_is_compared_by_macro_f1(tmp_path):
+    data = made(tmp_path / "data", kind="single", without="test:c")
+    settings = SETTINGS | {"fusion": {"width": 16, "heads": 2, "kind": "dense"}}
+    (run,) = train_beside_others(data, make_config(settings), tmp_path / "run", store=tmp_path / "store")
+    found = run.comparison
+    assert found is not None and found.headline == "macro_f1" and found.macro_f1_cut is None
+    assert [other.model for other in found.others] == ["i2moe", "fl-i2moe"]
+    for other in found.others:
+        theirs = open_run(run.folder / other.runs[0]).metrics["test"]["macro_f1"]
+        assert other.difference_cut is None and other.test["macro_f1"] == pytest.approx(theirs)
+        assert other.difference.value == pytest.approx(run.metrics["test"]["macro_f1"] - theirs, abs=1e-6)

@@ -205,17 +205,33 @@ def test_a_mean_feature_is_of_what_is_there():
 def test_what_is_said_beside_another_model():
     def beside(low, value, high, trainings=1, cut=None):
         difference = Difference(value=value, low=low, high=high, samples=9)
-        other = ComparedModel(model="dense", runs=["a"], test={"map": 0.4}, difference=difference, cut=cut)
-        found = Comparison(headline="map", model="fl-i2moe", trainings=trainings, value=0.5, others=[other])
+        other = ComparedModel(
+            model="dense",
+            runs=["a"],
+            test={"map": 0.4},
+            macro_f1_cut=0.3,
+            difference=difference,
+            difference_cut=cut,
+        )
+        found = Comparison(
+            headline="map", model="fl-i2moe", trainings=trainings, value=0.5, macro_f1_cut=0.2, others=[other]
+        )
         return found.sentences()
 
     first, note = beside(0.01, 0.1, 0.2)
     assert first == (
-        "Test mAP 0.500; dense 0.400: it is better than dense, +0.100 (95% +0.010 to +0.200 over 9 test samples)"
+        "Test mAP 0.500, of dense 0.400: it is better than dense, +0.100 (95% +0.010 to +0.200 over 9 test samples)"
     )
-    assert note.startswith("Each model was trained once")
-    (line,) = beside(-0.01, 0.1, 0.2, trainings=3)
-    assert line.startswith("Test mAP of the mean of 3 0.500; ") and "it is not shown to beat dense" in line
-    worse = Difference(value=-0.1, low=-0.2, high=0.1, samples=9)
-    assert "; by macro F1, cut by val, it does not beat dense, -0.100" in beside(0.01, 0.1, 0.2, cut=worse)[0]
-    assert "undefined" in beside(None, None, None)[0]
+    assert note.startswith("Each model was trained once: training again may change what is better")
+    line, note = beside(-0.01, 0.1, 0.2, trainings=3)
+    assert ", of the mean of 3 dense 0.400: it is not shown to beat the mean of 3 dense, +0.100" in line
+    assert note.startswith("Each mean is of 3 trainings")
+    worse = Difference(value=-0.1, low=-0.2, high=-0.01, samples=9)
+    line = beside(0.01, 0.1, 0.2, cut=worse)[0]
+    assert line.endswith(
+        "; macro F1, cut by val, 0.200, of dense 0.300: it is worse than dense, -0.100 (95% -0.200 to -0.010 over 9 "
+        "test samples)"
+    )
+    assert beside(None, None, None, cut=worse)[0].startswith("Test macro F1, cut by val, 0.200, of dense 0.300: ")
+    assert beside(None, None, None)[0] == "Beside dense every score is undefined on test"
+    assert "it does not beat dense, +0.000" in beside(0.0, 0.0, 0.0)[0]

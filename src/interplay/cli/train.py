@@ -28,7 +28,7 @@ def train(
         int | None, typer.Option(min=2, help="Train so many models, in OUT/seed<n>, to compare them.")
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Train the other models, too, in OUT/compared; say which is better.")
+        bool, typer.Option("--compare", help="Train the other models, too, in OUT/compared; say if this one is better.")
     ] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; training stops early by itself.")] = None,
     mask_aware: Annotated[bool | None, typer.Option(help="Train on samples with features removed, too.")] = None,
@@ -69,8 +69,9 @@ def train(
         for modality, cut in samples_cut(runs[0], store).items():
             console.say(f"{modality}: {cut} samples are longer than the encoder takes; the rest of them is cut off")
     if seeds is None:
+        compared = runs[0].comparison
         if json:
-            return console.print_json(of_run(runs[0]))
+            return console.print_json(of_run(runs[0]) | {"comparison": compared.model_dump() if compared else None})
         console.print_lines(runs[0].against)
         return console.out.print(
             console.metrics_table(f"{settings.fusion.kind} in {out}", {**runs[0].metrics, **runs[0].beside})
@@ -100,7 +101,7 @@ def train(
 
 def of_run(run: "Run") -> dict[str, Any]:
     """A run for machines."""
-    kept = {"baselines": run.baselines, "calibration": run.calibration, "comparison": run.comparison}
+    kept = {"baselines": run.baselines, "calibration": run.calibration}
     plain = {name: None if one is None else one.model_dump() for name, one in kept.items()}
     return {"run": run.folder, "metrics": run.metrics, **plain}
 

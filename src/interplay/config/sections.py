@@ -45,7 +45,7 @@ class FusionConfig(Section):
     layers: int = Field(2, ge=1)
     heads: int = Field(4, ge=1)
     dropout: float = Field(
-        0.1, ge=0, lt=1, description="of each block's outputs; by construction not in the synergy network [ours]"
+        0.1, ge=0, lt=1, description="in blocks and router; by construction not in the synergy network [ours]"
     )
     routing_hidden: int = Field(64, ge=1)
     routing_layers: int = Field(2, ge=1)

@@ -1,5 +1,6 @@
 """Several trainings that differ in their seed: each a run, and their mean one more model."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,20 +8,21 @@ import torch
 
 from interplay.config import Config
 from interplay.data.sample import Dataset
+from interplay.encoders.frozen import Encoder
+from interplay.errors import RunExistsError
 from interplay.features.store import Features
 from interplay.files import refuse_blocked, write_atomic
-from interplay.files.run_folder import COMPARISON_FILE, ENSEMBLE_FILE, METRICS_FILE
+from interplay.files.run_folder import COMPARED_FOLDER, COMPARISON_FILE, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run, refuse_taken
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
-from interplay.pipeline.train import finished_run, label_counts, refuse_bad_splits, splits_of, train
+from interplay.pipeline.train import finished_run, label_counts, prepare_baselines, refuse_bad_splits, splits_of, train
 from interplay.progress import SILENT, Progress
 from interplay.results.baselines import or_none
 from interplay.results.ensemble import EnsembleScores
 from interplay.training.baselines import BaselineAnswers, baseline_answers, compare
 from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData
-from interplay.training.epochs import warn_of_few
 from interplay.training.fit import predict_split
 
 
@@ -31,6 +33,9 @@ def train_seeds(
     count: int,
     *,
     store: str | Path = DEFAULT_STORE,
+    encoders: dict[str, Encoder] | None = None,
+    stores: Mapping[str, Features] | None = None,
+    baselines: BaselineAnswers | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> list[Run]:
@@ -45,7 +50,10 @@ def train_seeds(
         out: the folder of the run folders seed0, seed1, ...
         count: how many models.
         store: folder of the feature store.
-        overwrite: whether runs that are there already are replaced.
+        encoders: modality -> the frozen encoder of `config`; loaded if None.
+        stores: modality -> its features, if they are open already; else they are read from `store` or encoded.
+        baselines: what both baselines answer on this data, if they are fitted already.
+        overwrite: whether runs that are there already are replaced, and what they were compared with is removed.
         progress: shows how encoding and training go.
 
     Returns:
@@ -56,18 +64,14 @@ def train_seeds(
         CheckpointError: if a finished run that is there is damaged.
     """
     refuse_bad_splits(dataset)
-    seeds = range(config.seed, config.seed + count)
-    todo = {Path(out) / f"seed{seed}": config.model_copy(update={"seed": seed}) for seed in seeds}
-    refuse_blocked(Path(out))
-    for folder, one in todo.items():
-        if overwrite or not (folder / METRICS_FILE).exists() or open_run(folder).config != one:
-            refuse_taken(folder, one, overwrite)
-    encoders = encoders_for(dataset, config)
-    stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
+    todo = seed_folders(Path(out), config, count)
+    refuse_taken_seeds(todo, overwrite)
+    encoders = encoders or encoders_for(dataset, config)
+    stores = stores or encode(dataset, config, store=store, encoders=encoders, progress=progress)
     task, splits = splits_of(dataset, stores)
-    counts = dict(zip(task.labels, label_counts(splits["train"]), strict=True))
-    warn_of_few(len(splits["train"]), len(splits["val"]), counts, progress)
-    baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
+    baselines = baselines or prepare_baselines(splits, task, config.seed, progress)
+    if overwrite:
+        shutil.rmtree(Path(out) / COMPARED_FOLDER, ignore_errors=True)  # it is of the runs that were there
     for file in (ENSEMBLE_FILE, COMPARISON_FILE):  # they are of these runs, or of none
         (Path(out) / file).unlink(missing_ok=True)
     before = {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
@@ -88,6 +92,41 @@ def train_seeds(
     scores = ensemble_scores(runs, dataset, stores, baselines)
     write_atomic(Path(out) / ENSEMBLE_FILE, scores.model_dump_json(indent=2) + "\n")
     return runs
+
+
+def seed_folders(out: Path, config: Config, count: int) -> dict[Path, Config]:
+    """The run folder of each training, and its configuration.
+
+    Args:
+        out: the folder of the run folders.
+        config: the configuration; its seed is the first.
+        count: how many trainings.
+    """
+    seeds = range(config.seed, config.seed + count)
+    return {out / f"seed{seed}": config.model_copy(update={"seed": seed}) for seed in seeds}
+
+
+def refuse_taken_seeds(todo: Mapping[Path, Config], overwrite: bool) -> None:
+    """Refuse folders that runs cannot go into; those that hold the very runs, finished, are used.
+
+    Args:
+        todo: of `seed_folders`.
+        overwrite: whether runs that are there may be replaced.
+
+    Raises:
+        RunExistsError: a folder is taken.
+        BadInput: one cannot be a folder.
+        CheckpointError: a finished run that is there is damaged.
+    """
+    out = next(iter(todo)).parent
+    refuse_blocked(out)
+    if (out / CONFIG_FILE).exists():
+        raise RunExistsError(
+            "a run is there already, and several seeds make one folder each", file=out, fix="choose another --out"
+        )
+    for folder, one in todo.items():
+        if overwrite or not (folder / METRICS_FILE).exists() or open_run(folder).config != one:
+            refuse_taken(folder, one, overwrite)
 
 
 def ensemble_scores(

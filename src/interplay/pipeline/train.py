@@ -81,14 +81,29 @@ def train(
     start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
     counts = label_counts(splits["train"])
     if baselines is None:
-        warn_of_few(len(splits["train"]), len(splits["val"]), dict(zip(task.labels, counts, strict=True)), progress)
-        baselines = baseline_answers(splits, task, config.seed, progress.stage("Fit a linear probe"))
+        baselines = prepare_baselines(splits, task, config.seed, progress)
     fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))
     answers = {split: predict_split(model, data, split) for split in ("val", "test")}
     metrics = {split: task.metrics(*answer) for split, answer in answers.items()}
     calibration = calibrate(answers, counts, task, config.seed)
     return finish_run(out, metrics, compare(answers["test"][0], baselines, task, config.seed), calibration)
+
+
+def prepare_baselines(
+    splits: Mapping[str, FeatureSet], task: Task, seed: int, progress: Progress = SILENT
+) -> BaselineAnswers:
+    """Warn of a tiny validation split and of labels with hardly any training samples, then fit both baselines.
+
+    Args:
+        splits: "train", "val" and "test".
+        task: what targets mean.
+        seed: decides which samples fit the linear probe where there are very many.
+        progress: shows both.
+    """
+    counts = dict(zip(task.labels, label_counts(splits["train"]), strict=True))
+    warn_of_few(len(splits["train"]), len(splits["val"]), counts, progress)
+    return baseline_answers(splits, task, seed, progress.stage("Fit a linear probe"))
 
 
 def label_counts(split: FeatureSet) -> list[int]:

@@ -42,7 +42,7 @@ class Difference(Frozen):
     samples: int = Field(ge=1)
 
     def verdict(self, other: str) -> str | None:
-        """Whether the first model is better, judged by the interval; None where the score is undefined.
+        """Whether the first model is better or worse, by the interval; None where the score is undefined.
 
         Args:
             other: what the second model is called.
@@ -52,6 +52,8 @@ class Difference(Frozen):
         judged = (
             f"it is better than {other}"
             if self.low > 0
+            else f"it is worse than {other}"
+            if self.high < 0
             else f"it does not beat {other}"
             if self.value <= 0
             else f"it is not shown to beat {other}"
