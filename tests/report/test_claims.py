@@ -134,6 +134,11 @@ NO_PAIR = {
     "evidence in many words": (additive([1.5] * 4 + [0.0] * 4), "modality", "the text as a whole, many small things"),
     "two of many that are sure": (additive([3.0, 3.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], bias=0.0), "many", "many small"),
     "evidence in words and patches": (additive([0.9] * 8), "many", "many small things, none above"),
+    "words of many that back each other up a little": (
+        lambda left: sigmoid(-0.8 + 0.6 * len({0, 1} & left) + (0.0, 1.8, 2.5)[len({2, 3} & left)]),
+        "modality",
+        "the text as a whole, many small things",
+    ),
     "a veto": (
         lambda left: 0.03 if 2 in left else sigmoid(-1 + 2.5 * (4 in left)),
         "alone",

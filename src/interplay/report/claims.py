@@ -37,8 +37,10 @@ ALONE, PART, LEAST = 0.5, 0.35, 0.2
 """Shares of p(everything) - p(nothing): one feature alone, or a pair, costs at least ALONE; of a pair claimed as acting
 together, each feature costs at least PART. One feature that costs PART, or two that add up and cost LEAST, are enough
 if it is ALONE of the logit's difference. Set on data of known truth (`benchmarks/claims.py`)."""
-BENT = 0.3
-"""How far from adding up a pair must be to be called more than that: a share of what removing both costs (`bend`)."""
+BENT, SHARED = 0.3, 0.5
+"""How far from adding up a pair must be to be called more than that: a share of what removing both costs (`bend`). Two
+act together from BENT on; either would do where what both hold is SHARED at least. In between they back each other up a
+little, as small things of many may (`benchmarks/claims.py`)."""
 EDGE = 1e-6
 
 
@@ -103,8 +105,9 @@ def _carries(found: Claim, asked: WhatIf, share: dict[int, float], gone: float, 
     """Whether two features, none of which costs half by itself, may be named as what the prediction rests on most."""
     if found.kind == "both_add":
         return _is_most(asked, cost, gone, LEAST) and not _one_of_many(share, found.features)
-    needed = found.kind != "together" or min(share.get(at, 0.0) for at in found.features) >= PART
-    return cost >= ALONE and needed
+    if found.kind == "together" and min(share.get(at, 0.0) for at in found.features) < PART:
+        return False
+    return found.kind != "many" and cost >= ALONE
 
 
 def _is_most(asked: WhatIf, cost: float, gone: float, least: float) -> bool:
@@ -185,7 +188,7 @@ def _several(asked: WhatIf, names: Sequence[FeatureName], first: int, second: in
 def _pair_claim(
     asked: WhatIf, names: Sequence[FeatureName], pair: tuple[int, int], gone: float, share: float, way: str
 ) -> Claim:
-    """Together, either or both: by how far the answers without one and without both are from adding up on the logit."""
+    """Together, either, both add or both count: by how far answers without one and both are from adding up (`bend`)."""
     i, j = pair
     one, other = _without(asked, i), _without(asked, j)
     bent = bend(asked.whole, one, other, gone)
@@ -194,9 +197,11 @@ def _pair_claim(
     if bent >= BENT:
         do = f" speak{way}" if way else ""
         return Claim("together", pair, None, share, f"{a} and {b}{do}, only together; {singles}")
-    if bent <= -BENT:
+    if bent <= -SHARED:
         does = f" speaks{way}" if way else ""
         return Claim("either", pair, None, share, f"{a} or {b}{does}, either would do; without both {percent(gone)}")
+    if bent <= -BENT:
+        return _several(asked, names, i, j, False, way)
     do = f"both speak{way}" if way else "both add"
     text = f"{a} and {b} {do}, each by itself; {singles}, without both {percent(gone)}"
     return Claim("both_add", pair, None, share, text)
