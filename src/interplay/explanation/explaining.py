@@ -113,8 +113,10 @@ def explain_opened(
     label = list(predictor.labels).index(target)
 
     attributions = opened.attributions(label, tuple(dict.fromkeys((*settings.methods, settings.rank_by))))
-    importance = _importance(opened, attributions.get(settings.rank_by), label, len(players))
     limit, most = settings.candidates, settings.budget
+    importance = [*_importance(opened, attributions.get(settings.rank_by), label, len(players))]
+    if any(len(players.of(m)) > limit for m in range(len(opened.inputs))):  # else all are candidates
+        importance.append(_importance_alone(opened, players, label))
     probe = score_pairs(
         value_function(opened, predictor.label_kind, [label]),
         players,
@@ -244,6 +246,18 @@ def _importance(opened: Opened, scores: Mapping[str, np.ndarray] | None, label: 
     left = np.concatenate([np.ones((1, n), dtype=bool), ~np.eye(n, dtype=bool)])
     logits = opened.logits(left)[:, -1, label]
     return [logits[0] - logits[1:]]
+
+
+def _importance_alone(opened: Opened, players: Players, label: int) -> Float[np.ndarray, " n"]:
+    """How far the model's own logit falls without each feature where its modality alone is left [ours].
+
+    Of two features of which either would do, one by itself changes nothing of the whole, so maps of the whole rank it
+    by chance. n + M evaluations of any model with n features and M modalities.
+    """
+    own = players.modality == np.arange(len(opened.inputs))[:, None]
+    without = own[players.modality] & ~np.eye(len(players), dtype=bool)
+    logits = opened.logits(np.concatenate([own, without]))[:, -1, label]
+    return np.asarray(logits[: len(own)][players.modality] - logits[len(own) :])
 
 
 def _within_budget(settings: ExplainConfig, outputs: Sequence[str], output: str, M: int, seed: int) -> PairEstimator:

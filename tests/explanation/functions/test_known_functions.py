@@ -198,3 +198,25 @@ def test_any_function_is_split_by_modalities(function, owner):
     parts = virtual_experts(explanation.whatif)
     full = logit(0.95) - logit(0.1)
     assert parts == pytest.approx({name: full if name == owner else 0.0 for name in parts}, abs=1e-6)
+
+
+def test_either_of_two_that_count_nothing_by_themselves_is_found_among_many():
+    """Of the whole, every other feature changes more than each of the two."""
+
+    def either(text: str, seen: Image.Image) -> float:
+        words = text.split()
+        rest = 0.01 * (len({"fog", "and", "rain", "over"} & set(words)) + there(seen)[:3].sum())
+        return 0.1 + 0.8 * ("town" in words or bool(there(seen)[3])) + rest
+
+    explanation = explain_callable(
+        either,
+        text=TEXT,
+        image=picture(),
+        labels=["it"],
+        grid=2,
+        returns="probabilities",
+        settings=ExplainConfig(methods=(), budget=600, candidates=2),
+    )
+    assert (4, 8) in {(pair.i, pair.j) for pair in explanation.pairs}
+    found = claim(explanation)
+    assert found.kind == "either" and found.features == (4, 8)
