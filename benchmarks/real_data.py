@@ -1,12 +1,14 @@
 """Is fl-i2moe better than what it has to beat, on data that nobody planted?
 
     python benchmarks/real_data.py DATA [DATA ...] [--seeds 3] [--models fl-i2moe i2moe dense] [--work FOLDER]
+        [--set encoders.text.neighbours=1]
 
-Trains every model with every seed on each dataset, by default settings, and keeps runs and features in --work, so that
-an interrupted measurement goes on. Prints, for each dataset, one row a model: its mean over seeds, each seed, and the
-mean of the seeds' logits as one model, on the test split beside labels' shares and a linear probe of the same features
-(penalty by the validation split). Differences have 95% intervals by a paired bootstrap over test samples, which do not
-cover what training again would change. Labels are cut at the thresholds of the validation split.
+Trains every model with every seed on each dataset, by default settings and those of --set, and keeps runs and features
+in --work, so that an interrupted measurement goes on; other settings take another --work. Prints, for each dataset, one
+row a model: its mean over seeds, each seed, and the mean of the seeds' logits as one model, on the test split beside
+labels' shares and a linear probe of the same features (penalty by the validation split). Differences have 95% intervals
+by a paired bootstrap over test samples, which do not cover what training again would change. Labels are cut at the
+thresholds of the validation split.
 """
 
 import argparse
@@ -15,11 +17,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from markdown_table import markdown
 
-from interplay.config import make_config
+from interplay.cli.options import assigned
+from interplay.config import make_config, nested
 from interplay.data.registry import open_dataset
 from interplay.models.run import Run
 from interplay.models.task import Headline
@@ -66,16 +70,18 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["fl-i2moe", "i2moe", "dense"])
     parser.add_argument("--work", type=Path, default=Path(".interplay") / "real_data")
     parser.add_argument("--store", type=Path, help="where features are kept; in --work if absent")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings other than the defaults")
     given = parser.parse_args()
+    settings = nested({}, assigned(given.set))
     for folder in given.data:
         work = given.work / folder.resolve().name
-        measure(folder, given.models, given.seeds, work, given.store or given.work / "store")
+        measure(folder, given.models, given.seeds, work, given.store or given.work / "store", settings)
 
 
-def measure(folder: Path, models: Sequence[str], seeds: int, work: Path, store: Path) -> None:
+def measure(folder: Path, models: Sequence[str], seeds: int, work: Path, store: Path, settings: dict[str, Any]) -> None:
     """Train what is not there yet, and print the tables of one dataset."""
     dataset, progress = open_dataset(folder), Printed()
-    configs = {model: make_config({"fusion": {"kind": model}}) for model in models}
+    configs = {model: make_config(nested(settings, {"fusion.kind": model})) for model in models}
     runs, seconds = {}, {}
     for model, config in configs.items():
         start = time.process_time()

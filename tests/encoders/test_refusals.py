@@ -187,3 +187,9 @@ def test_loading_is_silent(folder: Folder, capfd: pytest.CaptureFixture[str], ca
     log.disable_progress_bar()
     out, err = capfd.readouterr()
     assert not out and not err and not [r for r in caplog.records if r.name.startswith("transformers")]
+
+
+def test_patches_have_no_neighbours() -> None:
+    with pytest.raises(EncoderError, match="an encoder of kind 'image' was given neighbours = 1") as caught:
+        load_encoder(EncoderConfig(model="vit-s14", isolate=True, neighbours=1), "image")
+    assert caught.value.fix == "set it for the text alone, encoders.text.neighbours"

@@ -250,6 +250,37 @@ def test_words_by_themselves_know_nothing_of_each_other(folder: Folder, family: 
     assert len(encoder.encode([""])[0].features) == 0
 
 
+@pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
+def test_words_with_neighbours_are_encoded_with_each_set_of_them(folder: Folder, family: str) -> None:
+    """Each variant of a word is the mean of its own pieces in a text of it and those of its neighbours alone."""
+    encoder, alone, whole = (
+        load(folder(family), isolate=True, neighbours=1),
+        load(folder(family), isolate=True),
+        load(folder(family)),
+    )
+    text = "the cat, sat there"
+    found = encoder.encode([text])[0]
+    words = [part.text for part in encoder.parts(text)]
+    assert encoder.fingerprint != alone.fingerprint and encoder.width == 4 * whole.width
+    assert encoder.max_features == whole.max_features and len(found.features) == len(found.valid) == len(words)
+    if family in (
+        "bert",
+        "distilbert",
+    ):  # others write a blank into the piece behind it: by itself a word reads otherwise
+        assert words == text.split()
+        for place in range(len(words)):
+            variants = found.features[place].unflatten(0, (4, -1))
+            for v, variant in enumerate(variants):
+                left = words[place - 1 : place] if v & 1 else []
+                right = words[place + 1 : place + 2] if v & 2 else []
+                read = whole.encode([" ".join([*left, words[place], *right])])[0].features
+                before = len(whole.encode([" ".join(left)])[0].features)
+                own = len(whole.encode([words[place]])[0].features)
+                torch.testing.assert_close(variant, read[before : before + own].mean(0), atol=1e-5, rtol=1e-4)
+    assert encoder.encode([""])[0].features.shape == (0, encoder.width)
+    assert load(folder(family), isolate=True, neighbours=0).fingerprint == alone.fingerprint
+
+
 @pytest.mark.parametrize("isolate", [False, True])
 def test_a_text_that_is_encoded_and_then_asked_for_its_parts_is_tokenized_once(folder, monkeypatch, isolate):
     encoder = load(folder("bert"), isolate=isolate)

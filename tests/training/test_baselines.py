@@ -193,7 +193,7 @@ def test_a_mean_feature_is_of_what_is_there():
         def __len__(self):
             return 3
 
-        def __getitem__(self, row):
+        def intact(self, row):
             x = torch.arange(6.0).reshape(3, 2)
             return (x, x + 1), (torch.tensor([True, True, False]), torch.zeros(3, dtype=torch.bool)), torch.ones(2)
 

@@ -184,6 +184,12 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     explain: ExplainConfig = ExplainConfig()
 
+    @model_validator(mode="after")
+    def _neighbours_leave_attention(self) -> "Config":
+        if self.removal.fill != "attention" and any(encoder.neighbours for encoder in self.encoders.values()):
+            raise ValueError(f'encoders.*.neighbours needs removal.fill "attention", not {self.removal.fill!r}')
+        return self
+
     def encoder(self, modality: str, kind: str) -> EncoderConfig:
         """The encoder of one modality: by its name, else by its kind, else the packaged default of that kind.
 

@@ -20,7 +20,7 @@ class Encoded:
     """The features of one sample in one modality.
 
     Attributes:
-        features: (T, W) float32; W is the encoder's own width.
+        features: (T, W) float32; W is the encoder's width.
         valid: (T,) bool; False where a position holds no feature (the bars of a letterbox).
         truncated: tokens cut off because the encoder takes no more.
     """
@@ -35,7 +35,8 @@ class Encoder(ABC):
 
     Attributes:
         kind: "text", "image" or "features".
-        width: W, the width of its features.
+        width: W, the width of its features; of all variants side by side where it encodes neighbours.
+        neighbours: with how many to each side a feature is encoded, as far as they are left (`interplay.neighbours`).
         max_features: the longest sequence it gives.
         fingerprint: a hash of its weights and settings; equal fingerprints give equal features.
     """
@@ -44,6 +45,7 @@ class Encoder(ABC):
     width: int
     max_features: int
     fingerprint: str
+    neighbours: int = 0
 
     def __init__(self, network: nn.Module, config: EncoderConfig) -> None:
         self.network = network.eval().requires_grad_(False)

@@ -28,6 +28,12 @@ def load_encoder(config: EncoderConfig, kind: str) -> Encoder:
             expected=f"one for the kind {kind!r}",
             fix=f"choose from {', '.join(n for n, k in PACKAGED.items() if k == kind)}",
         )
+    if kind != "text" and config.neighbours:
+        raise EncoderError(
+            f"an encoder of kind {kind!r} was given neighbours = {config.neighbours}",
+            expected="0: words have neighbours, patches do not",
+            fix="set it for the text alone, encoders.text.neighbours",
+        )
     if name in PACKAGED_TOWERS:
         return ImageEncoder(PACKAGED_TOWERS[name](config.layer), config)
     folder = minilm_folder() if name == "minilm" else local_folder(name)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class EncoderConfig(BaseModel):
@@ -23,3 +23,17 @@ class EncoderConfig(BaseModel):
     fit: Literal["letterbox", "stretch", "crop"] = Field("letterbox", description="image: how it meets the square")
     pool: int = Field(1, ge=1, description="image: average blocks of pool x pool patches")
     isolate: bool = Field(False, description="encode every word, or every block of patches, by itself [ours]")
+    neighbours: int = Field(
+        0,
+        ge=0,
+        le=2,
+        description="text, with `isolate`: encode a word with so many to each side, as far as they are left [ours]",
+    )
+
+    @model_validator(mode="after")
+    def _neighbours_of_isolated_words(self) -> "EncoderConfig":
+        if self.neighbours and not self.isolate:
+            raise ValueError(
+                f"neighbours = {self.neighbours} needs isolate = true: in context every word is one already"
+            )
+        return self

@@ -11,16 +11,17 @@ from interplay.encoders.fingerprint import fingerprint, tokenizer_state
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
-from interplay.encoders.tokens import TokenizedText, Word, tokenize, words_alone
+from interplay.encoders.tokens import TokenizedText, Word, tokenize, word_bounds, words_with_neighbours
 from interplay.encoders.towers import Tower, probe
 from interplay.errors import EncoderError
+from interplay.neighbours import variant_count
 
 WORDS_AT_ONCE = 256
 
 
 @final
 class TextEncoder(Encoder):
-    """Any Hugging Face text model: tokens without special tokens and padding."""
+    """Any Hugging Face text model: tokens without special tokens and padding; with `neighbours`, words."""
 
     kind = "text"
 
@@ -40,8 +41,11 @@ class TextEncoder(Encoder):
         self.padded = positions if tower.config.model_type.startswith("siglip") else None
         ids = torch.full((1, self.padded or 1), self._pad)
         out = probe(tower, config.layer, {"input_ids": ids})
-        self.width = out.last_hidden_state.shape[-1]
+        self.neighbours = config.neighbours
+        self.width = out.last_hidden_state.shape[-1] * variant_count(self.neighbours)
         prepared = {"longest": self.max_features, "tokenizer": tokenizer_state(self.tokenizer)}
+        if self.neighbours:  # without, features and their name are as they were before there was a choice
+            prepared["neighbours"] = self.neighbours
         self.fingerprint = fingerprint(self.network, layer=config.layer, isolate=config.isolate, **prepared)
 
     def _refuse_foreign_tokenizer(self, tower: Tower) -> None:
@@ -77,19 +81,21 @@ class TextEncoder(Encoder):
     def _encode_words(self, batch: Sequence[TokenizedText]) -> list[Encoded]:
         """Each word between the special tokens of its text, by itself; equal words are encoded once.
 
+        With neighbours, each word with each set of them: one feature a word, the mean of its pieces in each variant.
         A word is what blanks part: in a script without blanks, that is a whole clause.
         """
-        words = [words_alone(tokens) for tokens in batch]
-        different = sorted({word for row in words for word in row}, key=lambda word: (len(word.ids), word.ids))
+        texts = [words_with_neighbours(tokens, self.neighbours) for tokens in batch]
+        different = sorted({word for rows in texts for row in rows for word in row}, key=lambda w: (len(w.ids), w.ids))
         pieces: dict[Word, Tensor] = {}
         for start in range(0, len(different), WORDS_AT_ONCE):
             chunk = different[start : start + WORDS_AT_ONCE]
             for word, rows in zip(chunk, self._hidden([word.ids for word in chunk]), strict=True):
-                pieces[word] = rows[word.first : word.last]
+                own = rows[word.first : word.last]
+                pieces[word] = own.mean(0, keepdim=True) if self.neighbours else own
         nothing = torch.zeros(0, self.width)
         return [
-            self._encoded(torch.cat([nothing, *(pieces[word] for word in row)]), tokens)
-            for tokens, row in zip(batch, words, strict=True)
+            self._encoded(torch.cat([nothing, *(torch.cat([pieces[w] for w in row], -1) for row in rows)]), tokens)
+            for tokens, rows in zip(batch, texts, strict=True)
         ]
 
     @torch.no_grad()
@@ -113,13 +119,16 @@ class TextEncoder(Encoder):
     def parts(self, content: str) -> list[Part]:
         """The word pieces of a text with their character spans, without blanks at their ends.
 
-        A piece that is only a blank has an empty span; the bytes of one character share its span.
+        A piece that is only a blank has an empty span; the bytes of one character share its span. With neighbours, the
+        whole words.
 
         Args:
             content: the text.
         """
         known = self._tokenized.get(content)
         spans = (known or tokenize(self.tokenizer, [content], self.max_features)[0]).spans
+        if self.neighbours:
+            spans = [(spans[a][0], spans[b - 1][1]) for a, b in word_bounds(spans)]
         return [Part(text=content[start:end], span=(start, end)) for start, end in spans]
 
 

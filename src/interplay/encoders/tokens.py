@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from interplay.neighbours import offsets, variant_count
+
 
 @dataclass(frozen=True)
 class TokenizedText:
@@ -27,29 +29,46 @@ class TokenizedText:
 
 @dataclass(frozen=True)
 class Word:
-    """One word as a text of its own: its tokens are ids[first:last], what surrounds them are special tokens."""
+    """One word in a text of its own, by itself or with neighbours: its tokens are ids[first:last]."""
 
     ids: tuple[int, ...]
     first: int
     last: int
 
 
-def words_alone(tokens: TokenizedText) -> list[Word]:
-    """The words of a text (tokens with no blank between them), each as a text of its own.
+def words_with_neighbours(tokens: TokenizedText, neighbours: int) -> list[list[Word]]:
+    """The words of a text (tokens with no blank between them), each in a text of its own.
 
     Args:
         tokens: the text.
+        neighbours: with each set of so many to each side (`interplay.neighbours`); 0: each by itself.
+
+    Returns:
+        For each word its variants, one of them without neighbours; what a text does not have is in none of them.
     """
     features = np.flatnonzero(tokens.is_feature)
     if not len(features):
         return []
     before, after = tuple(tokens.ids[: features[0]]), tuple(tokens.ids[features[-1] + 1 :])
-    starts = [k for k in range(len(features)) if k == 0 or tokens.spans[k - 1][1] < tokens.spans[k][0]]
-    ids = [tokens.ids[k] for k in features]
-    return [
-        Word((*before, *ids[a:b], *after), len(before), len(before) + b - a)
-        for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)
-    ]
+    words = [tuple(tokens.ids[k] for k in features[a:b]) for a, b in word_bounds(tokens.spans)]
+
+    def variant(w: int, v: int) -> Word:
+        near = [w + step for b, step in enumerate(offsets(neighbours)) if v >> b & 1 and 0 <= w + step < len(words)]
+        left = sum((words[n] for n in near if n < w), before)
+        right = sum((words[n] for n in near if n > w), ())
+        return Word((*left, *words[w], *right, *after), len(left), len(left) + len(words[w]))
+
+    return [[variant(w, v) for v in range(variant_count(neighbours))] for w in range(len(words))]
+
+
+def word_bounds(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The first token of each word, and the one after its last: tokens with no blank between them are one word.
+
+    Args:
+        spans: (start, end) characters of each token.
+    """
+    starts = [k for k in range(len(spans)) if k == 0 or spans[k - 1][1] < spans[k][0]]
+    return list(zip(starts, [*starts[1:], len(spans)], strict=True)) if starts else []
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[TokenizedText]:

@@ -49,6 +49,7 @@ class Features:
         offsets: (samples + 1,) int64, where each sample's positions begin.
         rows: sample id -> its place.
         truncated: tokens cut off, per sample.
+        neighbours: with how many to each side features were encoded, as far as they are left.
     """
 
     folder: Path
@@ -57,9 +58,10 @@ class Features:
     offsets: np.ndarray
     rows: dict[str, int]
     truncated: list[int]
+    neighbours: int = 0
 
     def __getitem__(self, sample_id: str) -> tuple[Tensor, Tensor]:
-        """Features (T, W) float32 and validity (T,) of one sample."""
+        """Features (T, W) float32, all variants side by side, and validity (T,) of one sample."""
         row = self.rows[sample_id]
         part = slice(self.offsets[row], self.offsets[row + 1])
         return torch.from_numpy(self.values[part].astype(np.float32)), torch.from_numpy(self.valid[part].copy())
@@ -75,7 +77,7 @@ class Features:
 
     @property
     def width(self) -> int:
-        """W, the encoder's own width."""
+        """W, the encoder's width."""
         return int(self.values.shape[1])
 
 
@@ -150,6 +152,7 @@ def open_features(folder: Path) -> Features:
     try:
         meta = _current(json.loads((folder / "meta.json").read_text(encoding="utf-8")), folder)
         ids, width = meta["ids"], meta["width"]
+        neighbours = meta["encoder"].get("neighbours", 0)  # features of before could have none
         counts = np.fromfile(folder / "counts.bin", dtype=COUNT)
         valid = np.fromfile(folder / "valid.bin", dtype=np.bool_)
         offsets = np.concatenate([[0], np.cumsum(counts["positions"])]).astype(np.int64)
@@ -165,7 +168,7 @@ def open_features(folder: Path) -> Features:
             fix="delete this folder; the features will be encoded again",
         ) from error
     rows = {sample_id: row for row, sample_id in enumerate(ids)}
-    return Features(folder, values, valid, offsets, rows, counts["cut"].tolist())
+    return Features(folder, values, valid, offsets, rows, counts["cut"].tolist(), neighbours)
 
 
 def _current(meta: Any, folder: Path) -> dict[str, Any]:
@@ -277,7 +280,7 @@ def _write(
         writer.refuse_full_disk(len(samples))
         if progress:
             progress(writer.done, len(samples))
-    about = {"fingerprint": encoder.fingerprint, **encoder.config.model_dump()}
+    about = {"fingerprint": encoder.fingerprint, **encoder.config.model_dump(), "neighbours": encoder.neighbours}
     writer.finish({"ids": [s.id for s in samples], "width": encoder.width, "encoder": about})
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from interplay.models.designs import Shape
 from interplay.models.fusion import FusionModel
 from interplay.models.task import Task
 
-FORMAT = "interplay/model/5"
+FORMAT = "interplay/model/6"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Card:
         modalities: modality -> kind ("text" | "image" | "features"), in the model's order.
         widths, lengths: modality -> encoder width, longest sequence.
         encoders: modality -> fingerprint of the encoder it was trained on.
+        neighbours: modality -> with how many to each side a feature is encoded, as far as they are left.
         epoch: the epoch (from 0) the weights are of.
     """
 
@@ -43,6 +44,7 @@ class Card:
     lengths: dict[str, int]
     encoders: dict[str, str]
     epoch: int = 0
+    neighbours: dict[str, int] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -52,7 +54,7 @@ class Card:
     @property
     def shape(self) -> Shape:
         """The model's shape."""
-        return Shape(self.widths, self.lengths, len(self.labels))
+        return Shape(self.widths, self.lengths, len(self.labels), self.neighbours)
 
 
 def save_model(model: FusionModel, card: Card, folder: Path) -> None:
@@ -161,4 +163,9 @@ def _from_4(described: dict[str, Any]) -> dict[str, Any]:
     return described | {"fusion": {"products": False} | described["fusion"]}
 
 
-UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+def _from_5(described: dict[str, Any]) -> dict[str, Any]:
+    """In version 5 no feature was encoded with its neighbours."""
+    return {"neighbours": {}} | described
+
+
+UPGRADES: dict[int, Upgrade] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}

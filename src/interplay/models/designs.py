@@ -1,16 +1,23 @@
 """In what models of one trunk differ (METHOD 2), and what the data decides of their shape."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the data decides of a model's shape: modality -> encoder width and longest sequence; and the labels."""
+    """What the data decides of a model's shape.
+
+    Attributes:
+        widths, lengths: modality -> encoder width, longest sequence.
+        classes: how many labels there are.
+        neighbours: modality -> with how many to each side a feature is encoded, as far as they are left; 0 if absent.
+    """
 
     widths: dict[str, int]
     lengths: dict[str, int]
     classes: int
+    neighbours: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from interplay.models.contributions import Part, Question, Term, contribution_pa
 from interplay.models.designs import MODELS, Shape
 from interplay.models.tokens import Tokens, remove
 from interplay.models.trunk import Expert, masked_mean, router_of
+from interplay.neighbours import pick, variant_count, variant_of
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class FusionModel(nn.Module):
         expert_names: the experts' names, in the order of every E axis.
         reads_sequences: whether experts see sequences, or one mean vector per modality.
         by_construction: whether roles are by construction: contributions that with a bias add up to the logits.
+        neighbours: per modality, with how many to each side a feature is encoded, as far as they are left.
         parts: per expert, of which networks' answers its contribution is made.
         once_logit: (2, C), the logit of the share of what the redundancy network says for (row 0) and against each
             label that counts once; None where all of it does.
@@ -88,9 +90,11 @@ class FusionModel(nn.Module):
             self.parts = contribution_parts(M, learned_share)
         self.temperature = config.temperature
         D, E = config.width, len(self.expert_names)
-        self.projections = nn.ModuleList(nn.Linear(W, D) for W in shape.widths.values())
+        self.neighbours = [shape.neighbours.get(m, 0) for m in self.modalities]
+        widths = [W // variant_count(k) for W, k in zip(shape.widths.values(), self.neighbours, strict=True)]
+        self.projections = nn.ModuleList(nn.Linear(W, D) for W in widths)
         self.standardize = config.standardize
-        for m, W in enumerate(shape.widths.values()):
+        for m, W in enumerate(widths):
             self.register_buffer(f"mean_{m}", torch.zeros(W))
             self.register_buffer(f"std_{m}", torch.ones(W))
         lengths = list(shape.lengths.values()) if self.reads_sequences else [1] * len(self.modalities)
@@ -129,13 +133,18 @@ class FusionModel(nn.Module):
             self.get_buffer(f"std_{m}").copy_(deviation.clamp(min=0.1 * float(deviation.median()) + 1e-6))
 
     def project(self, features: tuple[Float[Tensor, "B _ _"], ...], valid: tuple[Bool[Tensor, "B _"], ...]) -> Tokens:
-        """Encoder features (B, T_m, W_m) -> tokens (B, T_m, D).
+        """Encoder features (B, T_m, W_m) -> tokens (B, T_m, D), with all neighbours that are there.
 
         Args:
             features: per modality (B, T_m, W_m), as encoded.
             valid: per modality (B, T_m) bool, False for padding.
         """
-        return Tokens(tuple(self._project(m, x) for m, x in enumerate(features)), valid)
+        values, variants = [], []
+        for m, (x, there, k) in enumerate(zip(features, valid, self.neighbours, strict=True)):
+            each = self._project(m, x.unflatten(-1, (variant_count(k), -1))) if k else None
+            values.append(self._project(m, x) if each is None else pick(each, variant_of(there, k)))
+            variants.append(each)
+        return Tokens(tuple(values), valid, variants=tuple(variants) if any(self.neighbours) else None)
 
     def _project(self, m: int, x: Float[Tensor, "*B _"]) -> Float[Tensor, "*B D"]:
         if self.standardize:
@@ -154,7 +163,13 @@ class FusionModel(nn.Module):
             tokens: the batch of projected samples.
             keep: per modality (B, T_m) bool, False for what is removed.
             fill: what takes its place: "mean", "zero", or "attention" (nothing: it leaves attention and pooling).
+
+        Raises:
+            ValueError: tokens have lost their variants, so that what is left would still tell of what is removed.
         """
+        variants = tokens.variants or (None,) * len(self.neighbours)
+        if any(k and x is None for k, x in zip(self.neighbours, variants, strict=True)):
+            raise ValueError("features are removed from tokens as `project` gives them, with variants")
         return remove(tokens, keep, fill, self.projected_means())
 
     def fuse(self, tokens: Tokens, return_attention: bool = False) -> FusionOutput:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interplay.config import Fill
+from interplay.neighbours import pick, reach, variant_of
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,14 @@ class Tokens:
         values: per modality (B, T_m, D).
         valid: per modality (B, T_m) bool; what is not valid is never attended to nor pooled.
         places: per modality (B, T_m), where in the sample's own sequence each token stands; in order if None.
+        variants: per modality (B, T_m, V, D), each token with each set of neighbours that may be left
+            (`interplay.neighbours`), or None where tokens have none; None where nothing is removed any more.
     """
 
     values: tuple[Float[Tensor, "B _ D"], ...]
     valid: tuple[Bool[Tensor, "B _"], ...]
     places: tuple[Int[Tensor, "B _"], ...] | None = None
+    variants: tuple[Float[Tensor, "B _ _ D"] | None, ...] | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -48,7 +52,8 @@ class Tokens:
             rows: which samples.
         """
         places = None if self.places is None else tuple(p[rows] for p in self.places)
-        return Tokens(tuple(v[rows] for v in self.values), tuple(v[rows] for v in self.valid), places)
+        variants = None if self.variants is None else tuple(None if v is None else v[rows] for v in self.variants)
+        return Tokens(tuple(v[rows] for v in self.values), tuple(v[rows] for v in self.valid), places, variants)
 
     def packed(self) -> "Tokens":
         """The same samples with valid tokens first, cut to the longest of the batch.
@@ -93,7 +98,7 @@ def concatenate(batches: list[Tokens]) -> Tokens:
 def remove(
     tokens: Tokens, keep: tuple[Bool[Tensor, "B _"], ...], fill: Fill, means: tuple[Float[Tensor, " D"], ...]
 ) -> Tokens:
-    """Remove the features where `keep` is False.
+    """Remove the features where `keep` is False; those that stay are encoded with the neighbours that stay.
 
     Args:
         tokens: the batch, (B, T_m, D) per modality.
@@ -101,10 +106,15 @@ def remove(
         fill: what stands in their place (METHOD 6).
         means: per modality (D,), the projected mean token, used by the fill "mean".
     """
+    left = tuple(v & k for v, k in zip(tokens.valid, keep, strict=True))
+    values = tokens.values
+    if tokens.variants is not None:
+        each = zip(values, tokens.variants, left, strict=True)
+        values = tuple(v if x is None else pick(x, variant_of(there, reach(x.shape[2]))) for v, x, there in each)
     if fill == "attention":
-        return Tokens(tokens.values, tuple(v & k for v, k in zip(tokens.valid, keep, strict=True)))
+        return Tokens(values, left)
     filled = []
-    for value, kept, mean in zip(tokens.values, keep, means, strict=True):
+    for value, kept, mean in zip(values, keep, means, strict=True):
         put = mean if fill == "mean" else torch.zeros_like(mean)
         filled.append(torch.where(kept.unsqueeze(-1), value, put))
     return Tokens(tuple(filled), tokens.valid)

@@ -14,7 +14,6 @@ from interplay.errors import DataError
 from interplay.features.store import Features, open_features
 from interplay.files.run_folder import METRICS_FILE
 from interplay.models.checkpoint import Card, load_model
-from interplay.models.designs import Shape
 from interplay.models.device import pick_device
 from interplay.models.fusion import FusionModel
 from interplay.models.run import Run, finish_run, open_run, origin_of, refuse_taken, start_run
@@ -75,6 +74,7 @@ def train(
         widths={m: e.width for m, e in encoders.items()},
         lengths={m: e.max_features for m, e in encoders.items()},
         encoders={m: e.fingerprint for m, e in encoders.items()},
+        neighbours={m: e.neighbours for m, e in encoders.items()},
     )
     data = FeatureData(splits, config.training.batch_size, config.seed)
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
@@ -166,7 +166,7 @@ def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
         train_split: gives the mean and deviation of tokens, and labels' shares.
     """
     torch.manual_seed(seed)
-    model = FusionModel(card.fusion, Shape(card.widths, card.lengths, len(card.labels)))
+    model = FusionModel(card.fusion, card.shape)
     model.set_moments(token_moments(train_split))
     if model.bias is not None:
         model.bias.data.copy_(train_split.task.prior_logits([sample.labels for sample in train_split.samples]))

@@ -139,7 +139,10 @@ def _moments(
     task = Task(dataset.labels, dataset.label_kind)
     torch.manual_seed(0)
     shape = Shape(
-        {m: e.width for m, e in encoders.items()}, {m: e.max_features for m, e in encoders.items()}, len(task.labels)
+        {m: e.width for m, e in encoders.items()},
+        {m: e.max_features for m, e in encoders.items()},
+        len(task.labels),
+        {m: e.neighbours for m, e in encoders.items()},
     )
     model = FusionModel(config.fusion, shape)
     rows = range(config.training.batch_size)

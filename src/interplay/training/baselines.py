@@ -65,7 +65,7 @@ def mean_features(data: FeatureSet, most: int | None = None, seed: int = 0) -> t
         rows = np.random.default_rng(seed).choice(len(data), most, replace=False)
     means, targets = [], []
     for row in rows.tolist():
-        features, valid, target = data[row]
+        features, valid, target = data.intact(row)
         pairs = zip(features, valid, strict=True)
         means.append(torch.cat([x[ok].double().sum(0) / max(1, int(ok.sum())) for x, ok in pairs]))
         targets.append(target.double())

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from interplay.data.sample import Sample
 from interplay.features.store import Features
 from interplay.models.task import Task
+from interplay.neighbours import intact, variant_count
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,17 @@ class FeatureSet(Dataset[Item]):
         pairs = [store[sample.id] for store in self.stores.values()]
         return tuple(f for f, _ in pairs), tuple(v for _, v in pairs), self.task.target(sample.labels)
 
+    def intact(self, row: int) -> Item:
+        """One sample with each feature in one variant alone: the one with all neighbours that it has.
+
+        Args:
+            row: which sample.
+        """
+        features, valid, target = self[row]
+        reaches = [store.neighbours for store in self.stores.values()]
+        whole = (intact(x, there, k) for x, there, k in zip(features, valid, reaches, strict=True))
+        return tuple(whole), valid, target
+
 
 def collate(items: Sequence[Item]) -> Batch:
     """Pad every modality to the longest of the batch.
@@ -82,10 +94,11 @@ def token_moments(data: FeatureSet) -> list[tuple[Float[Tensor, " _"], Float[Ten
     """
     modalities = range(len(data.stores))
     counts = [0 for _ in modalities]
-    sums = [torch.zeros(store.width, dtype=torch.float64) for store in data.stores.values()]
+    widths = [store.width // variant_count(store.neighbours) for store in data.stores.values()]
+    sums = [torch.zeros(width, dtype=torch.float64) for width in widths]
     squares = [torch.zeros_like(s) for s in sums]
     for row in range(len(data)):
-        features, valid, _ = data[row]
+        features, valid, _ = data.intact(row)
         for m in modalities:
             x = features[m][valid[m]].double()
             counts[m], sums[m], squares[m] = counts[m] + len(x), sums[m] + x.sum(0), squares[m] + x.square().sum(0)

@@ -55,7 +55,7 @@ class Answers:
         return torch.cat([self._answer(present) for present in pieces]).cpu().numpy()
 
     def _answer(self, present: Bool[Tensor, "m n"]) -> Float[Tensor, "m E C"]:
-        keep = (present.float() @ self.holds > 0) | self.anchors
+        keep = self.features.in_reach((present.float() @ self.holds > 0) | self.anchors)
         device = self.features.values[0].device
         means = self.features.means(keep.to(device))
         asked = range(len(self.model.experts)) if self.experts is None else self.experts
@@ -144,8 +144,8 @@ def prepare_answers(
         )
     features = features_of(tokens, fill, model.projected_means())
     columns, anchors = [], []
-    for held, valid in zip(holds, tokens.valid, strict=True):
-        mine = torch.from_numpy(held).float()[:, valid[0].cpu()]
+    for held, valid, V in zip(holds, tokens.valid, features.variants, strict=True):
+        mine = torch.from_numpy(held).float()[:, valid[0].cpu()].repeat_interleave(V, dim=1)
         columns += [mine.new_zeros(len(mine), 1), mine]
         anchors += [True] + [False] * mine.shape[1]
     tables = {}

@@ -1,7 +1,8 @@
 """Coalitions of one sample as rows of a table, and which of them are computed together.
 
-A row stands for one anchor or one valid feature. The table of an expert holds for each row what its first layer makes
-of it (`interplay.explanation.trained.expert_tables`), so a coalition is a list of row numbers and nothing else.
+A row stands for one anchor or one valid feature, or for one variant of it: the feature with one set of the neighbours
+that may be left. The table of an expert holds for each row what its first layer makes of it
+(`interplay.explanation.trained.expert_tables`), so a coalition is a list of row numbers and nothing else.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from interplay.config import Fill
 from interplay.models.tokens import Tokens
+from interplay.neighbours import reach, variant_of
 
 SIMILAR = 0.8  # in a chunk no coalition has fewer rows than this share of the longest: padding is computed for nothing
 
@@ -25,11 +28,13 @@ class SampleFeatures:
         values: per modality (T_m, D).
         places: per modality (T_m,), where in its sequence each stands.
         fills: per modality (D,); None if what is removed leaves attention and pooling.
+        variants: per modality, how many rows in a row are one feature with each set of neighbours that may be left.
     """
 
     values: tuple[Float[Tensor, "_ D"], ...]
     places: tuple[Int[Tensor, " _"], ...]
     fills: tuple[Float[Tensor, " D"], ...] | None
+    variants: tuple[int, ...]
 
     @property
     def lengths(self) -> list[int]:
@@ -40,6 +45,21 @@ class SampleFeatures:
         """The modality of each row; the rows are anchor_1, features of modality 1, anchor_2, ..."""
         device = self.values[0].device
         return torch.cat([torch.full((1 + T,), m, device=device) for m, T in enumerate(self.lengths)])
+
+    def in_reach(self, keep: Bool[Tensor, "m N"]) -> Bool[Tensor, "m N"]:
+        """Of the variants of each feature that is kept, the one with the neighbours that are kept.
+
+        Args:
+            keep: (m, N) bool, the rows of what is kept, all variants of it.
+        """
+        if max(self.variants) == 1:
+            return keep
+        parts = []
+        for rows, V in zip(keep.split([1 + T for T in self.lengths], dim=1), self.variants, strict=True):
+            kept = rows[:, 1::V]
+            which = F.one_hot(variant_of(kept, reach(V)), V).bool() & kept.unsqueeze(-1)
+            parts.append(torch.cat([rows[:, :1], which.flatten(1)], dim=1))
+        return torch.cat(parts, dim=1)
 
     def tokens(self, keep: Bool[Tensor, "m N"]) -> Tokens:
         """The tokens of each coalition: removed features filled or marked not valid, every feature in its place.
@@ -85,13 +105,16 @@ def features_of(tokens: Tokens, fill: Fill, means: tuple[Float[Tensor, " D"], ..
         fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
         means: per modality (D,), the values of the fill "mean".
     """
-    values, places = [], []
+    values, places, counts = [], [], []
     for m, (value, valid) in enumerate(zip(tokens.values, tokens.valid, strict=True)):
         where = valid[0].nonzero().flatten()
-        values.append(value[0, where])
-        places.append(where if tokens.places is None else tokens.places[m][0, where])
+        variants = None if tokens.variants is None else tokens.variants[m]
+        each = value.unsqueeze(2) if variants is None else variants
+        counts.append(each.shape[2])
+        values.append(each[0, where].flatten(0, 1))
+        places.append((where if tokens.places is None else tokens.places[m][0, where]).repeat_interleave(counts[-1]))
     stand_in = means if fill == "mean" else tuple(torch.zeros_like(mean) for mean in means)
-    return SampleFeatures(tuple(values), tuple(places), None if fill == "attention" else stand_in)
+    return SampleFeatures(tuple(values), tuple(places), None if fill == "attention" else stand_in, tuple(counts))
 
 
 @dataclass(frozen=True)

@@ -196,10 +196,13 @@ def _level(run: Run) -> list[str]:
     encoded = {m: kind for m, kind in run.card.modalities.items() if m not in given}
     notes = []
     if encoded and all(run.config.encoder(m, kind).isolate for m, kind in encoded.items()):
-        notes.append(
-            "Every word and every patch was encoded by itself: a feature that is removed is removed from the whole "
-            "model, not only from the fusion."
+        near = max(run.card.neighbours.get(m, 0) for m in encoded)
+        how = (
+            f"Every word was encoded with up to {near} to each side, as far as they are left, and every patch by itself"
+            if near
+            else "Every word and every patch was encoded by itself"
         )
+        notes.append(f"{how}: a feature that is removed is removed from the whole model, not only from the fusion.")
     elif encoded:
         notes.append(
             "Features were encoded in context: one that stays still carries something of those that are removed, and "
