@@ -102,6 +102,7 @@ interface Block {
   first_look: { kind: Kind | "both"; links: number };
   headline: string;
   veiled_headline: string | null;
+  beside_claim: string;
   agreement: string | null;
   waterfall: Waterfall | null;
   rankings: Ranking[];
@@ -183,6 +184,7 @@ interface Waterfall {
 interface OpenedExplanation {
   headline: string;
   firstLook: { kind: Kind | "both"; links: number };
+  besideClaim: string;
   agreement: string | null;
   waterfall: Waterfall | null;
   raw: RawExplanation;

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from interplay.report.claims import beside_claim
+
 WONDERFUL, BOLT = 2, 18 + 6  # features of the planted example
 
 
@@ -34,6 +36,7 @@ def test_both_models_are_shown_and_told_apart(page, examples):
 def test_in_how_many_it_holds_is_said_in_place_of_a_warning(open_page, examples, page):
     expect(page.locator(".headline .reach")).to_contain_text("Trained again, a model may decide by other parts")
     one = examples.with_whatif()
+    expect(open_page([one]).locator(".headline .reach")).to_contain_text(beside_claim(one))
     again = one.model_copy(update={"provenance": one.provenance.model_copy(update={"run": "runs/seed-1"})})
     together = open_page([one, again, examples.three_modalities()])
     expect(together.locator(".headline .reach")).to_contain_text("What is said holds in both models.")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interplay.report.claims import bend, claim, logit
+from interplay.report.claims import bend, beside_claim, claim, logit
 from interplay.report.findings import finding
 from interplay.report.names import without_isolates
 from interplay.results import Explanation, Feature, Input, Provenance, ValueFunction, WhatIf
@@ -127,6 +127,31 @@ def test_what_is_planted_is_claimed(name):
         "one adds more": "both_add",
         "both add to what is sure": "both_add",
     }.get(name, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("alone", "With everything removed this model answers 10%."),
+        (
+            "either",
+            "Without the first only, 90%; without the second only, 90%; "
+            "with everything removed this model answers 10%.",
+        ),
+    ],
+)
+def test_beside_the_claim_stands_what_its_percentages_are_seen_against(name, said):
+    function = {
+        "alone": lambda left: 0.9 if 0 in left else 0.1,
+        "either": lambda left: 0.9 if {0, 4} & left else 0.1,
+    }[name]
+    assert claim(explained(function)).kind == name
+    assert beside_claim(explained(function)) == said
+
+
+def test_beside_a_claim_that_says_it_all_nothing_stands():
+    assert beside_claim(explained(lambda left: 0.7)) == ""  # "with everything removed 70%" is the claim
+    assert beside_claim(explained(lambda left: 0.9, whatif=None)) == ""
 
 
 NO_PAIR = {

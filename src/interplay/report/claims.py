@@ -94,6 +94,27 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
     return _spread(asked, share, moved, way)
 
 
+def beside_claim(explanation: Explanation) -> str:
+    """What the claim's percentages are to be seen beside: the answer to nothing, and of an OR those without one of two.
+
+    Without an answer to nothing to hold it against, 43% without a word reads as if much else were there.
+
+    Args:
+        explanation: any explanation.
+
+    Returns:
+        One sentence with a full stop; "" where the model was not asked, or the claim says it all.
+    """
+    asked, found = explanation.whatif, claim(explanation)
+    if asked is None or "with everything removed" in found.text:
+        return ""
+    nothing = f"with everything removed this model answers {percent(asked.nothing)}"
+    if found.kind != "either":
+        return f"{nothing[0].upper()}{nothing[1:]}."
+    one, other = (percent(_without(asked, at)) for at in found.features)
+    return f"Without the first only, {one}; without the second only, {other}; {nothing}."
+
+
 def _way(explanation: Explanation, moved: float) -> str:
     """Which way features speak, where that has to be said: " for storm" or " against storm"; else ""."""
     if moved > 0 and explanation.given:

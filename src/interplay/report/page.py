@@ -24,7 +24,7 @@ from interplay.files import write_atomic
 from interplay.report.addresses import sample_addresses, value_addresses, whose
 from interplay.report.agreement import agreement, agreement_text
 from interplay.report.bundle import asset, script_of
-from interplay.report.claims import PAIR_KINDS, Claim, claim
+from interplay.report.claims import PAIR_KINDS, Claim, beside_claim, claim
 from interplay.report.findings import headline
 from interplay.report.names import FeatureName, describe_features, modality_panels
 from interplay.report.ranking import Score, rank_pairs, strongest
@@ -178,6 +178,7 @@ def _block(explanation: Explanation, pictures: Mapping[str, Image.Image], blur: 
         "names": _names(describe_features(explanation)),
         "veiled_names": _names(describe_features(explanation, veiled=True)) if blur else None,
         "headline": headline(explanation),
+        "beside_claim": beside_claim(explanation),
         "veiled_headline": headline(explanation, veiled=True) if blur else None,
         "claimed": list(said.features),
         "first_look": _first_look(explanation, said),

@@ -15,6 +15,7 @@ export function openExplanation(block, veiled) {
     headline: (veiled && block.veiled_headline) || block.headline, // what is said of it Python decides: report/claims.py
     firstLook: block.first_look,
     agreement: block.agreement,
+    besideClaim: block.beside_claim,
     waterfall: block.waterfall,
     prediction: Object.entries(raw.prediction).sort((a, b) => b[1] - a[1]),
     routing: new Map(Object.entries(raw.routing)),
