@@ -144,3 +144,33 @@ def test_log_odds_are_those_of_each_probability():
     single = Task(("a", "b", "c"), "single")
     torch.testing.assert_close(single.log_odds(logits + 9), single.log_odds(logits), atol=1e-5, rtol=1e-5)
     assert single.log_odds(torch.tensor([[200.0, 0.0, 0.0]])).isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_with_balanced_weights_no_label_is_likelier_for_being_frequent(kind):
+    """The loss of answers that know nothing is least where labels are as likely; beside a naive transcription."""
+    task = Task(("a", "b", "c"), kind)
+    held = [["a"]] * 60 + [["b"]] * 30 + [["c"]] * 10
+    target = torch.stack([task.target(labels) for labels in held])
+    weights = task.balanced_weights(held)
+    logits = torch.zeros(3, requires_grad=True)
+    task.loss(logits.expand(len(held), -1), target, weights).backward()
+    assert logits.grad is not None and logits.grad.abs().max() < 0.02  # shares have one more sample of each outcome
+    plain = torch.zeros(3, requires_grad=True)
+    task.loss(plain.expand(len(held), -1), target).backward()
+    assert plain.grad is not None and plain.grad.abs().max() > 0.1
+    naive = []
+    x = torch.randn(len(held), 3, generator=torch.Generator().manual_seed(0))
+    p = task.probabilities(x)
+    for row, hold in enumerate(target):
+        if kind == "single":
+            c = int(hold.argmax())
+            naive.append(-weights[0, c] * p[row, c].log())
+        else:
+            each = [
+                -weights[0, c] * p[row, c].log() if hold[c] else -weights[1, c] * (1 - p[row, c]).log()
+                for c in range(3)
+            ]
+            naive.append(torch.stack(each).mean())
+    torch.testing.assert_close(task.loss(x, target, weights), torch.stack(naive).mean())
+    assert torch.equal(task.loss(x, target), task.loss(x, target, torch.ones(2, 3)))

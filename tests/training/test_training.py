@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tests.small_runs import SMALL
@@ -15,6 +16,7 @@ from interplay.config import MODEL_KINDS, make_config, nested
 from interplay.config.sections import FILLS
 from interplay.encoders import loading
 from interplay.errors import CheckpointError, DataError, RunExistsError
+from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.contributions import only
 from interplay.models.designs import Shape
@@ -22,7 +24,7 @@ from interplay.models.fusion import FusionModel
 from interplay.models.run import open_run
 from interplay.models.task import Task
 from interplay.models.tokens import draw_keep
-from interplay.pipeline.encode import encode
+from interplay.pipeline.encode import encode, open_encoders
 from interplay.pipeline.evaluate import evaluate
 from interplay.pipeline.train import build_model, train
 from interplay.training import fit as fit_module
@@ -184,6 +186,24 @@ def training_of(config, modalities):
     valid = tuple(torch.rand(7, 12 - m) < 0.7 for m in range(modalities))
     module = FusionTraining(model, config, Task(("a", "b", "c"), "multi"))
     return module, Batch(features, valid, torch.rand(7, 3).round())
+
+
+def test_rare_labels_count_as_much_where_that_is_asked_for(scenes, tmp_path, store):
+    """What a model answers of nothing is then one half, not the label's share; a reader of its answers can know."""
+    runs = {}
+    for weights in ("none", "balanced"):
+        config = make_config({**SMALL, "training": {**SMALL["training"], "epochs": 1, "class_weights": weights}})
+        runs[weights] = train(scenes, config, tmp_path / weights, store=store)
+    shares = np.array([sum(label in s.labels for s in scenes.split("train")) for label in scenes.labels])
+    assert (shares / len(scenes.split("train"))).min() < 0.45
+    found = {}
+    for name, run in runs.items():
+        predictor = TrainedPredictor(run, open_encoders(run, "cpu"))
+        opened = predictor.open(scenes.split("test")[0])
+        logits = opened.logits(np.zeros((1, len(opened.features)), dtype=bool))[0, -1]
+        found[name] = run.card.task.probabilities(torch.from_numpy(logits)).numpy()
+        assert any("class_weights balanced" in note for note in opened.notes) == (name == "balanced")
+    assert np.abs(found["balanced"] - 0.5).max() < np.abs(found["none"] - 0.5).max()
 
 
 def test_the_share_that_counts_once_learns_faster_and_does_not_decay():

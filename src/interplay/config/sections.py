@@ -131,6 +131,11 @@ class TrainingConfig(Section):
     smoothing: float = Field(
         0.01, ge=0, lt=0.5, description="how far from 0 and 1 the probabilities that training asks for stay [ours]"
     )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none",
+        description="balanced: in the loss rare labels count as much as frequent ones, so that probabilities are those "
+        "of data in which they are as frequent [ours]",
+    )
     monitor: Literal["loss", "metric"] = Field("loss", description="validation score that picks the best epoch")
     gradient_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 clips nothing")
 

@@ -65,7 +65,9 @@ class Task:
         others = len(self.labels) - 1 if self.kind == "single" else 1
         return target * (1 - by) + (1 - target) * by / max(1, others)
 
-    def loss(self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"]) -> Float[Tensor, ""]:
+    def loss(
+        self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"], weights: Float[Tensor, "2 C"] | None = None
+    ) -> Float[Tensor, ""]:
         """Mean cross-entropy (single) or mean binary cross-entropy over samples and labels (multi).
 
         Targets may be probabilities, too.
@@ -73,10 +75,30 @@ class Task:
         Args:
             logits: (B, C).
             target: (B, C) indicators or probabilities.
+            weights: (2, C), what each label counts where it holds, and where it does not; all alike if None.
         """
         if self.kind == "single":
-            return F.cross_entropy(logits, target)
-        return F.binary_cross_entropy_with_logits(logits, target)
+            return F.cross_entropy(logits, target, None if weights is None else weights[0])
+        each = None if weights is None else target * weights[0] + (1 - target) * weights[1]
+        return F.binary_cross_entropy_with_logits(logits, target, each)
+
+    def balanced_weights(self, samples: Sequence[Sequence[str]]) -> Float[Tensor, "2 C"]:
+        """Weights (2, C) of `loss` with which rare labels count as much as frequent ones.
+
+        Of one label all classes count alike; of several, each label counts alike where it holds and where it does not.
+        The mean weight of all samples is 1. Shares of labels are those of `prior_logits`, so that none is 0.
+
+        Args:
+            samples: the labels that hold, sample by sample.
+
+        >>> Task(("sun", "rain"), "multi").balanced_weights([["sun"]] * 6 + [[]] * 2)
+        tensor([[0.7143, 5.0000],
+                [1.6667, 0.5556]])
+        """
+        share = self.probabilities(self.prior_logits(samples))
+        if self.kind == "single":
+            return torch.stack([1 / (len(self.labels) * share), torch.ones_like(share)])
+        return torch.stack([1 / (2 * share), 1 / (2 * (1 - share))])
 
     def probabilities(self, logits: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
         """Softmax (single) or sigmoid (multi) over the last axis.

@@ -82,7 +82,8 @@ def train(
     counts = label_counts(splits["train"])
     if baselines is None:
         baselines = prepare_baselines(splits, task, config.seed, progress)
-    fit(build_model(card, config.seed, splits["train"]), data, config, card, out, progress)
+    balanced = config.training.class_weights == "balanced"
+    fit(build_model(card, config.seed, splits["train"], balanced), data, config, card, out, progress)
     model = load_model(out / "model")[0].to(pick_device(config.device))
     answers = {split: predict_split(model, data, split) for split in ("val", "test")}
     metrics = {split: task.metrics(*answer) for split, answer in answers.items()}
@@ -154,7 +155,7 @@ def samples_cut(run: Run, store: str | Path = DEFAULT_STORE) -> dict[str, int]:
     return {m: n for m, features in stored.items() if (n := sum(map(bool, features.truncated)))}
 
 
-def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
+def build_model(card: Card, seed: int, train_split: FeatureSet, balanced: bool = False) -> FusionModel:
     """A freshly initialized model, the same for the same seed.
 
     With roles by construction the bias is what the mixture answers where nothing is left. It starts at what labels'
@@ -164,11 +165,12 @@ def build_model(card: Card, seed: int, train_split: FeatureSet) -> FusionModel:
         card: what the model is for.
         seed: decides the weights.
         train_split: gives the mean and deviation of tokens, and labels' shares.
+        balanced: whether all labels count as if they were as frequent (`training.class_weights`): then it starts at 0.
     """
     torch.manual_seed(seed)
     model = FusionModel(card.fusion, card.shape)
     model.set_moments(token_moments(train_split))
-    if model.bias is not None:
+    if model.bias is not None and not balanced:
         model.bias.data.copy_(train_split.task.prior_logits([sample.labels for sample in train_split.samples]))
     return model
 

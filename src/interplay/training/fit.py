@@ -87,7 +87,9 @@ def fit(
         KeyboardInterrupt: interrupted, after the state was saved.
     """
     options, resume = config.training, folder / "resume.ckpt"
-    module = FusionTraining(model, config, card.task)
+    labels = [sample.labels for sample in data.splits["train"].samples]
+    weights = card.task.balanced_weights(labels) if options.class_weights == "balanced" else None
+    module = FusionTraining(model, config, card.task, weights)
     kept = KeepBest(folder / "model", card, options, warm_epochs(config))
     shown = ShowEpochs(kept, card.task.headline, warm_epochs(config), progress)
     callbacks: list[Callback] = [

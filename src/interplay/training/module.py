@@ -39,13 +39,17 @@ class FusionTraining(L.LightningModule):
 
     Attributes:
         model: what is trained.
+        weights: (2, C) of `Task.loss`; None where all labels count alike.
         average: with `training.averaging` the exponential average of its weights over steps, else None [ours]. The
             weights of a single step are noisy: so is what they say of features that mean nothing.
     """
 
-    def __init__(self, model: FusionModel, config: Config, task: Task) -> None:
+    weights: Tensor | None
+
+    def __init__(self, model: FusionModel, config: Config, task: Task, weights: Tensor | None = None) -> None:
         super().__init__()
         self.model, self.config, self.task = model, config, task
+        self.register_buffer("weights", weights, persistent=False)
         averaged = config.training.averaging > 0
         self.average = AveragedModel(model, multi_avg_fn=self._add_to_average) if averaged else None
         self.answers: list[tuple[Tensor, Tensor, Tensor | None]] = []
@@ -85,7 +89,7 @@ class FusionTraining(L.LightningModule):
         output = self.model.fuse(concatenate(passes))
 
         labels = target = self.task.smoothed(batch.target, self.config.training.smoothing)
-        loss = task_loss = self.task.loss(output.logits[:B], labels)
+        loss = task_loss = self.task.loss(output.logits[:B], labels, self.weights)
         if self.config.removal.target == "answers":
             target = self.task.probabilities(output.logits[:B]).detach()
         if (removed_losses := self._removed_losses(tokens, target)) is not None:
@@ -124,7 +128,7 @@ class FusionTraining(L.LightningModule):
         unique = [both - other - bias for both, other in zip(alone, shared, strict=True)]
         # As if all of it counted once: which share does is the task's to tell.
         redundancy = counted_once(output.shared.transpose(0, 1))
-        labels = torch.stack([self.task.loss(bias + c, target) for c in (redundancy, *shared)]).mean()
+        labels = torch.stack([self.task.loss(bias + c, target, self.weights) for c in (redundancy, *shared)]).mean()
         return (
             roles.consistency * consistency_loss(redundancy, shared, self.task.log_odds(output.alone).unbind(1))
             + roles.alone * labels
@@ -158,7 +162,8 @@ class FusionTraining(L.LightningModule):
         )
         which, some = zip(*copies.by_size(B), strict=True)
         outputs = [self.model.fuse(each) for each in some]
-        loss = self.task.loss(torch.cat([output.logits for output in outputs]), target[rows[torch.cat(which)]])
+        logits = torch.cat([output.logits for output in outputs])
+        loss = self.task.loss(logits, target[rows[torch.cat(which)]], self.weights)
         return loss, self._silence_loss(outputs) if self.model.by_construction else torch.zeros_like(loss)
 
     def _warms_up(self) -> bool:
@@ -181,12 +186,15 @@ class FusionTraining(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the metrics of the whole split, and the score that picks the best epoch."""
-        logits, target, removed = zip(*self.answers, strict=True)
+        parts, target, removed = zip(*self.answers, strict=True)
         self.answers.clear()
-        everything = torch.cat(target)
-        metrics = self.task.metrics(torch.cat(logits), everything)
+        logits, everything = torch.cat(parts), torch.cat(target)
+        metrics = self.task.metrics(logits, everything)
+        weights = None if self.weights is None else self.weights.cpu()
+        if weights is not None:  # the loss that is trained picks the best epoch
+            metrics["loss"] = float(self.task.loss(logits, everything, weights))
         if removed[0] is not None:
-            metrics["removed_loss"] = float(self.task.loss(torch.cat(removed), everything))
+            metrics["removed_loss"] = float(self.task.loss(torch.cat(removed), everything, weights))
         self.score = self._score(metrics)
         self.log_dict({f"val/{name}": value for name, value in metrics.items()} | {"val/score": self.score})
         self.log("val", self.score, prog_bar=True, logger=False)

@@ -151,6 +151,11 @@ def _notes(run: Run, config: Config, prepared: Prepared) -> list[str]:
         notes.append(
             "Roles are what the losses asked of the experts in training; an expert may say what is not its own."
         )
+    if run.config.training.class_weights == "balanced":
+        notes.append(
+            "Labels counted alike in training, however rare (class_weights balanced): probabilities of rare labels are "
+            "higher than the shares of samples in which they hold."
+        )
     notes += off_training(run, config)
     if config.explain.precision != "fp32":
         notes.append(f"The model answered in {config.explain.precision}.")
