@@ -6,7 +6,8 @@ The runs are of one dataset, as `interplay train DATA --seeds 3` leaves them. Wi
 three is one model, that of the next three another, and so on: ensembles that have no training in common. Each of the
 first test samples is explained by every model, for the label that is most probable on the mean of their answers. Where
 a claim holds is what `interplay explain RUN RUN RUN` counts (`report/agreement.py`): the answer on the same side of one
-half, a claim of the same kind and features at the same places; "many small things" also where they are of one modality.
+half, or both within .4 to .6, where no more is said than that it may be; a claim of the same kind and features at the
+same places; "many small things" also where they are of one modality. `on the same side` counts that without exception.
 """
 
 import argparse
@@ -64,7 +65,7 @@ def main() -> None:
         parser.error(f"{len(runs)} runs: two or more groups of {k} are needed")
     groups = [each_run[at : at + k] for at in range(0, len(runs), k)]
     predictors: list[Predictor] = [group[0] if k == 1 else Ensemble(group) for group in groups]
-    kinds, shared, most, same = Counter[str](), Counter[str](), list[int](), list[int]()
+    kinds, shared, most, same, one_side = Counter[str](), Counter[str](), list[int](), list[int](), list[int]()
     pairs = []
     for sample in dataset.split("test")[: given.samples]:
         opened = [predictor.open(sample) for predictor in predictors]
@@ -73,6 +74,7 @@ def main() -> None:
         holds = [sum(a.holds_in(b) for b in words) for a in words]
         pairs.append(np.mean([a.holds_in(b) for a, b in permutations(words, 2)]))
         most.append(max(holds))
+        one_side.append(max(sum(a.holds_in(b) and a.given == b.given for b in words) for a in words))
         same.append(max(Counter(words).values()))
         for word, count in zip(words, holds, strict=True):
             kinds[word.kind] += 1
@@ -84,6 +86,7 @@ def main() -> None:
     models = len(predictors)
     for held in range(models, 1, -1):
         rows.append([f"a claim of one holds in {held} of {models}", f"{np.mean(np.array(most) >= held):.2f}"])
+        rows.append([f"the same, answers on the same side, in {held}", f"{np.mean(np.array(one_side) >= held):.2f}"])
         rows.append([f"{held} of {models} claim the very same", f"{np.mean(np.array(same) >= held):.2f}"])
     rows.append(["the claim of one holds in another, both drawn at random", f"{np.mean(pairs):.2f} ± {each_way:.2f}"])
     print(markdown([f"share of {n} test samples", "value"], rows))

@@ -64,6 +64,19 @@ def test_many_small_things_hold_where_they_are_of_one_modality(examples):
     assert not replace(named, where=frozenset({1})).holds_in(what_is_said(of_one))
 
 
+def test_what_only_may_be_holds_where_it_only_may_be(examples):
+    """Both say that the model is not sure: on which side of one half their answers lie is then not what they say."""
+    one = examples.with_whatif()
+    here, there = alone(one, 2, p=0.52), alone(one, 2, p=0.46, run="b")
+    assert agreement([here, there]) == [(2, 2), (2, 2)]
+    assert agreement([here, alone(one, 2, p=0.38, run="b")]) == [(1, 2), (1, 2)], "one says that it is not"
+    assert agreement([alone(one, 2, p=0.62), there]) == [(1, 2), (1, 2)], "one says that it is"
+    assert agreement([here, alone(one, 3, p=0.46, run="b")]) == [(1, 2), (1, 2)], "of other words"
+    against = alone(one, 2, p=0.46, run="b", whole=1 - one.whatif.whole, nothing=0.9)
+    assert what_is_said(here).raised and not what_is_said(against).raised
+    assert not what_is_said(here).holds_in(replace(what_is_said(here), raised=False)), "the other way"
+
+
 def test_features_are_compared_by_where_they_are(examples):
     """Two models may number theirs otherwise."""
     one = alone(examples.with_whatif(), 2)

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from interplay.report.addresses import whose
 from interplay.report.claims import Kind, claim
+from interplay.report.findings import only_may_be
 from interplay.results import Explanation
 
 
@@ -16,12 +17,17 @@ class Said:
     Attributes:
         about: the sample and the label.
         given: whether the label is predicted.
+        only_may_be: whether no more is said than that it may be (`findings`); what is said to be the same may differ
+            in it.
+        raised: whether everything there is makes the label likelier than nothing does.
         kind, modality: as in `Claim`.
         where: the places of the features that are named.
     """
 
     about: tuple[str, str]
     given: bool
+    only_may_be: bool = field(compare=False)
+    raised: bool
     kind: Kind
     modality: str | None
     where: frozenset[Hashable]
@@ -29,13 +35,16 @@ class Said:
     def holds_in(self, other: "Said") -> bool:
         """Whether what another model says makes this true of it, too.
 
-        The same does. "Many small things" is also true where the other says that they are of one modality.
+        The same does. "Many small things" is also true where the other says that they are of one modality, and "it may
+        be, the model is not sure" where the other says that, too, on the other side of one half.
 
         Args:
             other: what the other model's claim is.
         """
-        many_of_one_modality = self.kind == "many" and not self.where and other.kind == "modality"
-        return self == other or (many_of_one_modality and (self.about, self.given) == (other.about, other.given))
+        alike = replace(self, given=other.given) if self.only_may_be and other.only_may_be else self
+        if self.kind == "many" and not self.where and other.kind == "modality":
+            alike = replace(alike, kind="modality", modality=other.modality)
+        return alike == other
 
 
 def what_is_said(one: Explanation) -> Said | None:
@@ -51,18 +60,23 @@ def what_is_said(one: Explanation) -> Said | None:
     if found.kind == "not_asked":
         return None
     features = [one.features[at] for at in found.features]
+    raised = one.whatif is not None and one.whatif.whole > one.whatif.nothing
+    if found.kind in ("opposed", "unmoved"):  # which way it goes in all is then no part of the claim
+        raised = True
     where = frozenset(
         (f.modality, f.span, f.box, f.text if f.span is None and f.box is None else None) for f in features
     )
-    return Said((one.sample_id, one.target), one.given, found.kind, found.modality, where)
+    about = (one.sample_id, one.target)
+    return Said(about, one.given, only_may_be(one), raised, found.kind, found.modality, where)
 
 
 def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | None]:
     """In how many of the models that explain one sample and target the claim of each of them holds.
 
-    It holds where the target is predicted alike, and a model claims the same of features at the same
-    places, or something that makes it true (`Said.holds_in`). Runs that differ only in their seed tell in this way what
-    training leaves to chance, which no interval of one run covers.
+    It holds where the target is predicted alike (or both say only that it may be), and a model claims the same of
+    features at the same places, or something that makes it true (`Said.holds_in`).
+    Runs that differ only in their seed tell in
+    this way what training leaves to chance, which no interval of one run covers.
 
     Args:
         explanations: of any samples and models; those of one sample and target belong together. The mean of several

@@ -64,16 +64,31 @@ def _answer(explanation: Explanation, called: Callable[[str], str] = str) -> str
     each, single, given = explanation.by_member, explanation.label_kind == "single", explanation.given
     truth = explanation.truth
     how = f"{percent(p)}, single models {_range(each)}" if each else percent(p)
-    disagree = len({given, *(one.given for one in each)}) > 1
-    if disagree or (given and p < SURE if single else 1 - SURE < p < SURE):
+    if only_may_be(explanation):
         known = "" if truth is None else " (it is)" if explanation.target in truth else " (it is not)"
-        who = "the models disagree" if disagree else "the models are not sure" if each else "the model is not sure"
+        who = "the models are not sure" if each else "the model is not sure"
+        who = "the models disagree" if _disagree(explanation) else who
         return f"may be {target}{known}, {who} ({how})"
     among = f" ({_range(each)} by single models)" if each else ""
     words = f"is {target} at {percent(p)}{among}" if given else f"is not {target} ({how})"
     if single and not given:
         words += f", but {called(max(explanation.prediction, key=lambda label: explanation.prediction[label]))}"
     return words + (", which is wrong" if truth is not None and given != (explanation.target in truth) else "")
+
+
+def only_may_be(explanation: Explanation) -> bool:
+    """Whether no more is said of the target than that it may be: the model is not sure, or its members disagree.
+
+    Args:
+        explanation: of any model.
+    """
+    p = explanation.prediction[explanation.target]
+    unsure = explanation.given and p < SURE if explanation.label_kind == "single" else 1 - SURE < p < SURE
+    return unsure or _disagree(explanation)
+
+
+def _disagree(explanation: Explanation) -> bool:
+    return len({explanation.given, *(one.given for one in explanation.by_member)}) > 1
 
 
 def _range(each: Sequence[Member]) -> str:
