@@ -74,9 +74,8 @@ def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | Non
     """In how many of the models that explain one sample and target the claim of each of them holds.
 
     It holds where the target is predicted alike (or both say only that it may be), and a model claims the same of
-    features at the same places, or something that makes it true (`Said.holds_in`).
-    Runs that differ only in their seed tell in
-    this way what training leaves to chance, which no interval of one run covers.
+    features at the same places, or something that makes it true (`Said.holds_in`). Runs that differ only in their seed
+    tell in this way what training leaves to chance, which no interval of one run covers.
 
     Args:
         explanations: of any samples and models; those of one sample and target belong together. The mean of several
