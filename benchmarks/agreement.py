@@ -6,8 +6,9 @@ The runs are of one dataset, as `interplay train DATA --seeds 3` leaves them. Wi
 three is one model, that of the next three another, and so on: ensembles that have no training in common. Each of the
 first test samples is explained by every model, for the label that is most probable on the mean of their answers. Where
 a claim holds is what `interplay explain RUN RUN RUN` counts (`report/agreement.py`): the answer on the same side of one
-half, or both within .4 to .6, where no more is said than that it may be; a claim of the same kind and features at the
-same places; "many small things" also where they are of one modality. `on the same side` counts that without exception.
+half, or no more said by both than that the label may be (of several labels: from .4 to .6); a claim of the same kind
+and features at the same places; "many small things" also where they are of one modality. `on the same side` counts that
+without exception.
 """
 
 import argparse

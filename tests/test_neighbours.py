@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from interplay.config import FusionConfig, make_config
 from interplay.data.sample import Sample
-from interplay.errors import ConfigError
+from interplay.errors import BadInput, ConfigError, GameError
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.game import model_logits
 from interplay.explanation.trained.predictor import TrainedPredictor
@@ -94,13 +94,17 @@ def test_features_are_not_removed_from_tokens_that_have_lost_their_variants():
     model.remove(tokens.index(torch.tensor([1, 0, 0])), tuple(k[[1, 0, 0]] for k in keep), "attention")
     with pytest.raises(ValueError, match="with variants"):
         model.remove(concatenate([tokens]), keep, "attention")
+    with pytest.raises(GameError, match="fill 'mean' of features that were encoded with their neighbours"):
+        model_logits(model, tokens.index(slice(1)), "mean")
 
 
 def test_settings_that_do_not_go_together_are_refused():
     with pytest.raises(ConfigError, match="needs isolate = true"):
         make_config({"encoders": {"text": {"model": "minilm", "neighbours": 1}}})
-    with pytest.raises(ConfigError, match=r"needs removal.fill \"attention\", not 'mean'"):
+    with pytest.raises(ConfigError) as caught:
         make_config({"encoders": NEAR, "removal": {"fill": "mean"}})
+    needs = "encoders.text.neighbours needs removal.fill \"attention\", got 'mean'"
+    assert needs in str(caught.value) and len(str(caught.value)) < 250, "not the whole configuration"
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +144,13 @@ def test_a_run_with_neighbours_is_opened_and_explained_as_it_was_trained(scenes,
     assert stores["text"].width == 4 * 384
     _, splits = splits_of(scenes, stores)
     assert mean_features(splits["val"])[0].shape[1] == 2 * 384  # the linear probe reads whole samples, as they are
+    with pytest.raises(BadInput, match="fill 'mean' would leave something there"):
+        TrainedPredictor(again, {}, make_config({"removal": {"fill": "mean"}}))
     predictor = TrainedPredictor(again, open_encoders(again, "cpu"), stores=stores)
     explanation = explain_sample(predictor, scenes.split("test")[0])
-    assert any("with up to 1 to each side" in note for note in explanation.notes)
+    assert any(
+        "as far as they are left (1 to each side in text), the rest by itself" in note for note in explanation.notes
+    )
+    assert any("through the word beside it" in note for note in explanation.notes)
     words = [f.text for f in explanation.features if f.modality == "text"]
     assert words == scenes.split("test")[0].inputs["text"].split()

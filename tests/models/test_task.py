@@ -146,31 +146,40 @@ def test_log_odds_are_those_of_each_probability():
     assert single.log_odds(torch.tensor([[200.0, 0.0, 0.0]])).isfinite().all()
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.01])
 @pytest.mark.parametrize("kind", ["single", "multi"])
-def test_with_balanced_weights_no_label_is_likelier_for_being_frequent(kind):
+def test_with_balanced_weights_no_label_is_likelier_for_being_frequent(kind, smoothing):
     """The loss of answers that know nothing is least where labels are as likely; beside a naive transcription."""
     task = Task(("a", "b", "c"), kind)
-    held = [["a"]] * 60 + [["b"]] * 30 + [["c"]] * 10
-    target = torch.stack([task.target(labels) for labels in held])
-    weights = task.balanced_weights(held)
+    held = [["a"]] * 600 + [["b"]] * 390 + [["c"]] * 10
+    hard = torch.stack([task.target(labels) for labels in held])
+    target, weights = task.smoothed(hard, smoothing), task.weights_of(hard, task.balanced_weights(held))
     logits = torch.zeros(3, requires_grad=True)
     task.loss(logits.expand(len(held), -1), target, weights).backward()
     assert logits.grad is not None and logits.grad.abs().max() < 0.02  # shares have one more sample of each outcome
     plain = torch.zeros(3, requires_grad=True)
     task.loss(plain.expand(len(held), -1), target).backward()
     assert plain.grad is not None and plain.grad.abs().max() > 0.1
-    naive = []
+    shares = task.probabilities(task.prior_logits(held))
     x = torch.randn(len(held), 3, generator=torch.Generator().manual_seed(0))
-    p = task.probabilities(x)
-    for row, hold in enumerate(target):
+    p, naive = task.probabilities(x), []
+    for row, holds in enumerate(hard):
         if kind == "single":
-            c = int(hold.argmax())
-            naive.append(-weights[0, c] * p[row, c].log())
+            naive.append(-(target[row] * p[row].log()).sum() / (3 * shares[int(holds.argmax())]))
         else:
-            each = [
-                -weights[0, c] * p[row, c].log() if hold[c] else -weights[1, c] * (1 - p[row, c]).log()
-                for c in range(3)
-            ]
-            naive.append(torch.stack(each).mean())
+            each = -target[row] * p[row].log() - (1 - target[row]) * (1 - p[row]).log()
+            naive.append((each / (2 * torch.where(holds == 1, shares, 1 - shares))).mean())
     torch.testing.assert_close(task.loss(x, target, weights), torch.stack(naive).mean())
-    assert torch.equal(task.loss(x, target), task.loss(x, target, torch.ones(2, 3)))
+    assert task.weights_of(hard, None) is None
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_weights_move_no_sample_s_own_target(kind):
+    """What one sample asks for is its target, however rare its label: its loss is least there."""
+    task = Task(("a", "b", "c"), kind)
+    hard = torch.tensor([[1.0, 0.0, 0.0]])
+    target = task.smoothed(hard, 0.01)
+    logits = (target.log() if kind == "single" else target.logit()).requires_grad_()
+    weights = task.weights_of(hard, task.balanced_weights([["a"]] * 990 + [["b"]] * 9 + [["c"]]))
+    task.loss(logits, target, weights).backward()
+    assert logits.grad is not None and logits.grad.abs().max() < 1e-6

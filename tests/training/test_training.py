@@ -203,6 +203,7 @@ def test_rare_labels_count_as_much_where_that_is_asked_for(scenes, tmp_path, sto
         logits = opened.logits(np.zeros((1, len(opened.features)), dtype=bool))[0, -1]
         found[name] = run.card.task.probabilities(torch.from_numpy(logits)).numpy()
         assert any("class_weights balanced" in note for note in opened.notes) == (name == "balanced")
+        assert any("not meant to be their shares" in said for said in run.against) == (name == "balanced")
     assert np.abs(found["balanced"] - 0.5).max() < np.abs(found["none"] - 0.5).max()
 
 
@@ -300,7 +301,7 @@ def test_training_asks_for_smoothed_labels(target):
         module.log = lambda *_, **__: None
         targets, loss = [], module.task.loss
 
-        def kept(_, logits, target, targets=targets, loss=loss):
+        def kept(_, logits, target, weights=None, targets=targets, loss=loss):
             targets.append(target)
             return loss(logits, target)
 

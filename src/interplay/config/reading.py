@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,9 @@ def format_validation_error(
     for fault in error.errors():
         where = [*([inside] if inside else []), *(str(part) for part in fault["loc"])]
         if fault["type"] != "extra_forbidden":
-            clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']} (got {fault['input']!r})")
+            whole_section = isinstance(fault["input"], Mapping)  # too long to be read
+            got = "" if whole_section else f" (got {fault['input']!r})"
+            clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']}{got}")
             continue
         near = difflib.get_close_matches(where[-1], known(where[:-1]), n=1)
         path = ".".join(where)

@@ -191,8 +191,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _neighbours_leave_attention(self) -> "Config":
-        if self.removal.fill != "attention" and any(encoder.neighbours for encoder in self.encoders.values()):
-            raise ValueError(f'encoders.*.neighbours needs removal.fill "attention", not {self.removal.fill!r}')
+        near = [name for name, encoder in self.encoders.items() if encoder.neighbours]
+        if near and self.removal.fill != "attention":
+            raise ValueError(f'encoders.{near[0]}.neighbours needs removal.fill "attention", got {self.removal.fill!r}')
         return self
 
     def encoder(self, modality: str, kind: str) -> EncoderConfig:

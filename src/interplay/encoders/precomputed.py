@@ -39,6 +39,12 @@ class PrecomputedEncoder(Encoder):
                 expected=f"encoders.{modality}.model = {PRECOMPUTED!r}",
                 fix=f"set that value, or remove encoders.{modality}",
             )
+        if config.neighbours:
+            raise EncoderError(
+                f"neighbours = {config.neighbours} for {modality!r}, whose features are there already",
+                expected="0: how they were encoded is done",
+                fix="set it for texts alone, encoders.text.neighbours",
+            )
         super().__init__(nn.Identity(), config)
         self.modality, self.width = modality, width
         self.max_features = min(longest, config.max_tokens)

@@ -34,6 +34,6 @@ class EncoderConfig(BaseModel):
     def _neighbours_of_isolated_words(self) -> "EncoderConfig":
         if self.neighbours and not self.isolate:
             raise ValueError(
-                f"neighbours = {self.neighbours} needs isolate = true: in context every word is one already"
+                f"neighbours = {self.neighbours} needs isolate = true: without it words are encoded in their whole text"
             )
         return self

@@ -98,6 +98,8 @@ class Run:
         """Sentences: whether it beats the linear probe and the other models, and how far its probabilities are off."""
         compared = self.comparison.sentences() if self.comparison else []
         first, last = ([one.sentence()] if one else [] for one in (self.baselines, self.calibration))
+        if last and self.config.training.class_weights == "balanced":
+            last.append("Labels counted alike in training, so probabilities are not meant to be their shares")
         return [*first, *compared, *last]
 
     @property

@@ -66,7 +66,7 @@ class Task:
         return target * (1 - by) + (1 - target) * by / max(1, others)
 
     def loss(
-        self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"], weights: Float[Tensor, "2 C"] | None = None
+        self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"], weights: Float[Tensor, "B C"] | None = None
     ) -> Float[Tensor, ""]:
         """Mean cross-entropy (single) or mean binary cross-entropy over samples and labels (multi).
 
@@ -75,18 +75,34 @@ class Task:
         Args:
             logits: (B, C).
             target: (B, C) indicators or probabilities.
-            weights: (2, C), what each label counts where it holds, and where it does not; all alike if None.
+            weights: what each sample counts (single: (B, 1)), or each of its labels (multi: (B, C)); 1 if None.
         """
+        if self.kind == "multi":
+            return F.binary_cross_entropy_with_logits(logits, target, weights)
+        if weights is None:
+            return F.cross_entropy(logits, target)
+        return (weights[:, 0] * F.cross_entropy(logits, target, reduction="none")).mean()
+
+    def weights_of(
+        self, held: Float[Tensor, "B C"], balanced: Float[Tensor, "2 C"] | None
+    ) -> Float[Tensor, "B _"] | None:
+        """The weights of `loss` for samples of which it is known what holds, whatever their targets are made to be.
+
+        Args:
+            held: (B, C) indicators of the labels that hold.
+            balanced: (2, C) of `balanced_weights`; None for no weights.
+        """
+        if balanced is None:
+            return None
         if self.kind == "single":
-            return F.cross_entropy(logits, target, None if weights is None else weights[0])
-        each = None if weights is None else target * weights[0] + (1 - target) * weights[1]
-        return F.binary_cross_entropy_with_logits(logits, target, each)
+            return (held * balanced[0]).sum(1, keepdim=True)
+        return torch.where(held > 0.5, balanced[0], balanced[1])
 
     def balanced_weights(self, samples: Sequence[Sequence[str]]) -> Float[Tensor, "2 C"]:
-        """Weights (2, C) of `loss` with which rare labels count as much as frequent ones.
+        """What labels count where they hold (row 0) and where not, so that rare ones count as much as frequent ones.
 
         Of one label all classes count alike; of several, each label counts alike where it holds and where it does not.
-        The mean weight of all samples is 1. Shares of labels are those of `prior_logits`, so that none is 0.
+        The mean weight of all samples is about 1: shares of labels are those of `prior_logits`, so that none is 0.
 
         Args:
             samples: the labels that hold, sample by sample.

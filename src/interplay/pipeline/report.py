@@ -207,13 +207,14 @@ def _facts(run: Run, dataset: Dataset) -> dict[str, str]:
     counts = ", ".join(f"{len(dataset.split(name)):,} {name}" for name in ("train", "val", "test"))
     modalities = ", ".join(f"{m} ({kind})" for m, kind in card.modalities.items())
     kind = "exactly one holds" if card.label_kind == "single" else "any number holds"
+    alike = "; counted alike in training, however rare" if config.training.class_weights == "balanced" else ""
     return {
         "Run": run.name,
         "Model": f"{config.fusion.kind}, width {config.fusion.width}, {config.fusion.layers} layers",
         "Data": f"{dataset.name} ({run.origin.data_hash}): {counts}",
         "Modalities": modalities,
         "Encoders": ", ".join(_encoder(run, m, k) for m, k in card.modalities.items()),
-        "Labels": f"{', '.join(card.labels)} ({kind})",
+        "Labels": f"{', '.join(card.labels)} ({kind}{alike})",
         "Training": f"at most {config.training.epochs} epochs, the best is {card.epoch + 1}; batches of "
         f"{config.training.batch_size}, learning rate {config.training.learning_rate}",
         "Removal": aware,

@@ -176,7 +176,10 @@ def plant_and_train(
         DataError: see `interplay.data.plant.plant`; or the dataset has not the run's modalities.
         RunExistsError: what is in `folder` was made of other data, or with other settings.
     """
-    config = (config or run.config).model_copy(update={"data": {}})  # the copy is a table, which has no options
+    config = config or run.config
+    # The copy is a table, which has no options; known posteriors are of labels' shares as they are.
+    training = config.training.model_copy(update={"class_weights": "none"})
+    config = config.model_copy(update={"data": {}, "training": training})
     if dict(dataset.modalities) != run.card.modalities:
         raise DataError(
             f"the modalities are {dict(dataset.modalities)}", file=dataset.source, expected=f"{run.card.modalities}"

@@ -73,7 +73,9 @@ def _about(results: Results, command: str) -> list[str]:
     alone = [all(c.encoder(m, kind).isolate for m, kind in kinds) for c in results.study.variants.values()]
     level = "some variants encode features by themselves, others in context"
     if all(alone):
-        level = "every word and patch is encoded by itself, so a removed feature is gone from the whole model"
+        near = any(c.encoder(m, kind).neighbours for c in results.study.variants.values() for m, kind in kinds)
+        how = "by itself, in some variants with its neighbours as far as they are left," if near else "by itself,"
+        level = f"every word and patch is encoded {how} so a removed feature is gone from the whole model"
     elif not any(alone):
         level = "features are encoded in context, so one that stays still carries something of those removed"
     fills = ", ".join(sorted({repr(c.removal.fill) for c in results.study.variants.values()}))

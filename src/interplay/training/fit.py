@@ -88,8 +88,8 @@ def fit(
     """
     options, resume = config.training, folder / "resume.ckpt"
     labels = [sample.labels for sample in data.splits["train"].samples]
-    weights = card.task.balanced_weights(labels) if options.class_weights == "balanced" else None
-    module = FusionTraining(model, config, card.task, weights)
+    balanced = card.task.balanced_weights(labels) if options.class_weights == "balanced" else None
+    module = FusionTraining(model, config, card.task, balanced)
     kept = KeepBest(folder / "model", card, options, warm_epochs(config))
     shown = ShowEpochs(kept, card.task.headline, warm_epochs(config), progress)
     callbacks: list[Callback] = [

@@ -39,17 +39,17 @@ class FusionTraining(L.LightningModule):
 
     Attributes:
         model: what is trained.
-        weights: (2, C) of `Task.loss`; None where all labels count alike.
+        balanced: (2, C) of `Task.balanced_weights`; None where labels count as often as they hold.
         average: with `training.averaging` the exponential average of its weights over steps, else None [ours]. The
             weights of a single step are noisy: so is what they say of features that mean nothing.
     """
 
-    weights: Tensor | None
+    balanced: Tensor | None
 
-    def __init__(self, model: FusionModel, config: Config, task: Task, weights: Tensor | None = None) -> None:
+    def __init__(self, model: FusionModel, config: Config, task: Task, balanced: Tensor | None = None) -> None:
         super().__init__()
         self.model, self.config, self.task = model, config, task
-        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("balanced", balanced, persistent=False)
         averaged = config.training.averaging > 0
         self.average = AveragedModel(model, multi_avg_fn=self._add_to_average) if averaged else None
         self.answers: list[tuple[Tensor, Tensor, Tensor | None]] = []
@@ -89,15 +89,16 @@ class FusionTraining(L.LightningModule):
         output = self.model.fuse(concatenate(passes))
 
         labels = target = self.task.smoothed(batch.target, self.config.training.smoothing)
-        loss = task_loss = self.task.loss(output.logits[:B], labels, self.weights)
+        weights = self.task.weights_of(batch.target, self.balanced)
+        loss = task_loss = self.task.loss(output.logits[:B], labels, weights)
         if self.config.removal.target == "answers":
             target = self.task.probabilities(output.logits[:B]).detach()
-        if (removed_losses := self._removed_losses(tokens, target)) is not None:
+        if (removed_losses := self._removed_losses(tokens, target, weights)) is not None:
             removed_loss, silence = removed_losses
             self.log("train/removed", removed_loss, batch_size=B)
             loss = loss + removed_loss + self.config.roles.silence * silence
         if self.model.by_construction:
-            owned = self._ownership_loss(output, labels)
+            owned = self._ownership_loss(output, labels, weights)
             self.log("train/ownership", owned, batch_size=B)
             loss = loss + owned
         if roles:
@@ -120,7 +121,7 @@ class FusionTraining(L.LightningModule):
         several = len(self.model.expert_names) > 1 and not self.model.by_construction
         return several and self.config.roles.weight > 0 and bool(self.config.roles.losses)
 
-    def _ownership_loss(self, output: FusionOutput, target: Tensor) -> Tensor:
+    def _ownership_loss(self, output: FusionOutput, target: Tensor, weights: Tensor | None) -> Tensor:
         """Losses on what the unique and redundancy networks say of each modality (METHOD 12), on whole samples."""
         roles, bias = self.config.roles, self.model.bias
         assert bias is not None and output.alone is not None and output.shared is not None
@@ -128,7 +129,7 @@ class FusionTraining(L.LightningModule):
         unique = [both - other - bias for both, other in zip(alone, shared, strict=True)]
         # As if all of it counted once: which share does is the task's to tell.
         redundancy = counted_once(output.shared.transpose(0, 1))
-        labels = torch.stack([self.task.loss(bias + c, target, self.weights) for c in (redundancy, *shared)]).mean()
+        labels = torch.stack([self.task.loss(bias + c, target, weights) for c in (redundancy, *shared)]).mean()
         return (
             roles.consistency * consistency_loss(redundancy, shared, self.task.log_odds(output.alone).unbind(1))
             + roles.alone * labels
@@ -146,7 +147,7 @@ class FusionTraining(L.LightningModule):
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
 
-    def _removed_losses(self, tokens: Tokens, target: Tensor) -> tuple[Tensor, Tensor] | None:
+    def _removed_losses(self, tokens: Tokens, target: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """The task loss of copies of the batch with features removed, and their silence loss; None without copies.
 
         Copies with similarly many features left are evaluated together, without the removed ones, which is faster.
@@ -163,7 +164,8 @@ class FusionTraining(L.LightningModule):
         which, some = zip(*copies.by_size(B), strict=True)
         outputs = [self.model.fuse(each) for each in some]
         logits = torch.cat([output.logits for output in outputs])
-        loss = self.task.loss(logits, target[rows[torch.cat(which)]], self.weights)
+        own = rows[torch.cat(which)]
+        loss = self.task.loss(logits, target[own], None if weights is None else weights[own])
         return loss, self._silence_loss(outputs) if self.model.by_construction else torch.zeros_like(loss)
 
     def _warms_up(self) -> bool:
@@ -190,9 +192,9 @@ class FusionTraining(L.LightningModule):
         self.answers.clear()
         logits, everything = torch.cat(parts), torch.cat(target)
         metrics = self.task.metrics(logits, everything)
-        weights = None if self.weights is None else self.weights.cpu()
+        weights = self.task.weights_of(everything, None if self.balanced is None else self.balanced.cpu())
         if weights is not None:  # the loss that is trained picks the best epoch
-            metrics["loss"] = float(self.task.loss(logits, everything, weights))
+            metrics["weighted_loss"] = float(self.task.loss(logits, everything, weights))
         if removed[0] is not None:
             metrics["removed_loss"] = float(self.task.loss(torch.cat(removed), everything, weights))
         self.score = self._score(metrics)
@@ -202,7 +204,7 @@ class FusionTraining(L.LightningModule):
     def _score(self, metrics: dict[str, float]) -> float:
         """What picks the best epoch; larger is better, and an undefined metric is worst."""
         if self.config.training.monitor == "loss":
-            return -(metrics["loss"] + metrics.get("removed_loss", 0.0))
+            return -(metrics.get("weighted_loss", metrics["loss"]) + metrics.get("removed_loss", 0.0))
         if self._warms_up():  # it has not been trained yet with features removed, and the metric does not weigh them
             return -math.inf
         metric = metrics[self.task.monitor]

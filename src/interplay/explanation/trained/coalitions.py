@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interplay.config import Fill
+from interplay.errors import GameError
 from interplay.models.tokens import Tokens
 from interplay.neighbours import reach, variant_of
 
@@ -104,7 +105,16 @@ def features_of(tokens: Tokens, fill: Fill, means: tuple[Float[Tensor, " D"], ..
         tokens: one sample, projected: a batch of 1.
         fill: what takes the place of removed features: "mean", "zero" or "attention" (nothing: they leave attention).
         means: per modality (D,), the values of the fill "mean".
+
+    Raises:
+        GameError: features have neighbours and something would take their place.
     """
+    if fill != "attention" and any(x is not None for x in tokens.variants or ()):
+        raise GameError(
+            f"fill {fill!r} of features that were encoded with their neighbours",
+            expected='"attention": what is removed leaves no feature behind',
+            fix="explain by the run's own settings",
+        )
     values, places, counts = [], [], []
     for m, (value, valid) in enumerate(zip(tokens.values, tokens.valid, strict=True)):
         where = valid[0].nonzero().flatten()

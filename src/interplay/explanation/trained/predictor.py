@@ -21,6 +21,7 @@ from interplay.explanation.trained.prepared import (
     attribute,
     players_in,
     prepare_sample,
+    refuse_other_fill,
     refuse_unknown_expert,
 )
 from interplay.features.store import Features
@@ -40,7 +41,7 @@ class TrainedPredictor(Predictor):
         stores: modality -> stored features, for samples that were encoded before; encodes anew if None.
 
     Raises:
-        BadInput: an unknown attribution method, or an expert that the run does not have.
+        BadInput: an unknown attribution method, an expert that the run does not have, or a fill that is not for it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class TrainedPredictor(Predictor):
     ) -> None:
         self.run, self.encoders, self.config, self.stores = run, encoders, config or run.config, stores
         refuse_unknown_expert(run, self.config)
+        refuse_other_fill(run, self.config)
         for name in self.config.explain.methods:
             refuse_unknown("explain.methods", name, list(METHODS))
         refuse_unknown("explain.rank_by", self.config.explain.rank_by, list(METHODS))
@@ -151,11 +153,14 @@ def _notes(run: Run, config: Config, prepared: Prepared) -> list[str]:
         notes.append(
             "Roles are what the losses asked of the experts in training; an expert may say what is not its own."
         )
-    if run.config.training.class_weights == "balanced":
+    if any(run.model.neighbours):
         notes.append(
-            "Labels counted alike in training, however rare (class_weights balanced): probabilities of rare labels are "
-            "higher than the shares of samples in which they hold."
+            "Attributions are of the sample as it is: what a word tells through the word beside it, they give to that."
         )
+        if config.explain.token_groups == "none":
+            notes.append(
+                "A word is one feature where it was encoded with its neighbours: its pieces do not play apart."
+            )
     notes += off_training(run, config)
     if config.explain.precision != "fp32":
         notes.append(f"The model answered in {config.explain.precision}.")
@@ -172,27 +177,34 @@ def _completeness(config: Config, found: Attribution) -> list[str]:
 
 
 def off_training(run: Run, config: Config) -> list[str]:
-    """Warnings about removed features: whether the model was trained with features removed, and by the same fill.
+    """Warnings about answers: whether training saw features removed, by the same fill, and labels as often as they are.
 
     Args:
         run: a trained run.
         config: the settings, of which `removal` and `explain` are used.
 
     Returns:
-        Sentences; none if training and explanation remove alike.
+        Sentences; none if training and explanation remove alike, and probabilities are meant to be labels' shares.
     """
-    trained = run.config.removal
+    trained, notes = run.config.removal, []
+    if run.config.training.class_weights == "balanced":
+        notes.append(
+            "Labels counted alike in training, however rare (class_weights balanced): probabilities of rare labels are "
+            "higher than the shares of samples in which they hold."
+        )
     if not trained.mask_aware or not trained.copies:
         return [
+            *notes,
             "The model was never trained with features removed, so what it answers then, and the sign of pair scores, "
-            "can be arbitrary."
+            "can be arbitrary.",
         ]
     if trained.fill != config.removal.fill:
         return [
+            *notes,
             f"Features were removed by fill {config.removal.fill!r}, but the model was trained with {trained.fill!r}: "
-            "what it answers then, and the sign of pair scores, can be arbitrary."
+            "what it answers then, and the sign of pair scores, can be arbitrary.",
         ]
-    return []
+    return notes
 
 
 def _level(run: Run) -> list[str]:
@@ -201,9 +213,9 @@ def _level(run: Run) -> list[str]:
     encoded = {m: kind for m, kind in run.card.modalities.items() if m not in given}
     notes = []
     if encoded and all(run.config.encoder(m, kind).isolate for m, kind in encoded.items()):
-        near = max(run.card.neighbours.get(m, 0) for m in encoded)
+        near = [f"{k} to each side in {m}" for m, k in run.card.neighbours.items() if k]
         how = (
-            f"Every word was encoded with up to {near} to each side, as far as they are left, and every patch by itself"
+            f"Words were encoded with others as far as they are left ({', '.join(near)}), the rest by itself"
             if near
             else "Every word and every patch was encoded by itself"
         )

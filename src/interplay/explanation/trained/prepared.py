@@ -111,6 +111,24 @@ def attribute(
     return out
 
 
+def refuse_other_fill(run: Run, config: Config) -> None:
+    """Check that features which were encoded with their neighbours are removed without anything in their place.
+
+    Args:
+        run: a trained run.
+        config: the settings, of which `removal` is used.
+
+    Raises:
+        BadInput: they are not.
+    """
+    if any(run.model.neighbours) and config.removal.fill != "attention":
+        raise BadInput(
+            f"{run.name} reads words with their neighbours; fill {config.removal.fill!r} would leave something there",
+            expected='removal.fill "attention"',
+            fix="explain by the run's own settings",
+        )
+
+
 def refuse_unknown_expert(run: Run, config: Config) -> None:
     """Raise BadInput if `explain.expert` is not an expert of the run, nor its mixture.
 

@@ -141,7 +141,7 @@ const FILLS = {
   input: "A removed word is left out of the text, a removed patch is painted over",
 };
 const LEVELS = {
-  feature: "Features are removed behind the frozen encoders: this explains the fusion. A token that was encoded with its neighbours still carries something of them",
+  feature: "Features are removed behind the frozen encoders: this explains the fusion. A token that was encoded in its whole text or picture still carries something of the rest",
   input: "Words and pixels are removed before the encoders: this explains the whole model",
 };
 
