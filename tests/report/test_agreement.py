@@ -64,6 +64,18 @@ def test_many_small_things_hold_where_they_are_of_one_modality(examples):
     assert not replace(named, where=frozenset({1})).holds_in(what_is_said(of_one))
 
 
+def test_that_features_pull_both_ways_holds_where_one_is_named(examples):
+    """Not the other way round: the one that is named is not said to be first by the other."""
+    one = examples.with_whatif()
+    still = {"whole": 0.55, "nothing": 0.5, "i": [], "j": [], "without_both": []}
+    modalities = dict.fromkeys(one.whatif.without_modality, 0.3)
+    level = [0.52] * len(one.features)
+    both_ways = asked(one, **still, without=level, without_modality=modalities, p=0.55)
+    named = asked(one, **still, without=[0.3, *level[1:]], without_modality=modalities, p=0.55, run="b")
+    assert [claim(e).kind for e in (both_ways, named)] == ["opposed", "opposed"] and claim(named).features == (0,)
+    assert agreement([both_ways, named]) == [(2, 2), (1, 2)]
+
+
 def test_what_only_may_be_holds_where_it_only_may_be(examples):
     """Both say that the model is not sure: on which side of one half their answers lie is then not what they say."""
     one = examples.with_whatif()

@@ -35,8 +35,9 @@ class Said:
     def holds_in(self, other: "Said") -> bool:
         """Whether what another model says makes this true of it, too.
 
-        The same does. "Many small things" is also true where the other says that they are of one modality, and "it may
-        be, the model is not sure" where the other says that, too, on the other side of one half.
+        The same does. "Many small things" is also true where the other says that they are of one modality, "features
+        pull both ways" where it names one, and "it may be, the model is not sure" where it says so, too, on the other
+        side of one half.
 
         Args:
             other: what the other model's claim is.
@@ -44,6 +45,8 @@ class Said:
         alike = replace(self, given=other.given) if self.only_may_be and other.only_may_be else self
         if self.kind == "many" and not self.where and other.kind == "modality":
             alike = replace(alike, kind="modality", modality=other.modality)
+        if self.kind == other.kind == "opposed" and not self.where:
+            alike = replace(alike, where=other.where)
         return alike == other
 
 

@@ -181,28 +181,27 @@ def _with_one(
         return _alone(asked, names, share, first, way)
     found = _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved, way)
     adds = found.kind == "both_add" and share.get(second, 0.0) > 0
-    if adds and _one_of_many(share, pair):
-        return _several(asked, names, first, second, True, way)
+    if adds and _one_of_many(share, pair):  # to name two of several that count as much would be arbitrary
+        return _spread(asked, share, moved, way)
     # What holds the rest, but adds nothing to the first, is neither needed nor would do alone.
-    return found if needed or adds else _several(asked, names, first, second, False, way)
+    return found if needed or adds else _several(asked, names, first, second, way)
 
 
 def _alone(asked: WhatIf, names: Sequence[FeatureName], share: dict[int, float], first: int, way: str) -> Claim:
     """One feature is needed, and of no other it is known that it matters for it."""
     others = {at: value for at, value in share.items() if at != first and value >= PART}
     if others:  # how the two combine was not asked, so neither "alone" nor "together" may be claimed
-        return _several(asked, names, first, max(others, key=lambda at: others[at]), False, way)
+        return _several(asked, names, first, max(others, key=lambda at: others[at]), way)
     gone = percent(_without(asked, first))
     does = f"alone speaks{way}" if way else "alone"
     return Claim("alone", (first,), None, share[first], f"{names[first].phrase} {does}; without it {gone}")
 
 
-def _several(asked: WhatIf, names: Sequence[FeatureName], first: int, second: int, others: bool, way: str) -> Claim:
-    """Two that count, of which no more is said: others count as well, or how the two combine was not asked."""
+def _several(asked: WhatIf, names: Sequence[FeatureName], first: int, second: int, way: str) -> Claim:
+    """Two that count, of which no more is said: how they combine was not asked, or is between two kinds."""
     a, b = names[first].phrase, names[second].phrase
-    who = f"{a}, {b} and more each" if others else f"{a} and {b} both"
     one, other = percent(_without(asked, first)), percent(_without(asked, second))
-    text = f"{who} {f'speak{way}' if way else 'count'}; without the first {one}, without the second {other}"
+    text = f"{a} and {b} both {f'speak{way}' if way else 'count'}; without the first {one}, without the second {other}"
     return Claim("many", (first, second), None, None, text)
 
 
@@ -222,7 +221,7 @@ def _pair_claim(
         does = f" speaks{way}" if way else ""
         return Claim("either", pair, None, share, f"{a} or {b}{does}, either would do; without both {percent(gone)}")
     if bent <= -BENT:
-        return _several(asked, names, i, j, False, way)
+        return _several(asked, names, i, j, way)
     do = f"both speak{way}" if way else "both add"
     text = f"{a} and {b} {do}, each by itself; {singles}, without both {percent(gone)}"
     return Claim("both_add", pair, None, share, text)
@@ -261,9 +260,11 @@ def logit(p: float) -> float:
 
 
 def _spread(asked: WhatIf, share: dict[int, float], moved: float, way: str) -> Claim:
-    """No feature and no pair of features carries half of it."""
+    """No one or two features carry it: each is small, or several count as much (and others pull the other way)."""
     most = max(share.values(), default=0.0)
-    above = f", none above {math.ceil(100 * most - EDGE)}% of the difference" if most > 0 else ""
+    what, above = "many small things", f", none above {math.ceil(100 * most - EDGE)}% of the difference" * (most > 0)
+    if most >= PART:
+        what, above = "several things", ", no one or two most of all"
     cost = {m: (asked.whole - p) / moved for m, p in asked.without_modality.items()}
     first = max(cost, key=lambda m: cost[m], default=None)
     if (
@@ -274,10 +275,10 @@ def _spread(asked: WhatIf, share: dict[int, float], moved: float, way: str) -> C
     ):
         gone = percent(asked.without_modality[first])
         does = f" speaks{way}" if way else ""
-        text = f"the {first} as a whole{does}, many small things{above}; without it {gone}"
+        text = f"the {first} as a whole{does}, {what}{above}; without it {gone}"
         return Claim("modality", (), first, cost[first], text)
     do = f" speak{way}" if way else ""
-    text = f"many small things{do}{above}; with everything removed {percent(asked.nothing)}"
+    text = f"{what}{do}{above}; with everything removed {percent(asked.nothing)}"
     return Claim("many", (), None, None, text)
 
 
