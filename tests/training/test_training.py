@@ -420,7 +420,7 @@ def test_the_rate_stays_then_falls_and_never_reaches_0(epochs, decay):
 def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypatch, copies):
     seen, drawn = {}, []
 
-    def watched(module, tokens, target, ask=FusionTraining._removed_losses):
+    def watched(module, tokens, target, weights=None, ask=FusionTraining._removed_losses):
         drawn.clear()
         loss = ask(module, tokens, target)
         assert (loss is None) == (not drawn)

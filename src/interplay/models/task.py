@@ -66,7 +66,7 @@ class Task:
         return target * (1 - by) + (1 - target) * by / max(1, others)
 
     def loss(
-        self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"], weights: Float[Tensor, "B C"] | None = None
+        self, logits: Float[Tensor, "B C"], target: Float[Tensor, "B C"], weights: Float[Tensor, "B _"] | None = None
     ) -> Float[Tensor, ""]:
         """Mean cross-entropy (single) or mean binary cross-entropy over samples and labels (multi).
 

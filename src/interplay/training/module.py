@@ -121,7 +121,7 @@ class FusionTraining(L.LightningModule):
         several = len(self.model.expert_names) > 1 and not self.model.by_construction
         return several and self.config.roles.weight > 0 and bool(self.config.roles.losses)
 
-    def _ownership_loss(self, output: FusionOutput, target: Tensor, weights: Tensor | None) -> Tensor:
+    def _ownership_loss(self, output: FusionOutput, target: Tensor, weights: Tensor | None = None) -> Tensor:
         """Losses on what the unique and redundancy networks say of each modality (METHOD 12), on whole samples."""
         roles, bias = self.config.roles, self.model.bias
         assert bias is not None and output.alone is not None and output.shared is not None
@@ -147,7 +147,9 @@ class FusionTraining(L.LightningModule):
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
 
-    def _removed_losses(self, tokens: Tokens, target: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    def _removed_losses(
+        self, tokens: Tokens, target: Tensor, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor] | None:
         """The task loss of copies of the batch with features removed, and their silence loss; None without copies.
 
         Copies with similarly many features left are evaluated together, without the removed ones, which is faster.
