@@ -132,11 +132,11 @@ def test_what_is_planted_is_claimed(name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("alone", "With everything removed this model answers 10%."),
+        ("alone", "With everything removed this model can only guess, and answers 10%."),
         (
             "either",
             "Without the first only, 90%; without the second only, 90%; "
-            "with everything removed this model answers 10%.",
+            "with everything removed this model can only guess, and answers 10%.",
         ),
     ],
 )

@@ -108,7 +108,7 @@ def beside_claim(explanation: Explanation) -> str:
     asked, found = explanation.whatif, claim(explanation)
     if asked is None or "with everything removed" in found.text:
         return ""
-    nothing = f"with everything removed this model answers {percent(asked.nothing)}"
+    nothing = f"with everything removed this model can only guess, and answers {percent(asked.nothing)}"
     if found.kind != "either":
         return f"{nothing[0].upper()}{nothing[1:]}."
     one, other = (percent(_without(asked, at)) for at in found.features)
