@@ -151,6 +151,6 @@ def test_a_run_with_neighbours_is_opened_and_explained_as_it_was_trained(scenes,
     assert any(
         "as far as they are left (1 to each side in text), the rest by itself" in note for note in explanation.notes
     )
-    assert any("through the word beside it" in note for note in explanation.notes)
+    assert any("through a neighbour's encoding is credited" in note for note in explanation.notes)
     words = [f.text for f in explanation.features if f.modality == "text"]
     assert words == scenes.split("test")[0].inputs["text"].split()

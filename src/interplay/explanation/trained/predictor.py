@@ -155,7 +155,8 @@ def _notes(run: Run, config: Config, prepared: Prepared) -> list[str]:
         )
     if any(run.model.neighbours):
         notes.append(
-            "Attributions are of the sample as it is: what a word tells through the word beside it, they give to that."
+            "Attributions are of the sample as it is: what a word adds through a neighbour's encoding is credited to "
+            "that neighbour."
         )
         if config.explain.token_groups == "none":
             notes.append(
