@@ -17,7 +17,7 @@ import numpy as np
 from markdown_table import markdown
 
 from interplay.explanation.explaining import explain_opened
-from interplay.explanation.predictor import probability_of
+from interplay.explanation.predictor import probabilities_by_model
 from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.explanation.what_if import estimate
 from interplay.models.run import open_run
@@ -30,7 +30,7 @@ SIZES = (2, 3, 4, 6)
 ROUNDING = 1e-3  # on the logit: what single precision and another batch change, and no page shows
 
 
-def checked(asked: WhatIf, probability, candidates: list[int], sets: int, rng: np.random.Generator):
+def checked(asked: WhatIf, by_model, candidates: list[int], sets: int, rng: np.random.Generator):
     """(size, whether it holds the strongest, whether the interval holds the answer), set by set."""
     one = {at: p for at, p in enumerate(asked.without) if p is not None}
     both = {(i, j): p for i, j, p in zip(asked.i, asked.j, asked.without_both, strict=True)}
@@ -47,7 +47,7 @@ def checked(asked: WhatIf, probability, candidates: list[int], sets: int, rng: n
                     continue
                 row = np.ones((1, len(asked.without)), dtype=bool)
                 row[0, gone] = False
-                p = float(probability(row)[0].clip(1e-12, 1 - 1e-12))
+                p = float(by_model(row)[0, 0].clip(1e-12, 1 - 1e-12))
                 error = abs(estimate(gone, asked.whole, one, both) - log(p / (1 - p)))
                 yield size, strongest, error <= ROUNDING + (off[min(larger)] if size > 2 else 0.0)
 
@@ -70,9 +70,9 @@ def main() -> None:
         for n, sample in enumerate(dataset.split("test")[: given.samples]):
             opened = predictor.open(sample)
             found = explain_opened(predictor, opened, sample.id, settings=settings, seed=n)
-            probability = probability_of(opened, predictor.label_kind, run.card.labels.index(found.target))
+            by_model = probabilities_by_model(opened, predictor.label_kind, run.card.labels.index(found.target))
             candidates = sorted({at for pair in found.pairs for at in (pair.i, pair.j)})
-            for size, strongest, holds in checked(found.whatif, probability, candidates, given.sets, rng):
+            for size, strongest, holds in checked(found.whatif, by_model, candidates, given.sets, rng):
                 held[size, strongest].append(holds)
         print(f"{folder} done", flush=True)
     rows = []

@@ -19,8 +19,9 @@ from interplay.data.sample import Dataset
 from interplay.data.table_write import write_table
 from interplay.data.truth import read_truth
 from interplay.errors import BadInput, DataError, RunExistsError
+from interplay.explanation.ensemble import Ensemble
 from interplay.explanation.explaining import explain_opened
-from interplay.explanation.trained.predictor import off_training
+from interplay.explanation.trained.predictor import TrainedPredictor, off_training
 from interplay.models.run import Run
 from interplay.pipeline.claims import check_claims
 from interplay.pipeline.encode import open_encoders
@@ -96,8 +97,12 @@ def leaning(run: Run, by: float) -> Run:
 
 
 def test_claims_are_held_against_the_truth(validity, small_run):
-    asked = {"encoders": small_run.encoders, "samples": 3}
-    checks = check_claims(leaning(small_run.run, 4), small_run.dataset, **asked)
+    asked = {"config": small_run.run.config, "samples": 3}
+
+    def leans(by: float) -> TrainedPredictor:
+        return TrainedPredictor(leaning(small_run.run, by), small_run.encoders)
+
+    checks = check_claims(leans(4), small_run.dataset, **asked)
     counts = Counter()
     for check in checks:
         counts[check.story] += check.right.samples
@@ -109,7 +114,9 @@ def test_claims_are_held_against_the_truth(validity, small_run):
     for row in claim_rows(checks):
         for cell in row:
             assert f"<td>{cell}</td>" in page
-    assert check_claims(leaning(small_run.run, -40), small_run.dataset, **asked) == [], "nothing is predicted"
+    assert check_claims(leans(-40), small_run.dataset, **asked) == [], "nothing is predicted"
+    together = Ensemble([leans(4), leans(5)])
+    assert Counter(check.story for check in check_claims(together, small_run.dataset, **asked)).keys() == counts.keys()
 
 
 @pytest.mark.parametrize("settings", [{}, {"explain.candidates": 24, "explain.budget": 4096}])
@@ -126,7 +133,8 @@ def test_claims_that_are_checked_are_those_of_an_explanation(small_run, monkeypa
     monkeypatch.setattr("interplay.pipeline.claims.explain_opened", explained)
     monkeypatch.setattr("interplay.pipeline.claims.STORIES", {name: STORIES[name] for name in ("sarcasm", "urgent")})
     run = replace(leaning(small_run.run, 4), config=explain_config(small_run.run, settings))
-    check_claims(run, small_run.dataset, encoders=small_run.encoders, samples=1)
+    predictor = TrainedPredictor(run, small_run.encoders)
+    check_claims(predictor, small_run.dataset, config=run.config, samples=1)
     assert checked
     samples = {s.id: s for s in small_run.dataset.split("test")}
     for sample, target, said in checked:

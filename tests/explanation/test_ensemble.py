@@ -62,6 +62,15 @@ def test_its_explanation_is_of_the_mean_model(small_run, predictors):
     answers = [one.prediction["storm"] for one in each]
     assert [one.probability for one in mean.by_member] == pytest.approx(answers) and not each[0].by_member
     assert [one.given for one in mean.by_member] == [p >= 0.5 for p in answers]
+    for member, one in zip(mean.by_member, each, strict=True):
+        asked = member.whatif
+        assert asked.without == pytest.approx(one.whatif.without, abs=1e-6) and asked.whole == member.probability
+        assert asked.without_modality == pytest.approx(one.whatif.without_modality, abs=1e-6)
+        theirs = dict(zip(zip(one.whatif.i, one.whatif.j, strict=True), one.whatif.without_both, strict=True))
+        both = dict(zip(zip(asked.i, asked.j, strict=True), asked.without_both, strict=True))
+        shared = set(theirs) & set(both)
+        assert shared and all(both[two] == pytest.approx(theirs[two], abs=1e-6) for two in shared)
+        assert (asked.i, asked.j) == (mean.whatif.i, mean.whatif.j) and not asked.off_strong and mean.whatif.off_strong
     for name, value in mean.contributions.items():
         assert value == pytest.approx(np.mean([one.contributions[name] for one in each]), abs=1e-5)
     assert mean.provenance.members == ["small"] * 3 and mean.provenance.settings["training_seed"] == "0, 1, 2"

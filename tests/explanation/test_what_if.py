@@ -30,9 +30,9 @@ def ask(model, tokens, pairs, *, kind="multi", fill="attention", **options):
 
     def probabilities(coalitions):
         asked.extend(np.flatnonzero(~row).tolist() for row in coalitions)
-        return to_probabilities(logits(coalitions)[:, -1], kind)[:, 1]
+        return to_probabilities(logits(coalitions)[:, -1], kind)[:, 1:2]
 
-    found = what_if(probabilities, players, pairs=pairs, modalities=["text", "image"], **options)
+    (found,) = what_if(probabilities, players, pairs=pairs, modalities=["text", "image"], **options)
     assert found.evaluations == len(asked)
 
     @torch.no_grad()

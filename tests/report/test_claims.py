@@ -13,6 +13,7 @@ from interplay.report.claims import bend, beside_claim, claim, logit
 from interplay.report.findings import finding
 from interplay.report.names import without_isolates
 from interplay.results import Explanation, Feature, Input, Provenance, ValueFunction, WhatIf
+from interplay.results.explanation import Member
 
 WORDS = ("brilliant", "day", "at", "sea")
 CELLS = 4
@@ -220,6 +221,64 @@ def test_none_above_is_never_below():
     moved = explained(additive([0.9] * 8)).whatif.whole - explained(additive([0.9] * 8)).whatif.nothing
     shown = int(re.search(r"none above (\d+)%", text)[1])
     assert shown - 1 < 100 * most / moved <= shown
+
+
+def mean_of(*each: Callable[[frozenset[int]], float]) -> Explanation:
+    """The mean of several models' logits, explained, with what each of them answers."""
+    members = [
+        Member(run=f"seed{at}", probability=one.whatif.whole, given=one.given, whatif=one.whatif)
+        for at, one in enumerate(map(explained, each))
+    ]
+    return explained(lambda left: sigmoid(sum(logit(p(left)) for p in each) / len(each)), by_member=members)
+
+
+def words(*weights: float):
+    return additive([*weights, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "each, said",
+    [
+        ([words(6, 0, 0, 0)] * 3, "“brilliant” alone; without it 5%"),
+        ([words(6, 0, 0, 0), words(6, 0, 0, 0), words(1.5, 1.5, 1.5, 1.5)], "“brilliant” alone; without it 18%"),
+        # Another that adds to it does not take it away: two of three name it.
+        ([words(7, 0, 0, 0), words(4, 4, 0, 0), words(0, 0, 3, 3)], "“brilliant” alone; without it 58%"),
+        (
+            [words(9, 0, 0, 0), words(0, 4, 0, 0), words(0, 0, 4, 0)],
+            "the text as a whole, but single models do not agree on which parts of it; without it 5%",
+        ),
+        ([words(8, 0, 0, 0), words(1.5, 1.5, 1.5, 1.5)], "the text as a whole, but single models do not agree"),
+        ([words(3, 3, 0, 0)] * 2, "“brilliant” and “day” both add, each by itself;"),
+        (
+            [words(4, 4, 0, 0), words(2, 2, 2, 2), words(2, 2, 2, 2)],
+            "the text as a whole, but single models do not agree on which parts of it;",
+        ),
+    ],
+)
+def test_a_mean_names_only_what_most_of_its_models_name(each, said):
+    found = claim(mean_of(*each))
+    assert without_isolates(found.text).startswith(said)
+    assert bool(found.features) == ("do not agree" not in said) and (found.kind == "modality") == (
+        "do not agree" in said
+    )
+
+
+def test_of_several_modalities_it_names_none_either():
+    def two(at: int, weight: float):
+        return additive([weight * (cell % CELLS == at) for cell in range(2 * CELLS)])
+
+    assert claim(mean_of(two(0, 7), two(0, 3))).kind == "both_add"
+    found = claim(mean_of(two(0, 7), two(1, 3), two(2, 3)))
+    said = "several things, but single models do not agree on which; with everything removed 5%"
+    assert (found.kind, found.features, found.text) == ("many", (), said)
+
+
+def test_of_a_mean_that_pulls_both_ways_a_feature_is_named_by_the_same_rule():
+    one, other = words(3, -3, 0, 0), words(0, 0, 3, -3)
+    assert claim(explained(one)).kind == "opposed" and claim(explained(one)).features
+    both = claim(mean_of(one, one, other)), claim(mean_of(one, other))
+    assert [found.kind for found in both] == ["opposed"] * 2 and both[0].features and not both[1].features
+    assert both[1].text == "features pull both ways; with everything removed 5%"
 
 
 def test_together_needs_both_to_cost_much_in_probability():

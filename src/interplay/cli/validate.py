@@ -38,6 +38,7 @@ def validate(
     with console.working(console.GO_ON) as progress:
         require_finished_run(run)
         from interplay.evaluation.claims import claims_sentences
+        from interplay.explanation.trained.predictor import TrainedPredictor
         from interplay.models.run import open_run
         from interplay.pipeline.claims import check_claims
         from interplay.pipeline.datasets import data_of
@@ -72,15 +73,8 @@ def validate(
             progress=progress,
         )
         if claims:
-            checked = check_claims(
-                opened,
-                dataset,
-                encoders=encoders,
-                stores=stores,
-                config=settings,
-                samples=claims,
-                progress=progress,
-            )
+            predictor = TrainedPredictor(opened, encoders, settings, stores)
+            checked = check_claims(predictor, dataset, config=settings, samples=claims, progress=progress)
             verdicts = [*claims_sentences(checked, found.stories), *found.verdicts]
             found = found.model_copy(update={"claims": checked, "verdicts": verdicts})
         from interplay.report.validity import CLAIM_HEADER, SHORT, claim_rows, short_rows, write_validity

@@ -111,10 +111,14 @@ class OpenedTogether(Opened):
         answers = [one.logits(coalitions).astype(np.float64) for one in self._members]
         return np.asarray(np.mean(answers, axis=0))
 
-    def whole_by_member(self) -> list[Float[np.ndarray, " C"]]:
-        """The logits of the whole sample by each member."""
-        whole = np.ones((1, len(self.features)), dtype=bool)
-        return [one.logits(whole)[0, -1] for one in self._members]
+    def logits_by_model(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "k m C"]:
+        """The mean of what the members answer, and what each of them does.
+
+        Args:
+            coalitions: (m, n), True where a feature stays.
+        """
+        answers = [one.logits(coalitions)[:, -1].astype(np.float64) for one in self._members]
+        return np.stack([np.mean(answers, axis=0), *answers])
 
     def attributions(self, label: int, methods: Sequence[str]) -> Mapping[str, Scores]:
         """The mean of the members' scores by each method.

@@ -14,7 +14,14 @@ from interplay.errors import BadInput, BudgetError
 from interplay.explanation.candidates import candidate_players, ranking_maps
 from interplay.explanation.pairs import PairEstimator, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
-from interplay.explanation.predictor import Opened, Predictor, Scores, probability_of, to_probabilities, value_function
+from interplay.explanation.predictor import (
+    Opened,
+    Predictor,
+    Scores,
+    probabilities_by_model,
+    to_probabilities,
+    value_function,
+)
 from interplay.explanation.what_if import what_if
 from interplay.interactions import (
     EXACT,
@@ -31,7 +38,7 @@ from interplay.interactions.shapley import shapley_values
 from interplay.modalities import drawn_as
 from interplay.progress import Advance
 from interplay.report.claims import EDGE
-from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, Shapley, ValueFunction
+from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, Shapley, ValueFunction, WhatIf
 from interplay.results.explanation import SIDE, Member
 
 MOST_ORDERS = 8  # random orders of the features, for their Shapley values
@@ -128,13 +135,14 @@ def explain_opened(
     )
     value = ValueFunction(on=settings.scale, expert=output, fill=opened.fill, level=opened.level)
     pairs = _pairs(probe, value)
-    probability = probability_of(opened, predictor.label_kind, label)
+    by_model = probabilities_by_model(opened, predictor.label_kind, label)
+    asked, *members = what_if(by_model, players, pairs=pairs, modalities=list(opened.inputs), seed=seed)
     contributions, bias = _contributions(opened, predictor.outputs, answers[0, :, label])
     return Explanation(
         sample_id=sample_id,
         inputs=dict(opened.inputs),
         prediction=prediction,
-        by_member=_members(opened, predictor, label),
+        by_member=_members(opened, predictor, label, members),
         target=target,
         label_kind=predictor.label_kind,
         value=value,
@@ -154,19 +162,18 @@ def explain_opened(
         estimator=" and ".join(sorted({block.estimator for block in probe.blocks})),
         notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes],
         provenance=predictor.provenance.model_copy(update={"seed": seed}),
-        whatif=what_if(probability, players, pairs=pairs, modalities=list(opened.inputs), seed=seed),
+        whatif=asked,
         shapley=_shapley(opened, predictor, label, most, seed),
     )
 
 
-def _members(opened: Opened, predictor: Predictor, label: int) -> list[Member]:
+def _members(opened: Opened, predictor: Predictor, label: int, asked: Sequence[WhatIf]) -> list[Member]:
     """What each model answers whose mean is explained; nothing for one model."""
     out = []
-    for run, logits in zip(predictor.provenance.members, opened.whole_by_member(), strict=True):
-        each = to_probabilities(logits, predictor.label_kind)
-        p = float(each[label].clip(0.0, 1.0))
-        given = int(each.argmax()) == label if predictor.label_kind == "single" else p >= SIDE
-        out.append(Member(run=run, probability=p, given=given))
+    whole = opened.logits_by_model(np.ones((1, len(opened.features)), dtype=bool))[1:, 0]
+    for run, logits, answers in zip(predictor.provenance.members, whole, asked, strict=True):
+        given = int(logits.argmax()) == label if predictor.label_kind == "single" else answers.whole >= SIDE
+        out.append(Member(run=run, probability=answers.whole, given=given, whatif=answers))
     return out
 
 

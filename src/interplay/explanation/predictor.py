@@ -54,9 +54,13 @@ class Opened(ABC):
             (m, E, C): the logits of each label, by each of the predictor's outputs.
         """
 
-    def whole_by_member(self) -> Sequence[Float[np.ndarray, " C"]]:
-        """The logits of the whole sample by each model whose mean this is; empty for one model."""
-        return ()
+    def logits_by_model(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "k m C"]:
+        """The model's own logits, and those of each of the k - 1 models whose mean it is; k is 1 for one model.
+
+        Args:
+            coalitions: (m, n), True where a feature stays.
+        """
+        return self.logits(coalitions)[None, :, -1]
 
     def attributions(self, label: int, methods: Sequence[str]) -> Mapping[str, Scores]:
         """How important each feature is by methods that look into the model (METHOD 7).
@@ -116,10 +120,10 @@ def to_probabilities(logits: Float[np.ndarray, "*B C"], label_kind: LabelKind) -
     return softmax(double, axis=-1) if label_kind == "single" else expit(double)
 
 
-def probability_of(
+def probabilities_by_model(
     opened: Opened, label_kind: LabelKind, label: int
-) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]]:
-    """The probability of one label under the model's own output (the last one), as a function of coalitions.
+) -> Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m k"]]:
+    """The probability of one label under the model's own output, and by each model whose mean it is.
 
     Args:
         opened: a sample that a predictor has opened.
@@ -127,13 +131,13 @@ def probability_of(
         label: index of the label.
 
     Returns:
-        Coalitions (m, n) -> probabilities (m,).
+        Coalitions (m, n) -> probabilities (m, k): the model's own first; k is 1 for one model.
     """
 
-    def probability(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
-        return to_probabilities(opened.logits(coalitions)[:, -1], label_kind)[:, label]
+    def probabilities(coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m k"]:
+        return to_probabilities(opened.logits_by_model(coalitions), label_kind)[:, :, label].T
 
-    return probability
+    return probabilities
 
 
 def value_function(opened: Opened, label_kind: LabelKind, labels: Sequence[int]) -> Value:

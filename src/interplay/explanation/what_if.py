@@ -28,26 +28,31 @@ EDGE = 1e-12
 
 
 def what_if(
-    probabilities: Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]],
+    probabilities: Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m k"]],
     players: Players,
     *,
     pairs: Sequence[Pair],
     modalities: Sequence[str],
     most: int = MOST,
     seed: int = 0,
-) -> WhatIf:
+) -> list[WhatIf]:
     """The model's probability of a label without single players, without two, and without or with whole modalities.
 
     Players that form pairs come before others, and pairs by the size of their larger score, strongest first, but for
     those within the `CORE` strongest features; two candidates of one modality, which have no score, take what is left.
 
     Args:
-        probabilities: coalitions (m, n) of players that stay -> (m,) the label's probability, in double precision.
+        probabilities: coalitions (m, n) of players that stay -> (m, k) the label's probability, in double precision: by
+            the model, and by each of the k - 1 models whose mean it is.
         players: what plays.
         pairs: the scored pairs of the players.
         modalities: their names, in the model's order.
         most: answers asked for, at most; whole, nothing and modalities are always among them.
         seed: of the sets that the estimate is checked on.
+
+    Returns:
+        k of them: the model's own answers, and to the same questions those of each model whose mean it is. Only of the
+        model itself it is measured how far estimates are off.
     """
     candidates = sorted({at for pair in pairs for at in (pair.i, pair.j)})
     singles = [*candidates, *(at for at in range(len(players)) if at not in set(candidates))]
@@ -66,33 +71,35 @@ def what_if(
     strongest = sorted(pairs, key=lambda p: -max(abs(p.sii or 0.0), abs(p.redundancy_gap or 0.0)))
     sets, room = _sets_and_twos(len(singles), len(modalities), most)
     twos = _twos([(min(p.i, p.j), max(p.i, p.j)) for p in strongest], within, room, bool(sets))
-    strong = _strong({at: abs(_logit(one[at]) - _logit(whole)) for at in candidates if at in one})
+    strong = _strong({at: abs(_logit(one[at][0]) - _logit(whole[0])) for at in candidates if at in one})
     groups = _groups(candidates, strong, twos, sets, np.random.default_rng(seed))
     found = iter(_without(probabilities, len(players), [*twos, *groups[0], *groups[1]]))
     both = dict(zip(twos, islice(found, len(twos)), strict=True))
-    off, off_strong = (_off(some, list(islice(found, len(some))), whole, one, both) for some in groups)
-    return WhatIf(
-        whole=whole,
-        nothing=nothing,
-        without_modality=without_modality,
-        only_modality=only_modality,
-        without=[one.get(at) for at in range(len(players))],
-        i=[i for i, _ in both],
-        j=[j for _, j in both],
-        without_both=list(both.values()),
-        off=off,
-        strong=strong,
-        off_strong=off_strong,
-        evaluations=2 + len(modalities) + len(alone) + len(one) + len(twos) + sum(map(len, groups)),
-    )
+
+    def by(model: int) -> WhatIf:
+        return WhatIf(
+            whole=whole[model],
+            nothing=nothing[model],
+            without_modality={m: p[model] for m, p in without_modality.items()},
+            only_modality={m: p[model] for m, p in only_modality.items()},
+            without=[one[at][model] if at in one else None for at in range(len(players))],
+            i=[i for i, _ in both],
+            j=[j for _, j in both],
+            without_both=[p[model] for p in both.values()],
+            evaluations=2 + len(modalities) + len(alone) + len(one) + len(twos) + sum(map(len, groups)),
+        )
+
+    own, *members = map(by, range(len(whole)))
+    off, off_strong = (_off(some, [p[0] for p in islice(found, len(some))], own) for some in groups)
+    return [own.model_copy(update={"off": off, "strong": strong, "off_strong": off_strong}), *members]
 
 
 def _without(
-    probabilities: Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, " m"]],
+    probabilities: Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m k"]],
     n: int,
     gone: Sequence[Sequence[int] | np.ndarray],
-) -> list[float]:
-    """The answers without each of these sets of players."""
+) -> list[list[float]]:
+    """The answers without each of these sets of players, by each model."""
     left = np.ones((len(gone), n), dtype=bool)
     for row, out in zip(left, gone, strict=True):
         row[np.asarray(out, dtype=np.intp)] = False
@@ -171,20 +178,16 @@ def _sets(
     return out
 
 
-def _off(
-    sets: Sequence[Sequence[int]],
-    answers: Sequence[float],
-    whole: float,
-    one: Mapping[int, float],
-    both: Mapping[tuple[int, int], float],
-) -> dict[int, float]:
+def _off(sets: Sequence[Sequence[int]], answers: Sequence[float], found: WhatIf) -> dict[int, float]:
     """Size -> how far about 95 of 100 estimates are off at most, on the logit (assets/whatif.js makes the estimate).
 
     The root mean square of estimate less answer, times Student's t of as many sets, at `LEVEL`.
     """
+    one = {at: p for at, p in enumerate(found.without) if p is not None}
+    both = {(i, j): p for i, j, p in zip(found.i, found.j, found.without_both, strict=True)}
     squares = dict[int, list[float]]()
     for gone, answer in zip(sets, answers, strict=True):
-        squares.setdefault(len(gone), []).append((estimate(gone, whole, one, both) - _logit(answer)) ** 2)
+        squares.setdefault(len(gone), []).append((estimate(gone, found.whole, one, both) - _logit(answer)) ** 2)
     return {
         size: float(student_quantile(np.array([len(found)]), LEVEL)[0]) * sqrt(fmean(found))
         for size, found in squares.items()

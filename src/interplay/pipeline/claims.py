@@ -1,36 +1,29 @@
 """Hold what is said of single predictions against known truth: a part of `interplay validate`."""
 
 from collections import Counter
-from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
-import torch
 
 from interplay.config import Config, ExplainConfig
 from interplay.data.known import STORIES
 from interplay.data.sample import Dataset
-from interplay.encoders.frozen import Encoder
 from interplay.evaluation.claims import is_right, summarise_claims, true_kind
 from interplay.explanation.explaining import explain_opened
-from interplay.explanation.predictor import Opened
-from interplay.explanation.trained.predictor import TrainedPredictor
+from interplay.explanation.predictor import Opened, Predictor, to_probabilities
 from interplay.explanation.what_if import room_for_pairs
-from interplay.features.store import Features
 from interplay.interactions.block import block_evaluations
-from interplay.models.run import Run
 from interplay.progress import SILENT, Progress
 from interplay.report.claims import Kind, claim
+from interplay.results.explanation import SIDE
 from interplay.results.validity import ClaimCheck
 
 
 def check_claims(
-    run: Run,
+    predictor: Predictor,
     dataset: Dataset,
     *,
-    encoders: dict[str, Encoder],
-    stores: Mapping[str, Features] | None = None,
-    config: Config | None = None,
+    config: Config,
     samples: int = 20,
     progress: Progress = SILENT,
 ) -> list[ClaimCheck]:
@@ -40,21 +33,19 @@ def check_claims(
     Pair scores only choose which pairs are removed; where all of them are, the cheapest estimator gives the same claim.
 
     Args:
-        run: a trained run.
+        predictor: a trained run, or the mean of several, of labels of which any number may hold.
         dataset: data of known truth, with the evidence of every label that holds.
-        encoders: modality -> the run's frozen encoder.
-        stores: modality -> the dataset's stored features; samples are encoded anew if None.
-        config: settings of `removal` and `explain`; the run's own if None.
+        config: its settings of `explain` and its seed are used.
         samples: how many samples of each story in which its label holds and is predicted.
         progress: shows the stages.
 
     Returns:
-        Rows for each story of the run's labels; none for a story that the model never predicts.
+        Rows for each story of the model's labels; none for a story that it never predicts.
     """
-    config = config or run.config
-    predictor = TrainedPredictor(run, encoders, config, stores)
     rows = []
-    for label in [label for label in run.card.labels if label in STORIES]:
+    for at, label in enumerate(predictor.labels):
+        if label not in STORIES:
+            continue
         holding = [s for s in dataset.split("test") if label in s.evidence]
         checked: list[tuple[Kind, Kind, bool]] = []
         advance, most = progress.stage(f"Check claims of {label}"), min(samples, len(holding))
@@ -63,8 +54,8 @@ def check_claims(
             if len(checked) == most:
                 break
             opened = predictor.open(sample)
-            logits = opened.logits(np.ones((1, len(opened.features)), dtype=bool))[0, -1]  # the mixture's come last
-            if run.card.task.probabilities(torch.from_numpy(logits))[run.card.labels.index(label)] < 0.5:
+            whole = opened.logits(np.ones((1, len(opened.features)), dtype=bool))[:, -1]  # the mixture's come last
+            if to_probabilities(whole, predictor.label_kind)[0, at] < SIDE:
                 continue
             explanation = explain_opened(
                 predictor, opened, sample.id, settings=least_settings(config, opened), target=label, seed=config.seed

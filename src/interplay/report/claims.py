@@ -72,13 +72,20 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
         veiled: whether texts of the sample must not be shown: words are then numbered.
 
     Returns:
-        The claim. It is about this one model: training it again may give another, which no number here covers.
+        The claim. It is about this one model: training it again may give another, which no number here covers. The mean
+        of several models names only features that more than half of them name, each by its own answers.
     """
     asked = explanation.whatif
     if asked is None:
         return Claim("not_asked", (), None, None, "the model was not asked what it answers without single features")
+    names, way = describe_features(explanation, veiled=veiled), _way(explanation, asked.whole - asked.nothing)
+    found = _claim(asked, names, way)
+    return found if not found.features or _most_name(found, explanation, names) else _unnamed(asked, found, way)
+
+
+def _claim(asked: WhatIf, names: Sequence[FeatureName], way: str) -> Claim:
+    """What one model's answers, or the mean of several models', say."""
     moved = asked.whole - asked.nothing
-    names, way = describe_features(explanation, veiled=veiled), _way(explanation, moved)
     if abs(moved) < MOVED:
         return _unmoved(asked, names)
     share = {at: (asked.whole - p) / moved for at, p in enumerate(asked.without) if p is not None}
@@ -91,7 +98,18 @@ def claim(explanation: Explanation, *, veiled: bool = False) -> Claim:
         found = _pair_claim(asked, names, pair, both[pair], cost, way)
         if _carries(found, asked, share, both[pair], cost):
             return found
-    return _spread(asked, share, moved, way)
+    return _spread(asked, way)
+
+
+def _most_name(found: Claim, explanation: Explanation, names: Sequence[FeatureName]) -> bool:
+    """Whether more than half of the models whose mean is explained name what it names; of one model it is so."""
+    each = [_claim(one.whatif, names, "") for one in explanation.by_member if one.whatif is not None]
+    return not each or 2 * sum(set(found.features) <= set(one.features) for one in each) > len(each)
+
+
+def _unnamed(asked: WhatIf, found: Claim, way: str) -> Claim:
+    """What is left to say of a mean that names what no more than half of its models do: chance in training chose it."""
+    return _opposed(asked) if found.kind == "opposed" else _spread(asked, way, divided=True)
 
 
 def beside_claim(explanation: Explanation) -> str:
@@ -156,8 +174,13 @@ def _unmoved(asked: WhatIf, names: Sequence[FeatureName]) -> Claim:
         return Claim("opposed", (first,), None, None, f"{text}, with everything removed {gone}")
     most = max((abs(asked.whole - p) for p in (*asked.without_both, *asked.without_modality.values())), default=0.0)
     if most >= MOVED:
-        return Claim("opposed", (), None, None, f"features pull both ways; with everything removed {gone}")
+        return _opposed(asked)
     return Claim("unmoved", (), None, None, f"nothing here moves it; with everything removed {gone}")
+
+
+def _opposed(asked: WhatIf) -> Claim:
+    text = f"features pull both ways; with everything removed {percent(asked.nothing)}"
+    return Claim("opposed", (), None, None, text)
 
 
 def _with_one(
@@ -182,7 +205,7 @@ def _with_one(
     found = _pair_claim(asked, names, pair, both[pair], (asked.whole - both[pair]) / moved, way)
     adds = found.kind == "both_add" and share.get(second, 0.0) > 0
     if adds and _one_of_many(share, pair):  # to name two of several that count as much would be arbitrary
-        return _spread(asked, share, moved, way)
+        return _spread(asked, way)
     # What holds the rest, but adds nothing to the first, is neither needed nor would do alone.
     return found if needed or adds else _several(asked, names, first, second, way)
 
@@ -259,12 +282,17 @@ def logit(p: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def _spread(asked: WhatIf, share: dict[int, float], moved: float, way: str) -> Claim:
-    """No one or two features carry it: each is small, or several count as much (and others pull the other way)."""
-    most = max(share.values(), default=0.0)
+def _spread(asked: WhatIf, way: str, divided: bool = False) -> Claim:
+    """No one or two features carry it: each is small, or several count as much (and others pull the other way).
+
+    Or the models whose mean this is are `divided`: which features carry it differs between them.
+    """
+    moved = asked.whole - asked.nothing
+    most = max(((asked.whole - p) / moved for p in asked.without if p is not None), default=0.0)
     what, above = "many small things", f", none above {math.ceil(100 * most - EDGE)}% of the difference" * (most > 0)
-    if most >= PART:
-        what, above = "several things", ", no one or two most of all"
+    if most >= PART or divided:
+        what = "several things"
+        above = ", but single models do not agree on which" if divided else ", no one or two most of all"
     cost = {m: (asked.whole - p) / moved for m, p in asked.without_modality.items()}
     first = max(cost, key=lambda m: cost[m], default=None)
     if (
@@ -275,7 +303,8 @@ def _spread(asked: WhatIf, share: dict[int, float], moved: float, way: str) -> C
     ):
         gone = percent(asked.without_modality[first])
         does = f" speaks{way}" if way else ""
-        text = f"the {first} as a whole{does}, {what}{above}; without it {gone}"
+        parts = f"{above} parts of it" if divided else f", {what}{above}"
+        text = f"the {first} as a whole{does}{parts}; without it {gone}"
         return Claim("modality", (), first, cost[first], text)
     do = f" speak{way}" if way else ""
     text = f"{what}{do}{above}; with everything removed {percent(asked.nothing)}"

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from interplay.files.versions import Upgrade, upgrade_document
 
-EXPLANATION_SCHEMA = "interplay/explanation/4"
-EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict, 3: dict}
-"""Version 2 added `whatif`, 3 the fill and level "input", 4 `by_member` and `members` of the provenance: what was
-written before means the same."""
+EXPLANATION_SCHEMA = "interplay/explanation/5"
+EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict, 3: dict, 4: dict}
+"""Version 2 added `whatif`, 3 the fill and level "input", 4 `by_member` and `members` of the provenance, 5 their
+`whatif`: what was written before means the same."""
 MIXTURE = "mixture"
 SIDE = 0.5
 """Where several labels may hold, a probability this high is for the label, a lower one against it."""
@@ -172,11 +172,14 @@ class Member(Frozen):
         run: its name.
         probability: of the target, on the whole sample.
         given: whether it predicts the target: as the most probable label where exactly one holds, else at .5 and more.
+        whatif: what it answers with features removed, to the questions of the explanation's own `whatif`, without how
+            far estimates are off; None where it was not asked.
     """
 
     run: str
     probability: Unit
     given: bool
+    whatif: WhatIf | None = None
 
 
 class Explanation(Frozen):
