@@ -139,15 +139,28 @@ def test_what_is_planted_is_claimed(name):
             "Without the first only, 90%; without the second only, 90%; "
             "with everything removed this model can only guess, and answers 10%.",
         ),
+        ("together", "Without both, 20%; with everything removed this model can only guess, and answers 10%."),
+        (
+            "modality",
+            "With everything removed this model can only guess, and answers 40%: what else is there speaks against "
+            "storm.",
+        ),
+        (
+            "both_add",
+            "With everything removed this model can only guess, and answers 50%: what else is there speaks for storm.",
+        ),
     ],
 )
 def test_beside_the_claim_stands_what_its_percentages_are_seen_against(name, said):
     function = {
         "alone": lambda left: 0.9 if 0 in left else 0.1,
         "either": lambda left: 0.9 if {0, 4} & left else 0.1,
+        "together": lambda left: 0.9 if {0, 4} <= left else 0.2 if left else 0.1,
+        "modality": lambda left: 0.2 + 0.7 * len({0, 1, 2, 3} & left) / 4 if left else 0.4,
+        "both_add": lambda left: sigmoid(-2 * (0 in left) - 2 * (4 in left) + 1.5 * (5 in left)),
     }[name]
     assert claim(explained(function)).kind == name
-    assert beside_claim(explained(function)) == said
+    assert without_isolates(beside_claim(explained(function))) == said
 
 
 def test_beside_a_claim_that_says_it_all_nothing_stands():

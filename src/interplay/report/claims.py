@@ -113,9 +113,10 @@ def _unnamed(asked: WhatIf, found: Claim, way: str) -> Claim:
 
 
 def beside_claim(explanation: Explanation) -> str:
-    """What the claim's percentages are to be seen beside: the answer to nothing, and of an OR those without one of two.
+    """What the claim's percentages are seen beside: the answer to nothing, and those of a pair that it leaves out.
 
-    Without an answer to nothing to hold it against, 43% without a word reads as if much else were there.
+    Without an answer to nothing to hold it against, 43% without a word reads as if much else were there. An answer
+    without what is named that lies beyond the one to nothing is what all the rest speaks for.
 
     Args:
         explanation: any explanation.
@@ -126,11 +127,28 @@ def beside_claim(explanation: Explanation) -> str:
     asked, found = explanation.whatif, claim(explanation)
     if asked is None or "with everything removed" in found.text:
         return ""
-    nothing = f"with everything removed this model can only guess, and answers {percent(asked.nothing)}"
-    if found.kind != "either":
-        return f"{nothing[0].upper()}{nothing[1:]}."
-    one, other = (percent(_without(asked, at)) for at in found.features)
-    return f"Without the first only, {one}; without the second only, {other}; {nothing}."
+    gone = _without_named(asked, found)
+    said = f"with everything removed this model can only guess, and answers {percent(asked.nothing)}"
+    if gone is not None and (asked.nothing - gone) * (1 if asked.whole > asked.nothing else -1) >= MOVED:
+        way = "against" if gone < asked.nothing else "for"
+        said += f": what else is there speaks {way} {isolated(shorten(visible(explanation.target), LABEL))}"
+    if found.kind == "either":
+        one, other = (percent(_without(asked, at)) for at in found.features)
+        said = f"without the first only, {one}; without the second only, {other}; {said}"
+    elif found.kind == "together" and gone is not None:
+        said = f"without both, {percent(gone)}; {said}"
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _without_named(asked: WhatIf, found: Claim) -> float | None:
+    """The answer without what a claim names, one or two features or a modality; None where it names nothing."""
+    if found.modality is not None:
+        return asked.without_modality[found.modality]
+    if len(found.features) == 1:
+        return _without(asked, found.features[0])
+    pairs = {(i, j): p for i, j, p in zip(asked.i, asked.j, asked.without_both, strict=True)}
+    first, second = (*sorted(found.features), -1, -1)[:2]
+    return pairs.get((first, second))
 
 
 def _way(explanation: Explanation, moved: float) -> str:

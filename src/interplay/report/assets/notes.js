@@ -118,7 +118,7 @@ export function fillHero(root, opened, table) {
     el("div", { class: "headline" },
       el("p", { class: "eyebrow" }, el("span", {}, "Sample "), el("bdi", {}, shorten(visible(raw.sample_id), 80))),
       el("h1", { id: "summary" }, `${upper(opened.headline)}.`),
-      el("p", { class: "reach" }, `${opened.besideClaim} Each percentage is this model's own answer, no estimate. `, opened.agreement ? el("b", {}, `${upper(opened.agreement)}.`) : "Trained again, a model may decide by other parts: no other training was compared."),
+      el("p", { class: "reach" }, `${opened.besideClaim} Percentages are exact: this model was asked again with those parts removed. `, opened.agreement ? el("b", {}, `${upper(opened.agreement)}.`) : "Trained again, a model may decide by other parts: no other training was compared."),
       el("details", { class: "scores" },
         el("summary", {}, "Pair scores"),
         el("p", { class: "strongest", id: "strongest" }, summary(opened, table)),
