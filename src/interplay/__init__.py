@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from interplay.data.scenes import make_scenes
     from interplay.explanation.functions.explain import explain_callable
     from interplay.explanation.predictor import Opened, Predictor
+    from interplay.explanation.wrapped.wrap import wrap
     from interplay.interactions.scores import PairScores
     from interplay.models.run import Run, open_run
     from interplay.pipeline.comparison import train_beside_others
@@ -65,6 +66,7 @@ _HOMES = {
     "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
     "interplay.explanation.functions.explain": ("explain_callable",),
     "interplay.explanation.predictor": ("Opened", "Predictor"),
+    "interplay.explanation.wrapped.wrap": ("wrap",),
     "interplay.models.run": ("Run", "open_run"),
     "interplay.study.running": ("run_study",),
     "interplay.study.writing": ("write_study",),
@@ -91,6 +93,7 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "new_sample",
     "explain",
     "explain_callable",
+    "wrap",
     "Predictor",
     "Opened",
     "finding",

@@ -14,6 +14,7 @@ from interplay.cli.demo import demo
 from interplay.cli.encode import encode
 from interplay.cli.evaluate import evaluate
 from interplay.cli.explain import explain
+from interplay.cli.explain_model import explain_model
 from interplay.cli.options import epilog
 from interplay.cli.report import report
 from interplay.cli.serve import serve
@@ -62,6 +63,10 @@ app.command(**epilog("interplay encode my-data"))(encode)
 app.command(**epilog("interplay train my-data --out runs/first --model fl-i2moe"))(train)
 app.command(**epilog("interplay evaluate runs/first --split test"))(evaluate)
 app.command(**epilog("interplay explain runs/first --input text='what a lovely day' --input image=face.png"))(explain)
+app.command(
+    "explain-model",
+    **epilog("interplay explain-model openai/clip-vit-base-patch32 --text 'a cat asleep' --image cat.jpg"),
+)(explain_model)
 app.command(**epilog("interplay validate runs/first --samples 50"))(validate)
 app.command(**epilog("interplay study configs/scenes.toml --data scenes --dry-run"))(study)
 app.command(**epilog("interplay serve runs/first --port 8000"))(serve)

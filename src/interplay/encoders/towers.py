@@ -201,7 +201,7 @@ def _auto(factory: Any, folder: Path, **options: Any) -> Any:
 def _open(name: str, what: str, load: Callable[[], T], verb: str = "read") -> T:
     """Run `load`; whatever the libraries raise becomes an EncoderError that names the encoder."""
     try:
-        with _quiet():
+        with quiet():
             return load()
     except (EncoderError, MemoryError):
         raise
@@ -215,7 +215,7 @@ def _open(name: str, what: str, load: Callable[[], T], verb: str = "read") -> T:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence transformers' report of unused weights (a tower cut at a layer leaves many, by intent) and its bars."""
     from transformers.utils import logging as log
 

@@ -73,13 +73,20 @@ def explain_callable(
     kind = label_kind or ("single" if len(labels) > 1 else "multi")
     predictor = FunctionPredictor(function, labels, label_kind=kind, returns=returns, grid=grid, fill=fill, batch=batch)
     settings = (settings or ExplainConfig()).model_copy(update={"budget": budget})
-    opened = predictor.open_inputs(text, None if image is None else _rgb(image), name)
+    opened = predictor.open_inputs(text, None if image is None else rgb(image), name)
     advance = progress.stage(f"Explain {name}")
     return explain_opened(predictor, opened, name, settings=settings, target=target, seed=seed, progress=advance)
 
 
-def _rgb(image: str | Path | Image.Image | np.ndarray) -> Image.Image:
-    """The picture upright and in RGB."""
+def rgb(image: str | Path | Image.Image | np.ndarray) -> Image.Image:
+    """The picture upright and in RGB.
+
+    Args:
+        image: a file, a PIL image, or an array (height, width, 3) of bytes.
+
+    Raises:
+        BadInput: the file cannot be read, or the array is another one.
+    """
     if isinstance(image, str | Path):
         return open_picture(image)
     if isinstance(image, np.ndarray):

@@ -1,0 +1,280 @@
+"""How each kind of Hugging Face model is asked about one text and one picture with some words and patches left."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from interplay.errors import BadInput
+from interplay.explanation.wrapped.patches import by_count, in_batches, only_patches
+from interplay.kinds import LabelKind
+
+MATCH = "a match"
+"""The one label of models that say how well a text and a picture fit."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One sample as a model gets it.
+
+    Attributes:
+        text: what the tokenizer gives, each (1, L); None without a text.
+        pixels: (1, 3, H, W); None without a picture.
+        patches: how many patches the picture has.
+    """
+
+    text: dict[str, Tensor] | None
+    pixels: Tensor | None
+    patches: int
+
+
+class Asked(ABC):
+    """A model that is asked about one sample.
+
+    Args:
+        model: a Hugging Face model in evaluation mode.
+        given: the sample.
+        batch: questions at a time, at most.
+    """
+
+    def __init__(self, model: Any, given: Given, batch: int) -> None:
+        self.model, self.given, self.batch = model, given, batch
+
+    @abstractmethod
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """The logits with some tokens and patches left.
+
+        Args:
+            words: (m, L), True for each token that stays; L is 0 without a text.
+            patches: (m, P), True for each patch that stays; P is 0 without a picture.
+        """
+
+    def _text(self, words: Bool[np.ndarray, "m L"]) -> dict[str, Tensor]:
+        """The text's tensors, with tokens that do not stay masked in attention."""
+        assert self.given.text is not None, "a model that reads was given a text"
+        device = next(self.model.parameters()).device
+        text = {name: value.to(device).expand(len(words), -1) for name, value in self.given.text.items()}
+        return text | {"attention_mask": text["attention_mask"] * torch.from_numpy(words).to(device)}
+
+    def _pixels(self, count: int) -> Tensor:
+        assert self.given.pixels is not None, "a model that looks was given a picture"
+        first = next(self.model.parameters())
+        return self.given.pixels.to(first.device, first.dtype).expand(count, -1, -1, -1)
+
+    def _pictures(self, patches: Bool[np.ndarray, "m P"], embeddings: nn.Module, ask: Any) -> Float[np.ndarray, "m D"]:
+        """What `ask` gives for pictures with some patches left."""
+        out: list[np.ndarray] = [np.empty(0)] * len(patches)
+        for rows, kept in by_count(patches, self.batch):
+
+            def some(at: np.ndarray, kept: Tensor = kept) -> Tensor:
+                with only_patches(embeddings, kept[at], patches.shape[1]):
+                    found: Tensor = ask(self._pixels(len(at)))
+                return found
+
+            for row, found in zip(rows, in_batches(len(rows), self.batch, some), strict=True):
+                out[row] = found
+        return np.stack(out)
+
+
+class DualEncoder(Asked):
+    """CLIP and SigLIP: a text and a picture are encoded apart, and their scaled cosine is the answer.
+
+    Each text and each picture with the same words or patches left is encoded once.
+
+    Args:
+        model: `CLIPModel` or `SiglipModel`.
+        given: the sample; with texts of labels, its picture alone.
+        batch: as in `Asked`.
+        labels: inputs (C, L) of texts that the picture is compared with; None to compare it with the sample's own.
+    """
+
+    def __init__(self, model: Any, given: Given, batch: int, labels: dict[str, Tensor] | None = None) -> None:
+        super().__init__(model, given, batch)
+        self._known: dict[bytes, np.ndarray] = {}
+        self._scale = float(model.logit_scale.detach().exp())
+        self._bias = float(model.logit_bias.detach()) if has_bias(model) else 0.0
+        self._labels = (
+            None if labels is None else _unit(in_batches(len(labels["input_ids"]), batch, self._read(labels)))
+        )
+
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Asked.answer`: the scaled cosine of text and picture, or of the picture and each label's text.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+        embeddings = self.model.vision_model.embeddings
+        pictures = self._once(b"picture", patches, lambda rows: self._pictures(rows, embeddings, self._look))
+        if self._labels is not None:
+            return self._scale * pictures @ self._labels.T + self._bias
+        texts = self._once(b"text", words, self._texts)
+        return self._scale * (pictures * texts).sum(axis=1, keepdims=True) + self._bias
+
+    def _once(self, what: bytes, stays: Bool[np.ndarray, "m n"], encode: Any) -> Float[np.ndarray, "m D"]:
+        """Unit vectors of each row, encoded where they are not known yet."""
+        keys = [what + row.tobytes() for row in np.packbits(stays, axis=1)]
+        new = {key: at for at, key in enumerate(keys) if key not in self._known}
+        if new:
+            found = _unit(encode(stays[list(new.values())]))
+            self._known |= dict(zip(new, found, strict=True))
+        return np.stack([self._known[key] for key in keys])
+
+    def _texts(self, words: Bool[np.ndarray, "m L"]) -> Float[np.ndarray, "m D"]:
+        return in_batches(len(words), self.batch, lambda rows: self._read(self._text(words[rows]))(slice(None)))
+
+    def _read(self, text: dict[str, Tensor]) -> Any:
+        device = next(self.model.parameters()).device
+
+        def read(rows: Any) -> Tensor:
+            return _pooled(self.model.get_text_features(**{k: v[rows].to(device) for k, v in text.items()}))
+
+        return read
+
+    def _look(self, pixels: Tensor) -> Tensor:
+        return _pooled(self.model.get_image_features(pixel_values=pixels))
+
+
+def has_bias(model: Any) -> bool:
+    """Whether a dual encoder's scaled cosine is the logit of a probability: SigLIP's is, CLIP's is not.
+
+    Args:
+        model: a dual encoder.
+    """
+    return getattr(model, "logit_bias", None) is not None
+
+
+class TextClassifier(Asked):
+    """Any model of a text that ends in `ForSequenceClassification`."""
+
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Asked.answer`.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+        return in_batches(len(words), self.batch, lambda rows: self.model(**self._text(words[rows])).logits)
+
+
+class ImageClassifier(Asked):
+    """A vision transformer that ends in `ForImageClassification`."""
+
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Asked.answer`.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+        embeddings = self.model.base_model.embeddings
+        return self._pictures(patches, embeddings, lambda pixels: self.model(pixel_values=pixels).logits)
+
+
+class Vilt(Asked):
+    """ViLT, which reads words and patches in one transformer: what is removed is masked in its attention."""
+
+    def __init__(self, model: Any, given: Given, batch: int) -> None:
+        super().__init__(model, given, batch)
+        inside, pixels = model.vilt.embeddings, self._pixels(1)
+        shown = torch.ones(1, *pixels.shape[2:], dtype=torch.long, device=pixels.device)
+        with torch.no_grad():  # it puts the patches in an order drawn at random, and says which
+            embedded, _, (places, (_, columns)) = inside.visual_embed(pixels, shown, max_image_length=given.patches)
+        order = (places[0, :, 0] * columns + places[0, :, 1]).argsort()
+        self._embedded = torch.cat([embedded[:, :1], embedded[:, 1:][:, order]], dim=1)
+
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Asked.answer`.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+
+        def ask(rows: np.ndarray) -> Tensor:
+            left = torch.from_numpy(np.concatenate([np.ones((len(rows), 1), dtype=bool), patches[rows]], axis=1))
+            pictures = self._embedded.expand(len(rows), -1, -1)
+            mask = left.long().to(pictures.device)
+            logits: Tensor = self.model(**self._text(words[rows]), image_embeds=pictures, pixel_mask=mask).logits
+            return logits
+
+        return in_batches(len(words), self.batch, ask)
+
+
+def _pooled(found: Any) -> Tensor:
+    """The projected vector of an encoder, which older versions of transformers return by itself."""
+    return found if isinstance(found, Tensor) else found.pooler_output
+
+
+def _unit(vectors: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "m D"]:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a kind of model.
+
+    Attributes:
+        asked: how it is asked.
+        reads, looks: whether it takes a text, a picture.
+        several: whether any number of its labels may hold where its configuration does not say.
+    """
+
+    asked: type[Asked]
+    reads: bool
+    looks: bool
+    several: bool = False
+
+
+KINDS = {
+    "CLIPModel": Kind(DualEncoder, True, True, several=True),
+    "SiglipModel": Kind(DualEncoder, True, True, several=True),
+    "ViltForQuestionAnswering": Kind(Vilt, True, True, several=True),
+    "ViltForImageAndTextRetrieval": Kind(Vilt, True, True, several=True),
+}
+ENDINGS = {
+    "ForSequenceClassification": Kind(TextClassifier, True, False),
+    "ForImageClassification": Kind(ImageClassifier, False, True),
+}
+
+
+def kind_of(model: nn.Module) -> Kind:
+    """How a model is asked.
+
+    Args:
+        model: a Hugging Face model.
+
+    Raises:
+        BadInput: nothing is known of its class.
+    """
+    name = type(model).__name__
+    for ending, kind in (*KINDS.items(), *ENDINGS.items()):
+        if name == ending or (ending in ENDINGS and name.endswith(ending)):
+            return kind
+    raise BadInput(
+        f"nothing is known of the class {name}",
+        expected=f"{', '.join(KINDS)}, or a class that ends in {' or '.join(ENDINGS)}",
+        fix="explain a function that calls it: interplay.explain_callable(function, text=..., image=...)",
+    )
+
+
+def labels_of(model: Any, kind: Kind) -> tuple[list[str], LabelKind]:
+    """The names of a model's labels, and whether exactly one holds.
+
+    A classifier has its own; a model that compares a text with a picture has one, `a match`.
+
+    Args:
+        model: a Hugging Face model.
+        kind: of `kind_of`.
+    """
+    names = getattr(model.config, "id2label", None) or {}
+    count = int(getattr(model.config, "num_labels", 1))
+    if kind.asked is DualEncoder or type(model).__name__.endswith("Retrieval"):
+        return [MATCH], "multi"
+    labels = [str(names.get(at, at)) for at in range(count)]
+    several = kind.several or getattr(model.config, "problem_type", None) == "multi_label_classification"
+    return labels, "multi" if several or count == 1 else "single"

@@ -1,0 +1,290 @@
+"""A Hugging Face model as a predictor: its words and patches are removed where it reads them (level "input")."""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from PIL import Image
+
+from interplay.config import ExplainConfig
+from interplay.data.sample import Sample
+from interplay.errors import BadInput, PredictorError
+from interplay.explanation.explaining import explain_opened
+from interplay.explanation.functions.explain import BUDGET, rgb
+from interplay.explanation.predictor import Opened, Predictor
+from interplay.explanation.wrapped.geometry import Cells, cells_seen
+from interplay.explanation.wrapped.models import MATCH, Asked, DualEncoder, Given, Kind, has_bias
+from interplay.explanation.wrapped.words import WordTokens, tokens_of
+from interplay.kinds import LabelKind
+from interplay.modalities.pictures import open_picture
+from interplay.progress import SILENT, Progress
+from interplay.results import Explanation, Feature, Input, Provenance
+
+ROUNDING, LEAST = 1e-5, 0.01  # what rounding changes of a logit; what counts, as a share of how far answers differ
+GREY = 0.7  # what other pixels are, where it is tested that removed ones do not count
+
+
+@final
+class WrappedPredictor(Predictor):
+    """A Hugging Face model that reads, looks, or does both; made by `interplay.wrap`.
+
+    Args:
+        model: in evaluation mode.
+        kind: how it is asked.
+        tokenizer: fast; None for a model that does not read.
+        image_processor: None for a model that does not look.
+        labels: the names of what it answers.
+        label_kind: whether exactly one of them holds.
+        texts: whether `labels` are texts that a dual encoder compares a picture with.
+        grid: most cells along a picture's longer side.
+        batch: questions at a time, at most.
+        name: what reports call it.
+    """
+
+    outputs = ("model",)
+
+    def __init__(
+        self,
+        model: Any,
+        kind: Kind,
+        tokenizer: Any,
+        image_processor: Any,
+        *,
+        labels: Sequence[str],
+        label_kind: LabelKind,
+        texts: bool,
+        grid: int,
+        batch: int,
+        name: str,
+    ) -> None:
+        self.model, self.kind, self.tokenizer, self.image_processor = model, kind, tokenizer, image_processor
+        self.labels, self.label_kind, self.texts, self.grid, self.batch = list(labels), label_kind, texts, grid, batch
+        versions = {"torch": torch.__version__}
+        self.provenance = Provenance(run=name, data="", versions=versions, seed=0, model=type(model).__name__)
+
+    def explain(
+        self,
+        *,
+        text: str | None = None,
+        image: Any = None,
+        target: str | None = None,
+        budget: int = BUDGET,
+        name: str = "sample",
+        seed: int = 0,
+        settings: ExplainConfig | None = None,
+        progress: Progress = SILENT,
+    ) -> Explanation:
+        """Explain what the model answers: which words and patches it rests on, and which act together.
+
+        Args:
+            text: the text, for a model that reads.
+            image: for a model that looks: a file, a PIL image, or an array (height, width, 3) of bytes.
+            target: the label to explain; the most probable one if None.
+            budget: most evaluations for the pair scores; the candidates and what-if ask some hundred more.
+            name: what the explanation calls the sample.
+            seed: decides every draw.
+            settings: any other settings of `explain`; their budget gives way to `budget`.
+            progress: shows how far it is.
+
+        Returns:
+            The explanation; `interplay.write_page([it], {name: {"image": picture}}, "page.html")` makes its page.
+
+        Raises:
+            BadInput: an input is missing or cannot be used, an unknown target, or a budget too small.
+            PredictorError: what is removed still counts, or an answer is not finite.
+        """
+        settings = (settings or ExplainConfig()).model_copy(update={"budget": budget})
+        opened = self.open_inputs(text, None if image is None else rgb(image))
+        advance = progress.stage(f"Explain {name}")
+        return explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+
+    def open(self, sample: Sample) -> "OpenedWrapped":
+        """Read the text and the picture of a sample whose modalities are called text and image.
+
+        Args:
+            sample: a sample with the inputs that the model takes.
+
+        Raises:
+            BadInput: an input is missing, or cannot be read.
+        """
+        text, image = sample.inputs.get("text"), sample.inputs.get("image")
+        return self.open_inputs(None if text is None else str(text), None if image is None else open_picture(image))
+
+    def open_inputs(self, text: str | None, picture: Image.Image | None) -> "OpenedWrapped":
+        """Prepare a text and an RGB picture, or the one of them that the model takes.
+
+        Args:
+            text: the text, or None.
+            picture: RGB, or None.
+
+        Raises:
+            BadInput: an input is missing, or there is one that the model does not take.
+            PredictorError: what is removed still counts, or an answer is not finite.
+        """
+        reads, looks = self.kind.reads and not self.texts, self.kind.looks
+        for what, there, wanted in (("text", text, reads), ("picture", picture, looks)):
+            if (there is not None) != wanted:
+                takes = " and ".join([name for name, one in (("a text", reads), ("a picture", looks)) if one])
+                problem = f"the {what} is missing" if wanted else f"a {what} was given, which this model does not take"
+                raise BadInput(problem, expected=takes)
+        words = None if text is None else tokens_of(self.tokenizer, text, self._longest(), self._padded())
+        cells, pixels = (None, None) if picture is None else self._seen(picture)
+        opened = OpenedWrapped(self, words, cells, pixels)
+        opened.check()
+        return opened
+
+    def asked(self, words: WordTokens | None, cells: Cells | None, pixels: torch.Tensor | None) -> Asked:
+        """The model about one sample.
+
+        Args:
+            words: the text's tokens.
+            cells: the picture's cells.
+            pixels: (1, 3, H, W).
+        """
+        given = Given(words.inputs if words else None, pixels, cells.rows * cells.columns if cells else 0)
+        if not self.texts:
+            return self.kind.asked(self.model, given, self.batch)
+        padding = "max_length" if self._padded() else True
+        texts = self.tokenizer(
+            self.labels,
+            padding=padding,
+            truncation=True,
+            max_length=self._longest(),
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
+        return DualEncoder(self.model, given, self.batch, dict(texts))
+
+    def _padded(self) -> bool:
+        return type(self.model).__name__ == "SiglipModel"  # it was trained so, and pools the last token
+
+    def _longest(self) -> int:
+        config = getattr(self.model.config, "text_config", self.model.config)
+        return int(getattr(config, "max_position_embeddings", self.tokenizer.model_max_length))
+
+    def _seen(self, picture: Image.Image) -> tuple[Cells, torch.Tensor]:
+        def process(image: Image.Image) -> np.ndarray:
+            return np.asarray(self.image_processor(images=image, return_tensors="np")["pixel_values"][0])
+
+        config = getattr(self.model.config, "vision_config", self.model.config)
+        size = config.patch_size
+        patch = (size, size) if isinstance(size, int) else tuple(size)
+        cells = cells_seen(process, picture.size, patch, self.grid)
+        return cells, torch.from_numpy(process(picture)[None])
+
+
+@final
+class OpenedWrapped(Opened):
+    """A text and a picture whose words and patches can be left out of a model's input."""
+
+    level = "input"
+    fill = "input"
+
+    def __init__(
+        self, predictor: WrappedPredictor, words: WordTokens | None, cells: Cells | None, pixels: torch.Tensor | None
+    ) -> None:
+        self._predictor, self._words, self._cells, self._pixels = predictor, words, cells, pixels
+        self._asked, self._zero = predictor.asked(words, cells, pixels), 0.0
+        self.features, self.inputs, self.routing, self.notes = [], {}, dict[str, float](), list[str]()
+        if words is not None:
+            self.inputs["text"] = Input(kind="text", text=words.text, truncated=words.truncated)
+            self.features += [
+                Feature(index=at, modality="text", text=words.text[slice(*span)], span=span)
+                for at, span in enumerate(words.spans)
+            ]
+            self.notes.append("A word that is removed is masked in the model's attention; its place stays.")
+        if cells is not None:
+            self.inputs["image"] = Input(kind="image")
+            start = len(self.features)
+            self.features += [
+                Feature(index=start + at, modality="image", box=box) for at, box in enumerate(cells.boxes)
+            ]
+            self.notes.append(
+                "A patch that is removed is not given to the model: its token is left out. What a processor crops off "
+                "the picture, the model never sees."
+            )
+        if list(predictor.labels) == [MATCH] and predictor.kind.asked is DualEncoder and not has_bias(predictor.model):
+            self._zero = float(self._logits(np.zeros((1, len(self.features)), dtype=bool))[0, 0])
+            self.notes.append(
+                "This model gives no probability that a text and a picture match: its logit counts from what it gives "
+                "with every word and patch removed, which is called 50%."
+            )
+
+    @torch.no_grad()
+    def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
+        """The model's logits with only some words and patches left.
+
+        Args:
+            coalitions: (m, n), True where a feature stays.
+
+        Returns:
+            (m, 1, C): the model is the only output.
+
+        Raises:
+            PredictorError: they are not finite.
+        """
+        found = self._logits(coalitions) - self._zero
+        if not np.isfinite(found).all():
+            raise PredictorError(
+                f"{self._predictor.provenance.model} answered {found[~np.isfinite(found).all(axis=1)][0].tolist()}",
+                expected="finite numbers",
+                fix="load the model in fp32, and see that its weights are whole",
+            )
+        return found[:, None]
+
+    @torch.no_grad()
+    def check(self) -> None:
+        """See whether the model answers alike when asked again, and whether what is removed no longer counts.
+
+        Raises:
+            PredictorError: it does not.
+        """
+        n = len(self.features)
+        half = np.arange(n) % 2 == 0
+        asked = np.stack([half, ~half, np.zeros(n, dtype=bool), np.ones(n, dtype=bool)])
+        answers = self.logits(asked)[:, 0]
+        same = ROUNDING * (1 + np.abs(answers).max()) + LEAST * np.ptp(answers, axis=0).max()
+        name = self._predictor.provenance.model
+        anew = self._predictor.asked(self._words, self._cells, self._pixels)
+        if (np.abs(anew.answer(*self._stays(asked)) - self._zero - answers) > same).any():
+            raise PredictorError(f"{name} answers one question in two ways", expected="the same", fix="model.eval()")
+        for row, answer in zip(asked[:3], answers[:3], strict=True):
+            if (np.abs(answer - self._with_others(row)) > same).any():
+                raise PredictorError(
+                    f"{name} still knows something of words or patches that were removed",
+                    expected="a model that attends to nothing that is masked",
+                    fix="explain a function that calls it: interplay.explain_callable",
+                )
+
+    def _with_others(self, row: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "1 C"]:
+        """The answer where every word and patch that is removed was another one in the first place."""
+        words, pixels = self._words, self._pixels
+        tokens, patches = self._stays(row[None])
+        if words is not None:
+            ids, gone = words.inputs["input_ids"].clone(), torch.from_numpy(~tokens[0])
+            known = words.inputs["input_ids"][0, [at for tokens in words.tokens for at in tokens]].unique()
+            ids[0, gone] = known.roll(1)[torch.searchsorted(known, ids[0, gone])]  # the text's own, no special token
+            words = WordTokens(words.text, words.spans, words.tokens, words.inputs | {"input_ids": ids}, 0)
+        if pixels is not None and self._cells is not None:
+            seen = torch.from_numpy(patches[0]).reshape(self._cells.rows, self._cells.columns).float()[None, None]
+            seen = torch.nn.functional.interpolate(seen, size=pixels.shape[2:], mode="nearest")
+            pixels = torch.where(seen > 0, pixels, GREY)
+        other = self._predictor.asked(words, self._cells, pixels)
+        return other.answer(tokens, patches) - self._zero
+
+    def _logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:
+        return self._asked.answer(*self._stays(coalitions))
+
+    def _stays(self, coalitions: Bool[np.ndarray, "m n"]) -> tuple[Bool[np.ndarray, "m L"], Bool[np.ndarray, "m P"]]:
+        """Which tokens and patches stay: all that belong to no word or cell do."""
+        m, n_words = len(coalitions), len(self._words.spans) if self._words else 0
+        L = self._words.inputs["input_ids"].shape[1] if self._words else 0
+        tokens = np.ones((m, L), dtype=bool)
+        patches = np.ones((m, self._cells.rows * self._cells.columns if self._cells else 0), dtype=bool)
+        for at, places in enumerate(self._words.tokens if self._words else ()):
+            tokens[:, list(places)] = coalitions[:, [at]]
+        for at, places in enumerate(self._cells.patches if self._cells else ()):
+            patches[:, list(places)] = coalitions[:, [n_words + at]]
+        return tokens, patches

@@ -1,0 +1,86 @@
+"""Which tokens of a model's input are which words of a text."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from interplay.errors import BadInput
+from interplay.explanation.functions.removal import words_of
+
+ENDLESS = 100_000  # tokenizers say that they take more than this where nobody told them
+
+
+@dataclass(frozen=True)
+class WordTokens:
+    """A text as a model reads it.
+
+    Attributes:
+        text: the text.
+        spans: (start, end) of each word, in characters; words that share a token are one.
+        tokens: of each word, its places among the tokens; no special token is in any.
+        inputs: what the tokenizer gives: `input_ids`, `attention_mask`, ... each (1, L).
+        truncated: tokens that were cut off.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+    tokens: tuple[tuple[int, ...], ...]
+    inputs: dict[str, Tensor]
+    truncated: int
+
+
+def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool) -> WordTokens:
+    """Tokenize a text, and find the tokens of each word.
+
+    Args:
+        tokenizer: a fast Hugging Face tokenizer.
+        text: the text.
+        longest: most tokens that the model takes.
+        padded: whether it is to be padded to `longest`, for models that were trained so.
+
+    Raises:
+        BadInput: the tokenizer is not a fast one, or no word of the text has a token.
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        raise BadInput(
+            f"{type(tokenizer).__name__} does not say which characters a token stands for",
+            expected="a fast tokenizer",
+            fix="load it by AutoTokenizer.from_pretrained(..., use_fast=True)",
+        )
+    most = min(longest, tokenizer.model_max_length if tokenizer.model_max_length < ENDLESS else longest)
+    whole = len(tokenizer(text, verbose=False)["input_ids"])
+    padding = "max_length" if padded else False
+    found = tokenizer(
+        text,
+        truncation=True,
+        max_length=most,
+        padding=padding,
+        return_attention_mask=True,
+        return_offsets_mapping=True,
+        return_tensors="pt",
+    )
+    offsets = found.pop("offset_mapping")[0].tolist()
+    spans = list(words_of(text).spans)
+    owner = list(range(len(spans)))  # the first of the words that share tokens with it
+    held: list[list[int]] = [[] for _ in spans]
+    for at, (start, end) in enumerate(offsets):
+        words = [n for n, (first, last) in enumerate(spans) if start < last and first < end]
+        if not words:
+            continue
+        one = owner[words[0]]
+        for n in words[1:]:
+            held[one] += held[n]
+            held[n], owner[n] = [], one
+            spans[one] = (spans[one][0], max(spans[one][1], spans[n][1]))
+        held[one].append(at)
+    known = [n for n, tokens in enumerate(held) if tokens]
+    if not known:
+        raise BadInput(f"no word of {text[:40]!r} has a token", expected="a text that the tokenizer knows")
+    return WordTokens(
+        text=text,
+        spans=tuple(spans[n] for n in known),
+        tokens=tuple(tuple(held[n]) for n in known),
+        inputs=dict(found),
+        truncated=max(0, whole - most),
+    )

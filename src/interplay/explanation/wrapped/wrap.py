@@ -1,0 +1,114 @@
+"""Explain the model you already have: `interplay.wrap`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from interplay.encoders.towers import quiet
+from interplay.errors import BadInput
+from interplay.explanation.wrapped.models import DualEncoder, Kind, has_bias, kind_of, labels_of
+from interplay.explanation.wrapped.predictor import WrappedPredictor
+
+
+def wrap(
+    model: Any,
+    processor: Any = None,
+    *,
+    labels: Sequence[str] | None = None,
+    grid: int = 7,
+    batch: int = 32,
+    name: str = "",
+) -> WrappedPredictor:
+    """A Hugging Face model as a predictor, to be explained like a model trained here.
+
+    It may be a CLIP or SigLIP (how well a text and a picture match, or which of some labels' texts fits a picture), a
+    ViLT (questions about pictures, retrieval), a text classifier or a vision transformer that classifies.
+
+        predictor = interplay.wrap(CLIPModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder))
+        explanation = predictor.explain(text="a cat asleep in the sun", image="cat.jpg")
+
+    Args:
+        model: a model in evaluation mode, or a folder or hub id to load one from.
+        processor: its processor, or its tokenizer or image processor where it only reads or looks; loaded from the same
+            place if None.
+        labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); else not used.
+        grid: most cells along a picture's longer side: each is a square of whole patches.
+        batch: questions at a time, at most; halved where a GPU's memory does not hold them.
+        name: what reports call the model; its folder or class if empty.
+
+    Raises:
+        BadInput: nothing is known of the model's class, it is in training mode, its processor is missing or does not
+            fit, or labels are given to a model that has its own.
+    """
+    if isinstance(model, str | Path):
+        name = name or Path(model).name
+        model, processor = _loaded(str(model), processor)
+    kind = kind_of(model)
+    if model.training:
+        raise BadInput("the model is in training mode, where dropout changes answers", expected="model.eval()")
+    if grid < 1 or batch < 1:
+        raise BadInput(f"grid is {grid}, batch is {batch}", expected="1 or more of each")
+    tokenizer = getattr(processor, "tokenizer", processor) if kind.reads else None
+    images = getattr(processor, "image_processor", processor) if kind.looks else None
+    for wanted, found, what in (
+        (kind.reads, hasattr(tokenizer, "model_max_length"), "tokenizer"),
+        (kind.looks, hasattr(images, "image_mean") or hasattr(images, "size"), "image processor"),
+    ):
+        if wanted and not found:
+            raise BadInput(
+                f"the processor of {type(model).__name__} is {type(processor).__name__}, which has no {what}",
+                expected=f"one with a {what}",
+                fix="pass AutoProcessor.from_pretrained(...) of the same model",
+            )
+    own, label_kind = labels_of(model, kind)
+    if labels is not None:
+        if kind.asked is not DualEncoder:
+            raise BadInput(f"labels were given to {type(model).__name__}, which has its own", expected="None")
+        if len(labels) < 2 or len(set(labels)) < len(labels):
+            raise BadInput(f"the labels are {list(labels)}", expected="two or more texts, each once")
+        own, label_kind = list(labels), "multi" if has_bias(model) else "single"
+    return WrappedPredictor(
+        model,
+        kind,
+        tokenizer,
+        images,
+        labels=own,
+        label_kind=label_kind,
+        texts=labels is not None,
+        grid=grid,
+        batch=batch,
+        name=name or type(model).__name__,
+    )
+
+
+def _loaded(where: str, processor: Any) -> tuple[Any, Any]:
+    """The model and its processor, from weights in safetensors alone: a pickle may run anything."""
+    import transformers
+
+    try:
+        with quiet():
+            named = (transformers.AutoConfig.from_pretrained(where, trust_remote_code=False).architectures or ["?"])[0]
+            if not hasattr(transformers, named):
+                raise BadInput(
+                    f"{where} is of the class {named}, which transformers does not have",
+                    expected="one of its own",
+                    fix="load it yourself, and explain a function that calls it: interplay.explain_callable",
+                )
+            model = getattr(transformers, named).from_pretrained(where, use_safetensors=True).eval()
+            return model, processor or _Processor(where, kind_of(model))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{where} cannot be loaded: {str(error).strip().splitlines()[0]}",
+            expected="a folder or hub id of a Hugging Face model, with weights in safetensors",
+            fix="check the spelling; a model that needs code of its own is loaded by you and passed as an object",
+        ) from error
+
+
+class _Processor:
+    """The tokenizer and the image processor that lie beside a model, as far as it needs them."""
+
+    def __init__(self, where: str, kind: Kind) -> None:
+        import transformers
+
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(where) if kind.reads else None
+        self.image_processor = transformers.AutoImageProcessor.from_pretrained(where) if kind.looks else None

@@ -1,0 +1,83 @@
+"""`interplay explain-model`, from a folder to a page; the Python of docs/any-model.md runs as it stands."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.explanation.wrapped.small_models import ALL, TEXT
+
+from interplay.cli import app as cli
+from interplay.errors import BadInput
+from interplay.explanation.wrapped.wrap import wrap
+
+DOCS = Path(__file__).parents[3] / "docs" / "any-model.md"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Each small model saved as a folder, and a wide picture."""
+    root = tmp_path_factory.mktemp("models")
+    for name, make in ALL.items():
+        model, processor = make()
+        model.save_pretrained(root / name)
+        for part in ("tokenizer", "image_processor"):
+            getattr(processor, part, processor).save_pretrained(root / name)
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(root / "cats.png")
+    return root
+
+
+def run(monkeypatch, *words: str) -> None:
+    monkeypatch.setattr("sys.argv", ["interplay", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_model_is_explained_by_one_command(name, folder, tmp_path, monkeypatch, capsys):
+    given = (["--text", TEXT] if name != "vit" else []) + (
+        ["--image", str(folder / "cats.png")] if name != "bert" else []
+    )
+    run(monkeypatch, "explain-model", str(folder / name), *given, "--budget", "1500", "--out", str(tmp_path / "out"))
+    said = capsys.readouterr().out
+    subject = "sample" if name == "bert" else "cats"
+    assert f"  {subject} " in said and (tmp_path / "out" / "page.html").exists()
+    (file,) = (tmp_path / "out").glob("*.json")
+    found = json.loads(file.read_text("utf-8"))
+    assert found["value"]["level"] == "input" and found["provenance"]["run"] == name
+    pairs = len(found["pairs"])
+    assert (pairs > 0) == (name in ("clip", "siglip", "vilt"))
+
+
+def test_labels_of_the_command_line(folder, tmp_path, monkeypatch, capsys):
+    given = ["--image", str(folder / "cats.png"), "--labels", "a photo of a cat, a photo of a dog", "--grid", "2"]
+    run(monkeypatch, "explain-model", str(folder / "clip"), *given, "--out", str(tmp_path / "out"), "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["prediction"]) == ["a photo of a cat", "a photo of a dog"] and len(found["features"]) == 4
+
+
+def test_the_python_of_the_page_runs(folder, monkeypatch, capsys, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text("utf-8"), flags=re.DOTALL)
+    monkeypatch.chdir(folder)
+    exec(compile(code, "any-model", "exec"), {})
+    assert "match" in capsys.readouterr().out and (folder / "page.html").exists()
+
+
+def test_a_pickle_and_an_unknown_class_are_refused(folder, tmp_path):
+    model, _ = ALL["bert"]()
+    model.config.architectures = ["BertForSequenceClassification"]
+    model.config.save_pretrained(tmp_path)
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(BadInput, match=r"cannot be loaded: .*; expected a folder or hub id .* in safetensors"):
+        wrap(tmp_path)
+    model.config.architectures = ["SomethingOfMyOwn"]
+    model.config.save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match=r"is of the class SomethingOfMyOwn, which transformers does not have"):
+        wrap(str(tmp_path))
+    with pytest.raises(BadInput, match=r"nowhere cannot be loaded"):
+        wrap(str(tmp_path / "nowhere"))

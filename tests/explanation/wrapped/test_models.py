@@ -1,0 +1,267 @@
+"""Models are asked as Hugging Face asks them, and what is removed is removed from all that they receive."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, clip, siglip, tokenizer, vilt, vit
+
+from interplay import wrap
+from interplay.errors import BadInput, PredictorError
+from interplay.explanation.wrapped.models import MATCH
+from interplay.explanation.wrapped.patches import by_count, in_batches
+
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
+
+
+def opened(name: str, seed: int = 0, **options):
+    model, processor = ALL[name](seed)
+    predictor = wrap(model, processor, **options)
+    kind = predictor.kind
+    given = (TEXT if kind.reads and not predictor.texts else None, PICTURE if kind.looks else None)
+    return predictor, predictor.open_inputs(*given)
+
+
+def inputs(processor, *, text=True, image=True, padding=False):
+    known = getattr(processor, "tokenizer", processor)
+    out = dict(known(TEXT, return_tensors="pt", padding=padding, max_length=40 if padding else None)) if text else {}
+    if image:
+        out |= dict(getattr(processor, "image_processor", processor)(images=PICTURE, return_tensors="pt"))
+    return out
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ALL)
+def test_with_everything_there_it_answers_as_the_model_does(name):
+    model, processor = ALL[name]()
+    _, one = opened(name)
+    given = inputs(
+        processor, text=name != "vit", image=name != "bert", padding="max_length" if name == "siglip" else False
+    )
+    found = model(**given)
+    whole = np.ones((1, len(one.features)), dtype=bool)
+    expected = found.logits_per_image if name in ("clip", "siglip") else found.logits
+    answer = one.logits(whole)[:, 0]
+    if name == "clip":  # its logit counts from what it gives with nothing
+        nothing = one.logits(~whole)[:, 0]
+        assert nothing == pytest.approx(0.0, abs=1e-6)
+        answer = answer + one._zero
+    np.testing.assert_allclose(answer, expected.double().numpy(), atol=1e-4)
+
+
+def spy(module: torch.nn.Module, seen: list):
+    def look(_, args, kwargs):
+        hidden = kwargs.get("inputs_embeds", args[0] if args else None)
+        seen.append((hidden, kwargs.get("attention_mask")))
+
+    return module.register_forward_pre_hook(look, with_kwargs=True)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["clip", "siglip", "vit"])
+def test_a_vision_tower_receives_the_tokens_that_are_left_and_nothing_else(name):
+    predictor, one = opened(name)
+    tower = predictor.model.vit if name == "vit" else predictor.model.vision_model
+    encoder = tower.layers[0] if name == "vit" else tower.encoder
+    n_words = sum(feature.modality == "text" for feature in one.features)
+    whole = tower.embeddings(one._pixels)
+    special = whole.shape[1] - 16
+    stays = np.zeros((1, len(one.features)), dtype=bool)
+    stays[0, [n_words + 2, n_words + 7, n_words + 15]] = True
+    seen: list = []
+    handle = spy(encoder, seen)
+    one.logits(stays)
+    handle.remove()
+    hidden, mask = seen[0]
+    expected = whole[:, [*range(special), special + 2, special + 7, special + 15]]
+    if name == "clip":
+        expected = tower.pre_layrnorm(expected)
+    torch.testing.assert_close(hidden, expected)
+    assert mask is None
+
+
+@torch.no_grad()
+def test_a_text_tower_is_told_which_words_are_left():
+    predictor, one = opened("bert")
+    seen: list = []
+    handle = predictor.model.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs), with_kwargs=True)
+    stays = np.ones((1, len(one.features)), dtype=bool)
+    stays[0, 3] = False
+    one.logits(stays)
+    handle.remove()
+    gone = list(one._words.tokens[3])
+    mask = seen[0]["attention_mask"][0]
+    assert (mask[gone] == 0).all() and mask.sum() == len(mask) - len(gone) and len(gone) > 0
+    torch.testing.assert_close(seen[0]["input_ids"], one._words.inputs["input_ids"])
+
+
+@torch.no_grad()
+def test_vilt_masks_patches_in_the_order_of_the_picture():
+    """It shuffles them itself: each box must go with its own patch."""
+    predictor, one = opened("vilt")
+    model = predictor.model
+    n_words = len(one._words.spans)
+    pixels = one._pixels.clone()
+    pixels[:, :, 8:16, 16:24] += 1.0  # the patch in row 2, column 3 of 4 x 6
+    other = type(one)(predictor, one._words, one._cells, pixels)
+    for cell in range(24):
+        stays = np.ones((1, len(one.features)), dtype=bool)
+        stays[0, n_words + cell] = False
+        same = np.allclose(one.logits(stays), other.logits(stays), atol=1e-5)
+        assert same == (cell == 1 * 6 + 2)
+    assert not model.training
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_answers_do_not_depend_on_the_batch(name):
+    rows = np.random.default_rng(1).random((40, len(opened(name)[1].features))) < 0.5
+    rows[0], rows[1] = False, True
+    few, many = (opened(name, batch=batch)[1].logits(rows) for batch in (3, 64))
+    np.testing.assert_allclose(few, many, atol=1e-4)
+    assert np.ptp(many[:, 0], axis=0).max() > 1e-3, "they differ, else nothing is tested"
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("make", [clip, siglip])
+def test_labels_are_texts_that_a_picture_is_compared_with(make):
+    model, processor = make()
+    texts = ["a photo of a cat", "a photo of a dog", "the sun"]
+    predictor = wrap(model, processor, labels=texts)
+    found = predictor.explain(image=PICTURE, budget=400)
+    padding = "max_length" if make is siglip else True
+    words = processor.tokenizer(texts, padding=padding, truncation=True, max_length=40, return_tensors="pt")
+    pixels = processor.image_processor(images=PICTURE, return_tensors="pt")["pixel_values"]
+    logits = model(
+        input_ids=words["input_ids"], attention_mask=words["attention_mask"], pixel_values=pixels
+    ).logits_per_image[0]
+    p = logits.softmax(0) if make is clip else logits.sigmoid()
+    assert list(found.prediction) == texts and found.label_kind == ("single" if make is clip else "multi")
+    np.testing.assert_allclose(list(found.prediction.values()), p.numpy(), atol=1e-5)
+    assert {feature.modality for feature in found.features} == {"image"}
+
+
+def test_each_side_of_a_dual_encoder_is_encoded_once():
+    predictor, one = opened("clip")
+    n = len(one.features)
+    encoded: list[int] = []
+    handles = [
+        part.register_forward_hook(lambda _, __, out: encoded.append(len(out[0])))
+        for part in (predictor.model.text_model, predictor.model.vision_model)
+    ]
+    words = n - 16
+    rows = np.ones((words * 16, n), dtype=bool)
+    for at in range(len(rows)):  # every word with every patch
+        rows[at, [at % words, words + at // words]] = False
+    one.logits(rows)
+    [handle.remove() for handle in handles]
+    assert sum(encoded) == words + 16
+
+
+def test_a_model_that_keeps_what_was_removed_is_refused():
+    """A decoder pools its last token, which is a word: masking it changes nothing of what it holds itself."""
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        n_embd=32, n_layer=2, n_head=2, vocab_size=300, n_positions=40, num_labels=3, pad_token_id=0
+    )
+    known = tokenizer("clip")
+    plain = transformers.PreTrainedTokenizerFast(tokenizer_object=known.backend_tokenizer, pad_token="<pad>")
+    plain.backend_tokenizer.post_processor = __import__("tokenizers").processors.ByteLevel()
+    model = transformers.GPT2ForSequenceClassification(config).eval()
+    with pytest.raises(PredictorError, match=r"still knows something of words or patches that were removed"):
+        wrap(model, plain).open_inputs(TEXT, None)
+
+
+def test_answers_that_are_not_finite_are_refused():
+    model, processor = vit()
+    with torch.no_grad():
+        model.classifier.bias[0] = float("nan")
+    with pytest.raises(PredictorError, match=r"ViTForImageClassification answered \[nan, .*; expected finite numbers"):
+        wrap(model, processor).open_inputs(None, PICTURE)
+
+
+def test_dropout_that_is_left_on_is_found():
+    model, processor = ALL["bert"]()
+    model.bert.embeddings.dropout.train()
+    with pytest.raises(PredictorError, match=r"answers one question in two ways"):
+        wrap(model, processor).open_inputs(TEXT, None)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "given", "message"),
+    [
+        (clip, {}, {"text": TEXT}, r"the picture is missing; expected a text and a picture"),
+        (clip, {}, {"image": PICTURE}, r"the text is missing; expected a text and a picture"),
+        (
+            vit,
+            {},
+            {"image": PICTURE, "text": TEXT},
+            r"a text was given, which this model does not take; expected a pict",
+        ),
+        (clip, {"labels": ["a", "b"]}, {"image": PICTURE, "text": "x"}, r"a text was given, which this model does not"),
+        (vilt, {}, {"image": PICTURE, "text": " "}, r"no word of ' ' has a token"),
+        (vilt, {}, {"image": PICTURE, "text": TEXT, "target": "x"}, r"unknown target 'x'; expected one of LABEL_0"),
+        (vilt, {}, {"image": PICTURE, "text": TEXT, "budget": 10}, r"a budget of 10 evaluations is too small"),
+    ],
+)
+def test_bad_input_is_refused(make, options, given, message):
+    with pytest.raises(BadInput, match=message):
+        wrap(*make(), **options).explain(**given)
+
+
+def test_what_cannot_be_wrapped_is_refused():
+    model, processor = clip()
+    with pytest.raises(BadInput, match=r"nothing is known of the class Linear; expected CLIPModel, .*explain_callable"):
+        wrap(torch.nn.Linear(1, 1).eval())
+    with pytest.raises(BadInput, match=r"the processor of CLIPModel is NoneType, which has no tokenizer"):
+        wrap(model)
+    with pytest.raises(BadInput, match=r"which has no image processor"):
+        wrap(model, processor.tokenizer)
+    with pytest.raises(BadInput, match=r"in training mode, where dropout changes answers; expected model.eval\(\)"):
+        wrap(clip()[0].train(), processor)
+    with pytest.raises(BadInput, match=r"the labels are \['a'\]; expected two or more"):
+        wrap(model, processor, labels=["a"])
+    with pytest.raises(BadInput, match=r"labels were given to ViltForQuestionAnswering, which has its own"):
+        wrap(*vilt(), labels=["a", "b"])
+    with pytest.raises(BadInput, match=r"grid is 0, batch is 32"):
+        wrap(model, processor, grid=0)
+
+
+def test_memory_that_runs_out_halves_the_batch(monkeypatch):
+    asked = []
+
+    def ask(rows):
+        asked.append(len(rows))
+        if len(rows) > 4:
+            raise torch.OutOfMemoryError
+        return torch.from_numpy(rows[:, None])
+
+    np.testing.assert_array_equal(in_batches(10, 16, ask)[:, 0], np.arange(10))
+    assert asked == [10, 8, 4, 4, 2]
+    with pytest.raises(torch.OutOfMemoryError):
+        in_batches(3, 1, lambda rows: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+
+
+def test_pictures_with_equally_many_patches_go_together():
+    stays = np.random.default_rng(0).random((30, 9)) < 0.5
+    seen = {}
+    for rows, kept in by_count(stays, 4):
+        assert len(rows) <= 4
+        for row, places in zip(rows.tolist(), kept.tolist(), strict=True):
+            seen[row] = places
+    assert seen == {row: np.flatnonzero(each).tolist() for row, each in enumerate(stays)}
+
+
+def test_a_siglip_with_no_patch_left_sees_a_blank_one():
+    """It has no class token: without this, attention over nothing would give no number."""
+    _, one = opened("siglip")
+    rows = np.zeros((2, len(one.features)), dtype=bool)
+    rows[1, 0] = True
+    assert np.isfinite(one.logits(rows)).all()
+    model, processor = siglip()
+    other = wrap(model, processor).open_inputs(TEXT, PICTURE.transpose(Image.Transpose.ROTATE_180))
+    np.testing.assert_allclose(one.logits(rows), other.logits(rows), atol=1e-5)
+
+
+def test_the_one_label_of_a_match_reads_as_a_sentence():
+    assert MATCH == "a match" and SIDES

@@ -1,0 +1,56 @@
+"""Words and their tokens, by tokenizers that split, merge and drop."""
+
+import pytest
+from tests.explanation.wrapped.small_models import TEXT, tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from interplay.errors import BadInput
+from interplay.explanation.wrapped.words import tokens_of
+
+
+@pytest.mark.parametrize("kind", ["bert", "clip"])
+def test_each_word_has_its_own_tokens_and_special_ones_none(kind):
+    known = tokenizer(kind)
+    found = tokens_of(known, TEXT, 60, padded=False)
+    assert [TEXT[slice(*span)] for span in found.spans] == TEXT.split()
+    ids = found.inputs["input_ids"][0].tolist()
+    pieces = [piece.removeprefix("##").replace("\u0120", "") for piece in known.convert_ids_to_tokens(ids)]
+    every = [at for tokens in found.tokens for at in tokens]
+    named = [at for at in range(1, len(ids) - 1) if pieces[at]]  # not the first and the last, nor a blank by itself
+    assert every == named
+    for span, tokens in zip(found.spans, found.tokens, strict=True):
+        assert "".join(pieces[at] for at in tokens) == TEXT[slice(*span)]
+    assert max(map(len, found.tokens)) > 1, "some words are split"
+
+
+def test_words_that_share_a_token_are_one():
+    raw = Tokenizer(models.WordLevel({"[UNK]": 0, "new york": 1, "is": 2, "big": 3}, unk_token="[UNK]"))
+    raw.pre_tokenizer = pre_tokenizers.Split("new york", "isolated")
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [raw.pre_tokenizer, pre_tokenizers.Split(__import__("tokenizers").Regex(r"(?<!new) "), "removed")]
+    )
+    known = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]")
+    text = "new york is big"
+    found = tokens_of(known, text, 60, padded=False)
+    assert [text[slice(*span)] for span in found.spans] == ["new york", "is", "big"]
+
+
+def test_words_that_are_cut_off_or_unknown_to_it_do_not_play():
+    found = tokens_of(tokenizer(), "the sun is warm " * 8, 12, padded=False)
+    assert found.inputs["input_ids"].shape == (1, 12) and found.truncated > 0
+    assert sum(map(len, found.tokens)) == 10
+    padded = tokens_of(tokenizer(), "the sun", 30, padded=True)
+    assert padded.inputs["input_ids"].shape == (1, 30) and len(padded.spans) == 2
+    dropped = tokens_of(tokenizer(), "sun \u200d warm", 30, padded=False)  # a joiner alone leaves no token
+    assert [dropped.text[slice(*span)] for span in dropped.spans] == ["sun", "warm"]
+
+
+def test_what_cannot_be_read_is_refused():
+    class Slow:
+        is_fast = False
+
+    with pytest.raises(BadInput, match=r"Slow does not say which characters a token stands for; expected a fast"):
+        tokens_of(Slow(), TEXT, 60, padded=False)
+    with pytest.raises(BadInput, match=r"no word of '   ' has a token"):
+        tokens_of(tokenizer(), "   ", 60, padded=False)
