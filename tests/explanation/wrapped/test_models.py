@@ -1,5 +1,8 @@
 """Models are asked as Hugging Face asks them, and what is removed is removed from all that they receive."""
 
+from itertools import product
+from math import factorial
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,8 @@ from PIL import Image
 from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, clip, siglip, tokenizer, vilt, vit
 
 from interplay import wrap
-from interplay.errors import BadInput, PredictorError
+from interplay.config import ExplainConfig
+from interplay.errors import BadInput, BudgetError, PredictorError
 from interplay.explanation.wrapped.models import MATCH
 from interplay.explanation.wrapped.patches import by_count, in_batches
 
@@ -156,6 +160,55 @@ def test_each_side_of_a_dual_encoder_is_encoded_once():
     one.logits(rows)
     [handle.remove() for handle in handles]
     assert sum(encoded) == words + 16
+
+
+@pytest.mark.parametrize("make", [clip, siglip])
+def test_pairs_of_a_dual_encoder_are_those_of_enumeration(make):
+    """Two words and four cells: the block design within its error bars, and exact enumeration itself."""
+    predictor = wrap(*make(), grid=2)
+    asked = {"text": "grey cats", "image": PICTURE}
+    exact = predictor.explain(**asked, settings=ExplainConfig(estimator="exact"), budget=64)
+    block = predictor.explain(**asked, budget=800)
+    assert exact.estimator == "exact" and block.estimator == "block-antithetic" and len(block.pairs) == len(exact.pairs) == 8
+    for ours, true in zip(block.pairs, exact.pairs, strict=True):
+        assert (ours.i, ours.j) == (true.i, true.j)
+        assert abs(ours.sii - true.sii) <= 4 * ours.sii_se + 1e-9
+    one = predictor.open_inputs("grey cats", PICTURE)
+    rows = np.array(list(product([False, True], repeat=6)))
+    v = dict(zip(map(tuple, rows.tolist()), one.logits(rows)[:, 0, 0].tolist(), strict=True))
+    for pair in exact.pairs:
+        assert pair.sii == pytest.approx(enumerated(v, pair.i, pair.j), abs=1e-9)
+
+
+def enumerated(v: dict[tuple[bool, ...], float], i: int, j: int) -> float:
+    """The Shapley interaction index, term by term (Grabisch and Roubens 1999)."""
+    n = len(next(iter(v)))
+    others = [at for at in range(n) if at not in (i, j)]
+    total = 0.0
+    for stays in product([False, True], repeat=n - 2):
+        row = dict(zip(others, stays, strict=True))
+
+        def answer(has_i: bool, has_j: bool, row: dict[int, bool] = row) -> float:
+            return v[tuple((row | {i: has_i, j: has_j})[at] for at in range(n))]
+
+        s = sum(stays)
+        weight = factorial(s) * factorial(n - s - 2) / factorial(n - 1)
+        total += weight * (answer(True, True) - answer(True, False) - answer(False, True) + answer(False, False))
+    return total
+
+
+def test_pairs_of_a_dual_encoder_cost_what_single_features_do():
+    model, processor = clip()
+    predictor = wrap(model, processor)
+    encoded: list[int] = []
+    for part in (model.text_model, model.vision_model):
+        part.register_forward_hook(lambda _, __, out: encoded.append(len(out[0])))
+    found = predictor.explain(text=TEXT, image=PICTURE, budget=1000)
+    words = sum(feature.modality == "text" for feature in found.features)
+    assert len(found.pairs) == words * 16 and found.evaluations > 4000
+    assert sum(encoded) < 1000 + 800 + 2 * len(found.features), "the what-if and the tests ask for the rest"
+    with pytest.raises(BudgetError, match=r"a budget of 50 encodes is too small for 9 words and 16 cells; .* least 54"):
+        predictor.explain(text=TEXT, image=PICTURE, budget=50)
 
 
 def test_a_model_that_keeps_what_was_removed_is_refused():

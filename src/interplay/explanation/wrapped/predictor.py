@@ -1,5 +1,6 @@
 """A Hugging Face model as a predictor: its words and patches are removed where it reads them (level "input")."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -10,13 +11,14 @@ from PIL import Image
 
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
-from interplay.errors import BadInput, PredictorError
+from interplay.errors import BadInput, BudgetError, PredictorError
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.explain import BUDGET, rgb
 from interplay.explanation.predictor import Opened, Predictor
 from interplay.explanation.wrapped.geometry import Cells, cells_seen
 from interplay.explanation.wrapped.models import MATCH, Asked, DualEncoder, Given, Kind, has_bias
 from interplay.explanation.wrapped.words import WordTokens, tokens_of
+from interplay.interactions.block import block_evaluations
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import open_picture
 from interplay.progress import SILENT, Progress
@@ -82,7 +84,8 @@ class WrappedPredictor(Predictor):
             text: the text, for a model that reads.
             image: for a model that looks: a file, a PIL image, or an array (height, width, 3) of bytes.
             target: the label to explain; the most probable one if None.
-            budget: most evaluations for the pair scores; the candidates and what-if ask some hundred more.
+            budget: most evaluations for the pair scores, of CLIP and SigLIP most texts and pictures encoded for them;
+                the candidates and what-if ask some hundred more.
             name: what the explanation calls the sample.
             seed: decides every draw.
             settings: any other settings of `explain`; their budget gives way to `budget`.
@@ -95,10 +98,30 @@ class WrappedPredictor(Predictor):
             BadInput: an input is missing or cannot be used, an unknown target, or a budget too small.
             PredictorError: what is removed still counts, or an answer is not finite.
         """
-        settings = (settings or ExplainConfig()).model_copy(update={"budget": budget})
         opened = self.open_inputs(text, None if image is None else rgb(image))
+        settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": budget}), opened)
         advance = progress.stage(f"Explain {name}")
         return explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+
+    def _within(self, settings: ExplainConfig, opened: "OpenedWrapped") -> ExplainConfig:
+        """Settings by which a dual encoder's pairs cost what its single features do (METHOD 14); else as they are.
+
+        All its pairs around one background ask for one picture and one text more than there are patches and words.
+        """
+        sizes = list(Counter(feature.modality for feature in opened.features).values())
+        if self.kind.asked is not DualEncoder or len(sizes) < 2 or settings.estimator != "auto":
+            return settings
+        words, cells = sizes
+        encodes = words + cells + 2
+        backgrounds = settings.budget // encodes // 2 * 2
+        if not backgrounds:
+            raise BudgetError(
+                f"a budget of {settings.budget} encodes is too small for {words} words and {cells} cells",
+                expected=f"at least {2 * encodes}",
+                fix="raise the budget, or take a coarser grid",
+            )
+        most = block_evaluations(words, cells, backgrounds)
+        return settings.model_copy(update={"estimator": "block", "candidates": max(sizes), "budget": most})
 
     def open(self, sample: Sample) -> "OpenedWrapped":
         """Read the text and the picture of a sample whose modalities are called text and image.
@@ -204,6 +227,11 @@ class OpenedWrapped(Opened):
             self.notes.append(
                 "A patch that is removed is not given to the model: its token is left out. What a processor crops off "
                 "the picture, the model never sees."
+            )
+        if words is not None and cells is not None and predictor.kind.asked is DualEncoder:
+            self.notes.append(
+                "Text and picture are encoded apart, each set of words and of patches once: an evaluation is a product "
+                "of two vectors, and the budget counts what is encoded."
             )
         if list(predictor.labels) == [MATCH] and predictor.kind.asked is DualEncoder and not has_bias(predictor.model):
             self._zero = float(self._logits(np.zeros((1, len(self.features)), dtype=bool))[0, 0])
