@@ -258,22 +258,38 @@ def words(*weights: float):
         ([words(7, 0, 0, 0), words(4, 4, 0, 0), words(0, 0, 3, 3)], "“brilliant” alone; without it 58%"),
         (
             [words(9, 0, 0, 0), words(0, 4, 0, 0), words(0, 0, 4, 0)],
-            "the text as a whole, but single models do not agree on which parts of it; without it 5%",
+            "the text as a whole, several things, but most single models do not name the same ones; without it 5%",
         ),
-        ([words(8, 0, 0, 0), words(1.5, 1.5, 1.5, 1.5)], "the text as a whole, but single models do not agree"),
+        (
+            [words(8, 0, 0, 0), words(1.5, 1.5, 1.5, 1.5)],
+            "the text as a whole, several things, but most single models do not name the same ones;",
+        ),
         ([words(3, 3, 0, 0)] * 2, "“brilliant” and “day” both add, each by itself;"),
         (
             [words(4, 4, 0, 0), words(2, 2, 2, 2), words(2, 2, 2, 2)],
-            "the text as a whole, but single models do not agree on which parts of it;",
+            "the text as a whole, several things, but most single models do not name the same ones;",
         ),
     ],
 )
 def test_a_mean_names_only_what_most_of_its_models_name(each, said):
     found = claim(mean_of(*each))
     assert without_isolates(found.text).startswith(said)
-    assert bool(found.features) == ("do not agree" not in said) and (found.kind == "modality") == (
-        "do not agree" in said
-    )
+    assert bool(found.features) == ("do not name" not in said) and (found.kind == "modality") == ("do not name" in said)
+
+
+def test_a_model_of_which_a_word_speaks_the_other_way_does_not_name_it_for_this():
+    """Two of three answer lower with the word than without it; the third outweighs them."""
+
+    def strong(left: frozenset[int]) -> float:
+        return sigmoid(8 if 0 in left else -8)
+
+    def weak(left: frozenset[int]) -> float:
+        return sigmoid(-1.5 if 0 in left else 1.5)
+
+    mean = mean_of(strong, weak, weak)
+    assert [claim(explained(one)).features for one in (strong, weak)] == [(0,), (0,)]
+    assert claim(mean.model_copy(update={"by_member": []})).features == (0,) and not claim(mean).features
+    assert claim(mean_of(strong, strong, weak)).features == (0,)
 
 
 def test_of_several_modalities_it_names_none_either():
@@ -282,7 +298,7 @@ def test_of_several_modalities_it_names_none_either():
 
     assert claim(mean_of(two(0, 7), two(0, 3))).kind == "both_add"
     found = claim(mean_of(two(0, 7), two(1, 3), two(2, 3)))
-    said = "several things, but single models do not agree on which; with everything removed 5%"
+    said = "several things, but most single models do not name the same ones; with everything removed 5%"
     assert (found.kind, found.features, found.text) == ("many", (), said)
 
 

@@ -20,6 +20,13 @@ def explain_model(
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Most evaluations: more, narrower intervals.")] = None,
     grid: Annotated[int | None, typer.Option(min=1, help="Most cells along the picture's longer side.")] = None,
+    removal: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="drop|mean|grey|blur",
+            help="How patches are removed: left out, or painted. Repeatable: is the same said by both?",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for page and JSON.")] = Path("explanation"),
     blur: Blur = None,
     device: Device = None,
@@ -35,12 +42,16 @@ def explain_model(
         from interplay.pipeline.explain_model import explain_and_write
 
         listed = None if labels is None else [one.strip() for one in labels.split(",") if one.strip()]
-        predictor = wrap(model, labels=listed, **options.given({"grid": grid}))
-        predictor.model.to(pick_device(device or "auto"))
+        settings = {"labels": listed} | options.given({"grid": grid})
+        first, *others = removal or ["drop"]
+        predictors = [wrap(model, removal=first, **settings)]
+        predictors[0].model.to(pick_device(device or "auto"))
+        predictors += [predictors[0].removing(other) for other in others]
         asked = {"text": text, "image": image, "target": target} | options.given({"budget": budget})
-        explanation, page = explain_and_write(predictor, asked, out, blur=bool(blur), progress=progress)
+        found, page = explain_and_write(predictors, asked, out, blur=bool(blur), progress=progress)
     if json:
-        return console.print_json(explanation.model_dump(mode="json", by_alias=True))
+        return console.print_json([one.model_dump(mode="json", by_alias=True) for one in found])
+    from interplay.report.agreement import agreement_lines
     from interplay.report.findings import finding
 
-    return console.print_findings([finding(explanation)], page)
+    return console.print_findings([*map(finding, found), *agreement_lines(found)], page)

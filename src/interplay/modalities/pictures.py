@@ -74,6 +74,17 @@ def open_picture(path: str | Path, max_side: int = 1024, row: int | None = None)
         _refuse(path, row, f"the picture is corrupt or cut short ({error})", error)
 
 
+def as_rgb(image: Image.Image, max_side: int | None = None) -> Image.Image:
+    """A picture in memory as `open_picture` would give it: RGB, upright, transparency on white.
+
+    Args:
+        image: of any mode.
+        max_side: longer side of the result, pixels; as it is if None.
+    """
+    side = max_side or max(image.size)
+    return _finish(_shrink(image, side), image.size, side, _orientation(image))
+
+
 def header_size(file: Any) -> tuple[int, int] | None:
     """(width, height) of a picture, from its header, without decoding it; None if it cannot be read.
 

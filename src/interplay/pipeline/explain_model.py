@@ -1,6 +1,6 @@
 """Explain one input of a Hugging Face model, and write its page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,24 @@ from interplay.results import Explanation
 
 
 def explain_and_write(
-    predictor: WrappedPredictor,
+    predictors: Sequence[WrappedPredictor],
     asked: Mapping[str, Any],
     out: Path,
     *,
     blur: bool = False,
     progress: Progress = SILENT,
-) -> tuple[Explanation, Path]:
-    """Explain what the model answers, and write page.html and a JSON file.
+) -> tuple[list[Explanation], Path]:
+    """Explain what a model answers, with patches removed in one way or several, and write page.html and JSON files.
 
     Args:
-        predictor: of `interplay.wrap`.
-        asked: the arguments of its `explain`: text, image, target, budget.
+        predictors: of `interplay.wrap`, of one model: the first one's most probable label is explained by all.
+        asked: the arguments of their `explain`: text, image, target, budget.
         out: the folder.
         blur: hide picture and text on the page until they are asked for.
         progress: shows how far it is.
 
     Returns:
-        The explanation, and the page's path.
+        The explanations, and the page's path.
 
     Raises:
         BadInput: an input cannot be used, or something is in the way of `out`.
@@ -39,11 +39,15 @@ def explain_and_write(
     refuse_blocked(out)
     image = asked.get("image")
     name = Path(image).stem if isinstance(image, str | Path) else "sample"
-    picture = None if image is None else rgb(image)
-    explanation = predictor.explain(**{**asked, "image": picture}, name=name, progress=progress)
+    asked = {**asked, "image": None if image is None else rgb(image)}
+    found: list[Explanation] = []
+    for predictor in predictors:
+        found.append(predictor.explain(**asked, name=name, progress=progress))
+        asked["target"] = found[0].target
     out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / json_name(1, explanation), explanation.model_dump_json(indent=1) + "\n")
-    known = explanation.provenance
-    pictures = {name: {"image": picture}} if picture is not None else {}
+    for number, explanation in enumerate(found, start=1):
+        write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
+    known = found[0].provenance
+    pictures = {} if asked["image"] is None else {name: {"image": asked["image"]}}
     title = f"{known.run}: why {known.model} decided so"
-    return explanation, write_page([explanation], pictures, out / "page.html", title=title, blur=blur)
+    return found, write_page(found, pictures, out / "page.html", title=title, blur=blur)

@@ -8,6 +8,7 @@ from interplay.report.addresses import whose
 from interplay.report.claims import Kind, claim
 from interplay.report.findings import only_may_be
 from interplay.results import Explanation
+from interplay.results.explanation import WAYS
 
 
 @dataclass(frozen=True)
@@ -98,21 +99,32 @@ def agreement(explanations: Sequence[Explanation]) -> list[tuple[int, int] | Non
     return out
 
 
-def agreement_text(holds: int, every: int) -> str:
+def compared(explanations: Sequence[Explanation]) -> str:
+    """What explanations of one sample differ in: "models", or "ways of removing" where one model is wrapped in several.
+
+    Args:
+        explanations: of one sample and target.
+    """
+    known = {(one.provenance.model, one.provenance.settings.get(WAYS)) for one in explanations}
+    return "ways of removing" if len(known) == 1 and next(iter(known))[1] is not None else "models"
+
+
+def agreement_text(holds: int, every: int, what: str = "models") -> str:
     """What `agreement` counts for one model, in words.
 
     Args:
         holds: in how many its claim holds, itself included.
         every: how many there are.
+        what: of what there are so many (`compared`).
 
     >>> agreement_text(3, 3), agreement_text(1, 3)
     ('what is said holds in all 3 models', 'what is said holds in 1 of 3 models')
     """
     if holds == 0:
-        return f"what is said holds in none of {every} models"
+        return f"what is said holds in none of {every} {what}"
     if holds == every:
-        return f"what is said holds in {'both' if every == 2 else f'all {every}'} models"
-    return f"what is said holds in {holds} of {every} models"
+        return f"what is said holds in {'both' if every == 2 else f'all {every}'} {what}"
+    return f"what is said holds in {holds} of {every} {what}"
 
 
 def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
@@ -135,10 +147,11 @@ def agreement_lines(explanations: Sequence[Explanation]) -> list[str]:
         rank = (bool(known.members), *counted, who)
         if key not in best or rank[:2] > best[key][:2]:
             best[key] = rank
-    return [f"{sample}, {target}: {_held(*rank)}" for (sample, target), rank in best.items()]
+    what = compared(explanations)
+    return [f"{sample}, {target}: {_held(*rank, what)}" for (sample, target), rank in best.items()]
 
 
-def _held(mean: bool, holds: int, every: int, who: str) -> str:
+def _held(mean: bool, holds: int, every: int, who: str, what: str) -> str:
     if holds == 1 and not mean:
-        return f"what one of {every} models says holds in no other"
-    return agreement_text(holds, every).replace("what is said", f"what {who} says")
+        return f"what one of {every} {what} says holds in no other"
+    return agreement_text(holds, every, what).replace("what is said", f"what {who} says")

@@ -102,9 +102,20 @@ def _claim(asked: WhatIf, names: Sequence[FeatureName], way: str) -> Claim:
 
 
 def _most_name(found: Claim, explanation: Explanation, names: Sequence[FeatureName]) -> bool:
-    """Whether more than half of the models whose mean is explained name what it names; of one model it is so."""
-    each = [_claim(one.whatif, names, "") for one in explanation.by_member if one.whatif is not None]
-    return not each or 2 * sum(set(found.features) <= set(one.features) for one in each) > len(each)
+    """Whether more than half of the models whose mean is explained name what it names; of one model it is so.
+
+    A model of which the same features speak the other way does not.
+    """
+    each = [one.whatif for one in explanation.by_member if one.whatif is not None]
+    mean = explanation.whatif
+    if not each or mean is None:
+        return True
+    alike = [asked for asked in each if found.kind == "opposed" or _raised(asked) == _raised(mean)]
+    return 2 * sum(set(found.features) <= set(_claim(asked, names, "").features) for asked in alike) > len(each)
+
+
+def _raised(asked: WhatIf) -> bool:
+    return asked.whole > asked.nothing
 
 
 def _unnamed(asked: WhatIf, found: Claim, way: str) -> Claim:
@@ -303,14 +314,14 @@ def logit(p: float) -> float:
 def _spread(asked: WhatIf, way: str, divided: bool = False) -> Claim:
     """No one or two features carry it: each is small, or several count as much (and others pull the other way).
 
-    Or the models whose mean this is are `divided`: which features carry it differs between them.
+    Or the models whose mean this is are `divided`: most of them do not name the features that it would.
     """
     moved = asked.whole - asked.nothing
     most = max(((asked.whole - p) / moved for p in asked.without if p is not None), default=0.0)
     what, above = "many small things", f", none above {math.ceil(100 * most - EDGE)}% of the difference" * (most > 0)
     if most >= PART or divided:
         what = "several things"
-        above = ", but single models do not agree on which" if divided else ", no one or two most of all"
+        above = ", but most single models do not name the same ones" if divided else ", no one or two most of all"
     cost = {m: (asked.whole - p) / moved for m, p in asked.without_modality.items()}
     first = max(cost, key=lambda m: cost[m], default=None)
     if (
@@ -321,8 +332,7 @@ def _spread(asked: WhatIf, way: str, divided: bool = False) -> Claim:
     ):
         gone = percent(asked.without_modality[first])
         does = f" speaks{way}" if way else ""
-        parts = f"{above} parts of it" if divided else f", {what}{above}"
-        text = f"the {first} as a whole{does}{parts}; without it {gone}"
+        text = f"the {first} as a whole{does}, {what}{above}; without it {gone}"
         return Claim("modality", (), first, cost[first], text)
     do = f" speak{way}" if way else ""
     text = f"{what}{do}{above}; with everything removed {percent(asked.nothing)}"

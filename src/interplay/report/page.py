@@ -21,8 +21,9 @@ from PIL import Image, features
 
 from interplay.errors import BadInput
 from interplay.files import write_atomic
+from interplay.modalities.pictures import as_rgb
 from interplay.report.addresses import sample_addresses, value_addresses, whose
-from interplay.report.agreement import agreement, agreement_text
+from interplay.report.agreement import agreement, agreement_text, compared
 from interplay.report.bundle import asset, script_of
 from interplay.report.claims import PAIR_KINDS, Claim, beside_claim, claim
 from interplay.report.findings import headline
@@ -90,7 +91,7 @@ def render_page(
         blocks=[
             embed(
                 _block(e, pictures.get(e.sample_id, {}), blur)
-                | {"agreement": agreement_text(*alike) if alike else None}
+                | {"agreement": agreement_text(*alike, compared(explanations)) if alike else None}
             )
             for e, alike in zip(explanations, agreement(explanations), strict=True)
         ],
@@ -216,13 +217,7 @@ def _columns(pairs: Sequence[Pair]) -> dict[str, list[float | int | None]]:
 
 def _picture(picture: Image.Image) -> dict[str, str | int]:
     """The picture as a data URI, encoded anew (nothing but pixels survives) and at most PICTURE_SIDE wide or high."""
-    if picture.has_transparency_data:
-        seen = picture.convert("RGBA")
-        pixels = Image.new("RGB", seen.size, "white")
-        pixels.paste(seen, mask=seen.getchannel("A"))
-    else:
-        pixels = Image.new("RGB", picture.size)  # a new image: no EXIF, no profile
-        pixels.paste(picture.convert("RGB"))
+    pixels = as_rgb(picture)  # a new image: no EXIF, no profile
     width, height = pixels.size
     pixels.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
     kind = "webp" if features.check("webp") else "png"

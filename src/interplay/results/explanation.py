@@ -19,6 +19,8 @@ EXPLANATION_UPGRADES: dict[int, Upgrade] = {1: dict, 2: dict, 3: dict, 4: dict}
 MIXTURE = "mixture"
 SIDE = 0.5
 """Where several labels may hold, a probability this high is for the label, a lower one against it."""
+WAYS = "wrapped"
+"""Key of a provenance's settings: the name of a model of which features are removed in one of several ways."""
 SCORE_NAMES = {"sii": "SII", "redundancy_gap": "redundancy gap"}
 """How sentences and tables call the pair scores."""
 

@@ -1,5 +1,6 @@
 """Small Hugging Face models of the true architectures, randomly initialised, with real tokenizers and processors."""
 
+import copy
 import functools
 
 import torch
@@ -80,7 +81,9 @@ def siglip(seed: int = 0):
         vision_config=SIDES | {"image_size": 32, "patch_size": 8},
     )
     images = transformers.SiglipImageProcessorPil(size={"height": 32, "width": 32})
-    return transformers.SiglipModel(config).eval(), Both(tokenizer("clip"), images)
+    words = copy.deepcopy(tokenizer("clip"))
+    words.model_input_names = ["input_ids"]  # as SigLIP's own: what pads a text counts
+    return transformers.SiglipModel(config).eval(), Both(words, images)
 
 
 def vilt(seed: int = 0):

@@ -2,14 +2,17 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from tests.explanation.wrapped.small_models import ALL, TEXT
 
+from interplay import write_page
 from interplay.cli import app as cli
 from interplay.errors import BadInput
 from interplay.explanation.wrapped.wrap import wrap
@@ -57,8 +60,26 @@ def test_each_model_is_explained_by_one_command(name, folder, tmp_path, monkeypa
 def test_labels_of_the_command_line(folder, tmp_path, monkeypatch, capsys):
     given = ["--image", str(folder / "cats.png"), "--labels", "a photo of a cat, a photo of a dog", "--grid", "2"]
     run(monkeypatch, "explain-model", str(folder / "clip"), *given, "--out", str(tmp_path / "out"), "--json")
-    found = json.loads(capsys.readouterr().out)
+    (found,) = json.loads(capsys.readouterr().out)
     assert list(found["prediction"]) == ["a photo of a cat", "a photo of a dog"] and len(found["features"]) == 4
+
+
+def test_several_ways_of_removing_are_held_together(folder, tmp_path, monkeypatch, capsys):
+    given = [
+        "--image",
+        str(folder / "cats.png"),
+        "--removal",
+        "drop",
+        "--removal",
+        "mean",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    run(monkeypatch, "explain-model", str(folder / "vit"), *given)
+    said = capsys.readouterr().out
+    assert said.count("cats ") >= 2 and "ways of removing" in said
+    assert len(list((tmp_path / "out").glob("*.json"))) == 2
+    assert "ways of removing" in (tmp_path / "out" / "page.html").read_text("utf-8")
 
 
 def test_the_python_of_the_page_runs(folder, monkeypatch, capsys, tmp_path):
@@ -66,6 +87,34 @@ def test_the_python_of_the_page_runs(folder, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(folder)
     exec(compile(code, "any-model", "exec"), {})
     assert "match" in capsys.readouterr().out and (folder / "page.html").exists()
+
+
+def test_weights_that_are_missing_or_broken_are_refused(folder, tmp_path):
+    """A head that is not there would be drawn at random, and its answers explained as if they were trained."""
+    shutil.copytree(folder / "bert", tmp_path / "bert")
+    file = tmp_path / "bert" / "model.safetensors"
+    weights = {name: value for name, value in load_file(file).items() if not name.startswith("classifier")}
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(BadInput, match=r"bert lacks weights: classifier.bias, classifier.weight; expected a whole"):
+        wrap(tmp_path / "bert")
+    file.write_bytes(b"\0" * 100)
+    with pytest.raises(BadInput, match=r"bert cannot be loaded: "):
+        wrap(tmp_path / "bert")
+    shutil.copytree(folder / "vit", tmp_path / "vit")
+    (tmp_path / "vit" / "preprocessor_config.json").unlink()
+    with pytest.raises(BadInput, match=r"vit cannot be loaded: "):
+        wrap(tmp_path / "vit")
+
+
+def test_a_photo_is_shown_as_it_is_explained(tmp_path):
+    """Upright, though only its metadata says how it lies."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "x.jpg", exif=exif)
+    found = wrap(*ALL["vit"]()).explain(image=tmp_path / "x.jpg", budget=400)
+    page = write_page([found], {"sample": {"image": Image.open(tmp_path / "x.jpg")}}, tmp_path / "page.html")
+    assert re.search(r'"width": ?40, ?"height": ?60', page.read_text("utf-8"))
 
 
 def test_a_pickle_and_an_unknown_class_are_refused(folder, tmp_path):

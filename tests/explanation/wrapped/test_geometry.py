@@ -36,15 +36,23 @@ def letterboxed(image: Image.Image) -> np.ndarray:
         (by(CLIP), (300, 600), (0, 0.25, 0.25, 0.375), (0.75, 0.625, 1, 0.75), 16),
         (by(VILT), (90, 60), (0, 0, 1 / 6, 0.25), (5 / 6, 0.75, 1, 1), 24),
         (letterboxed, (640, 320), (0, 0, 0.25, 0.5), (0.75, 0.5, 1, 1), 8),  # no cell of the bars
+        (letterboxed, (640, 440), (0, 0, 0.25, 3 / 22), (0.75, 19 / 22, 1, 1), 16),  # few pixels of it count, too
+        (
+            lambda image: by(SIGLIP)(image.convert("L").convert("RGB")),
+            (90, 60),
+            (0, 0, 0.25, 0.25),
+            (0.75, 0.75, 1, 1),
+            16,
+        ),
+        (by(SIGLIP), (2, 1), (0, 0, 0.25, 0.25), (0.75, 0.75, 1, 1), 16),
         (by(SIGLIP), (1, 1), (0, 0, 0.25, 0.25), (0.75, 0.75, 1, 1), 16),
     ],
 )
 def test_boxes_are_where_patches_come_from(process, size, first, last, count):
     cells = cells_seen(process, size, (8, 8), 7)
     assert len(cells.boxes) == len(cells.patches) == count
-    if size != (1, 1):
-        np.testing.assert_allclose(cells.boxes[0], first, atol=0.02)
-        np.testing.assert_allclose(cells.boxes[-1], last, atol=0.02)
+    np.testing.assert_allclose(cells.boxes[0], first, atol=0.02)
+    np.testing.assert_allclose(cells.boxes[-1], last, atol=0.02)
     shown = sorted(at for patches in cells.patches for at in patches)
     assert len(shown) == len(set(shown)) and set(shown) <= set(range(cells.rows * cells.columns))
 

@@ -1,5 +1,6 @@
 """Models are asked as Hugging Face asks them, and what is removed is removed from all that they receive."""
 
+import re
 from itertools import product
 from math import factorial
 
@@ -8,13 +9,15 @@ import pytest
 import torch
 import transformers
 from PIL import Image
-from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, clip, siglip, tokenizer, vilt, vit
+from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, WIDE, clip, siglip, tokenizer, vilt, vit
 
 from interplay import wrap
 from interplay.config import ExplainConfig
 from interplay.errors import BadInput, BudgetError, PredictorError
+from interplay.explanation.functions.explain import rgb
 from interplay.explanation.wrapped.models import MATCH
 from interplay.explanation.wrapped.patches import by_count, in_batches
+from interplay.report.agreement import agreement_lines
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
 
@@ -136,9 +139,7 @@ def test_labels_are_texts_that_a_picture_is_compared_with(make):
     padding = "max_length" if make is siglip else True
     words = processor.tokenizer(texts, padding=padding, truncation=True, max_length=40, return_tensors="pt")
     pixels = processor.image_processor(images=PICTURE, return_tensors="pt")["pixel_values"]
-    logits = model(
-        input_ids=words["input_ids"], attention_mask=words["attention_mask"], pixel_values=pixels
-    ).logits_per_image[0]
+    logits = model(**words, pixel_values=pixels).logits_per_image[0]
     p = logits.softmax(0) if make is clip else logits.sigmoid()
     assert list(found.prediction) == texts and found.label_kind == ("single" if make is clip else "multi")
     np.testing.assert_allclose(list(found.prediction.values()), p.numpy(), atol=1e-5)
@@ -169,7 +170,11 @@ def test_pairs_of_a_dual_encoder_are_those_of_enumeration(make):
     asked = {"text": "grey cats", "image": PICTURE}
     exact = predictor.explain(**asked, settings=ExplainConfig(estimator="exact"), budget=64)
     block = predictor.explain(**asked, budget=800)
-    assert exact.estimator == "exact" and block.estimator == "block-antithetic" and len(block.pairs) == len(exact.pairs) == 8
+    assert (
+        exact.estimator == "exact"
+        and block.estimator == "block-antithetic"
+        and len(block.pairs) == len(exact.pairs) == 8
+    )
     for ours, true in zip(block.pairs, exact.pairs, strict=True):
         assert (ours.i, ours.j) == (true.i, true.j)
         assert abs(ours.sii - true.sii) <= 4 * ours.sii_se + 1e-9
@@ -253,6 +258,8 @@ def test_dropout_that_is_left_on_is_found():
         ),
         (clip, {"labels": ["a", "b"]}, {"image": PICTURE, "text": "x"}, r"a text was given, which this model does not"),
         (vilt, {}, {"image": PICTURE, "text": " "}, r"no word of ' ' has a token"),
+        (vilt, {}, {"image": PICTURE, "text": "QQ \u2603"}, r"no word of .* has a token.*tokenizer's files lie beside"),
+        (vilt, {}, {"image": PICTURE.resize((2000, 20)), "text": TEXT}, r"cannot be asked with parts left out"),
         (vilt, {}, {"image": PICTURE, "text": TEXT, "target": "x"}, r"unknown target 'x'; expected one of LABEL_0"),
         (vilt, {}, {"image": PICTURE, "text": TEXT, "budget": 10}, r"a budget of 10 evaluations is too small"),
     ],
@@ -278,6 +285,58 @@ def test_what_cannot_be_wrapped_is_refused():
         wrap(*vilt(), labels=["a", "b"])
     with pytest.raises(BadInput, match=r"grid is 0, batch is 32"):
         wrap(model, processor, grid=0)
+
+
+def test_labels_and_tokenizers_that_do_not_fit_are_refused():
+    model, known = ALL["bert"]()
+    model.config.id2label = {0: "crane", 1: "fish", 2: "crane"}
+    assert wrap(model, known).labels == ["crane (0)", "fish", "crane (2)"]
+    model.config.id2label = {0: "crane", 1: "fish"}
+    with pytest.raises(PredictorError, match=r"answers with 3 numbers; expected one for each of its 2 labels"):
+        wrap(model, known).open_inputs(TEXT, None)
+    model.config.problem_type = "regression"
+    with pytest.raises(BadInput, match=r"answers with numbers, no probabilities; .*explain_callable"):
+        wrap(model, known)
+    model.config.problem_type, model.config.id2label = None, {0: "LABEL_0"}
+    with pytest.raises(BadInput, match=r"answers with one number, no probabilities"):
+        wrap(model, known)
+    with pytest.raises(
+        BadInput, match=r"the tokenizer gives token \d+, and the model knows 60; expected the model's own"
+    ):
+        wrap(ALL["bert"]()[0], tokenizer("clip")).open_inputs("zyx!", None)
+
+
+def test_models_that_average_over_patches_and_those_that_need_all_of_them():
+    torch.manual_seed(0)
+    config = transformers.Dinov2Config(**SIDES, **WIDE, image_size=32, patch_size=8, num_labels=3)
+    images = transformers.ViTImageProcessorPil(size={"height": 32, "width": 32})
+    one = wrap(transformers.Dinov2ForImageClassification(config).eval(), images).open_inputs(None, PICTURE)
+    assert np.isfinite(one.logits(np.zeros((1, 16), dtype=bool))).all()
+    parts = {"embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4}
+    swin = transformers.SwinConfig(image_size=32, patch_size=4, num_labels=3, **parts)
+    with pytest.raises(PredictorError, match=r"SwinForImageClassification cannot be asked with parts left out"):
+        wrap(transformers.SwinForImageClassification(swin).eval(), images).open_inputs(None, PICTURE)
+
+
+def test_positions_that_are_for_padding_hold_no_token():
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 60, "max_position_embeddings": 22, "pad_token_id": 0, "num_labels": 3}
+    model = transformers.RobertaForSequenceClassification(transformers.RobertaConfig(**SIDES, **WIDE, **sizes)).eval()
+    one = wrap(model, tokenizer()).open_inputs(TEXT * 4, None)
+    assert one._words.inputs["input_ids"].shape == (1, 21) and one.inputs["text"].truncated > 20
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "I;16", "L", "P"])
+def test_a_picture_in_memory_is_read_as_its_file(mode, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 50, 4), dtype=np.uint8)
+    picture = {
+        "RGBA": Image.fromarray(pixels),
+        "I;16": Image.fromarray(pixels[:, :, 0].astype(np.uint16) * 200),
+        "L": Image.fromarray(pixels[:, :, 0]),
+        "P": Image.fromarray(pixels[:, :, :3]).quantize(8),
+    }[mode]
+    picture.save(tmp_path / "x.png")
+    np.testing.assert_array_equal(np.asarray(rgb(picture, 1024)), np.asarray(rgb(tmp_path / "x.png")))
 
 
 def test_memory_that_runs_out_halves_the_batch(monkeypatch):
@@ -314,6 +373,46 @@ def test_a_siglip_with_no_patch_left_sees_a_blank_one():
     model, processor = siglip()
     other = wrap(model, processor).open_inputs(TEXT, PICTURE.transpose(Image.Transpose.ROTATE_180))
     np.testing.assert_allclose(one.logits(rows), other.logits(rows), atol=1e-5)
+
+
+def by_pixels(predictor, one, stays: np.ndarray) -> np.ndarray:
+    """The answer to a picture whose removed cells are painted before the model gets it, and nothing dropped."""
+    pixels, n_words = one._pixels.clone(), len(one._words.spans) if one._words else 0
+    instead = {
+        "mean": pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels),
+        "grey": torch.zeros_like(pixels),
+        "blur": one._instead,
+    }[predictor.removal]
+    for cell, patches in enumerate(one._cells.patches):
+        for at in patches if not stays[n_words + cell] else ():
+            row, column = divmod(at, one._cells.columns)
+            square = (slice(None), slice(None), slice(8 * row, 8 * row + 8), slice(8 * column, 8 * column + 8))
+            pixels[square] = instead[square]
+    whole = predictor.removing("drop").asked(one._words, one._cells, pixels, None)
+    tokens, _ = one._stays(stays[None])
+    return whole.answer(tokens, np.ones((1, one._cells.rows * one._cells.columns), dtype=bool)) - one._zero
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["clip", "siglip", "vilt", "vit"])
+@pytest.mark.parametrize("removal", ["mean", "grey", "blur"])
+def test_painted_patches_are_as_if_their_pixels_were(name, removal):
+    predictor, one = opened(name, removal=removal, grid=3)
+    for seed in range(3):
+        stays = np.random.default_rng(seed).random(len(one.features)) < 0.5
+        np.testing.assert_allclose(one.logits(stays[None])[0], by_pixels(predictor, one, stays), atol=1e-4)
+    assert removal in predictor.provenance.run and any("shows" in note for note in one.notes)
+
+
+def test_what_two_ways_of_removing_agree_on_is_said():
+    predictor = wrap(*vit(), name="a vit")
+    found = [one.explain(image=PICTURE, target="fish", budget=400) for one in (predictor, predictor.removing("mean"))]
+    (line,) = agreement_lines(found)
+    assert re.search(r"^sample, fish: what .*(holds in both ways of removing|one of 2 ways of removing says)", line)
+    with pytest.raises(BadInput, match=r"removal is 'ink'; expected one of drop, mean, grey, blur"):
+        predictor.removing("ink")
+    with pytest.raises(BadInput, match=r"removal is 'mean'; expected drop: words are masked, and there is no picture"):
+        wrap(*ALL["bert"](), removal="mean")
 
 
 def test_the_one_label_of_a_match_reads_as_a_sentence():

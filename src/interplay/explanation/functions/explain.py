@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from interplay.config import ExplainConfig
 from interplay.errors import BadInput
@@ -13,7 +13,7 @@ from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.predictor import FunctionPredictor, Scale
 from interplay.explanation.functions.removal import ImageFill
 from interplay.kinds import LabelKind
-from interplay.modalities.pictures import open_picture
+from interplay.modalities.pictures import as_rgb, open_picture
 from interplay.progress import SILENT, Progress
 from interplay.results import Explanation
 
@@ -78,21 +78,22 @@ def explain_callable(
     return explain_opened(predictor, opened, name, settings=settings, target=target, seed=seed, progress=advance)
 
 
-def rgb(image: str | Path | Image.Image | np.ndarray) -> Image.Image:
-    """The picture upright and in RGB.
+def rgb(image: str | Path | Image.Image | np.ndarray, max_side: int | None = None) -> Image.Image:
+    """The picture upright and in RGB, transparency on white.
 
     Args:
         image: a file, a PIL image, or an array (height, width, 3) of bytes.
+        max_side: longer side of the result, pixels; None leaves pictures in memory as they are.
 
     Raises:
         BadInput: the file cannot be read, or the array is another one.
     """
     if isinstance(image, str | Path):
-        return open_picture(image)
+        return open_picture(Path(image).expanduser())
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise BadInput(
                 f"the image is an array of {image.dtype} {image.shape}", expected="uint8 (height, width, 3), RGB"
             )
-        return Image.fromarray(image)
-    return ImageOps.exif_transpose(image).convert("RGB")
+        return as_rgb(Image.fromarray(image), max_side)
+    return as_rgb(image, max_side)

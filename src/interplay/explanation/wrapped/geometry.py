@@ -1,6 +1,6 @@
 """Which part of a picture each patch of a model's input shows.
 
-It is measured with four test pictures, not read from an image processor's settings, of which there are as many kinds as
+It is measured with test pictures, not read from an image processor's settings, of which there are as many kinds as
 processors: whatever it does, resize, crop or pad, the boxes are those that the model sees.
 """
 
@@ -16,6 +16,7 @@ from interplay.results import Box
 
 Processed = Float[np.ndarray, "3 H W"]
 FLAT = 1e-3  # a pixel that is this much alike for a black and a white picture shows neither: it is padding
+SMALL = 64  # pixels: pictures with a shorter side are measured by larger ones of the same shape
 STRAIGHT = 0.02  # of the picture: how far a pixel may lie from where scale and shift alone would put it
 
 
@@ -70,7 +71,7 @@ def cells_seen(
                 (r, c)
                 for r in range(top, min(rows, top + side))
                 for c in range(left, min(columns, left + side))
-                if shown[r * height : (r + 1) * height, c * width : (c + 1) * width].mean() >= 0.5
+                if shown[r * height : (r + 1) * height, c * width : (c + 1) * width].any()
             ]
             if inside:
                 r, c = np.array(inside).T
@@ -88,27 +89,28 @@ def _where(
     process: Callable[[Image.Image], Processed], size: tuple[int, int]
 ) -> tuple[Line, Line, Bool[np.ndarray, "H W"]]:
     """Pixel edge of the model's input -> fraction of the picture, for columns and rows; and which pixels show it."""
-    width, height = size
-    black, white = (process(Image.new("RGB", size, value)) for value in ((0, 0, 0), (255, 255, 255)))
+    times = -(-SMALL // min(size))
+    width, height = (side * times for side in size)
+    black, white = (process(Image.new("RGB", (width, height), value)) for value in ((0, 0, 0), (255, 255, 255)))
     across = np.broadcast_to((np.arange(width) + 0.5) / width, (height, width))
     down = np.broadcast_to(((np.arange(height) + 0.5) / height)[:, None], (height, width))
-    ramps = process(Image.fromarray(np.round(255 * np.stack([across, down, across], axis=2)).astype(np.uint8)))
+    ramps = [process(Image.fromarray(np.round(255 * ramp).astype(np.uint8)).convert("RGB")) for ramp in (across, down)]
     shown = np.abs(white - black).min(axis=0) > FLAT * max(1e-9, float(np.abs(white - black).max()))
     if not shown.any():
         raise BadInput("the processor gives the same for a black and a white picture", expected="one that shows it")
-    at = (ramps - black)[:2] / np.where(shown, white - black, 1.0)[:2]  # fractions of the picture, x and y
+    x, y = (((ramp - black) / np.where(shown, white - black, 1.0)).mean(axis=0)[shown] for ramp in ramps)
     rows, columns = np.nonzero(shown)
-    return _line(columns, at[0][shown], width), _line(rows, at[1][shown], height), shown
+    return _line(columns, x), _line(rows, y), shown
 
 
-def _line(pixels: np.ndarray, at: Float[np.ndarray, " n"], size: int) -> Line:
+def _line(pixels: np.ndarray, at: Float[np.ndarray, " n"]) -> Line:
     """Scale and shift from the centres of pixels to fractions of the picture, by least squares."""
-    if size == 1 or len(set(pixels.tolist())) == 1:  # one pixel shows all there is
+    if len(set(pixels.tolist())) == 1:  # one pixel shows all there is
         first, last = int(pixels.min()), int(pixels.max()) + 1
         return lambda edge: float(np.clip((edge - first) / (last - first), 0.0, 1.0))
     scale, shift = np.polyfit(pixels + 0.5, at, 1)
     off = float(np.abs(scale * (pixels + 0.5) + shift - at).max())
-    if off > STRAIGHT + 1.0 / size:  # one pixel of a small picture is much of it
+    if off > STRAIGHT:
         raise BadInput(
             f"the processor moves parts of a picture by {off:.0%} of its side",
             expected="one that scales, crops and pads alone",

@@ -1,6 +1,8 @@
 """How each kind of Hugging Face model is asked about one text and one picture with some words and patches left."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +27,13 @@ class Given:
         text: what the tokenizer gives, each (1, L); None without a text.
         pixels: (1, 3, H, W); None without a picture.
         patches: how many patches the picture has.
+        instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
     """
 
     text: dict[str, Tensor] | None
     pixels: Tensor | None
     patches: int
+    instead: Tensor | None = None
 
 
 class Asked(ABC):
@@ -71,7 +75,7 @@ class Asked(ABC):
         for rows, kept in by_count(patches, self.batch):
 
             def some(at: np.ndarray, kept: Tensor = kept) -> Tensor:
-                with only_patches(embeddings, kept[at], patches.shape[1]):
+                with only_patches(embeddings, kept[at], patches.shape[1], self.given.instead):
                     found: Tensor = ask(self._pixels(len(at)))
                 return found
 
@@ -89,17 +93,23 @@ class DualEncoder(Asked):
         model: `CLIPModel` or `SiglipModel`.
         given: the sample; with texts of labels, its picture alone.
         batch: as in `Asked`.
-        labels: inputs (C, L) of texts that the picture is compared with; None to compare it with the sample's own.
+        labels: inputs (1, L) of each text that the picture is compared with; None to compare it with the sample's own.
     """
 
-    def __init__(self, model: Any, given: Given, batch: int, labels: dict[str, Tensor] | None = None) -> None:
+    def __init__(
+        self, model: Any, given: Given, batch: int, labels: Sequence[Mapping[str, Tensor]] | None = None
+    ) -> None:
         super().__init__(model, given, batch)
         self._known: dict[bytes, np.ndarray] = {}
         self._scale = float(model.logit_scale.detach().exp())
         self._bias = float(model.logit_bias.detach()) if has_bias(model) else 0.0
-        self._labels = (
-            None if labels is None else _unit(in_batches(len(labels["input_ids"]), batch, self._read(labels)))
-        )
+        self._labels = None if labels is None else np.concatenate([self._label(text) for text in labels])
+
+    @torch.no_grad()
+    def _label(self, text: Mapping[str, Tensor]) -> Float[np.ndarray, "1 D"]:
+        device = next(self.model.parameters()).device
+        found = _pooled(self.model.get_text_features(**{name: value.to(device) for name, value in text.items()}))
+        return _unit(found.double().cpu().numpy())
 
     def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
         """As `Asked.answer`: the scaled cosine of text and picture, or of the picture and each label's text.
@@ -125,15 +135,10 @@ class DualEncoder(Asked):
         return np.stack([self._known[key] for key in keys])
 
     def _texts(self, words: Bool[np.ndarray, "m L"]) -> Float[np.ndarray, "m D"]:
-        return in_batches(len(words), self.batch, lambda rows: self._read(self._text(words[rows]))(slice(None)))
+        def read(rows: np.ndarray) -> Tensor:
+            return _pooled(self.model.get_text_features(**self._text(words[rows])))
 
-    def _read(self, text: dict[str, Tensor]) -> Any:
-        device = next(self.model.parameters()).device
-
-        def read(rows: Any) -> Tensor:
-            return _pooled(self.model.get_text_features(**{k: v[rows].to(device) for k, v in text.items()}))
-
-        return read
+        return in_batches(len(words), self.batch, read)
 
     def _look(self, pixels: Tensor) -> Tensor:
         return _pooled(self.model.get_image_features(pixel_values=pixels))
@@ -176,16 +181,28 @@ class ImageClassifier(Asked):
 
 
 class Vilt(Asked):
-    """ViLT, which reads words and patches in one transformer: what is removed is masked in its attention."""
+    """ViLT, which reads words and patches in one transformer: what is removed is masked in its attention.
+
+    Args:
+        model: a ViLT.
+        given: the sample.
+        batch: as in `Asked`.
+    """
 
     def __init__(self, model: Any, given: Given, batch: int) -> None:
         super().__init__(model, given, batch)
-        inside, pixels = model.vilt.embeddings, self._pixels(1)
+        pixels = self._pixels(1)
+        self._embedded = self._embed(pixels)
+        self._instead = None if given.instead is None else self._embed(given.instead.to(pixels))
+
+    @torch.no_grad()
+    def _embed(self, pixels: Tensor) -> Float[Tensor, "1 P1 D"]:
+        """The picture's tokens, in the picture's order: ViLT draws one at random, and says which."""
         shown = torch.ones(1, *pixels.shape[2:], dtype=torch.long, device=pixels.device)
-        with torch.no_grad():  # it puts the patches in an order drawn at random, and says which
-            embedded, _, (places, (_, columns)) = inside.visual_embed(pixels, shown, max_image_length=given.patches)
+        embed = self.model.vilt.embeddings.visual_embed
+        embedded, _, (places, (_, columns)) = embed(pixels, shown, max_image_length=self.given.patches)
         order = (places[0, :, 0] * columns + places[0, :, 1]).argsort()
-        self._embedded = torch.cat([embedded[:, :1], embedded[:, 1:][:, order]], dim=1)
+        return torch.cat([embedded[:, :1], embedded[:, 1:][:, order]], dim=1)
 
     def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
         """As `Asked.answer`.
@@ -199,6 +216,8 @@ class Vilt(Asked):
             left = torch.from_numpy(np.concatenate([np.ones((len(rows), 1), dtype=bool), patches[rows]], axis=1))
             pictures = self._embedded.expand(len(rows), -1, -1)
             mask = left.long().to(pictures.device)
+            if self._instead is not None:
+                pictures, mask = torch.where(mask[:, :, None] > 0, pictures, self._instead), torch.ones_like(mask)
             logits: Tensor = self.model(**self._text(words[rows]), image_embeds=pictures, pixel_mask=mask).logits
             return logits
 
@@ -265,16 +284,36 @@ def kind_of(model: nn.Module) -> Kind:
 def labels_of(model: Any, kind: Kind) -> tuple[list[str], LabelKind]:
     """The names of a model's labels, and whether exactly one holds.
 
-    A classifier has its own; a model that compares a text with a picture has one, `a match`.
+    A classifier has its own; a model that compares a text with a picture has one, `a match`. Labels that share a name
+    have their number beside it.
 
     Args:
         model: a Hugging Face model.
         kind: of `kind_of`.
+
+    Raises:
+        BadInput: it answers with a number that is no probability's logit.
     """
-    names = getattr(model.config, "id2label", None) or {}
-    count = int(getattr(model.config, "num_labels", 1))
-    if kind.asked is DualEncoder or type(model).__name__.endswith("Retrieval"):
+    if compares(model):
         return [MATCH], "multi"
-    labels = [str(names.get(at, at)) for at in range(count)]
-    several = kind.several or getattr(model.config, "problem_type", None) == "multi_label_classification"
-    return labels, "multi" if several or count == 1 else "single"
+    given = getattr(model.config, "id2label", None) or {}
+    names = [str(name) for _, name in sorted((int(at), name) for at, name in given.items())]
+    problem = getattr(model.config, "problem_type", None)
+    if problem == "regression" or (len(names) < 2 and problem != "multi_label_classification"):
+        raise BadInput(
+            f"{type(model).__name__} answers with {'numbers' if len(names) > 1 else 'one number'}, no probabilities",
+            expected="a classifier of two or more labels, or problem_type multi_label_classification",
+            fix='explain a function that calls it: interplay.explain_callable(..., returns="logits")',
+        )
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    labels = [f"{name} ({at})" if name in twice else name for at, name in enumerate(names)]
+    return labels, "multi" if kind.several or problem == "multi_label_classification" else "single"
+
+
+def compares(model: Any) -> bool:
+    """Whether a model says how well a text and a picture fit.
+
+    Args:
+        model: a Hugging Face model.
+    """
+    return type(model).__name__ in ("CLIPModel", "SiglipModel", "ViltForImageAndTextRetrieval")

@@ -1,7 +1,7 @@
-"""Leave patches out of a vision transformer: their tokens are dropped after they are embedded, so none attends to them.
+"""Take patches from a vision transformer: their tokens are dropped after they are embedded, or show something else.
 
-Jain et al., "Missingness bias in model debugging" (ICLR 2022): a vision transformer that is not given some tokens stays
-near what it was trained on; one that is given painted squares does not.
+Dropped, none attends to them (Jain et al., "Missingness bias in model debugging", ICLR 2022): a vision transformer that
+is not given some tokens stays near what it was trained on; one that is given painted squares does not.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,30 +9,66 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+
+REMOVALS = {
+    "drop": "is not given to the model: its token is left out",
+    "mean": "shows the picture's mean colour",
+    "grey": "shows what the processor makes the middle of its scale",
+    "blur": "shows the picture blurred, so that much of its colours stays",
+}
+BLUR = 8  # the deviation of the blur: this part of the longer side
+
+
+def painted(pixels: Float[Tensor, "1 3 H W"], removal: str) -> Float[Tensor, "1 3 H W"] | None:
+    """The picture that a removed patch shows; None where its token is dropped.
+
+    Args:
+        pixels: the picture as the model gets it.
+        removal: how patches are removed.
+    """
+    if removal == "drop":
+        return None
+    if removal == "grey":
+        return torch.zeros_like(pixels)
+    if removal == "mean":
+        return pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels)
+    from scipy.ndimage import gaussian_filter
+
+    wide = max(pixels.shape[2:]) / BLUR
+    smooth = gaussian_filter(pixels.double().cpu().numpy(), sigma=(0, 0, wide, wide), mode="nearest")
+    return torch.from_numpy(smooth).to(pixels)
 
 
 @contextmanager
-def only_patches(embeddings: nn.Module, kept: Int[Tensor, "B K"], patches: int) -> Iterator[None]:
+def only_patches(
+    embeddings: nn.Module, kept: Int[Tensor, "B K"], patches: int, instead: Float[Tensor, "1 3 H W"] | None = None
+) -> Iterator[None]:
     """While it lasts, the module that embeds a picture gives the tokens of some patches alone, each at its position.
 
-    Tokens before those of patches (class, register) stay. Of a picture with no patch left, where there is none of
-    these either, the token of a blank picture's middle patch stands for it.
+    Tokens before those of patches (class, register) stay. Where no patch is left, the token of a blank picture's middle
+    patch is: some models have no other token, and some average over patches. A patch is embedded by itself, so one that
+    shows another picture has the token of that picture's patch.
 
     Args:
         embeddings: the module whose output is (B, special + patches, width).
         kept: for each picture of the batch, indices of the patches that stay.
         patches: how many patches there are.
+        instead: a picture that the other patches show; None to leave their tokens out.
     """
 
     def pick(module: nn.Module, given: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
         special = tokens.shape[1] - patches
         first = torch.arange(special, device=tokens.device).expand(len(kept), special)
         at = torch.cat([first, kept.to(tokens.device) + special], dim=1)
-        if at.shape[1] == 0:
+        if instead is not None:
+            other = module.forward(instead.to(given[0])).expand(len(kept), -1, -1)
+            stays = torch.zeros(tokens.shape[:2], dtype=torch.bool, device=tokens.device).scatter(1, at, True)
+            return torch.where(stays[:, :, None], tokens, other)
+        if kept.shape[1] == 0:
             blank = module.forward(torch.zeros_like(given[0][:1]))
-            return blank[:, patches // 2, None].expand(len(kept), 1, -1)
+            return blank[:, [*range(special), special + patches // 2]].expand(len(kept), -1, -1)
         return tokens.gather(1, at[:, :, None].expand(-1, -1, tokens.shape[2]))
 
     handle = embeddings.register_forward_hook(pick)

@@ -11,19 +11,23 @@ from PIL import Image
 
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
-from interplay.errors import BadInput, BudgetError, PredictorError
+from interplay.errors import BadInput, BudgetError, InterplayError, PredictorError
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.explain import BUDGET, rgb
 from interplay.explanation.predictor import Opened, Predictor
 from interplay.explanation.wrapped.geometry import Cells, cells_seen
 from interplay.explanation.wrapped.models import MATCH, Asked, DualEncoder, Given, Kind, has_bias
+from interplay.explanation.wrapped.patches import REMOVALS, painted
 from interplay.explanation.wrapped.words import WordTokens, tokens_of
 from interplay.interactions.block import block_evaluations
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import open_picture
 from interplay.progress import SILENT, Progress
 from interplay.results import Explanation, Feature, Input, Provenance
+from interplay.results.explanation import WAYS
 
+LARGEST = 1024  # pixels: a picture's longer side
+LONGEST = 512  # tokens, of a model that says no number
 ROUNDING, LEAST = 1e-5, 0.01  # what rounding changes of a logit; what counts, as a share of how far answers differ
 GREY = 0.7  # what other pixels are, where it is tested that removed ones do not count
 
@@ -41,6 +45,7 @@ class WrappedPredictor(Predictor):
         label_kind: whether exactly one of them holds.
         texts: whether `labels` are texts that a dual encoder compares a picture with.
         grid: most cells along a picture's longer side.
+        removal: how patches are removed.
         batch: questions at a time, at most.
         name: what reports call it.
     """
@@ -58,13 +63,47 @@ class WrappedPredictor(Predictor):
         label_kind: LabelKind,
         texts: bool,
         grid: int,
+        removal: str,
         batch: int,
         name: str,
     ) -> None:
         self.model, self.kind, self.tokenizer, self.image_processor = model, kind, tokenizer, image_processor
         self.labels, self.label_kind, self.texts, self.grid, self.batch = list(labels), label_kind, texts, grid, batch
-        versions = {"torch": torch.__version__}
-        self.provenance = Provenance(run=name, data="", versions=versions, seed=0, model=type(model).__name__)
+        if removal not in REMOVALS or (removal != "drop" and not kind.looks):
+            what = "one of " + ", ".join(REMOVALS) if kind.looks else "drop: words are masked, and there is no picture"
+            raise BadInput(f"removal is {removal!r}", expected=what)
+        self.removal, self.name = removal, name
+        self.provenance = Provenance(
+            run=name if removal == "drop" else f"{name}, {removal} in place of patches",
+            data="",
+            versions={"torch": torch.__version__},
+            seed=0,
+            model=type(model).__name__,
+            settings={WAYS: name, "removal": removal},
+        )
+
+    def removing(self, removal: str) -> "WrappedPredictor":
+        """The same model with patches removed in another way.
+
+        Args:
+            removal: "drop", "mean", "grey" or "blur" (`interplay.wrap`).
+
+        Raises:
+            BadInput: there is no such way, or the model does not look.
+        """
+        return WrappedPredictor(
+            self.model,
+            self.kind,
+            self.tokenizer,
+            self.image_processor,
+            labels=self.labels,
+            label_kind=self.label_kind,
+            texts=self.texts,
+            grid=self.grid,
+            removal=removal,
+            batch=self.batch,
+            name=self.name,
+        )
 
     def explain(
         self,
@@ -98,7 +137,7 @@ class WrappedPredictor(Predictor):
             BadInput: an input is missing or cannot be used, an unknown target, or a budget too small.
             PredictorError: what is removed still counts, or an answer is not finite.
         """
-        opened = self.open_inputs(text, None if image is None else rgb(image))
+        opened = self.open_inputs(text, None if image is None else rgb(image, LARGEST))
         settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": budget}), opened)
         advance = progress.stage(f"Explain {name}")
         return explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
@@ -152,44 +191,65 @@ class WrappedPredictor(Predictor):
                 takes = " and ".join([name for name, one in (("a text", reads), ("a picture", looks)) if one])
                 problem = f"the {what} is missing" if wanted else f"a {what} was given, which this model does not take"
                 raise BadInput(problem, expected=takes)
-        words = None if text is None else tokens_of(self.tokenizer, text, self._longest(), self._padded())
-        cells, pixels = (None, None) if picture is None else self._seen(picture)
-        opened = OpenedWrapped(self, words, cells, pixels)
-        opened.check()
+        try:
+            words = None if text is None else self._tokens(text)
+            cells, pixels = (None, None) if picture is None else self._seen(picture)
+            opened = OpenedWrapped(self, words, cells, pixels)
+            opened.check()
+        except (InterplayError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # an architecture of another build, sizes that do not fit: anything
+            raise PredictorError(
+                f"{self.provenance.model} cannot be asked with parts left out: {type(error).__name__}: {error}",
+                expected="a transformer that embeds each patch by itself, and takes attention masks",
+                fix="explain a function that calls it: interplay.explain_callable",
+            ) from error
         return opened
 
-    def asked(self, words: WordTokens | None, cells: Cells | None, pixels: torch.Tensor | None) -> Asked:
+    def _tokens(self, text: str) -> WordTokens:
+        config = getattr(self.model.config, "text_config", self.model.config)
+        return tokens_of(self.tokenizer, text, self._longest(), self._padded(), getattr(config, "vocab_size", None))
+
+    def asked(
+        self,
+        words: WordTokens | None,
+        cells: Cells | None,
+        pixels: torch.Tensor | None,
+        instead: torch.Tensor | None,
+    ) -> Asked:
         """The model about one sample.
 
         Args:
             words: the text's tokens.
             cells: the picture's cells.
             pixels: (1, 3, H, W).
+            instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
         """
-        given = Given(words.inputs if words else None, pixels, cells.rows * cells.columns if cells else 0)
+        given = Given(words.inputs if words else None, pixels, cells.rows * cells.columns if cells else 0, instead)
         if not self.texts:
             return self.kind.asked(self.model, given, self.batch)
-        padding = "max_length" if self._padded() else True
-        texts = self.tokenizer(
-            self.labels,
-            padding=padding,
-            truncation=True,
-            max_length=self._longest(),
-            return_attention_mask=True,
-            return_tensors="pt",
-        )
-        return DualEncoder(self.model, given, self.batch, dict(texts))
+        return DualEncoder(self.model, given, self.batch, [self._tokens(label).inputs for label in self.labels])
+
+    def ordinary(self) -> tuple[int, int]:
+        """Two tokens of the vocabulary that are not special."""
+        special = set(self.tokenizer.all_special_ids)
+        first, second, *_ = (at for at in range(len(self.tokenizer)) if at not in special)
+        return first, second
 
     def _padded(self) -> bool:
         return type(self.model).__name__ == "SiglipModel"  # it was trained so, and pools the last token
 
     def _longest(self) -> int:
+        """Most tokens that the model takes: as many as it has positions, where it has them and none is for padding."""
         config = getattr(self.model.config, "text_config", self.model.config)
-        return int(getattr(config, "max_position_embeddings", self.tokenizer.model_max_length))
+        positions = int(getattr(config, "max_position_embeddings", 0) or 0)
+        embeddings = [module for name, module in self.model.named_modules() if name.endswith("position_embeddings")]
+        first = next((one.padding_idx + 1 for one in embeddings if getattr(one, "padding_idx", None) is not None), 0)
+        return positions - first if positions > first else LONGEST
 
     def _seen(self, picture: Image.Image) -> tuple[Cells, torch.Tensor]:
         def process(image: Image.Image) -> np.ndarray:
-            return np.asarray(self.image_processor(images=image, return_tensors="np")["pixel_values"][0])
+            return np.asarray(self.image_processor(images=image, return_tensors="np")["pixel_values"][0], np.float32)
 
         config = getattr(self.model.config, "vision_config", self.model.config)
         size = config.patch_size
@@ -209,7 +269,8 @@ class OpenedWrapped(Opened):
         self, predictor: WrappedPredictor, words: WordTokens | None, cells: Cells | None, pixels: torch.Tensor | None
     ) -> None:
         self._predictor, self._words, self._cells, self._pixels = predictor, words, cells, pixels
-        self._asked, self._zero = predictor.asked(words, cells, pixels), 0.0
+        self._instead = None if pixels is None else painted(pixels, predictor.removal)
+        self._asked, self._zero = predictor.asked(words, cells, pixels, self._instead), 0.0
         self.features, self.inputs, self.routing, self.notes = [], {}, dict[str, float](), list[str]()
         if words is not None:
             self.inputs["text"] = Input(kind="text", text=words.text, truncated=words.truncated)
@@ -225,15 +286,15 @@ class OpenedWrapped(Opened):
                 Feature(index=start + at, modality="image", box=box) for at, box in enumerate(cells.boxes)
             ]
             self.notes.append(
-                "A patch that is removed is not given to the model: its token is left out. What a processor crops off "
-                "the picture, the model never sees."
+                f"A patch that is removed {REMOVALS[predictor.removal]}. What a processor crops off the picture, the "
+                "model never sees."
             )
         if words is not None and cells is not None and predictor.kind.asked is DualEncoder:
             self.notes.append(
                 "Text and picture are encoded apart, each set of words and of patches once: an evaluation is a product "
                 "of two vectors, and the budget counts what is encoded."
             )
-        if list(predictor.labels) == [MATCH] and predictor.kind.asked is DualEncoder and not has_bias(predictor.model):
+        if list(predictor.labels) == [MATCH] and not has_bias(predictor.model):
             self._zero = float(self._logits(np.zeros((1, len(self.features)), dtype=bool))[0, 0])
             self.notes.append(
                 "This model gives no probability that a text and a picture match: its logit counts from what it gives "
@@ -254,11 +315,17 @@ class OpenedWrapped(Opened):
             PredictorError: they are not finite.
         """
         found = self._logits(coalitions) - self._zero
+        if found.shape[1] != len(self._predictor.labels):
+            raise PredictorError(
+                f"{self._predictor.provenance.model} answers with {found.shape[1]} numbers",
+                expected=f"one for each of its {len(self._predictor.labels)} labels",
+                fix="correct id2label in its config.json",
+            )
         if not np.isfinite(found).all():
             raise PredictorError(
                 f"{self._predictor.provenance.model} answered {found[~np.isfinite(found).all(axis=1)][0].tolist()}",
                 expected="finite numbers",
-                fix="load the model in fp32, and see that its weights are whole",
+                fix="load the model in fp32, and see that its weights are whole and that it can do without patches",
             )
         return found[:, None]
 
@@ -275,7 +342,7 @@ class OpenedWrapped(Opened):
         answers = self.logits(asked)[:, 0]
         same = ROUNDING * (1 + np.abs(answers).max()) + LEAST * np.ptp(answers, axis=0).max()
         name = self._predictor.provenance.model
-        anew = self._predictor.asked(self._words, self._cells, self._pixels)
+        anew = self._predictor.asked(self._words, self._cells, self._pixels, self._instead)
         if (np.abs(anew.answer(*self._stays(asked)) - self._zero - answers) > same).any():
             raise PredictorError(f"{name} answers one question in two ways", expected="the same", fix="model.eval()")
         for row, answer in zip(asked[:3], answers[:3], strict=True):
@@ -292,14 +359,14 @@ class OpenedWrapped(Opened):
         tokens, patches = self._stays(row[None])
         if words is not None:
             ids, gone = words.inputs["input_ids"].clone(), torch.from_numpy(~tokens[0])
-            known = words.inputs["input_ids"][0, [at for tokens in words.tokens for at in tokens]].unique()
-            ids[0, gone] = known.roll(1)[torch.searchsorted(known, ids[0, gone])]  # the text's own, no special token
+            one, other_one = self._predictor.ordinary()
+            ids[0, gone] = torch.where(ids[0, gone] == one, other_one, one)
             words = WordTokens(words.text, words.spans, words.tokens, words.inputs | {"input_ids": ids}, 0)
         if pixels is not None and self._cells is not None:
             seen = torch.from_numpy(patches[0]).reshape(self._cells.rows, self._cells.columns).float()[None, None]
             seen = torch.nn.functional.interpolate(seen, size=pixels.shape[2:], mode="nearest")
             pixels = torch.where(seen > 0, pixels, GREY)
-        other = self._predictor.asked(words, self._cells, pixels)
+        other = self._predictor.asked(words, self._cells, pixels, self._instead)
         return other.answer(tokens, patches) - self._zero
 
     def _logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:

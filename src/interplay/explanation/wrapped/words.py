@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from interplay.errors import BadInput
@@ -30,7 +31,7 @@ class WordTokens:
     truncated: int
 
 
-def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool) -> WordTokens:
+def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool, known: int | None = None) -> WordTokens:
     """Tokenize a text, and find the tokens of each word.
 
     Args:
@@ -38,9 +39,10 @@ def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool) -> WordToke
         text: the text.
         longest: most tokens that the model takes.
         padded: whether it is to be padded to `longest`, for models that were trained so.
+        known: how many tokens the model knows; not looked at if None.
 
     Raises:
-        BadInput: the tokenizer is not a fast one, or no word of the text has a token.
+        BadInput: the tokenizer is not a fast one or not the model's, or no word of the text has a token that it knows.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise BadInput(
@@ -56,10 +58,17 @@ def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool) -> WordToke
         truncation=True,
         max_length=most,
         padding=padding,
-        return_attention_mask=True,
         return_offsets_mapping=True,
         return_tensors="pt",
     )
+    ids = found["input_ids"]
+    if known is not None and int(ids.max()) >= known:
+        raise BadInput(
+            f"the tokenizer gives token {int(ids.max())}, and the model knows {known}",
+            expected="the model's own tokenizer",
+        )
+    if "attention_mask" not in found:  # SigLIP's gives none: what pads a text counts
+        found["attention_mask"] = torch.ones_like(ids)
     offsets = found.pop("offset_mapping")[0].tolist()
     spans = list(words_of(text).spans)
     owner = list(range(len(spans)))  # the first of the words that share tokens with it
@@ -74,13 +83,17 @@ def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool) -> WordToke
             held[n], owner[n] = [], one
             spans[one] = (spans[one][0], max(spans[one][1], spans[n][1]))
         held[one].append(at)
-    known = [n for n, tokens in enumerate(held) if tokens]
-    if not known:
-        raise BadInput(f"no word of {text[:40]!r} has a token", expected="a text that the tokenizer knows")
+    there = [n for n, tokens in enumerate(held) if tokens]
+    if all(int(ids[0, at]) == tokenizer.unk_token_id for n in there for at in held[n]):
+        raise BadInput(
+            f"no word of {text[:40]!r} has a token",
+            expected="a text that the tokenizer knows",
+            fix="see that the tokenizer's files lie beside the model",
+        )
     return WordTokens(
         text=text,
-        spans=tuple(spans[n] for n in known),
-        tokens=tuple(tuple(held[n]) for n in known),
+        spans=tuple(spans[n] for n in there),
+        tokens=tuple(tuple(held[n]) for n in there),
         inputs=dict(found),
         truncated=max(0, whole - most),
     )

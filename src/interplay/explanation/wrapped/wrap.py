@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from interplay.encoders.towers import quiet
-from interplay.errors import BadInput
+from interplay.errors import BadInput, InterplayError
 from interplay.explanation.wrapped.models import DualEncoder, Kind, has_bias, kind_of, labels_of
 from interplay.explanation.wrapped.predictor import WrappedPredictor
 
@@ -16,6 +16,7 @@ def wrap(
     *,
     labels: Sequence[str] | None = None,
     grid: int = 7,
+    removal: str = "drop",
     batch: int = 32,
     name: str = "",
 ) -> WrappedPredictor:
@@ -33,16 +34,20 @@ def wrap(
             place if None.
         labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); else not used.
         grid: most cells along a picture's longer side: each is a square of whole patches.
+        removal: how patches are removed: "drop" leaves their tokens out; "mean", "grey" and "blur" let them show that,
+            as a second opinion: what is said by both rests less on how features are removed.
         batch: questions at a time, at most; halved where a GPU's memory does not hold them.
         name: what reports call the model; its folder or class if empty.
 
     Raises:
         BadInput: nothing is known of the model's class, it is in training mode, its processor is missing or does not
-            fit, or labels are given to a model that has its own.
+            fit, labels are given to a model that has its own, or there is no such removal.
     """
     if isinstance(model, str | Path):
         name = name or Path(model).name
-        model, processor = _loaded(str(model), processor)
+        model, processor = _loaded(
+            str(Path(model).expanduser()) if str(model).startswith("~") else str(model), processor
+        )
     kind = kind_of(model)
     if model.training:
         raise BadInput("the model is in training mode, where dropout changes answers", expected="model.eval()")
@@ -76,6 +81,7 @@ def wrap(
         label_kind=label_kind,
         texts=labels is not None,
         grid=grid,
+        removal=removal,
         batch=batch,
         name=name or type(model).__name__,
     )
@@ -94,11 +100,20 @@ def _loaded(where: str, processor: Any) -> tuple[Any, Any]:
                     expected="one of its own",
                     fix="load it yourself, and explain a function that calls it: interplay.explain_callable",
                 )
-            model = getattr(transformers, named).from_pretrained(where, use_safetensors=True).eval()
-            return model, processor or _Processor(where, kind_of(model))
-    except (OSError, ValueError) as error:
+            load = getattr(transformers, named).from_pretrained
+            model, report = load(where, use_safetensors=True, output_loading_info=True)
+            if missing := sorted(report["missing_keys"]):
+                raise BadInput(
+                    f"{where} lacks weights: {', '.join(missing[:3])}{', ...' * (len(missing) > 3)}",
+                    expected="a whole, trained model: what is missing would be drawn at random",
+                )
+            return model.eval(), processor or _Processor(where, kind_of(model))
+    except (InterplayError, MemoryError):
+        raise
+    except Exception as error:  # transformers, tokenizers and safetensors raise anything on broken files
+        lines = str(error).strip().splitlines()
         raise BadInput(
-            f"{where} cannot be loaded: {str(error).strip().splitlines()[0]}",
+            f"{where} cannot be loaded: {lines[0] if lines else type(error).__name__}",
             expected="a folder or hub id of a Hugging Face model, with weights in safetensors",
             fix="check the spelling; a model that needs code of its own is loaded by you and passed as an object",
         ) from error
