@@ -15,7 +15,13 @@ def explain_model(
     image: Annotated[Path | None, typer.Option(help="The picture's file, for a model that looks.")] = None,
     labels: Annotated[
         str | None,
-        typer.Option(metavar="A,B,...", help="For CLIP and SigLIP in place of --text: which of these texts fits best?"),
+        typer.Option(
+            metavar="A,B,...",
+            help="For CLIP and SigLIP in place of --text: which of these texts fits best? For LLaVA: which answer?",
+        ),
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option(help="For LLaVA: the answer that is explained; what it writes if absent.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Most evaluations: more, narrower intervals.")] = None,
@@ -32,7 +38,7 @@ def explain_model(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Explain a model you already have: CLIP, SigLIP, ViLT, a text classifier or a vision transformer.
+    """Explain a model you already have: CLIP, SigLIP, ViLT, LLaVA, a text classifier or a vision transformer.
 
     Words and patches are removed where the model reads them. Leaves a page and a JSON file.
     """
@@ -42,6 +48,7 @@ def explain_model(
         from interplay.pipeline.explain_model import explain_and_write
 
         listed = None if labels is None else [one.strip() for one in labels.split(",") if one.strip()]
+        listed = listed if answer is None else [answer]
         settings = {"labels": listed} | options.given({"grid": grid})
         first, *others = removal or ["drop"]
         predictors = [wrap(model, removal=first, **settings)]

@@ -42,7 +42,8 @@ def explain_and_write(
     asked = {**asked, "image": None if image is None else rgb(image)}
     found: list[Explanation] = []
     for predictor in predictors:
-        found.append(predictor.explain(**asked, name=name, progress=progress))
+        same = predictor.answering([found[0].target]) if found and not predictor.labels else predictor
+        found.append(same.explain(**asked, name=name, progress=progress))
         asked["target"] = found[0].target
     out.mkdir(parents=True, exist_ok=True)
     for number, explanation in enumerate(found, start=1):

@@ -116,4 +116,32 @@ def vit(seed: int = 0):
     )
 
 
-ALL = {"clip": clip, "siglip": siglip, "vilt": vilt, "bert": bert, "vit": vit}
+@functools.cache
+def writer() -> transformers.PreTrainedTokenizerFast:
+    """CLIP's kind of tokenizer with a token for the picture, and no special token after a text."""
+    known = copy.deepcopy(tokenizer("clip"))
+    known.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    known.backend_tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return known
+
+
+def llava(seed: int = 0):
+    """A LLaVA that looks at 32 x 32 pixels in 4 x 4 patches, cropped from the middle, and writes what comes to it."""
+    torch.manual_seed(seed)
+    known = writer()
+    config = transformers.LlavaConfig(
+        vision_config=transformers.CLIPVisionConfig(**SIDES, image_size=32, patch_size=8),
+        text_config=transformers.LlamaConfig(**SIDES, **WIDE, vocab_size=310, max_position_embeddings=120),
+        image_token_id=known.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-2,
+    )
+    images = transformers.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    both = transformers.LlavaProcessor(
+        images, known, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1
+    )
+    model = transformers.LlavaForConditionalGeneration(config).eval()
+    model.generation_config.pad_token_id, model.generation_config.eos_token_id = 0, 3
+    return model, both
+
+
+ALL = {"clip": clip, "siglip": siglip, "vilt": vilt, "bert": bert, "vit": vit, "llava": llava}

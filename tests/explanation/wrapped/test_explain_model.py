@@ -27,6 +27,9 @@ def folder(tmp_path_factory):
     for name, make in ALL.items():
         model, processor = make()
         model.save_pretrained(root / name)
+        if name == "llava":
+            processor.save_pretrained(root / name)
+            continue
         for part in ("tokenizer", "image_processor"):
             getattr(processor, part, processor).save_pretrained(root / name)
     pixels = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
@@ -54,7 +57,7 @@ def test_each_model_is_explained_by_one_command(name, folder, tmp_path, monkeypa
     found = json.loads(file.read_text("utf-8"))
     assert found["value"]["level"] == "input" and found["provenance"]["run"] == name
     pairs = len(found["pairs"])
-    assert (pairs > 0) == (name in ("clip", "siglip", "vilt"))
+    assert (pairs > 0) == (name in ("clip", "siglip", "vilt", "llava"))
 
 
 def test_labels_of_the_command_line(folder, tmp_path, monkeypatch, capsys):
@@ -62,6 +65,25 @@ def test_labels_of_the_command_line(folder, tmp_path, monkeypatch, capsys):
     run(monkeypatch, "explain-model", str(folder / "clip"), *given, "--out", str(tmp_path / "out"), "--json")
     (found,) = json.loads(capsys.readouterr().out)
     assert list(found["prediction"]) == ["a photo of a cat", "a photo of a dog"] and len(found["features"]) == 4
+
+
+def test_answers_of_a_model_that_writes(folder, tmp_path, monkeypatch, capsys):
+    given = [
+        "--text",
+        TEXT,
+        "--image",
+        str(folder / "cats.png"),
+        "--budget",
+        "800",
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+    ]
+    run(monkeypatch, "explain-model", str(folder / "llava"), *given, "--answer", "two cats")
+    assert list(json.loads(capsys.readouterr().out)[0]["prediction"]) == ["two cats"]
+    run(monkeypatch, "explain-model", str(folder / "llava"), *given, "--removal", "drop", "--removal", "grey")
+    first, second = json.loads(capsys.readouterr().out)
+    assert list(first["prediction"]) == list(second["prediction"]) and first["target"] == second["target"]
 
 
 def test_several_ways_of_removing_are_held_together(folder, tmp_path, monkeypatch, capsys):

@@ -9,22 +9,25 @@ import pytest
 import torch
 import transformers
 from PIL import Image
-from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, WIDE, clip, siglip, tokenizer, vilt, vit
+from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, WIDE, clip, llava, siglip, tokenizer, vilt, vit
 
 from interplay import wrap
 from interplay.config import ExplainConfig
 from interplay.errors import BadInput, BudgetError, PredictorError
 from interplay.explanation.functions.explain import rgb
 from interplay.explanation.wrapped.models import MATCH
-from interplay.explanation.wrapped.patches import by_count, in_batches
+from interplay.explanation.wrapped.patches import by_count, in_batches, only_patches
 from interplay.report.agreement import agreement_lines
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
 
 
+ANSWERS = ["grey cats", "sun"]
+
+
 def opened(name: str, seed: int = 0, **options):
     model, processor = ALL[name](seed)
-    predictor = wrap(model, processor, **options)
+    predictor = wrap(model, processor, **({"labels": ANSWERS} if name == "llava" else {}), **options)
     kind = predictor.kind
     given = (TEXT if kind.reads and not predictor.texts else None, PICTURE if kind.looks else None)
     return predictor, predictor.open_inputs(*given)
@@ -46,15 +49,32 @@ def test_with_everything_there_it_answers_as_the_model_does(name):
     given = inputs(
         processor, text=name != "vit", image=name != "bert", padding="max_length" if name == "siglip" else False
     )
-    found = model(**given)
     whole = np.ones((1, len(one.features)), dtype=bool)
-    expected = found.logits_per_image if name in ("clip", "siglip") else found.logits
+    if name == "llava":
+        expected = torch.tensor([written(model, processor)])
+    else:
+        found = model(**given)
+        expected = found.logits_per_image if name in ("clip", "siglip") else found.logits
     answer = one.logits(whole)[:, 0]
     if name == "clip":  # its logit counts from what it gives with nothing
         nothing = one.logits(~whole)[:, 0]
         assert nothing == pytest.approx(0.0, abs=1e-6)
         answer = answer + one._zero
     np.testing.assert_allclose(answer, expected.double().numpy(), atol=1e-4)
+
+
+def written(model, processor) -> list[float]:
+    """Log probabilities of the answers, as Hugging Face computes them for the prompt and each answer in one text."""
+    out = []
+    for answer in ANSWERS:
+        prompt = processor(images=PICTURE, text=f"USER: <image>\n{TEXT} ASSISTANT:", return_tensors="pt")
+        ids = processor.tokenizer(answer, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        prompt["input_ids"] = torch.cat([prompt["input_ids"], ids], dim=1)
+        prompt["attention_mask"] = torch.ones_like(prompt["input_ids"])
+        prompt.pop("token_type_ids", None)
+        logs = model(**prompt).logits[0, -len(ids[0]) - 1 : -1].log_softmax(-1)
+        out.append(float(logs.gather(1, ids[0][:, None]).sum()))
+    return out
 
 
 def spy(module: torch.nn.Module, seen: list):
@@ -285,6 +305,56 @@ def test_what_cannot_be_wrapped_is_refused():
         wrap(*vilt(), labels=["a", "b"])
     with pytest.raises(BadInput, match=r"grid is 0, batch is 32"):
         wrap(model, processor, grid=0)
+
+
+def test_a_model_that_writes_is_explained_by_what_it_writes():
+    predictor = wrap(*llava())
+    found = predictor.explain(text=TEXT, image=PICTURE, budget=800)
+    (answer,) = found.prediction
+    inputs = predictor.processor(images=PICTURE, text=f"USER: <image>\n{TEXT} ASSISTANT:", return_tensors="pt")
+    inputs.pop("token_type_ids", None)
+    ids = predictor.model.generate(**inputs, do_sample=False, max_new_tokens=32)[0, inputs["input_ids"].shape[1] :]
+    assert answer == predictor.tokenizer.decode(ids, skip_special_tokens=True).strip() and found.label_kind == "multi"
+    one = predictor.answering(["sun"]).explain(text=TEXT, image=PICTURE, budget=800)
+    several = predictor.answering(["sun", "a dog"])
+    opened = several.open_inputs(TEXT, PICTURE)
+    logs = opened.logits(np.ones((1, len(opened.features)), dtype=bool))[0, 0]
+    assert one.prediction["sun"] == pytest.approx(np.exp(logs[0]), rel=1e-4) and several.label_kind == "single"
+    with pytest.raises(BadInput, match=r"no answer is given"):
+        predictor.open_inputs(TEXT, PICTURE)
+    with pytest.raises(BadInput, match=r"the labels are \[\]; expected one answer, or several, each once"):
+        wrap(*llava(), labels=[])
+    with pytest.raises(BadInput, match=r"the tokenizer cannot spell the answer"):
+        predictor.answering([" "]).open_inputs(TEXT, PICTURE)
+    with pytest.raises(BadInput, match=r"the prompt has \d+ tokens; expected at most 120; shorten the text"):
+        predictor.answering(["sun"]).open_inputs(TEXT * 5, PICTURE)
+    with pytest.raises(BadInput, match=r"the text holds <image>, the model's sign for a picture"):
+        predictor.answering(["sun"]).open_inputs("what of <image> is it", PICTURE)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("removal", ["drop", "mean"])
+def test_a_language_model_is_given_the_features_of_patches_that_are_left(removal):
+    predictor, one = opened("llava", removal=removal)
+    words, seen = len(one._words.spans), []
+    stays = np.ones((1, len(one.features)), dtype=bool)
+    stays[0, [2, words + 3, words + 9]] = False
+    handle = predictor.model.model.language_model.register_forward_pre_hook(
+        lambda _, args, kwargs: seen.append(kwargs), with_kwargs=True
+    )
+    one.logits(stays)
+    handle.remove()
+    ids = one._words.inputs["input_ids"][0]
+    places = (ids == predictor.model.config.image_token_id).nonzero()[:, 0]
+    mask, embedded = seen[0]["attention_mask"][0], seen[0]["inputs_embeds"][0]
+    gone = [*one._words.tokens[2], *(places[[3, 9]].tolist() if removal == "drop" else [])]
+    assert (mask[gone] == 0).all() and int((mask == 0).sum()) == len(gone)
+    left = [at for at in range(16) if at not in (3, 9)]
+    with only_patches(predictor.model.model.vision_tower.embeddings, torch.tensor([left]), 16, one._instead):
+        features = predictor.model.get_image_features(
+            pixel_values=one._pixels, vision_feature_layer=-2, vision_feature_select_strategy="default"
+        ).pooler_output[0]
+    torch.testing.assert_close(embedded[places[left] if removal == "drop" else places], features)
 
 
 def test_labels_and_tokenizers_that_do_not_fit_are_refused():

@@ -15,6 +15,7 @@ from interplay.errors import BadInput
 from interplay.explanation.wrapped.patches import by_count, in_batches, only_patches
 from interplay.kinds import LabelKind
 
+TINY = 1e-12  # how far from 0 a log probability is kept, whose logit would be infinite
 MATCH = "a match"
 """The one label of models that say how well a text and a picture fit."""
 
@@ -28,12 +29,14 @@ class Given:
         pixels: (1, 3, H, W); None without a picture.
         patches: how many patches the picture has.
         instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
+        answers: (A,) tokens of each answer whose probability is asked of a model that writes.
     """
 
     text: dict[str, Tensor] | None
     pixels: Tensor | None
     patches: int
     instead: Tensor | None = None
+    answers: tuple[Tensor, ...] = ()
 
 
 class Asked(ABC):
@@ -224,6 +227,71 @@ class Vilt(Asked):
         return in_batches(len(words), self.batch, ask)
 
 
+class Llava(Asked):
+    """LLaVA, which writes: how probable it finds each of some answers to a prompt with a picture.
+
+    The vision tower is given the patches that are left, and the language model attends to their features alone.
+
+    Args:
+        model: `LlavaForConditionalGeneration`.
+        given: the sample; its text is the whole prompt, with one token for each patch.
+        batch: as in `Asked`.
+    """
+
+    def __init__(self, model: Any, given: Given, batch: int) -> None:
+        super().__init__(model, given, batch)
+        assert given.text is not None, "a model that reads was given a text"
+        self._places = (given.text["input_ids"][0] == model.config.image_token_id).nonzero()[:, 0]
+        self._first = len(self._places) - given.patches  # a class token that is kept as a feature comes before patches
+        self._known: dict[bytes, Tensor] = {}
+
+    @torch.no_grad()
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Asked.answer`: log probabilities of several answers, or the logit of that of one.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+        self._look(patches)
+        each = [in_batches(len(words), self.batch, self._writes(words, patches, one)) for one in self.given.answers]
+        logs = np.stack(each, axis=1)
+        return logs if len(each) > 1 else logs - np.log1p(-np.exp(np.minimum(logs, -TINY)))
+
+    def _look(self, patches: Bool[np.ndarray, "m P"]) -> None:
+        """Features (N, D) of the picture for each row, encoded where they are not known yet."""
+        new = [row for row in np.unique(patches, axis=0) if row.tobytes() not in self._known]
+        for rows, kept in by_count(np.array(new), self.batch) if new else ():
+            with only_patches(self.model.model.vision_tower.embeddings, kept, patches.shape[1], self.given.instead):
+                found = self.model.get_image_features(
+                    pixel_values=self._pixels(len(rows)),
+                    vision_feature_layer=self.model.config.vision_feature_layer,
+                    vision_feature_select_strategy=self.model.config.vision_feature_select_strategy,
+                )
+            for row, features in zip(rows, getattr(found, "pooler_output", found), strict=True):
+                self._known[new[row].tobytes()] = features
+
+    def _writes(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"], wanted: Tensor) -> Any:
+        """Rows -> (rows,) the log probability of one answer."""
+        device, A = next(self.model.parameters()).device, len(wanted)
+        embed, wanted = self.model.get_input_embeddings(), wanted.to(device)
+
+        def ask(rows: np.ndarray) -> Tensor:
+            text = self._text(words[rows])
+            embedded = torch.cat([embed(text["input_ids"]), embed(wanted).expand(len(rows), -1, -1)], dim=1)
+            mask = torch.cat([text["attention_mask"], torch.ones(len(rows), A, dtype=torch.long, device=device)], dim=1)
+            for at, row in enumerate(rows):
+                stays = patches[row] if self.given.instead is None else np.ones_like(patches[row])
+                left = np.concatenate([np.ones(self._first, dtype=bool), stays])
+                mask[at, self._places[~left]] = 0
+                features = self._known[patches[row].tobytes()]  # of a blank patch where none is left, which is masked
+                embedded[at, self._places[left]] = features[: int(left.sum())].to(embedded.dtype)
+            logits = self.model(inputs_embeds=embedded, attention_mask=mask, logits_to_keep=A + 1).logits[:, :-1]
+            return logits.float().log_softmax(-1).gather(2, wanted.expand(len(rows), -1)[:, :, None]).sum(dim=(1, 2))
+
+        return ask
+
+
 def _pooled(found: Any) -> Tensor:
     """The projected vector of an encoder, which older versions of transformers return by itself."""
     return found if isinstance(found, Tensor) else found.pooler_output
@@ -241,12 +309,14 @@ class Kind:
         asked: how it is asked.
         reads, looks: whether it takes a text, a picture.
         several: whether any number of its labels may hold where its configuration does not say.
+        writes: whether its answers are texts of its own.
     """
 
     asked: type[Asked]
     reads: bool
     looks: bool
     several: bool = False
+    writes: bool = False
 
 
 KINDS = {
@@ -254,6 +324,7 @@ KINDS = {
     "SiglipModel": Kind(DualEncoder, True, True, several=True),
     "ViltForQuestionAnswering": Kind(Vilt, True, True, several=True),
     "ViltForImageAndTextRetrieval": Kind(Vilt, True, True, several=True),
+    "LlavaForConditionalGeneration": Kind(Llava, True, True, writes=True),
 }
 ENDINGS = {
     "ForSequenceClassification": Kind(TextClassifier, True, False),
@@ -296,6 +367,8 @@ def labels_of(model: Any, kind: Kind) -> tuple[list[str], LabelKind]:
     """
     if compares(model):
         return [MATCH], "multi"
+    if kind.writes:
+        return [], "multi"
     given = getattr(model.config, "id2label", None) or {}
     names = [str(name) for _, name in sorted((int(at), name) for at, name in given.items())]
     problem = getattr(model.config, "problem_type", None)

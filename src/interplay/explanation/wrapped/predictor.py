@@ -18,6 +18,7 @@ from interplay.explanation.predictor import Opened, Predictor
 from interplay.explanation.wrapped.geometry import Cells, cells_seen
 from interplay.explanation.wrapped.models import MATCH, Asked, DualEncoder, Given, Kind, has_bias
 from interplay.explanation.wrapped.patches import REMOVALS, painted
+from interplay.explanation.wrapped.prompts import prompt_of, prompted, spelled
 from interplay.explanation.wrapped.words import WordTokens, tokens_of
 from interplay.interactions.block import block_evaluations
 from interplay.kinds import LabelKind
@@ -27,6 +28,7 @@ from interplay.results import Explanation, Feature, Input, Provenance
 from interplay.results.explanation import WAYS
 
 LARGEST = 1024  # pixels: a picture's longer side
+MOST_NEW = 32  # tokens of an answer that is written
 LONGEST = 512  # tokens, of a model that says no number
 ROUNDING, LEAST = 1e-5, 0.01  # what rounding changes of a logit; what counts, as a share of how far answers differ
 GREY = 0.7  # what other pixels are, where it is tested that removed ones do not count
@@ -39,11 +41,13 @@ class WrappedPredictor(Predictor):
     Args:
         model: in evaluation mode.
         kind: how it is asked.
+        processor: of both, which a model that writes needs for its prompt.
         tokenizer: fast; None for a model that does not read.
         image_processor: None for a model that does not look.
         labels: the names of what it answers.
         label_kind: whether exactly one of them holds.
-        texts: whether `labels` are texts that a dual encoder compares a picture with.
+        texts: whether `labels` are texts that a dual encoder compares a picture with. Of a model that writes they are
+            its answers; none yet if empty.
         grid: most cells along a picture's longer side.
         removal: how patches are removed.
         batch: questions at a time, at most.
@@ -56,6 +60,7 @@ class WrappedPredictor(Predictor):
         self,
         model: Any,
         kind: Kind,
+        processor: Any,
         tokenizer: Any,
         image_processor: Any,
         *,
@@ -67,7 +72,8 @@ class WrappedPredictor(Predictor):
         batch: int,
         name: str,
     ) -> None:
-        self.model, self.kind, self.tokenizer, self.image_processor = model, kind, tokenizer, image_processor
+        self.model, self.kind, self.processor = model, kind, processor
+        self.tokenizer, self.image_processor = tokenizer, image_processor
         self.labels, self.label_kind, self.texts, self.grid, self.batch = list(labels), label_kind, texts, grid, batch
         if removal not in REMOVALS or (removal != "drop" and not kind.looks):
             what = "one of " + ", ".join(REMOVALS) if kind.looks else "drop: words are masked, and there is no picture"
@@ -91,19 +97,49 @@ class WrappedPredictor(Predictor):
         Raises:
             BadInput: there is no such way, or the model does not look.
         """
+        return self._with(self.labels, removal)
+
+    def answering(self, labels: Sequence[str]) -> "WrappedPredictor":
+        """The same model that writes, asked how probable some answers are.
+
+        Args:
+            labels: one answer, whose probability is explained, or several of which exactly one holds.
+        """
+        return self._with(list(labels), self.removal)
+
+    def _with(self, labels: Sequence[str], removal: str) -> "WrappedPredictor":
+        writes: LabelKind = "single" if len(labels) > 1 else "multi"
         return WrappedPredictor(
             self.model,
             self.kind,
+            self.processor,
             self.tokenizer,
             self.image_processor,
-            labels=self.labels,
-            label_kind=self.label_kind,
+            labels=labels,
+            label_kind=writes if self.kind.writes else self.label_kind,
             texts=self.texts,
             grid=self.grid,
             removal=removal,
             batch=self.batch,
             name=self.name,
         )
+
+    @torch.no_grad()
+    def writes(self, text: str, picture: Image.Image) -> str:
+        """The answer that a model writes to a text and a picture: at each step the most probable token.
+
+        Args:
+            text: what it is asked.
+            picture: RGB.
+        """
+        device = next(self.model.parameters()).device
+        inputs = self.processor(images=picture, text=prompt_of(self.processor, text), return_tensors="pt").to(device)
+        out = self.model.generate(**inputs, do_sample=False, max_new_tokens=MOST_NEW)
+        new = out[0, inputs["input_ids"].shape[1] :]
+        found = str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
+        if not found:
+            raise BadInput("the model writes an empty answer", expected="an answer to explain", fix="give one")
+        return found
 
     def explain(
         self,
@@ -137,7 +173,13 @@ class WrappedPredictor(Predictor):
             BadInput: an input is missing or cannot be used, an unknown target, or a budget too small.
             PredictorError: what is removed still counts, or an answer is not finite.
         """
-        opened = self.open_inputs(text, None if image is None else rgb(image, LARGEST))
+        picture = None if image is None else rgb(image, LARGEST)
+        if self.kind.writes and not self.labels and text is not None and picture is not None:
+            written = self.answering([self.writes(text, picture)])
+            return written.explain(
+                text=text, image=picture, budget=budget, name=name, seed=seed, settings=settings, progress=progress
+            )
+        opened = self.open_inputs(text, picture)
         settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": budget}), opened)
         advance = progress.stage(f"Explain {name}")
         return explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
@@ -191,9 +233,14 @@ class WrappedPredictor(Predictor):
                 takes = " and ".join([name for name, one in (("a text", reads), ("a picture", looks)) if one])
                 problem = f"the {what} is missing" if wanted else f"a {what} was given, which this model does not take"
                 raise BadInput(problem, expected=takes)
+        if not self.labels:
+            raise BadInput("no answer is given", expected="one, or several", fix="predictor.answering([...])")
         try:
-            words = None if text is None else self._tokens(text)
             cells, pixels = (None, None) if picture is None else self._seen(picture)
+            if self.kind.writes:
+                words = prompted(self.processor, self.model, str(text), picture, self._longest())
+            else:
+                words = None if text is None else self._tokens(text)
             opened = OpenedWrapped(self, words, cells, pixels)
             opened.check()
         except (InterplayError, MemoryError, torch.OutOfMemoryError):
@@ -225,7 +272,9 @@ class WrappedPredictor(Predictor):
             pixels: (1, 3, H, W).
             instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
         """
-        given = Given(words.inputs if words else None, pixels, cells.rows * cells.columns if cells else 0, instead)
+        patches, text = cells.rows * cells.columns if cells else 0, words.inputs if words else None
+        answers = tuple(spelled(self.tokenizer, label) for label in self.labels) if self.kind.writes else ()
+        given = Given(text, pixels, patches, instead, answers)
         if not self.texts:
             return self.kind.asked(self.model, given, self.batch)
         return DualEncoder(self.model, given, self.batch, [self._tokens(label).inputs for label in self.labels])
@@ -293,6 +342,11 @@ class OpenedWrapped(Opened):
             self.notes.append(
                 "Text and picture are encoded apart, each set of words and of patches once: an evaluation is a product "
                 "of two vectors, and the budget counts what is encoded."
+            )
+        if predictor.kind.writes:
+            alone = "of that answer and no other" if len(predictor.labels) == 1 else "of each answer beside the others"
+            self.notes.append(
+                f"The probability is {alone}, token by token, after the model's own prompt, no part of which plays."
             )
         if list(predictor.labels) == [MATCH] and not has_bias(predictor.model):
             self._zero = float(self._logits(np.zeros((1, len(self.features)), dtype=bool))[0, 0])

@@ -1,5 +1,6 @@
 """Which tokens of a model's input are which words of a text."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,25 @@ def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool, known: int 
     if "attention_mask" not in found:  # SigLIP's gives none: what pads a text counts
         found["attention_mask"] = torch.ones_like(ids)
     offsets = found.pop("offset_mapping")[0].tolist()
+    return with_words(tokenizer, text, found, offsets, max(0, whole - most))
+
+
+def with_words(
+    tokenizer: Any, text: str, inputs: Mapping[str, Tensor], offsets: Sequence[Sequence[int]], truncated: int = 0
+) -> WordTokens:
+    """Find the tokens of each word.
+
+    Args:
+        tokenizer: which made them.
+        text: the text.
+        inputs: `input_ids`, `attention_mask`, ... each (1, L).
+        offsets: of each token, start and end in characters of the text; beside it for tokens of something else.
+        truncated: tokens that were cut off.
+
+    Raises:
+        BadInput: no word of the text has a token that the tokenizer knows.
+    """
+    ids = inputs["input_ids"]
     spans = list(words_of(text).spans)
     owner = list(range(len(spans)))  # the first of the words that share tokens with it
     held: list[list[int]] = [[] for _ in spans]
@@ -94,6 +114,6 @@ def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool, known: int 
         text=text,
         spans=tuple(spans[n] for n in there),
         tokens=tuple(tuple(held[n]) for n in there),
-        inputs=dict(found),
-        truncated=max(0, whole - most),
+        inputs=dict(inputs),
+        truncated=truncated,
     )

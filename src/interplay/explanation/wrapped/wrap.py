@@ -23,7 +23,8 @@ def wrap(
     """A Hugging Face model as a predictor, to be explained like a model trained here.
 
     It may be a CLIP or SigLIP (how well a text and a picture match, or which of some labels' texts fits a picture), a
-    ViLT (questions about pictures, retrieval), a text classifier or a vision transformer that classifies.
+    ViLT (questions about pictures, retrieval), a LLaVA (the answer it writes, or how probable it finds some answers), a
+    text classifier or a vision transformer that classifies.
 
         predictor = interplay.wrap(CLIPModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder))
         explanation = predictor.explain(text="a cat asleep in the sun", image="cat.jpg")
@@ -32,7 +33,8 @@ def wrap(
         model: a model in evaluation mode, or a folder or hub id to load one from.
         processor: its processor, or its tokenizer or image processor where it only reads or looks; loaded from the same
             place if None.
-        labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); else not used.
+        labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); for LLaVA: the answer
+            whose probability is explained, or several of which one holds; by default it writes one. Else not used.
         grid: most cells along a picture's longer side: each is a square of whole patches.
         removal: how patches are removed: "drop" leaves their tokens out; "mean", "grey" and "blur" let them show that,
             as a second opinion: what is said by both rests less on how features are removed.
@@ -67,19 +69,21 @@ def wrap(
             )
     own, label_kind = labels_of(model, kind)
     if labels is not None:
-        if kind.asked is not DualEncoder:
+        if kind.asked is not DualEncoder and not kind.writes:
             raise BadInput(f"labels were given to {type(model).__name__}, which has its own", expected="None")
-        if len(labels) < 2 or len(set(labels)) < len(labels):
-            raise BadInput(f"the labels are {list(labels)}", expected="two or more texts, each once")
-        own, label_kind = list(labels), "multi" if has_bias(model) else "single"
+        if len(labels) < (1 if kind.writes else 2) or len(set(labels)) < len(labels):
+            least = "one answer, or several" if kind.writes else "two or more texts"
+            raise BadInput(f"the labels are {list(labels)}", expected=f"{least}, each once")
+        own, label_kind = list(labels), "multi" if has_bias(model) or len(labels) == 1 else "single"
     return WrappedPredictor(
         model,
         kind,
+        processor,
         tokenizer,
         images,
         labels=own,
         label_kind=label_kind,
-        texts=labels is not None,
+        texts=labels is not None and not kind.writes,
         grid=grid,
         removal=removal,
         batch=batch,
@@ -107,7 +111,9 @@ def _loaded(where: str, processor: Any) -> tuple[Any, Any]:
                     f"{where} lacks weights: {', '.join(missing[:3])}{', ...' * (len(missing) > 3)}",
                     expected="a whole, trained model: what is missing would be drawn at random",
                 )
-            return model.eval(), processor or _Processor(where, kind_of(model))
+            kind = kind_of(model)
+            found = transformers.AutoProcessor.from_pretrained(where) if kind.writes else _Processor(where, kind)
+            return model.eval(), processor or found
     except (InterplayError, MemoryError):
         raise
     except Exception as error:  # transformers, tokenizers and safetensors raise anything on broken files
