@@ -68,17 +68,8 @@ def test_labels_of_the_command_line(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_answers_of_a_model_that_writes(folder, tmp_path, monkeypatch, capsys):
-    given = [
-        "--text",
-        TEXT,
-        "--image",
-        str(folder / "cats.png"),
-        "--budget",
-        "800",
-        "--out",
-        str(tmp_path / "out"),
-        "--json",
-    ]
+    given = ["--text", TEXT, "--image", str(folder / "cats.png"), "--budget", "800", "--json"]
+    given += ["--out", str(tmp_path / "out")]
     run(monkeypatch, "explain-model", str(folder / "llava"), *given, "--answer", "two cats")
     assert list(json.loads(capsys.readouterr().out)[0]["prediction"]) == ["two cats"]
     run(monkeypatch, "explain-model", str(folder / "llava"), *given, "--removal", "drop", "--removal", "grey")

@@ -237,10 +237,11 @@ class WrappedPredictor(Predictor):
             raise BadInput("no answer is given", expected="one, or several", fix="predictor.answering([...])")
         try:
             cells, pixels = (None, None) if picture is None else self._seen(picture)
-            if self.kind.writes:
-                words = prompted(self.processor, self.model, str(text), picture, self._longest())
-            else:
-                words = None if text is None else self._tokens(text)
+            words: WordTokens | None = None
+            if text is not None and self.kind.writes:
+                words = prompted(self.processor, self.model, text, picture, self._longest())
+            elif text is not None:
+                words = self._tokens(text)
             opened = OpenedWrapped(self, words, cells, pixels)
             opened.check()
         except (InterplayError, MemoryError, torch.OutOfMemoryError):
