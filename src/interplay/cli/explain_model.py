@@ -17,11 +17,11 @@ def explain_model(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="For CLIP and SigLIP in place of --text: which of these texts fits best? For LLaVA: which answer?",
+            help="CLIP, SigLIP, in place of --text: which of these texts fits best? BLIP, LLaVA: which answer?",
         ),
     ] = None,
     answer: Annotated[
-        str | None, typer.Option(help="For LLaVA: the answer that is explained; what it writes if absent.")
+        str | None, typer.Option(help="For BLIP and LLaVA: the answer that is explained; what it writes if absent.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Most evaluations: more, narrower intervals.")] = None,
@@ -38,7 +38,7 @@ def explain_model(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Explain a model you already have: CLIP, SigLIP, ViLT, LLaVA, a text classifier or a vision transformer.
+    """Explain a model you already have: CLIP, SigLIP, ViLT, BLIP, LLaVA, a text classifier or a vision transformer.
 
     Words and patches are removed where the model reads them. Leaves a page and a JSON file.
     """

@@ -41,9 +41,11 @@ def explain_and_write(
     name = Path(image).stem if isinstance(image, str | Path) else "sample"
     asked = {**asked, "image": None if image is None else rgb(image)}
     found: list[Explanation] = []
+    if predictors[0].kind.writes and not predictors[0].labels and asked.get("text") and asked["image"] is not None:
+        written = predictors[0].writing(asked["text"], asked["image"])
+        predictors = [written, *(written.removing(other.removal) for other in predictors[1:])]
     for predictor in predictors:
-        same = predictor.answering([found[0].target]) if found and not predictor.labels else predictor
-        found.append(same.explain(**asked, name=name, progress=progress))
+        found.append(predictor.explain(**asked, name=name, progress=progress))
         asked["target"] = found[0].target
     out.mkdir(parents=True, exist_ok=True)
     for number, explanation in enumerate(found, start=1):

@@ -116,6 +116,27 @@ def vit(seed: int = 0):
     )
 
 
+def blip(seed: int = 0, cls=transformers.BlipForImageTextRetrieval):
+    """A BLIP that says whether a text and a picture match; the picture is stretched to 32 x 32 pixels."""
+    torch.manual_seed(seed)
+    config = transformers.BlipConfig(
+        text_config=SIDES
+        | WIDE
+        | {"vocab_size": 60, "max_position_embeddings": 40, "encoder_hidden_size": WIDTH, "projection_dim": 16}
+        | {"pad_token_id": 0, "bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3},
+        vision_config=SIDES | WIDE | {"image_size": 32, "patch_size": 8},
+        image_text_hidden_size=16,
+        projection_dim=16,
+    )
+    images = transformers.BlipImageProcessorPil(size={"height": 32, "width": 32})
+    return cls(config).eval(), Both(tokenizer(), images)
+
+
+def blip_vqa(seed: int = 0):
+    """A BLIP that answers questions."""
+    return blip(seed, transformers.BlipForQuestionAnswering)
+
+
 @functools.cache
 def writer() -> transformers.PreTrainedTokenizerFast:
     """CLIP's kind of tokenizer with a token for the picture, and no special token after a text."""
@@ -144,4 +165,13 @@ def llava(seed: int = 0):
     return model, both
 
 
-ALL = {"clip": clip, "siglip": siglip, "vilt": vilt, "bert": bert, "vit": vit, "llava": llava}
+ALL = {
+    "clip": clip,
+    "siglip": siglip,
+    "vilt": vilt,
+    "bert": bert,
+    "vit": vit,
+    "llava": llava,
+    "blip": blip,
+    "blip_vqa": blip_vqa,
+}

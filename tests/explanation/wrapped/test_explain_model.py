@@ -49,6 +49,7 @@ def test_each_model_is_explained_by_one_command(name, folder, tmp_path, monkeypa
     given = (["--text", TEXT] if name != "vit" else []) + (
         ["--image", str(folder / "cats.png")] if name != "bert" else []
     )
+    given += ["--answer", "cats"] if name == "blip_vqa" else []  # of its own accord it writes nothing
     run(monkeypatch, "explain-model", str(folder / name), *given, "--budget", "1500", "--out", str(tmp_path / "out"))
     said = capsys.readouterr().out
     subject = "sample" if name == "bert" else "cats"
@@ -57,7 +58,7 @@ def test_each_model_is_explained_by_one_command(name, folder, tmp_path, monkeypa
     found = json.loads(file.read_text("utf-8"))
     assert found["value"]["level"] == "input" and found["provenance"]["run"] == name
     pairs = len(found["pairs"])
-    assert (pairs > 0) == (name in ("clip", "siglip", "vilt", "llava"))
+    assert (pairs > 0) == (name not in ("bert", "vit"))
 
 
 def test_labels_of_the_command_line(folder, tmp_path, monkeypatch, capsys):

@@ -27,15 +27,17 @@ ANSWERS = ["grey cats", "sun"]
 
 def opened(name: str, seed: int = 0, **options):
     model, processor = ALL[name](seed)
-    predictor = wrap(model, processor, **({"labels": ANSWERS} if name == "llava" else {}), **options)
+    predictor = wrap(model, processor, **({"labels": ANSWERS} if name in ("llava", "blip_vqa") else {}), **options)
     kind = predictor.kind
     given = (TEXT if kind.reads and not predictor.texts else None, PICTURE if kind.looks else None)
     return predictor, predictor.open_inputs(*given)
 
 
-def inputs(processor, *, text=True, image=True, padding=False):
+def inputs(processor, *, text=True, image=True, padding=False, types=True):
     known = getattr(processor, "tokenizer", processor)
     out = dict(known(TEXT, return_tensors="pt", padding=padding, max_length=40 if padding else None)) if text else {}
+    if not types:
+        out.pop("token_type_ids", None)
     if image:
         out |= dict(getattr(processor, "image_processor", processor)(images=PICTURE, return_tensors="pt"))
     return out
@@ -46,14 +48,17 @@ def inputs(processor, *, text=True, image=True, padding=False):
 def test_with_everything_there_it_answers_as_the_model_does(name):
     model, processor = ALL[name]()
     _, one = opened(name)
-    given = inputs(
-        processor, text=name != "vit", image=name != "bert", padding="max_length" if name == "siglip" else False
-    )
+    padding = "max_length" if name == "siglip" else False
     whole = np.ones((1, len(one.features)), dtype=bool)
     if name == "llava":
         expected = torch.tensor([written(model, processor)])
+    elif name == "blip":
+        two = model(**inputs(processor, types=False)).itm_score
+        expected = two[:, 1:] - two[:, :1]
+    elif name == "blip_vqa":
+        expected = torch.tensor([answered(model, processor)])
     else:
-        found = model(**given)
+        found = model(**inputs(processor, text=name != "vit", image=name != "bert", padding=padding))
         expected = found.logits_per_image if name in ("clip", "siglip") else found.logits
     answer = one.logits(whole)[:, 0]
     if name == "clip":  # its logit counts from what it gives with nothing
@@ -74,6 +79,19 @@ def written(model, processor) -> list[float]:
         prompt.pop("token_type_ids", None)
         logs = model(**prompt).logits[0, -len(ids[0]) - 1 : -1].log_softmax(-1)
         out.append(float(logs.gather(1, ids[0][:, None]).sum()))
+    return out
+
+
+def answered(model, processor) -> list[float]:
+    """The same of a BLIP, whose answers start with a token of their own; its loss is the mean over tokens."""
+    out = []
+    for answer in ANSWERS:
+        ids = processor.tokenizer(answer, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        whole = torch.cat([torch.tensor([[model.decoder_start_token_id]]), ids], dim=1)
+        model.text_decoder.label_smoothing = 0.0
+        given = inputs(processor, types=False)
+        found = model(**given, decoder_input_ids=whole, labels=whole)
+        out.append(-float(found.loss) * ids.shape[1])
     return out
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from interplay.errors import BadInput
@@ -73,13 +73,13 @@ class Asked(ABC):
         return self.given.pixels.to(first.device, first.dtype).expand(count, -1, -1, -1)
 
     def _pictures(self, patches: Bool[np.ndarray, "m P"], embeddings: nn.Module, ask: Any) -> Float[np.ndarray, "m D"]:
-        """What `ask` gives for pictures with some patches left."""
+        """What `ask(rows, pixels)` gives for pictures with some patches left."""
         out: list[np.ndarray] = [np.empty(0)] * len(patches)
         for rows, kept in by_count(patches, self.batch):
 
-            def some(at: np.ndarray, kept: Tensor = kept) -> Tensor:
+            def some(at: np.ndarray, rows: np.ndarray = rows, kept: Tensor = kept) -> Tensor:
                 with only_patches(embeddings, kept[at], patches.shape[1], self.given.instead):
-                    found: Tensor = ask(self._pixels(len(at)))
+                    found: Tensor = ask(rows[at], self._pixels(len(at)))
                 return found
 
             for row, found in zip(rows, in_batches(len(rows), self.batch, some), strict=True):
@@ -143,17 +143,19 @@ class DualEncoder(Asked):
 
         return in_batches(len(words), self.batch, read)
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _look(self, _rows: np.ndarray, pixels: Tensor) -> Tensor:
         return _pooled(self.model.get_image_features(pixel_values=pixels))
 
 
 def has_bias(model: Any) -> bool:
-    """Whether a dual encoder's scaled cosine is the logit of a probability: SigLIP's is, CLIP's is not.
+    """Whether what says that a text and a picture match is the logit of a probability: of SigLIP and BLIP it is.
+
+    CLIP and ViLT compare matches with each other.
 
     Args:
-        model: a dual encoder.
+        model: one that compares a text with a picture.
     """
-    return getattr(model, "logit_bias", None) is not None
+    return getattr(model, "logit_bias", None) is not None or hasattr(model, "itm_head")
 
 
 class TextClassifier(Asked):
@@ -180,7 +182,7 @@ class ImageClassifier(Asked):
             patches: (m, P), True for each patch that stays.
         """
         embeddings = self.model.base_model.embeddings
-        return self._pictures(patches, embeddings, lambda pixels: self.model(pixel_values=pixels).logits)
+        return self._pictures(patches, embeddings, lambda _, pixels: self.model(pixel_values=pixels).logits)
 
 
 class Vilt(Asked):
@@ -227,6 +229,68 @@ class Vilt(Asked):
         return in_batches(len(words), self.batch, ask)
 
 
+class Blip(Asked):
+    """BLIP: its text encoder attends to the patches that are left, and says whether they match the text."""
+
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Asked.answer`.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+
+        def ask(rows: np.ndarray, pixels: Tensor) -> Tensor:
+            two: Tensor = self.model.itm_head(self._read(words[rows], pixels)[0][:, 0])
+            return two[:, 1:] - two[:, :1]
+
+        return self._pictures(patches, self.model.vision_model.embeddings, ask)
+
+    def _read(self, words: Bool[np.ndarray, "m L"], pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """The text's states (m, L, D), which have seen the picture, and which of them may be attended to."""
+        text = self._text(words)
+        seen = self.model.vision_model(pixel_values=pixels).last_hidden_state
+        states = self.model.text_encoder(
+            input_ids=text["input_ids"],
+            attention_mask=text["attention_mask"],
+            encoder_hidden_states=seen,
+            encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long, device=seen.device),
+        ).last_hidden_state
+        return states, text["attention_mask"]
+
+
+class BlipAnswers(Blip):
+    """BLIP that answers questions: how probable it finds each of some answers."""
+
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Llava.answer`.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+
+        def ask(rows: np.ndarray, pixels: Tensor) -> Tensor:
+            states, mask = self._read(words[rows], pixels)
+            out = torch.empty(len(rows), len(self.given.answers), device=states.device)
+            # States of removed words are left out, not masked: BLIP's decoder does not look at a mask of what it reads.
+            for count in mask.sum(dim=1).unique():
+                some = (mask.sum(dim=1) == count).nonzero()[:, 0]
+                left = states[some][mask[some] > 0].reshape(len(some), int(count), -1)
+                for at, wanted in enumerate(self.given.answers):
+                    out[some, at] = self._writes(left, wanted.to(states.device))
+            return out
+
+        return _as_logits(self._pictures(patches, self.model.vision_model.embeddings, ask))
+
+    def _writes(self, states: Float[Tensor, "m L D"], wanted: Int[Tensor, " A"]) -> Float[Tensor, " m"]:
+        """The log probability of an answer to a text whose states are these."""
+        start = torch.full((1,), self.model.decoder_start_token_id, device=wanted.device)
+        ids = torch.cat([start, wanted]).expand(len(states), -1)
+        logits = self.model.text_decoder(input_ids=ids, encoder_hidden_states=states).logits
+        return _log_probability(logits[:, :-1], ids[:, 1:])
+
+
 class Llava(Asked):
     """LLaVA, which writes: how probable it finds each of some answers to a prompt with a picture.
 
@@ -255,8 +319,7 @@ class Llava(Asked):
         """
         self._look(patches)
         each = [in_batches(len(words), self.batch, self._writes(words, patches, one)) for one in self.given.answers]
-        logs = np.stack(each, axis=1)
-        return logs if len(each) > 1 else logs - np.log1p(-np.exp(np.minimum(logs, -TINY)))
+        return _as_logits(np.stack(each, axis=1))
 
     def _look(self, patches: Bool[np.ndarray, "m P"]) -> None:
         """Features (N, D) of the picture for each row, encoded where they are not known yet."""
@@ -287,9 +350,18 @@ class Llava(Asked):
                 features = self._known[patches[row].tobytes()]  # of a blank patch where none is left, which is masked
                 embedded[at, self._places[left]] = features[: int(left.sum())].to(embedded.dtype)
             logits = self.model(inputs_embeds=embedded, attention_mask=mask, logits_to_keep=A + 1).logits[:, :-1]
-            return logits.float().log_softmax(-1).gather(2, wanted.expand(len(rows), -1)[:, :, None]).sum(dim=(1, 2))
+            return _log_probability(logits, wanted.expand(len(rows), -1))
 
         return ask
+
+
+def _log_probability(logits: Float[Tensor, "m A V"], wanted: Int[Tensor, "m A"]) -> Float[Tensor, " m"]:
+    return logits.float().log_softmax(-1).gather(2, wanted[:, :, None]).sum(dim=(1, 2))
+
+
+def _as_logits(logs: Float[np.ndarray, "m C"]) -> Float[np.ndarray, "m C"]:
+    """Log probabilities as they are, for a softmax over several; of one the logit."""
+    return logs if logs.shape[1] > 1 else logs - np.log1p(-np.exp(np.minimum(logs, -TINY)))
 
 
 def _pooled(found: Any) -> Tensor:
@@ -310,6 +382,7 @@ class Kind:
         reads, looks: whether it takes a text, a picture.
         several: whether any number of its labels may hold where its configuration does not say.
         writes: whether its answers are texts of its own.
+        prompts: whether it reads a text within a prompt.
     """
 
     asked: type[Asked]
@@ -317,6 +390,7 @@ class Kind:
     looks: bool
     several: bool = False
     writes: bool = False
+    prompts: bool = False
 
 
 KINDS = {
@@ -324,7 +398,9 @@ KINDS = {
     "SiglipModel": Kind(DualEncoder, True, True, several=True),
     "ViltForQuestionAnswering": Kind(Vilt, True, True, several=True),
     "ViltForImageAndTextRetrieval": Kind(Vilt, True, True, several=True),
-    "LlavaForConditionalGeneration": Kind(Llava, True, True, writes=True),
+    "BlipForImageTextRetrieval": Kind(Blip, True, True, several=True),
+    "BlipForQuestionAnswering": Kind(BlipAnswers, True, True, writes=True),
+    "LlavaForConditionalGeneration": Kind(Llava, True, True, writes=True, prompts=True),
 }
 ENDINGS = {
     "ForSequenceClassification": Kind(TextClassifier, True, False),
@@ -389,4 +465,5 @@ def compares(model: Any) -> bool:
     Args:
         model: a Hugging Face model.
     """
-    return type(model).__name__ in ("CLIPModel", "SiglipModel", "ViltForImageAndTextRetrieval")
+    name = type(model).__name__
+    return name in ("CLIPModel", "SiglipModel", "ViltForImageAndTextRetrieval", "BlipForImageTextRetrieval")

@@ -1,7 +1,7 @@
 """A Hugging Face model as a predictor: its words and patches are removed where it reads them (level "input")."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -52,6 +52,7 @@ class WrappedPredictor(Predictor):
         removal: how patches are removed.
         batch: questions at a time, at most.
         name: what reports call it.
+        written: tokens of answers that the model wrote itself; others are spelled by the tokenizer.
     """
 
     outputs = ("model",)
@@ -71,6 +72,7 @@ class WrappedPredictor(Predictor):
         removal: str,
         batch: int,
         name: str,
+        written: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         self.model, self.kind, self.processor = model, kind, processor
         self.tokenizer, self.image_processor = tokenizer, image_processor
@@ -78,7 +80,7 @@ class WrappedPredictor(Predictor):
         if removal not in REMOVALS or (removal != "drop" and not kind.looks):
             what = "one of " + ", ".join(REMOVALS) if kind.looks else "drop: words are masked, and there is no picture"
             raise BadInput(f"removal is {removal!r}", expected=what)
-        self.removal, self.name = removal, name
+        self.removal, self.name, self.written = removal, name, dict(written or {})
         self.provenance = Provenance(
             run=name if removal == "drop" else f"{name}, {removal} in place of patches",
             data="",
@@ -107,7 +109,9 @@ class WrappedPredictor(Predictor):
         """
         return self._with(list(labels), self.removal)
 
-    def _with(self, labels: Sequence[str], removal: str) -> "WrappedPredictor":
+    def _with(
+        self, labels: Sequence[str], removal: str, written: Mapping[str, torch.Tensor] | None = None
+    ) -> "WrappedPredictor":
         writes: LabelKind = "single" if len(labels) > 1 else "multi"
         return WrappedPredictor(
             self.model,
@@ -122,24 +126,33 @@ class WrappedPredictor(Predictor):
             removal=removal,
             batch=self.batch,
             name=self.name,
+            written=self.written if written is None else written,
         )
 
     @torch.no_grad()
-    def writes(self, text: str, picture: Image.Image) -> str:
-        """The answer that a model writes to a text and a picture: at each step the most probable token.
+    def writing(self, text: str, picture: Image.Image) -> "WrappedPredictor":
+        """The same model that writes, asked how probable its own answer is: at each step the most probable token.
 
         Args:
             text: what it is asked.
             picture: RGB.
         """
-        device = next(self.model.parameters()).device
-        inputs = self.processor(images=picture, text=prompt_of(self.processor, text), return_tensors="pt").to(device)
-        out = self.model.generate(**inputs, do_sample=False, max_new_tokens=MOST_NEW)
-        new = out[0, inputs["input_ids"].shape[1] :]
+        first = next(self.model.parameters())
+        if self.kind.prompts:
+            inputs = dict(self.processor(images=picture, text=prompt_of(self.processor, text), return_tensors="pt"))
+            inputs.pop("token_type_ids", None)
+            before = inputs["input_ids"].shape[1]
+        else:
+            inputs, before = self._tokens(text).inputs | {"pixel_values": self._seen(picture)[1]}, 0
+            inputs.pop("token_type_ids", None)
+        inputs = {name: value.to(first.device) for name, value in inputs.items()}
+        inputs["pixel_values"] = inputs["pixel_values"].to(first.dtype)
+        new = self.model.generate(**inputs, do_sample=False, max_new_tokens=MOST_NEW)[0, before:]
         found = str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
         if not found:
             raise BadInput("the model writes an empty answer", expected="an answer to explain", fix="give one")
-        return found
+        special = torch.tensor(self.tokenizer.all_special_ids, device=new.device)
+        return self._with([found], self.removal, {found: new[~torch.isin(new, special)].cpu()})
 
     def explain(
         self,
@@ -175,8 +188,7 @@ class WrappedPredictor(Predictor):
         """
         picture = None if image is None else rgb(image, LARGEST)
         if self.kind.writes and not self.labels and text is not None and picture is not None:
-            written = self.answering([self.writes(text, picture)])
-            return written.explain(
+            return self.writing(text, picture).explain(
                 text=text, image=picture, budget=budget, name=name, seed=seed, settings=settings, progress=progress
             )
         opened = self.open_inputs(text, picture)
@@ -238,7 +250,7 @@ class WrappedPredictor(Predictor):
         try:
             cells, pixels = (None, None) if picture is None else self._seen(picture)
             words: WordTokens | None = None
-            if text is not None and self.kind.writes:
+            if text is not None and self.kind.prompts:
                 words = prompted(self.processor, self.model, text, picture, self._longest())
             elif text is not None:
                 words = self._tokens(text)
@@ -274,8 +286,10 @@ class WrappedPredictor(Predictor):
             instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
         """
         patches, text = cells.rows * cells.columns if cells else 0, words.inputs if words else None
-        answers = tuple(spelled(self.tokenizer, label) for label in self.labels) if self.kind.writes else ()
-        given = Given(text, pixels, patches, instead, answers)
+        answers = self.labels if self.kind.writes else ()
+        known = self.written
+        spelt = tuple(known[one] if one in known else spelled(self.tokenizer, one) for one in answers)
+        given = Given(text, pixels, patches, instead, spelt)
         if not self.texts:
             return self.kind.asked(self.model, given, self.batch)
         return DualEncoder(self.model, given, self.batch, [self._tokens(label).inputs for label in self.labels])
@@ -345,10 +359,9 @@ class OpenedWrapped(Opened):
                 "of two vectors, and the budget counts what is encoded."
             )
         if predictor.kind.writes:
-            alone = "of that answer and no other" if len(predictor.labels) == 1 else "of each answer beside the others"
-            self.notes.append(
-                f"The probability is {alone}, token by token, after the model's own prompt, no part of which plays."
-            )
+            alone = "" if len(predictor.labels) == 1 else ", among the answers given"
+            prompt = " Its own prompt stays, no part of which plays." if predictor.kind.prompts else ""
+            self.notes.append(f"The probability is that what the model writes begins with the answer{alone}.{prompt}")
         if list(predictor.labels) == [MATCH] and not has_bias(predictor.model):
             self._zero = float(self._logits(np.zeros((1, len(self.features)), dtype=bool))[0, 0])
             self.notes.append(

@@ -23,8 +23,8 @@ def wrap(
     """A Hugging Face model as a predictor, to be explained like a model trained here.
 
     It may be a CLIP or SigLIP (how well a text and a picture match, or which of some labels' texts fits a picture), a
-    ViLT (questions about pictures, retrieval), a LLaVA (the answer it writes, or how probable it finds some answers), a
-    text classifier or a vision transformer that classifies.
+    ViLT or BLIP (questions about pictures, retrieval), a LLaVA (the answer it writes, or how probable it finds some
+    answers), a text classifier or a vision transformer that classifies.
 
         predictor = interplay.wrap(CLIPModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder))
         explanation = predictor.explain(text="a cat asleep in the sun", image="cat.jpg")
@@ -33,8 +33,8 @@ def wrap(
         model: a model in evaluation mode, or a folder or hub id to load one from.
         processor: its processor, or its tokenizer or image processor where it only reads or looks; loaded from the same
             place if None.
-        labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); for LLaVA: the answer
-            whose probability is explained, or several of which one holds; by default it writes one. Else not used.
+        labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); for BLIP and LLaVA: the
+            answer whose probability is explained, or several of which one holds; by default they write one.
         grid: most cells along a picture's longer side: each is a square of whole patches.
         removal: how patches are removed: "drop" leaves their tokens out; "mean", "grey" and "blur" let them show that,
             as a second opinion: what is said by both rests less on how features are removed.
@@ -112,7 +112,7 @@ def _loaded(where: str, processor: Any) -> tuple[Any, Any]:
                     expected="a whole, trained model: what is missing would be drawn at random",
                 )
             kind = kind_of(model)
-            found = transformers.AutoProcessor.from_pretrained(where) if kind.writes else _Processor(where, kind)
+            found = transformers.AutoProcessor.from_pretrained(where) if kind.prompts else _Processor(where, kind)
             return model.eval(), processor or found
     except (InterplayError, MemoryError):
         raise
