@@ -15,7 +15,7 @@ from interplay import wrap
 from interplay.config import ExplainConfig
 from interplay.errors import BadInput, BudgetError, PredictorError
 from interplay.explanation.functions.explain import rgb
-from interplay.explanation.wrapped.models import MATCH
+from interplay.explanation.wrapped.kinds import MATCH
 from interplay.explanation.wrapped.patches import by_count, in_batches, only_patches
 from interplay.report.agreement import agreement_lines
 

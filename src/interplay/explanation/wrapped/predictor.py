@@ -6,7 +6,6 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from PIL import Image
 
 from interplay.config import ExplainConfig
@@ -14,24 +13,25 @@ from interplay.data.sample import Sample
 from interplay.errors import BadInput, BudgetError, InterplayError, PredictorError
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.explain import BUDGET, rgb
-from interplay.explanation.predictor import Opened, Predictor
+from interplay.explanation.predictor import Predictor
+from interplay.explanation.wrapped.asked import Asked, Given
+from interplay.explanation.wrapped.dual import DualEncoder
 from interplay.explanation.wrapped.geometry import Cells, cells_seen
-from interplay.explanation.wrapped.models import MATCH, Asked, DualEncoder, Given, Kind, has_bias
-from interplay.explanation.wrapped.patches import REMOVALS, painted
+from interplay.explanation.wrapped.kinds import Kind
+from interplay.explanation.wrapped.opened import OpenedWrapped
+from interplay.explanation.wrapped.patches import REMOVALS
 from interplay.explanation.wrapped.prompts import prompt_of, prompted, spelled
 from interplay.explanation.wrapped.words import WordTokens, tokens_of
 from interplay.interactions.block import block_evaluations
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import open_picture
 from interplay.progress import SILENT, Progress
-from interplay.results import Explanation, Feature, Input, Provenance
+from interplay.results import Explanation, Provenance
 from interplay.results.explanation import WAYS
 
 LARGEST = 1024  # pixels: a picture's longer side
 MOST_NEW = 32  # tokens of an answer that is written
 LONGEST = 512  # tokens, of a model that says no number
-ROUNDING, LEAST = 1e-5, 0.01  # what rounding changes of a logit; what counts, as a share of how far answers differ
-GREY = 0.7  # what other pixels are, where it is tested that removed ones do not count
 
 
 @final
@@ -320,134 +320,3 @@ class WrappedPredictor(Predictor):
         patch = (size, size) if isinstance(size, int) else tuple(size)
         cells = cells_seen(process, picture.size, patch, self.grid)
         return cells, torch.from_numpy(process(picture)[None])
-
-
-@final
-class OpenedWrapped(Opened):
-    """A text and a picture whose words and patches can be left out of a model's input."""
-
-    level = "input"
-    fill = "input"
-
-    def __init__(
-        self, predictor: WrappedPredictor, words: WordTokens | None, cells: Cells | None, pixels: torch.Tensor | None
-    ) -> None:
-        self._predictor, self._words, self._cells, self._pixels = predictor, words, cells, pixels
-        self._instead = None if pixels is None else painted(pixels, predictor.removal)
-        self._asked, self._zero = predictor.asked(words, cells, pixels, self._instead), 0.0
-        self.features, self.inputs, self.routing, self.notes = [], {}, dict[str, float](), list[str]()
-        if words is not None:
-            self.inputs["text"] = Input(kind="text", text=words.text, truncated=words.truncated)
-            self.features += [
-                Feature(index=at, modality="text", text=words.text[slice(*span)], span=span)
-                for at, span in enumerate(words.spans)
-            ]
-            self.notes.append("A word that is removed is masked in the model's attention; its place stays.")
-        if cells is not None:
-            self.inputs["image"] = Input(kind="image")
-            start = len(self.features)
-            self.features += [
-                Feature(index=start + at, modality="image", box=box) for at, box in enumerate(cells.boxes)
-            ]
-            self.notes.append(
-                f"A patch that is removed {REMOVALS[predictor.removal]}. What a processor crops off the picture, the "
-                "model never sees."
-            )
-        if words is not None and cells is not None and predictor.kind.asked is DualEncoder:
-            self.notes.append(
-                "Text and picture are encoded apart, each set of words and of patches once: an evaluation is a product "
-                "of two vectors, and the budget counts what is encoded."
-            )
-        if predictor.kind.writes:
-            alone = "" if len(predictor.labels) == 1 else ", among the answers given"
-            prompt = " Its own prompt stays, no part of which plays." if predictor.kind.prompts else ""
-            self.notes.append(f"The probability is that what the model writes begins with the answer{alone}.{prompt}")
-        if list(predictor.labels) == [MATCH] and not has_bias(predictor.model):
-            self._zero = float(self._logits(np.zeros((1, len(self.features)), dtype=bool))[0, 0])
-            self.notes.append(
-                "This model gives no probability that a text and a picture match: its logit counts from what it gives "
-                "with every word and patch removed, which is called 50%."
-            )
-
-    @torch.no_grad()
-    def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
-        """The model's logits with only some words and patches left.
-
-        Args:
-            coalitions: (m, n), True where a feature stays.
-
-        Returns:
-            (m, 1, C): the model is the only output.
-
-        Raises:
-            PredictorError: they are not finite.
-        """
-        found = self._logits(coalitions) - self._zero
-        if found.shape[1] != len(self._predictor.labels):
-            raise PredictorError(
-                f"{self._predictor.provenance.model} answers with {found.shape[1]} numbers",
-                expected=f"one for each of its {len(self._predictor.labels)} labels",
-                fix="correct id2label in its config.json",
-            )
-        if not np.isfinite(found).all():
-            raise PredictorError(
-                f"{self._predictor.provenance.model} answered {found[~np.isfinite(found).all(axis=1)][0].tolist()}",
-                expected="finite numbers",
-                fix="load the model in fp32, and see that its weights are whole and that it can do without patches",
-            )
-        return found[:, None]
-
-    @torch.no_grad()
-    def check(self) -> None:
-        """See whether the model answers alike when asked again, and whether what is removed no longer counts.
-
-        Raises:
-            PredictorError: it does not.
-        """
-        n = len(self.features)
-        half = np.arange(n) % 2 == 0
-        asked = np.stack([half, ~half, np.zeros(n, dtype=bool), np.ones(n, dtype=bool)])
-        answers = self.logits(asked)[:, 0]
-        same = ROUNDING * (1 + np.abs(answers).max()) + LEAST * np.ptp(answers, axis=0).max()
-        name = self._predictor.provenance.model
-        anew = self._predictor.asked(self._words, self._cells, self._pixels, self._instead)
-        if (np.abs(anew.answer(*self._stays(asked)) - self._zero - answers) > same).any():
-            raise PredictorError(f"{name} answers one question in two ways", expected="the same", fix="model.eval()")
-        for row, answer in zip(asked[:3], answers[:3], strict=True):
-            if (np.abs(answer - self._with_others(row)) > same).any():
-                raise PredictorError(
-                    f"{name} still knows something of words or patches that were removed",
-                    expected="a model that attends to nothing that is masked",
-                    fix="explain a function that calls it: interplay.explain_callable",
-                )
-
-    def _with_others(self, row: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "1 C"]:
-        """The answer where every word and patch that is removed was another one in the first place."""
-        words, pixels = self._words, self._pixels
-        tokens, patches = self._stays(row[None])
-        if words is not None:
-            ids, gone = words.inputs["input_ids"].clone(), torch.from_numpy(~tokens[0])
-            one, other_one = self._predictor.ordinary()
-            ids[0, gone] = torch.where(ids[0, gone] == one, other_one, one)
-            words = WordTokens(words.text, words.spans, words.tokens, words.inputs | {"input_ids": ids}, 0)
-        if pixels is not None and self._cells is not None:
-            seen = torch.from_numpy(patches[0]).reshape(self._cells.rows, self._cells.columns).float()[None, None]
-            seen = torch.nn.functional.interpolate(seen, size=pixels.shape[2:], mode="nearest")
-            pixels = torch.where(seen > 0, pixels, GREY)
-        other = self._predictor.asked(words, self._cells, pixels, self._instead)
-        return other.answer(tokens, patches) - self._zero
-
-    def _logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:
-        return self._asked.answer(*self._stays(coalitions))
-
-    def _stays(self, coalitions: Bool[np.ndarray, "m n"]) -> tuple[Bool[np.ndarray, "m L"], Bool[np.ndarray, "m P"]]:
-        """Which tokens and patches stay: all that belong to no word or cell do."""
-        m, n_words = len(coalitions), len(self._words.spans) if self._words else 0
-        L = self._words.inputs["input_ids"].shape[1] if self._words else 0
-        tokens = np.ones((m, L), dtype=bool)
-        patches = np.ones((m, self._cells.rows * self._cells.columns if self._cells else 0), dtype=bool)
-        for at, places in enumerate(self._words.tokens if self._words else ()):
-            tokens[:, list(places)] = coalitions[:, [at]]
-        for at, places in enumerate(self._cells.patches if self._cells else ()):
-            patches[:, list(places)] = coalitions[:, [n_words + at]]
-        return tokens, patches

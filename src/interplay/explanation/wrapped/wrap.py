@@ -6,7 +6,8 @@ from typing import Any
 
 from interplay.encoders.towers import quiet
 from interplay.errors import BadInput, InterplayError
-from interplay.explanation.wrapped.models import DualEncoder, Kind, has_bias, kind_of, labels_of
+from interplay.explanation.wrapped.dual import DualEncoder, has_bias
+from interplay.explanation.wrapped.kinds import Kind, kind_of, labels_of
 from interplay.explanation.wrapped.predictor import WrappedPredictor
 
 

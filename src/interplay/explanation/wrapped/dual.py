@@ -1,0 +1,92 @@
+"""CLIP and SigLIP, with some words and patches left."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from interplay.explanation.wrapped.asked import Asked, Given
+from interplay.explanation.wrapped.patches import in_batches
+
+
+class DualEncoder(Asked):
+    """CLIP and SigLIP: a text and a picture are encoded apart, and their scaled cosine is the answer.
+
+    Each text and each picture with the same words or patches left is encoded once.
+
+    Args:
+        model: `CLIPModel` or `SiglipModel`.
+        given: the sample; with texts of labels, its picture alone.
+        batch: as in `Asked`.
+        labels: inputs (1, L) of each text that the picture is compared with; None to compare it with the sample's own.
+    """
+
+    def __init__(
+        self, model: Any, given: Given, batch: int, labels: Sequence[Mapping[str, Tensor]] | None = None
+    ) -> None:
+        super().__init__(model, given, batch)
+        self._known: dict[bytes, np.ndarray] = {}
+        self._scale = float(model.logit_scale.detach().exp())
+        self._bias = float(model.logit_bias.detach()) if has_bias(model) else 0.0
+        self._labels = None if labels is None else np.concatenate([self._label(text) for text in labels])
+
+    @torch.no_grad()
+    def _label(self, text: Mapping[str, Tensor]) -> Float[np.ndarray, "1 D"]:
+        device = next(self.model.parameters()).device
+        found = _pooled(self.model.get_text_features(**{name: value.to(device) for name, value in text.items()}))
+        return _unit(found.double().cpu().numpy())
+
+    def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
+        """As `Asked.answer`: the scaled cosine of text and picture, or of the picture and each label's text.
+
+        Args:
+            words: (m, L), True for each token that stays.
+            patches: (m, P), True for each patch that stays.
+        """
+        embeddings = self.model.vision_model.embeddings
+        pictures = self._once(b"picture", patches, lambda rows: self._pictures(rows, embeddings, self._look))
+        if self._labels is not None:
+            return self._scale * pictures @ self._labels.T + self._bias
+        texts = self._once(b"text", words, self._texts)
+        return self._scale * (pictures * texts).sum(axis=1, keepdims=True) + self._bias
+
+    def _once(self, what: bytes, stays: Bool[np.ndarray, "m n"], encode: Any) -> Float[np.ndarray, "m D"]:
+        """Unit vectors of each row, encoded where they are not known yet."""
+        keys = [what + row.tobytes() for row in np.packbits(stays, axis=1)]
+        new = {key: at for at, key in enumerate(keys) if key not in self._known}
+        if new:
+            found = _unit(encode(stays[list(new.values())]))
+            self._known |= dict(zip(new, found, strict=True))
+        return np.stack([self._known[key] for key in keys])
+
+    def _texts(self, words: Bool[np.ndarray, "m L"]) -> Float[np.ndarray, "m D"]:
+        def read(rows: np.ndarray) -> Tensor:
+            return _pooled(self.model.get_text_features(**self._text(words[rows])))
+
+        return in_batches(len(words), self.batch, read)
+
+    def _look(self, _rows: np.ndarray, pixels: Tensor) -> Tensor:
+        return _pooled(self.model.get_image_features(pixel_values=pixels))
+
+
+def has_bias(model: Any) -> bool:
+    """Whether what says that a text and a picture match is the logit of a probability: of SigLIP and BLIP it is.
+
+    CLIP and ViLT compare matches with each other.
+
+    Args:
+        model: one that compares a text with a picture.
+    """
+    return getattr(model, "logit_bias", None) is not None or hasattr(model, "itm_head")
+
+
+def _pooled(found: Any) -> Tensor:
+    """The projected vector of an encoder, which older versions of transformers return by itself."""
+    return found if isinstance(found, Tensor) else found.pooler_output
+
+
+def _unit(vectors: Float[np.ndarray, "m D"]) -> Float[np.ndarray, "m D"]:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
