@@ -271,6 +271,8 @@ def test_without_stored_answers_nothing_is_offered(open_page, examples):
             {"a": 0.95, "b": 0.7, "c": 0.5, "d": 0.1},
             "Says “a” (95%); leans to “b” (70%); undecided on “c” (50%).",
         ),
+        ("multi", {"a": 0.04}, "Says that it is not “a” (4%)."),
+        ("multi", {"a": 0.35}, "Leans to its not being “a” (35%)."),
         ("multi", {"a": 0.04, "b": 0.03}, "Says that no label holds; the likeliest is “a” (4%)."),
         ("multi", {"a": 0.3, "b": 0.03}, "Leans to no label; the likeliest is “a” (30%)."),
     ],

@@ -84,6 +84,7 @@ export function claimOf(prediction, kind) {
   const parts = [["says", between(SAYS, Infinity)], ["leans to", between(LEANS, SAYS)], ["undecided on", between(1 - LEANS, LEANS)]];
   const told = parts.filter(([, text]) => text).map(([verb, text]) => `${verb} ${text}`);
   if (told.length) return `${upper(told.join("; "))}.`;
+  if (!second) return `${best[1] <= 1 - SAYS ? "Says that it is not" : "Leans to its not being"} ${named(best)}.`;
   return `${best[1] <= 1 - SAYS ? "Says that no label holds" : "Leans to no label"}; the likeliest is ${named(best)}.`;
 }
 
