@@ -59,6 +59,7 @@ interface RawExplanation {
   target: string;
   truth: string[] | null;
   label_kind: LabelKind;
+  written: boolean;
   value: ValueFunction;
   routing: Record<string, number>;
   contributions?: Record<string, number> | null;

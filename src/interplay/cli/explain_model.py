@@ -7,6 +7,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import Blur, Device, Json
+from interplay.errors import BadInput
 
 
 def explain_model(
@@ -48,9 +49,11 @@ def explain_model(
         from interplay.pipeline.explain_model import explain_and_write
 
         listed = None if labels is None else [one.strip() for one in labels.split(",") if one.strip()]
+        if answer is not None and listed is not None:
+            raise BadInput("--labels and --answer were both given", expected="one of them")
         listed = listed if answer is None else [answer]
         settings = {"labels": listed} | options.given({"grid": grid})
-        first, *others = removal or ["drop"]
+        first, *others = dict.fromkeys(removal or ["drop"])
         predictors = [wrap(model, removal=first, **settings)]
         predictors[0].model.to(pick_device(device or "auto"))
         predictors += [predictors[0].removing(other) for other in others]

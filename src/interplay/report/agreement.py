@@ -105,8 +105,10 @@ def compared(explanations: Sequence[Explanation]) -> str:
     Args:
         explanations: of one sample and target.
     """
-    known = {(one.provenance.model, one.provenance.settings.get(WAYS)) for one in explanations}
-    return "ways of removing" if len(known) == 1 and next(iter(known))[1] is not None else "models"
+    known = [one.provenance.settings for one in explanations]
+    ways = {settings.get(WAYS) for settings in known}
+    each = len({settings.get("removal") for settings in known}) == len(known) > 1
+    return "ways of removing" if each and len(ways) == 1 and None not in ways else "models"
 
 
 def agreement_text(holds: int, every: int, what: str = "models") -> str:

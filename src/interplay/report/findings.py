@@ -64,6 +64,8 @@ def _answer(explanation: Explanation, called: Callable[[str], str] = str) -> str
     each, single, given = explanation.by_member, explanation.label_kind == "single", explanation.given
     truth = explanation.truth
     how = f"{percent(p)}, single models {_range(each)}" if each else percent(p)
+    if explanation.written:
+        return f"writes {target} ({percent(p)})"
     if only_may_be(explanation):
         known = "" if truth is None else " (it is)" if explanation.target in truth else " (it is not)"
         who = "the models are not sure" if each else "the model is not sure"
@@ -82,6 +84,8 @@ def only_may_be(explanation: Explanation) -> bool:
     Args:
         explanation: of any model.
     """
+    if explanation.written:
+        return False
     p = explanation.prediction[explanation.target]
     unsure = explanation.given and p < SURE if explanation.label_kind == "single" else 1 - SURE < p < SURE
     return unsure or _disagree(explanation)

@@ -191,6 +191,7 @@ class Explanation(Frozen):
         prediction: label -> probability, of the mixture on the whole sample.
         by_member: what each model answers whose mean this is; empty for one model.
         target: the label explained.
+        written: whether it is what the model itself wrote, so that it is given however improbable all its words are.
         truth: the sample's true labels; None when they are not known.
         label_kind: whether exactly one label holds ("single") or any number ("multi").
         value: the value function of `pairs`; `more_pairs` holds the same pairs under others.
@@ -212,6 +213,7 @@ class Explanation(Frozen):
     prediction: dict[str, Unit]
     by_member: list[Member] = []
     target: str
+    written: bool = False
     truth: list[str] | None = None
     label_kind: Literal["single", "multi"] = "multi"
     value: ValueFunction
@@ -252,9 +254,14 @@ class Explanation(Frozen):
 
     @property
     def given(self) -> bool:
-        """Whether the target is predicted: the most probable label where exactly one holds, else at .5 and more."""
+        """Whether the target is predicted: the most probable label where exactly one holds, else at .5 and more.
+
+        What a model wrote itself is.
+        """
         p = self.prediction
         best = max(p, key=lambda label: p[label])
+        if self.written:
+            return True
         return best == self.target if self.label_kind == "single" else p[self.target] >= SIDE
 
     @property

@@ -78,6 +78,25 @@ def test_answers_of_a_model_that_writes(folder, tmp_path, monkeypatch, capsys):
     assert list(first["prediction"]) == list(second["prediction"]) and first["target"] == second["target"]
 
 
+def test_bad_use_ends_in_one_line(folder, monkeypatch, capsys):
+    image = ["--image", str(folder / "cats.png")]
+    for words, message in (
+        (["llava", "--text", "what is <image>", *image], "Error: the text holds <image>, the model's sign"),
+        (
+            ["llava", "--text", TEXT, *image, "--labels", "a,b", "--answer", "c"],
+            "Error: --labels and --answer were both",
+        ),
+        (["vit", *image, "--text", TEXT], "Error: a text was given, which this model does not take"),
+        (["vit", "--image", "nowhere.png"], "Error: nowhere.png: the picture is missing"),
+        (["nowhere"], "cannot be loaded"),
+    ):
+        monkeypatch.setattr("sys.argv", ["interplay", "explain-model", str(folder / words[0]), *words[1:]])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr().err.strip()
+        assert ended.value.code == 2 and message in said and len(said.splitlines()) == 1
+
+
 def test_several_ways_of_removing_are_held_together(folder, tmp_path, monkeypatch, capsys):
     given = [
         "--image",

@@ -11,18 +11,22 @@ import transformers
 from PIL import Image
 from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, WIDE, clip, llava, siglip, tokenizer, vilt, vit
 
-from interplay import wrap
+from interplay import finding, wrap
 from interplay.config import ExplainConfig
 from interplay.errors import BadInput, BudgetError, PredictorError
 from interplay.explanation.functions.explain import rgb
 from interplay.explanation.wrapped.kinds import MATCH
 from interplay.explanation.wrapped.patches import by_count, in_batches, only_patches
-from interplay.report.agreement import agreement_lines
+from interplay.report.agreement import agreement_lines, compared
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
 
 
 ANSWERS = ["grey cats", "sun"]
+TEMPLATE = (
+    "{{ bos_token }}USER: {% for part in messages[0].content %}"
+    "{{ '<image>' if part.type == 'image' else part.text }} {% endfor %}ASSISTANT: "
+)
 
 
 def opened(name: str, seed: int = 0, **options):
@@ -73,7 +77,7 @@ def written(model, processor) -> list[float]:
     out = []
     for answer in ANSWERS:
         prompt = processor(images=PICTURE, text=f"USER: <image>\n{TEXT} ASSISTANT:", return_tensors="pt")
-        ids = processor.tokenizer(answer, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        ids = processor.tokenizer(f" {answer}", add_special_tokens=False, return_tensors="pt")["input_ids"]
         prompt["input_ids"] = torch.cat([prompt["input_ids"], ids], dim=1)
         prompt["attention_mask"] = torch.ones_like(prompt["input_ids"])
         prompt.pop("token_type_ids", None)
@@ -149,7 +153,7 @@ def test_vilt_masks_patches_in_the_order_of_the_picture():
     n_words = len(one._words.spans)
     pixels = one._pixels.clone()
     pixels[:, :, 8:16, 16:24] += 1.0  # the patch in row 2, column 3 of 4 x 6
-    other = type(one)(predictor, one._words, one._cells, pixels)
+    other = type(one)(predictor, one._words, one._cells, pixels, None)
     for cell in range(24):
         stays = np.ones((1, len(one.features)), dtype=bool)
         stays[0, n_words + cell] = False
@@ -338,6 +342,17 @@ def test_a_model_that_writes_is_explained_by_what_it_writes():
     opened = several.open_inputs(TEXT, PICTURE)
     logs = opened.logits(np.ones((1, len(opened.features)), dtype=bool))[0, 0]
     assert one.prediction["sun"] == pytest.approx(np.exp(logs[0]), rel=1e-4) and several.label_kind == "single"
+    assert found.written and found.given and not one.written
+    assert finding(found).startswith(f"sample writes {answer} (") and "not sure" not in finding(found)
+    with pytest.raises(BadInput, match=r"unknown target 'bogus'"):
+        predictor.explain(text=TEXT, image=PICTURE, target="bogus")
+    with pytest.raises(BadInput, match=r"the answer 'sun' begins 'sun and rain', and would never be less probable"):
+        predictor.answering(["sun", "sun and rain"]).open_inputs(TEXT, PICTURE)
+    with pytest.raises(BadInput, match=r"the labels are \['sun', 'sun'\]; expected one answer, or several, each once"):
+        predictor.answering(["sun", "sun "])
+    assert predictor.answering("sun").labels == ["sun"]
+    with pytest.raises(BadInput, match=r"prompt and answer have \d+ tokens; expected at most 120"):
+        predictor.answering(["sun and rain " * 8]).open_inputs(TEXT * 2, PICTURE)
     with pytest.raises(BadInput, match=r"no answer is given"):
         predictor.open_inputs(TEXT, PICTURE)
     with pytest.raises(BadInput, match=r"the labels are \[\]; expected one answer, or several, each once"):
@@ -348,6 +363,39 @@ def test_a_model_that_writes_is_explained_by_what_it_writes():
         predictor.answering(["sun"]).open_inputs(TEXT * 5, PICTURE)
     with pytest.raises(BadInput, match=r"the text holds <image>, the model's sign for a picture"):
         predictor.answering(["sun"]).open_inputs("what of <image> is it", PICTURE)
+
+
+@pytest.mark.parametrize("text", ["ASSISTANT", "A", "USER: x", " two\ncats ", "ASSISTANT: ASSISTANT"])
+@pytest.mark.parametrize("template", [None, TEMPLATE])
+def test_words_of_the_text_are_not_those_of_the_prompt(text, template):
+    """Which may hold the same; and a template that begins with the first token gets no second one."""
+    model, processor = llava()
+    processor.chat_template = template
+    one = wrap(model, processor, labels=["sun"]).open_inputs(text, PICTURE)
+    ids = one._words.inputs["input_ids"][0].tolist()
+    assert ids.count(1) == 1, "one token begins a text"
+    for span, tokens in zip(one._words.spans, one._words.tokens, strict=True):
+        said = processor.tokenizer.decode([ids[at] for at in tokens]).replace("\u0120", "").replace(" ", "")
+        assert said == text[slice(*span)]
+    before = "".join(processor.tokenizer.convert_ids_to_tokens(ids[: one._words.tokens[0][0]]))
+    assert before.count("<image>") == 16 and "USER" in before.replace("\u0120", "").replace("\u010a", "")
+
+
+def test_memory_of_a_language_model_that_runs_out_halves_the_batch(monkeypatch):
+    predictor, one = opened("llava", batch=16)
+    rows = np.random.default_rng(0).random((12, len(one.features))) < 0.5
+    whole, plain = one.logits(rows), predictor.model.get_image_features
+    asked = []
+
+    def small(pixel_values, **kwargs):
+        asked.append(len(pixel_values))
+        if len(asked) == 1:
+            raise torch.OutOfMemoryError
+        return plain(pixel_values=pixel_values, **kwargs)
+
+    monkeypatch.setattr(predictor.model, "get_image_features", small)
+    np.testing.assert_allclose(one.logits(rows), whole, atol=1e-4)
+    assert len(asked) > 2
 
 
 @torch.no_grad()
@@ -468,7 +516,7 @@ def by_pixels(predictor, one, stays: np.ndarray) -> np.ndarray:
     pixels, n_words = one._pixels.clone(), len(one._words.spans) if one._words else 0
     instead = {
         "mean": pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels),
-        "grey": torch.zeros_like(pixels),
+        "grey": one._instead,
         "blur": one._instead,
     }[predictor.removal]
     for cell, patches in enumerate(one._cells.patches):
@@ -497,6 +545,11 @@ def test_what_two_ways_of_removing_agree_on_is_said():
     found = [one.explain(image=PICTURE, target="fish", budget=400) for one in (predictor, predictor.removing("mean"))]
     (line,) = agreement_lines(found)
     assert re.search(r"^sample, fish: what .*(holds in both ways of removing|one of 2 ways of removing says)", line)
+    assert compared(found) == "ways of removing"
+    again = predictor.explain(image=PICTURE, target="fish", budget=400, seed=1)
+    other = wrap(*vit(3), name="a vit").removing("mean").explain(image=PICTURE, target="fish", budget=400)
+    coarse = wrap(*vit(), name="a vit", grid=2, removal="mean").explain(image=PICTURE, target="fish", budget=400)
+    assert {compared([found[0], one]) for one in (again, other, coarse)} == {"models"}
     with pytest.raises(BadInput, match=r"removal is 'ink'; expected one of drop, mean, grey, blur"):
         predictor.removing("ink")
     with pytest.raises(BadInput, match=r"removal is 'mean'; expected drop: words are masked, and there is no picture"):

@@ -21,23 +21,16 @@ class DualEncoder(Asked):
         model: `CLIPModel` or `SiglipModel`.
         given: the sample; with texts of labels, its picture alone.
         batch: as in `Asked`.
-        labels: inputs (1, L) of each text that the picture is compared with; None to compare it with the sample's own.
+        labels: (C, D) unit vectors of texts that the picture is compared with (`vectors_of`); None to compare it with
+            the sample's own.
     """
 
-    def __init__(
-        self, model: Any, given: Given, batch: int, labels: Sequence[Mapping[str, Tensor]] | None = None
-    ) -> None:
+    def __init__(self, model: Any, given: Given, batch: int, labels: Float[np.ndarray, "C D"] | None = None) -> None:
         super().__init__(model, given, batch)
         self._known: dict[bytes, np.ndarray] = {}
         self._scale = float(model.logit_scale.detach().exp())
         self._bias = float(model.logit_bias.detach()) if has_bias(model) else 0.0
-        self._labels = None if labels is None else np.concatenate([self._label(text) for text in labels])
-
-    @torch.no_grad()
-    def _label(self, text: Mapping[str, Tensor]) -> Float[np.ndarray, "1 D"]:
-        device = next(self.model.parameters()).device
-        found = _pooled(self.model.get_text_features(**{name: value.to(device) for name, value in text.items()}))
-        return _unit(found.double().cpu().numpy())
+        self._labels = labels
 
     def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
         """As `Asked.answer`: the scaled cosine of text and picture, or of the picture and each label's text.
@@ -70,6 +63,30 @@ class DualEncoder(Asked):
 
     def _look(self, _rows: np.ndarray, pixels: Tensor) -> Tensor:
         return _pooled(self.model.get_image_features(pixel_values=pixels))
+
+
+@torch.no_grad()
+def vectors_of(model: Any, texts: Sequence[Mapping[str, Tensor]], batch: int) -> Float[np.ndarray, "C D"]:
+    """The unit vectors of texts, those of equal length together.
+
+    Args:
+        model: a dual encoder.
+        texts: inputs (1, L) of each.
+        batch: at a time, at most.
+    """
+    device, out = next(model.parameters()).device, list[np.ndarray]([np.empty(0)] * len(texts))
+    lengths = np.array([text["input_ids"].shape[1] for text in texts])
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+
+        def read(some: np.ndarray, rows: np.ndarray = rows) -> Tensor:
+            names = texts[int(rows[0])]
+            inputs = {name: torch.cat([texts[int(row)][name] for row in rows[some]]).to(device) for name in names}
+            return _pooled(model.get_text_features(**inputs))
+
+        for row, vector in zip(rows, _unit(in_batches(len(rows), batch, read)), strict=True):
+            out[row] = vector
+    return np.stack(out)
 
 
 def has_bias(model: Any) -> bool:

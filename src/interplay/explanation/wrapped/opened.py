@@ -11,7 +11,7 @@ from interplay.explanation.predictor import Opened
 from interplay.explanation.wrapped.dual import DualEncoder, has_bias
 from interplay.explanation.wrapped.geometry import Cells
 from interplay.explanation.wrapped.kinds import MATCH
-from interplay.explanation.wrapped.patches import REMOVALS, painted
+from interplay.explanation.wrapped.patches import REMOVALS
 from interplay.explanation.wrapped.words import WordTokens
 from interplay.results import Feature, Input
 
@@ -28,16 +28,22 @@ class OpenedWrapped(Opened):
         words: the text's tokens.
         cells: the picture's cells.
         pixels: (1, 3, H, W), what the model gets of the picture.
+        instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
     """
 
     level = "input"
     fill = "input"
 
     def __init__(
-        self, predictor: Any, words: WordTokens | None, cells: Cells | None, pixels: torch.Tensor | None
+        self,
+        predictor: Any,
+        words: WordTokens | None,
+        cells: Cells | None,
+        pixels: torch.Tensor | None,
+        instead: torch.Tensor | None,
     ) -> None:
         self._predictor, self._words, self._cells, self._pixels = predictor, words, cells, pixels
-        self._instead = None if pixels is None else painted(pixels, predictor.removal)
+        self._instead = instead
         self._asked, self._zero = predictor.asked(words, cells, pixels, self._instead), 0.0
         self.features, self.inputs, self.routing, self.notes = [], {}, dict[str, float](), list[str]()
         if words is not None:

@@ -15,23 +15,21 @@ from torch import Tensor, nn
 REMOVALS = {
     "drop": "is not given to the model: its token is left out",
     "mean": "shows the picture's mean colour",
-    "grey": "shows what the processor makes the middle of its scale",
+    "grey": "shows grey, 128 of 255",
     "blur": "shows the picture blurred, so that much of its colours stays",
 }
 BLUR = 8  # the deviation of the blur: this part of the longer side
 
 
 def painted(pixels: Float[Tensor, "1 3 H W"], removal: str) -> Float[Tensor, "1 3 H W"] | None:
-    """The picture that a removed patch shows; None where its token is dropped.
+    """The picture's mean colour or itself blurred, which a removed patch shows; None where its token is dropped.
 
     Args:
         pixels: the picture as the model gets it.
-        removal: how patches are removed.
+        removal: "drop", "mean" or "blur".
     """
     if removal == "drop":
         return None
-    if removal == "grey":
-        return torch.zeros_like(pixels)
     if removal == "mean":
         return pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels)
     from scipy.ndimage import gaussian_filter

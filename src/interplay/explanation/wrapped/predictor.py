@@ -1,11 +1,15 @@
 """A Hugging Face model as a predictor: its words and patches are removed where it reads them (level "input")."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import permutations
 from typing import Any, final
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
 
 from interplay.config import ExplainConfig
@@ -15,12 +19,12 @@ from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.explain import BUDGET, rgb
 from interplay.explanation.predictor import Predictor
 from interplay.explanation.wrapped.asked import Asked, Given
-from interplay.explanation.wrapped.dual import DualEncoder
+from interplay.explanation.wrapped.dual import DualEncoder, vectors_of
 from interplay.explanation.wrapped.geometry import Cells, cells_seen
 from interplay.explanation.wrapped.kinds import Kind
 from interplay.explanation.wrapped.opened import OpenedWrapped
-from interplay.explanation.wrapped.patches import REMOVALS
-from interplay.explanation.wrapped.prompts import prompt_of, prompted, spelled
+from interplay.explanation.wrapped.patches import REMOVALS, painted
+from interplay.explanation.wrapped.prompts import prompt_of, prompted, read_prompt, spelled
 from interplay.explanation.wrapped.words import WordTokens, tokens_of
 from interplay.interactions.block import block_evaluations
 from interplay.kinds import LabelKind
@@ -29,8 +33,8 @@ from interplay.progress import SILENT, Progress
 from interplay.results import Explanation, Provenance
 from interplay.results.explanation import WAYS
 
+GREEDY = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "max_new_tokens": 32}
 LARGEST = 1024  # pixels: a picture's longer side
-MOST_NEW = 32  # tokens of an answer that is written
 LONGEST = 512  # tokens, of a model that says no number
 
 
@@ -77,6 +81,7 @@ class WrappedPredictor(Predictor):
         self.model, self.kind, self.processor = model, kind, processor
         self.tokenizer, self.image_processor = tokenizer, image_processor
         self.labels, self.label_kind, self.texts, self.grid, self.batch = list(labels), label_kind, texts, grid, batch
+        self._vectors: np.ndarray | None = None  # of labels' texts
         if removal not in REMOVALS or (removal != "drop" and not kind.looks):
             what = "one of " + ", ".join(REMOVALS) if kind.looks else "drop: words are masked, and there is no picture"
             raise BadInput(f"removal is {removal!r}", expected=what)
@@ -87,7 +92,7 @@ class WrappedPredictor(Predictor):
             versions={"torch": torch.__version__},
             seed=0,
             model=type(model).__name__,
-            settings={WAYS: name, "removal": removal},
+            settings={WAYS: f"{name} {fingerprint_of(model)} {grid}", "removal": removal, "grid": grid},
         )
 
     def removing(self, removal: str) -> "WrappedPredictor":
@@ -106,8 +111,11 @@ class WrappedPredictor(Predictor):
 
         Args:
             labels: one answer, whose probability is explained, or several of which exactly one holds.
+
+        Raises:
+            BadInput: there is none, or one twice.
         """
-        return self._with(list(labels), self.removal)
+        return self._with(answers_of(labels), self.removal)
 
     def _with(
         self, labels: Sequence[str], removal: str, written: Mapping[str, torch.Tensor] | None = None
@@ -136,18 +144,22 @@ class WrappedPredictor(Predictor):
         Args:
             text: what it is asked.
             picture: RGB.
+
+        Raises:
+            BadInput: it writes nothing, or the text or the picture cannot be used.
+            PredictorError: the model fails.
         """
-        first = next(self.model.parameters())
-        if self.kind.prompts:
-            inputs = dict(self.processor(images=picture, text=prompt_of(self.processor, text), return_tensors="pt"))
-            inputs.pop("token_type_ids", None)
-            before = inputs["input_ids"].shape[1]
-        else:
-            inputs, before = self._tokens(text).inputs | {"pixel_values": self._seen(picture)[1]}, 0
-            inputs.pop("token_type_ids", None)
-        inputs = {name: value.to(first.device) for name, value in inputs.items()}
-        inputs["pixel_values"] = inputs["pixel_values"].to(first.dtype)
-        new = self.model.generate(**inputs, do_sample=False, max_new_tokens=MOST_NEW)[0, before:]
+        first, before = next(self.model.parameters()), 0
+        with self._failing():
+            if self.kind.prompts:
+                inputs = read_prompt(self.processor, prompt_of(self.processor, text), picture)
+                before = inputs["input_ids"].shape[1]
+            else:
+                inputs = self._tokens(text).inputs | {"pixel_values": self._seen(picture)[1]}
+                inputs.pop("token_type_ids", None)
+            inputs = {name: value.to(first.device) for name, value in inputs.items()}
+            inputs["pixel_values"] = inputs["pixel_values"].to(first.dtype)
+            new = self.model.generate(**inputs, **GREEDY)[0, before:]
         found = str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
         if not found:
             raise BadInput("the model writes an empty answer", expected="an answer to explain", fix="give one")
@@ -188,13 +200,14 @@ class WrappedPredictor(Predictor):
         """
         picture = None if image is None else rgb(image, LARGEST)
         if self.kind.writes and not self.labels and text is not None and picture is not None:
-            return self.writing(text, picture).explain(
-                text=text, image=picture, budget=budget, name=name, seed=seed, settings=settings, progress=progress
-            )
+            same: dict[str, Any] = {"budget": budget, "name": name, "seed": seed, "settings": settings}
+            own = self.writing(text, picture)
+            return own.explain(text=text, image=picture, target=target, progress=progress, **same)
         opened = self.open_inputs(text, picture)
         settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": budget}), opened)
         advance = progress.stage(f"Explain {name}")
-        return explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+        found = explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+        return found.model_copy(update={"written": found.target in self.written})
 
     def _within(self, settings: ExplainConfig, opened: "OpenedWrapped") -> ExplainConfig:
         """Settings by which a dual encoder's pairs cost what its single features do (METHOD 14); else as they are.
@@ -247,15 +260,23 @@ class WrappedPredictor(Predictor):
                 raise BadInput(problem, expected=takes)
         if not self.labels:
             raise BadInput("no answer is given", expected="one, or several", fix="predictor.answering([...])")
-        try:
+        with self._failing():
             cells, pixels = (None, None) if picture is None else self._seen(picture)
             words: WordTokens | None = None
-            if text is not None and self.kind.prompts:
+            if text is not None and picture is not None and self.kind.prompts:
                 words = prompted(self.processor, self.model, text, picture, self._longest())
             elif text is not None:
                 words = self._tokens(text)
-            opened = OpenedWrapped(self, words, cells, pixels)
+            instead = None if picture is None or pixels is None else self._instead(picture, pixels)
+            opened = OpenedWrapped(self, words, cells, pixels, instead)
             opened.check()
+        return opened
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Whatever a model raises becomes a PredictorError that names it."""
+        try:
+            yield
         except (InterplayError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # an architecture of another build, sizes that do not fit: anything
@@ -264,7 +285,6 @@ class WrappedPredictor(Predictor):
                 expected="a transformer that embeds each patch by itself, and takes attention masks",
                 fix="explain a function that calls it: interplay.explain_callable",
             ) from error
-        return opened
 
     def _tokens(self, text: str) -> WordTokens:
         config = getattr(self.model.config, "text_config", self.model.config)
@@ -286,13 +306,29 @@ class WrappedPredictor(Predictor):
             instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
         """
         patches, text = cells.rows * cells.columns if cells else 0, words.inputs if words else None
-        answers = self.labels if self.kind.writes else ()
-        known = self.written
-        spelt = tuple(known[one] if one in known else spelled(self.tokenizer, one) for one in answers)
-        given = Given(text, pixels, patches, instead, spelt)
+        given = Given(text, pixels, patches, instead, self._spelled(words) if words and self.kind.writes else ())
         if not self.texts:
             return self.kind.asked(self.model, given, self.batch)
-        return DualEncoder(self.model, given, self.batch, [self._tokens(label).inputs for label in self.labels])
+        if self._vectors is None:
+            self._vectors = vectors_of(self.model, [self._tokens(label).inputs for label in self.labels], self.batch)
+        return DualEncoder(self.model, given, self.batch, self._vectors)
+
+    def _spelled(self, words: WordTokens) -> tuple[torch.Tensor, ...]:
+        """The tokens of each answer, none of which begins another: what begins so is what is scored."""
+        end = prompt_of(self.processor, words.text) if self.kind.prompts else ""
+        known = self.written
+        out = {one: known[one] if one in known else spelled(self.tokenizer, one, end) for one in self.labels}
+        for one, other in permutations(self.labels, 2):
+            if out[one].tolist() == out[other].tolist()[: len(out[one])]:
+                raise BadInput(
+                    f"the answer {one[:40]!r} begins {other[:40]!r}, and would never be less probable",
+                    expected="answers none of which begins another",
+                    fix="end them with a full stop",
+                )
+        most = words.inputs["input_ids"].shape[1] * self.kind.prompts + max(map(len, out.values()))
+        if most > self._longest():
+            raise BadInput(f"prompt and answer have {most} tokens", expected=f"at most {self._longest()}")
+        return tuple(out.values())
 
     def ordinary(self) -> tuple[int, int]:
         """Two tokens of the vocabulary that are not special."""
@@ -312,11 +348,46 @@ class WrappedPredictor(Predictor):
         return positions - first if positions > first else LONGEST
 
     def _seen(self, picture: Image.Image) -> tuple[Cells, torch.Tensor]:
-        def process(image: Image.Image) -> np.ndarray:
-            return np.asarray(self.image_processor(images=image, return_tensors="np")["pixel_values"][0], np.float32)
-
         config = getattr(self.model.config, "vision_config", self.model.config)
         size = config.patch_size
         patch = (size, size) if isinstance(size, int) else tuple(size)
-        cells = cells_seen(process, picture.size, patch, self.grid)
-        return cells, torch.from_numpy(process(picture)[None])
+        cells = cells_seen(self._processed, picture.size, patch, self.grid)
+        return cells, torch.from_numpy(self._processed(picture)[None])
+
+    def _processed(self, picture: Image.Image) -> Float[np.ndarray, "3 H W"]:
+        return np.asarray(self.image_processor(images=picture, return_tensors="np")["pixel_values"][0], np.float32)
+
+    def _instead(self, picture: Image.Image, pixels: torch.Tensor) -> torch.Tensor | None:
+        """What removed patches show."""
+        if self.removal == "grey":
+            return torch.from_numpy(self._processed(Image.new("RGB", picture.size, (128, 128, 128)))[None])
+        return painted(pixels, self.removal)
+
+
+def answers_of(labels: Sequence[str]) -> list[str]:
+    """The answers that a model that writes is asked about, without blanks around them.
+
+    Args:
+        labels: one answer, or several.
+
+    Raises:
+        BadInput: there is none, or one twice.
+    """
+    found = [labels] if isinstance(labels, str) else [label.strip() for label in labels]
+    if not found or len(set(found)) < len(found):
+        raise BadInput(f"the labels are {found}", expected="one answer, or several, each once")
+    return found
+
+
+@torch.no_grad()
+def fingerprint_of(model: Any) -> str:
+    """What tells a model's weights from others': a short hash of the first numbers of each.
+
+    Args:
+        model: any.
+    """
+    found = hashlib.sha256()
+    for name, weight in model.named_parameters():
+        found.update(name.encode())
+        found.update(weight.flatten()[:16].float().cpu().numpy().tobytes())
+    return found.hexdigest()[:12]

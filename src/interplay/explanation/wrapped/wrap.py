@@ -8,7 +8,7 @@ from interplay.encoders.towers import quiet
 from interplay.errors import BadInput, InterplayError
 from interplay.explanation.wrapped.dual import DualEncoder, has_bias
 from interplay.explanation.wrapped.kinds import Kind, kind_of, labels_of
-from interplay.explanation.wrapped.predictor import WrappedPredictor
+from interplay.explanation.wrapped.predictor import WrappedPredictor, answers_of
 
 
 def wrap(
@@ -72,9 +72,9 @@ def wrap(
     if labels is not None:
         if kind.asked is not DualEncoder and not kind.writes:
             raise BadInput(f"labels were given to {type(model).__name__}, which has its own", expected="None")
-        if len(labels) < (1 if kind.writes else 2) or len(set(labels)) < len(labels):
-            least = "one answer, or several" if kind.writes else "two or more texts"
-            raise BadInput(f"the labels are {list(labels)}", expected=f"{least}, each once")
+        labels = answers_of(labels) if kind.writes else labels
+        if not kind.writes and (isinstance(labels, str) or len(labels) < 2 or len(set(labels)) < len(labels)):
+            raise BadInput(f"the labels are {labels!r}", expected="two or more texts, each once")
         own, label_kind = list(labels), "multi" if has_bias(model) or len(labels) == 1 else "single"
     return WrappedPredictor(
         model,
@@ -113,8 +113,9 @@ def _loaded(where: str, processor: Any) -> tuple[Any, Any]:
                     expected="a whole, trained model: what is missing would be drawn at random",
                 )
             kind = kind_of(model)
-            found = transformers.AutoProcessor.from_pretrained(where) if kind.prompts else _Processor(where, kind)
-            return model.eval(), processor or found
+            if processor is None and kind.prompts:
+                processor = transformers.AutoProcessor.from_pretrained(where)
+            return model.eval(), processor or _Processor(where, kind)
     except (InterplayError, MemoryError):
         raise
     except Exception as error:  # transformers, tokenizers and safetensors raise anything on broken files

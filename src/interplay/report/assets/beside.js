@@ -77,7 +77,7 @@ export class Beside {
     const open = here ? el("span", { class: "tag" }, "on show") : el("button", { type: "button", class: "quiet", on: { click: () => this.go(n) } }, "Look at it");
     return el("article", { class: "side", "aria-label": named(by) },
       el("div", { class: "bar" }, el("h3", {}, el("bdi", {}, named(by)), el("small", {}, table.name)), open),
-      el("p", { class: "claim" }, claimOf(opened.prediction, raw.label_kind)),
+      el("p", { class: "claim" }, claimOf(opened.prediction, raw.label_kind, raw.written)),
       el("div", { class: "looks" }, looks),
       el("dl", { class: "found" },
         best.map(([kind, link]) => [el("dt", {}, kind === "synergy" ? "Strongest together" : "Strongest backup"), el("dd", {}, link ? linkText(opened, link) : "none stands out")]),

@@ -68,12 +68,13 @@ function verdictOf(prediction, truth, kind) {
 const SAYS = 0.9; // "says" at this probability or more, and says no at 1 - SAYS or less
 const LEANS = 0.6; // "leans to" from here to SAYS; between 1 - LEANS and LEANS a label of several is undecided
 
-/** @type {(prediction: Prediction, kind: LabelKind) => string} */
-export function claimOf(prediction, kind) {
+/** @type {(prediction: Prediction, kind: LabelKind, written?: boolean) => string} */
+export function claimOf(prediction, kind, written = false) {
   const named = (/** @type {[string, number]} */ [label, p]) => `${quoted(shorten(visible(label), 40))} (${percent(p)})`;
   const list = (/** @type {Prediction} */ found) => found.slice(0, 3).map(named).join(", ") + (found.length > 3 ? ` and ${count(found.length - 3)} more` : "");
   if (!prediction.length) return "";
   const [best, second] = prediction;
+  if (written) return `Writes ${named(best)}.`;
   if (kind === "single") {
     if (best[1] >= SAYS) return `Says ${named(best)}.`;
     if (best[1] >= LEANS || !second) return `Leans to ${named(best)}.`;
@@ -106,7 +107,7 @@ function predictionBox(opened) {
   const rest = rows.slice(5);
   return el("div", { class: "prediction" },
     el("h2", {}, "Prediction"),
-    el("p", { class: "claim" }, claimOf(prediction, raw.label_kind)),
+    el("p", { class: "claim" }, claimOf(prediction, raw.label_kind, raw.written)),
     el("ul", { class: "labels" }, few),
     rest.length ? el("details", {}, el("summary", {}, `${count(rest.length)} more labels`), el("ul", { class: "labels" }, rest)) : null,
     el("p", { class: `verdict ${verdict.mark}` }, el("b", {}, verdict.word), verdict.text ? `: ${verdict.text}` : ""));
