@@ -3,7 +3,7 @@
     python benchmarks/folds.py DATA [DATA ...] [--folds 5] [--seeds 3] [--models fl-i2moe i2moe dense] [--work FOLDER]
         [--store FOLDER] [--set encoders.text.neighbours=1]
 
-A hundred test samples do not tell .02 from nothing. Here the dataset's own split is set aside: samples are dealt at
+A hundred test samples do not show a difference of .02. Here the dataset's own split is set aside: samples are dealt at
 random to folds, and each fold is tested by models that saw none of it, trained as `benchmarks/real_data.py` does it; of
 what is left as many samples as before are the validation split. Scores are means over folds. Their differences have 95%
 intervals from the folds' own paired bootstraps (folds share no test sample); what training again would change, and that

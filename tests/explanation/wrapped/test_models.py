@@ -131,7 +131,7 @@ def test_a_vision_tower_receives_the_tokens_that_are_left_and_nothing_else(name)
 
 
 @torch.no_grad()
-def test_a_text_tower_is_told_which_words_are_left():
+def test_a_text_tower_masks_the_words_that_are_removed():
     predictor, one = opened("bert")
     seen: list = []
     handle = predictor.model.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs), with_kwargs=True)

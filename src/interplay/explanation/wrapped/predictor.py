@@ -381,7 +381,7 @@ def answers_of(labels: Sequence[str]) -> list[str]:
 
 @torch.no_grad()
 def fingerprint_of(model: Any) -> str:
-    """What tells a model's weights from others': a short hash of the first numbers of each.
+    """What a model's weights are known by: a short hash of the first numbers of each.
 
     Args:
         model: any.

@@ -10,7 +10,7 @@ from torch import Tensor
 from interplay.errors import BadInput
 from interplay.explanation.functions.removal import words_of
 
-ENDLESS = 100_000  # tokenizers say that they take more than this where nobody told them
+ENDLESS = 100_000  # a tokenizer without a limit of its own names a larger number than this
 
 
 @dataclass(frozen=True)
