@@ -1,4 +1,4 @@
-"""A Hugging Face model that is asked about one text and one picture with some words and patches left."""
+"""The logits of a Hugging Face model for one text and one picture with only some words and patches left."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Given:
         pixels: (1, 3, H, W); None without a picture.
         patches: how many patches the picture has.
         instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
-        answers: (A,) tokens of each answer whose probability is asked of a model that writes.
+        answers: (A,) tokens of each answer whose probability a generative model gives.
     """
 
     text: dict[str, Tensor] | None
@@ -34,7 +34,7 @@ class Given:
 
 
 class Asked(ABC):
-    """A model that is asked about one sample.
+    """A model evaluated on subsets of one sample's words and patches.
 
     Args:
         model: a Hugging Face model in evaluation mode.

@@ -23,7 +23,7 @@ class Kind:
     """What is known of a kind of model.
 
     Attributes:
-        asked: how it is asked.
+        asked: the class that evaluates it on subsets of words and patches.
         reads, looks: whether it takes a text, a picture.
         several: whether any number of its labels may hold where its configuration does not say.
         writes: whether its answers are texts of its own.
@@ -54,7 +54,7 @@ ENDINGS = {
 
 
 def kind_of(model: nn.Module) -> Kind:
-    """How a model is asked.
+    """How a model is evaluated: by its class.
 
     Args:
         model: a Hugging Face model.

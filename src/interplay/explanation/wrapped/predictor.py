@@ -44,7 +44,7 @@ class WrappedPredictor(Predictor):
 
     Args:
         model: in evaluation mode.
-        kind: how it is asked.
+        kind: how it is evaluated, and what it takes.
         processor: of both, which a model that writes needs for its prompt.
         tokenizer: fast; None for a model that does not read.
         image_processor: None for a model that does not look.
@@ -142,7 +142,7 @@ class WrappedPredictor(Predictor):
         """The same model that writes, asked how probable its own answer is: at each step the most probable token.
 
         Args:
-            text: what it is asked.
+            text: the question or instruction.
             picture: RGB.
 
         Raises:
@@ -365,7 +365,7 @@ class WrappedPredictor(Predictor):
 
 
 def answers_of(labels: Sequence[str]) -> list[str]:
-    """The answers that a model that writes is asked about, without blanks around them.
+    """Candidate answers of a generative model, without blanks around them.
 
     Args:
         labels: one answer, or several.
