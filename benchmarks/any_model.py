@@ -1,6 +1,6 @@
 """Ready-made models: are planted pairs found in true architectures, and what do pairs of a dual encoder cost?
 
-    python benchmarks/any_model.py [--parts planted dual] [--samples 100] [--seeds 3]
+    python benchmarks/any_model.py [--parts planted dual memory] [--samples 100] [--seeds 3]
 
 `planted` trains small ViLTs (2 layers, 64 wide) on texts of 8 words and pictures of 4 x 4 cells, of which the answers
 are known: "signal" AND a white cell, either of them (OR), "signal" with a black cell or "beacon" with a white one
@@ -10,11 +10,20 @@ and parts, and where the planted pair's SII ranks among all pairs.
 
 `dual` takes a CLIP of random weights with 49 cells and 10 words, and holds pair scores by blocks of encodes apart
 (METHOD 14) and pair by pair beside those of many more encodes.
+
+`memory` explains one sample by a LLaVA of a billion random weights in bf16, and a CLIP of as many, each in a process
+of its own, and prints the most memory that it held beside the size of the weights.
+
+The pointing game of a real image-text model is in `benchmarks/pictograms.py`.
 """
 
 import argparse
+import copy
+import resource
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -30,6 +39,7 @@ from interplay.interactions import Game, PairScores, Value, block_pairs, interva
 from interplay.report.claims import Claim, claim
 from interplay.results import Explanation
 
+PARTS = ["planted", "dual", "memory"]
 STORIES = ("and", "or", "xor", "word", "cell")
 TRUE = {"and": "together", "or": "either", "xor": "together", "word": "alone", "cell": "alone"}
 OTHERS = "ash bay cot dew elm fig gum hay ivy jam kit log map net oak pea rug sky tin urn vat web yak zoo"
@@ -240,17 +250,112 @@ def dual(seeds: Sequence[int]) -> None:
     )
 
 
+def billion_llava() -> WrappedPredictor:
+    """A LLaVA of random weights: 12 layers of 2,048, and a ViT-L that looks at 8 x 8 patches."""
+    tokenizer = copy.deepcopy(Both().tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    config = transformers.LlavaConfig(
+        vision_config=transformers.CLIPVisionConfig(
+            hidden_size=1024,
+            intermediate_size=4096,
+            num_hidden_layers=24,
+            num_attention_heads=16,
+            image_size=112,
+            patch_size=14,
+        ),
+        text_config=transformers.LlamaConfig(
+            hidden_size=2048,
+            intermediate_size=5632,
+            num_hidden_layers=12,
+            num_attention_heads=16,
+            vocab_size=32064,
+        ),
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    images = transformers.CLIPImageProcessorPil(size={"shortest_edge": 112}, crop_size={"height": 112, "width": 112})
+    both = transformers.LlavaProcessor(
+        images, tokenizer, patch_size=14, vision_feature_select_strategy="default", num_additional_image_tokens=1
+    )
+    model = half(lambda: transformers.LlavaForConditionalGeneration(config))
+    model.generation_config.pad_token_id, model.generation_config.eos_token_id = 0, 3
+    return wrap(model, both, grid=2, labels=["fig"])
+
+
+def billion_clip() -> WrappedPredictor:
+    """A CLIP of random weights, of the shape of ViT-g: 40 layers of 1,408 that look at 16 x 16 patches."""
+    vision = {"hidden_size": 1408, "intermediate_size": 6144, "num_hidden_layers": 40, "num_attention_heads": 16}
+    text = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
+    ends = {"eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0}
+    config = transformers.CLIPConfig(
+        text_config=text | ends | {"vocab_size": 49408, "max_position_embeddings": 77},
+        vision_config=vision | {"image_size": 224, "patch_size": 14},
+        projection_dim=1024,
+    )
+    processor = Both()
+    processor.image_processor = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": 224}, crop_size={"height": 224, "width": 224}
+    )
+    return wrap(half(lambda: transformers.CLIPModel(config)), processor, grid=2)
+
+
+def half(make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """A model made in bf16 from the start, so that single precision is never held."""
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        return make().eval()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+BILLIONS = {"LLaVA": billion_llava, "CLIP": billion_clip}
+
+
+def held(kind: str, budget: int) -> tuple[float, float, float, float]:
+    """Billions of weights, GB of weights, and GB held at most before and while one sample is explained."""
+    predictor = BILLIONS[kind]()
+    weights = list(predictor.model.parameters())
+    size = sum(weight.numel() * weight.element_size() for weight in weights)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (112, 112, 3), dtype=np.uint8))
+    predictor.explain(text="signal net oak pea", image=picture, budget=budget)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return sum(weight.numel() for weight in weights) / 1e9, size / 1e9, before * 1024 / 1e9, after * 1024 / 1e9
+
+
+def memory(budget: int) -> None:
+    """Print what is held at most, in processes of their own."""
+    rows = []
+    for kind in BILLIONS:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            count, size, before, after = pool.submit(held, kind, budget).result()
+        rows.append([kind, f"{count:.2f}", f"{size:.2f}", f"{before:.2f}", f"{after:.2f}", f"{after - size:.2f}"])
+        print(rows[-1], flush=True)
+    header = [
+        "model",
+        "weights, billions",
+        "their GB",
+        "GB at most before",
+        "GB at most, explained",
+        "beside the weights",
+    ]
+    print(markdown(header, rows))
+
+
 def main() -> None:
     """Print the tables of each part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=["planted", "dual"], default=["planted", "dual"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:3])
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=int, default=120, help="evaluations of the models with a billion weights")
     given = parser.parse_args()
     if "planted" in given.parts:
         planted(range(given.seeds), given.samples)
     if "dual" in given.parts:
         dual(range(given.seeds))
+    if "memory" in given.parts:
+        memory(given.budget)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,19 @@ class Kind:
 KINDS = {
     "CLIPModel": Kind(DualEncoder, True, True, several=True),
     "SiglipModel": Kind(DualEncoder, True, True, several=True),
+    "VisionTextDualEncoderModel": Kind(DualEncoder, True, True, several=True),
     "ViltForQuestionAnswering": Kind(Vilt, True, True, several=True),
     "ViltForImageAndTextRetrieval": Kind(Vilt, True, True, several=True),
     "BlipForImageTextRetrieval": Kind(Blip, True, True, several=True),
     "BlipForQuestionAnswering": Kind(BlipAnswers, True, True, writes=True),
     "LlavaForConditionalGeneration": Kind(Llava, True, True, writes=True, prompts=True),
+}
+COMPARES = {
+    "CLIPModel",
+    "SiglipModel",
+    "VisionTextDualEncoderModel",
+    "ViltForImageAndTextRetrieval",
+    "BlipForImageTextRetrieval",
 }
 ENDINGS = {
     "ForSequenceClassification": Kind(TextClassifier, True, False),
@@ -54,7 +62,7 @@ ENDINGS = {
 
 
 def kind_of(model: nn.Module) -> Kind:
-    """How a model is evaluated: by its class.
+    """How a model is evaluated: by its class, or the nearest class that it derives from and of which it is known.
 
     Args:
         model: a Hugging Face model.
@@ -62,10 +70,11 @@ def kind_of(model: nn.Module) -> Kind:
     Raises:
         BadInput: nothing is known of its class.
     """
+    for name in _classes(model):
+        for ending, kind in (*KINDS.items(), *ENDINGS.items()):
+            if name == ending or (ending in ENDINGS and name.endswith(ending)):
+                return kind
     name = type(model).__name__
-    for ending, kind in (*KINDS.items(), *ENDINGS.items()):
-        if name == ending or (ending in ENDINGS and name.endswith(ending)):
-            return kind
     raise BadInput(
         f"nothing is known of the class {name}",
         expected=f"{', '.join(KINDS)}, or a class that ends in {' or '.join(ENDINGS)}",
@@ -110,5 +119,8 @@ def compares(model: Any) -> bool:
     Args:
         model: a Hugging Face model.
     """
-    name = type(model).__name__
-    return name in ("CLIPModel", "SiglipModel", "ViltForImageAndTextRetrieval", "BlipForImageTextRetrieval")
+    return not COMPARES.isdisjoint(_classes(model))
+
+
+def _classes(model: nn.Module) -> list[str]:
+    return [one.__name__ for one in type(model).__mro__]

@@ -15,7 +15,8 @@ from interplay.explanation.wrapped.patches import REMOVALS
 from interplay.explanation.wrapped.words import WordTokens
 from interplay.results import Feature, Input
 
-ROUNDING, LEAST = 1e-5, 0.01  # what rounding changes of a logit; what counts, as a share of how far answers differ
+ROUNDING = {torch.float16: 5e-3, torch.bfloat16: 3e-2}  # what rounding changes of a logit near 1
+LEAST = 0.01  # what counts, as a share of how far answers differ
 GREY = 0.7  # what other pixels are, where it is tested that removed ones do not count
 
 
@@ -68,6 +69,12 @@ class OpenedWrapped(Opened):
                 "Text and picture are encoded apart, each set of words and of patches once: an evaluation is a product "
                 "of two vectors, and the budget counts what is encoded."
             )
+        precision = next(predictor.model.parameters()).dtype
+        if precision in ROUNDING:
+            self.notes.append(
+                f"The model computes in {str(precision).removeprefix('torch.')}: its logits are rounded, by some "
+                f"{ROUNDING[precision]:.3f} of their size, and what is smaller than that is noise."
+            )
         if predictor.kind.writes:
             alone = "" if len(predictor.labels) == 1 else ", among the answers given"
             prompt = " Its own prompt stays, no part of which plays." if predictor.kind.prompts else ""
@@ -118,7 +125,8 @@ class OpenedWrapped(Opened):
         half = np.arange(n) % 2 == 0
         asked = np.stack([half, ~half, np.zeros(n, dtype=bool), np.ones(n, dtype=bool)])
         answers = self.logits(asked)[:, 0]
-        same = ROUNDING * (1 + np.abs(answers).max()) + LEAST * np.ptp(answers, axis=0).max()
+        rounding = ROUNDING.get(next(self._predictor.model.parameters()).dtype, 1e-5)
+        same = rounding * (1 + np.abs(answers).max()) + LEAST * np.ptp(answers, axis=0).max()
         name = self._predictor.provenance.model
         anew = self._predictor.asked(self._words, self._cells, self._pixels, self._instead)
         if (np.abs(anew.answer(*self._stays(asked)) - self._zero - answers) > same).any():

@@ -23,9 +23,9 @@ def wrap(
 ) -> WrappedPredictor:
     """A Hugging Face model as a predictor, to be explained like a model trained here.
 
-    It may be a CLIP or SigLIP (how well a text and a picture match, or which of some labels' texts fits a picture), a
-    ViLT or BLIP (questions about pictures, retrieval), a LLaVA (the answer it writes, or how probable it finds some
-    answers), a text classifier or a vision transformer that classifies.
+    It may be a CLIP, SigLIP or another dual encoder (how well a text and a picture match, or which of some labels'
+    texts fits a picture), a ViLT or BLIP (questions about pictures, retrieval), a LLaVA (the answer it writes, or how
+    probable it finds some answers), a text classifier or a vision transformer that classifies.
 
         predictor = interplay.wrap(CLIPModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder))
         explanation = predictor.explain(text="a cat asleep in the sun", image="cat.jpg")
@@ -96,17 +96,20 @@ def _loaded(where: str, processor: Any) -> tuple[Any, Any]:
     """The model and its processor, from weights in safetensors alone: a pickle may run anything."""
     import transformers
 
+    from interplay.models.dual_encoder import MeanPooledDualEncoder
+
+    own = {MeanPooledDualEncoder.__name__: MeanPooledDualEncoder}
     try:
         with quiet():
             named = (transformers.AutoConfig.from_pretrained(where, trust_remote_code=False).architectures or ["?"])[0]
-            if not hasattr(transformers, named):
+            made = own.get(named) or getattr(transformers, named, None)
+            if made is None:
                 raise BadInput(
                     f"{where} is of the class {named}, which transformers does not have",
                     expected="one of its own",
                     fix="load it yourself, and explain a function that calls it: interplay.explain_callable",
                 )
-            load = getattr(transformers, named).from_pretrained
-            model, report = load(where, use_safetensors=True, output_loading_info=True)
+            model, report = made.from_pretrained(where, use_safetensors=True, output_loading_info=True)
             if missing := sorted(report["missing_keys"]):
                 raise BadInput(
                     f"{where} lacks weights: {', '.join(missing[:3])}{', ...' * (len(missing) > 3)}",
