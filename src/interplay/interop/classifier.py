@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, final
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction, self.test_fraction = validation_fraction, test_fraction
         self.random_state, self.store, self.folder, self.verbose = random_state, store, folder, verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any) -> "MultimodalClassifier":
         """Train on rows and their labels.
 
         Args:

@@ -98,7 +98,7 @@ def read_inputs(row: Mapping[str, Any], number: int, kinds: Mapping[str, str], s
     inputs: dict[str, str | Path] = {}
     for name, kind in kinds.items():
         value = row.get(name)
-        if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        if is_missing(value):
             lacks = "is missing" if name in row else f"is no column; there are {', '.join(map(str, row))}"
             raise BadInput(
                 f"row {number} of X: {name} {lacks}",
@@ -107,6 +107,20 @@ def read_inputs(row: Mapping[str, Any], number: int, kinds: Mapping[str, str], s
             )
         inputs[name] = _file(value, name, kind, number, store) if MODALITIES[kind].file else _text(value, name, number)
     return inputs
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, or what pandas puts where there is none.
+
+    >>> [is_missing(value) for value in (None, float("nan"), "", 0, "nan")]
+    [True, True, False, False, False]
+
+    Args:
+        value: a value of a row.
+    """
+    return type(value).__name__ in ("NoneType", "NAType", "NaTType") or (
+        isinstance(value, float | np.floating) and bool(np.isnan(value))
+    )
 
 
 def _text(value: Any, name: str, number: int) -> str:

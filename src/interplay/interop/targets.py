@@ -1,12 +1,12 @@
 """Labels as scikit-learn gives them, and which rows choose the best epoch and are tested on."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.interop.rows import Frame
+from interplay.interop.rows import Frame, is_missing
 from interplay.kinds import LabelKind
 
 GOLDEN = 0.6180339887498949
@@ -27,20 +27,26 @@ def read_labels(y: Any, n: int) -> tuple[np.ndarray, LabelKind, list[list[int]]]
     """
     from sklearn.utils.multiclass import type_of_target
 
-    try:
-        array = np.asarray(y)
-    except ValueError:
-        fix = "make it of lists of labels by sklearn.preprocessing.MultiLabelBinarizer"
-        raise BadInput("y has rows of unequal length", expected=f"({n},) or ({n}, C)", fix=fix) from None
-    if array.ndim not in (1, 2) or len(array) != n:
-        raise BadInput(f"y has shape {array.shape}", expected=f"({n},) or ({n}, C): X has {n} rows")
-    if array.ndim == 1 and any(one is None or one != one for one in array.tolist()):
+    given: np.ndarray = np.asarray(
+        y, dtype=object
+    )  # a plain array would make texts of numbers, and "nan" of what is missing
+    values = given.ravel().tolist()
+    if any(isinstance(one, Sequence | Set | np.ndarray) and not isinstance(one, str) for one in values):
+        fix = "make zeros and ones of lists of labels by sklearn.preprocessing.MultiLabelBinarizer"
+        raise BadInput("y holds several labels in one place", expected=f"({n},) or ({n}, C)", fix=fix)
+    if given.ndim not in (1, 2) or len(given) != n:
+        raise BadInput(f"y has shape {given.shape}", expected=f"({n},) or ({n}, C): X has {n} rows")
+    if any(map(is_missing, values)):
         raise BadInput("y holds a missing label", expected="a label in every row", fix="leave these rows out")
-    found = type_of_target(array if array.dtype != object else array.astype(str), input_name="y")
+    types = sorted({type(one).__name__ for one in values})
+    if len(types) > 1:
+        raise BadInput(f"y holds labels of the types {' and '.join(types)}", expected="labels of one type")
+    array: np.ndarray = np.array(values).reshape(given.shape)
+    found = type_of_target(array, input_name="y")
     if found in ("binary", "multiclass") and (array.ndim == 1 or array.shape[1] == 1):
         classes, at = np.unique(array.ravel(), return_inverse=True)
         if len(classes) < 2:
-            raise BadInput(f"y has only the label {classes[0]!r}", expected="two labels or more")
+            raise BadInput(f"y has only the label {values[0]!r}", expected="two labels or more")
         return classes, "single", [[int(one)] for one in at]
     if found == "multilabel-indicator":
         names = [str(name) for name in y.columns] if isinstance(y, Frame) else list(range(array.shape[1]))
