@@ -1,5 +1,6 @@
 """The scikit-learn estimator: rows in, predictions and explanations out, and nothing encoded twice."""
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def test_a_row_is_predicted_alike_wherever_it_stands(fitted, data):
     np.testing.assert_allclose(again, fitted.predict_proba(rows)[[5, 2, 5]], atol=1e-6)
 
 
+def test_it_can_be_pickled(fitted, data):
+    """As `n_jobs` and joblib do: what is left without its folder predicts and explains."""
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict_proba(data[0][:4]), fitted.predict_proba(data[0][:4]))
+
+
 @pytest.mark.slow
 def test_cross_validation_encodes_nothing_twice(data, store, fitted, encoded):
     rows, y, _ = data
@@ -87,8 +94,8 @@ def test_cross_validation_encodes_nothing_twice(data, store, fitted, encoded):
     scores = cross_val_score(estimator, pd.DataFrame(rows), y, cv=3, error_score="raise")
     assert scores.shape == (3,) and ((scores >= 0) & (scores <= 1)).all()
     assert encoded == []  # `fitted` has seen all rows
-    few = cross_val_score(estimator.set_params(store=store.with_name("other")), rows[:18], y[:18], cv=2)
-    assert len(few) == 2 and sum(encoded) == 2 * 18  # each row's text and picture once
+    few = cross_val_score(estimator.set_params(store=store.with_name("other")), rows[:18], y[:18], cv=3)
+    assert len(few) == 3 and sum(encoded) == 2 * 18  # each row's text and picture once
 
 
 @pytest.mark.slow
