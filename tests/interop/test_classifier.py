@@ -152,13 +152,14 @@ def test_it_explains_what_it_predicts(fitted, data):
     assert interplay.finding(explanations[0])
 
 
-def test_pictures_in_memory_are_those_of_their_files(fitted, data, encoded):
+def test_pictures_in_memory_are_those_of_their_files(fitted, data, store, encoded):
     text, path = data[0][0]["text"], data[0][0]["image"]
     with Image.open(path) as file:
         picture = file.convert("RGB")
     ways = [path, Path(path), picture, np.asarray(picture)]
     p = fitted.predict_proba([{"text": text, "image": way} for way in ways])
     np.testing.assert_allclose(p, p[[0, 0, 0, 0]], atol=1e-6)
+    assert len(list((store / "pictures").iterdir())) == 1
     assert sum(encoded) == 2  # one new file for both of the pictures in memory, and its text
 
 
