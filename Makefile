@@ -27,6 +27,9 @@ SPLIT := --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 TESTS := -m pytest $(SPLIT) -n $(shell expr $(CORES) + 1)
 QUICK := -m pytest $(SPLIT) -n $(CORES) -m "not slow"
 
+# Tests compare with Quantus. It asks for opencv-python, which would overwrite the opencv-python-headless that is there.
+QUANTUS := quantus scikit-image imageio lazy-loader tifffile cachetools
+
 .PHONY: demo test quick coverage lint lowest dist bench clean help
 
 help:
@@ -79,6 +82,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Interplay needs Python 3.11 or newer')"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --no-deps $(QUANTUS)
 	@touch $@
 
 $(NODE_MODULES): package.json package-lock.json | $(READY)
@@ -89,7 +93,7 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'constraints-lowest.txt is for Python 3.11')"
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -c constraints-lowest.txt --prefer-binary \
-		--only-binary scikit-learn -e ".[serve,huggingface,shapiq]" "scikit-learn>=1.9"
+		--only-binary scikit-learn -e ".[serve,huggingface,shapiq,sklearn]"
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -c constraints-lowest.txt \
 		"pytest>=9.2,<10" pytest-timeout pytest-xdist hypothesis beartype httpx ipython playwright \
 		axe-playwright-python "schemathesis>=4.32.5,<5"

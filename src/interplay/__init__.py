@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from interplay.data.registry import open_dataset
     from interplay.data.scenes import make_scenes
     from interplay.explanation.functions.explain import explain_callable
+    from interplay.explanation.functions.predictor import FunctionPredictor
     from interplay.explanation.predictor import Opened, Predictor
     from interplay.explanation.wrapped.wrap import wrap
     from interplay.interactions.scores import PairScores
+    from interplay.interop.classifier import MultimodalClassifier
+    from interplay.interop.games import SampleGame, shapiq_values
+    from interplay.interop.presence import PresenceModel, with_attribution
     from interplay.models.run import Run, open_run
     from interplay.pipeline.comparison import train_beside_others
     from interplay.pipeline.datasets import find_sample
     from interplay.pipeline.encode import encode
     from interplay.pipeline.evaluate import evaluate
-    from interplay.pipeline.explain import explain, new_sample, write_explanations
+    from interplay.pipeline.explain import explain, new_sample, run_predictor, write_explanations
     from interplay.pipeline.modalities import measure_modalities
     from interplay.pipeline.report import make_report, report_run
     from interplay.pipeline.seeds import train_seeds
@@ -51,7 +55,7 @@ _HOMES = {
     "interplay.pipeline.datasets": ("find_sample",),
     "interplay.pipeline.encode": ("encode",),
     "interplay.pipeline.evaluate": ("evaluate",),
-    "interplay.pipeline.explain": ("explain", "new_sample", "write_explanations"),
+    "interplay.pipeline.explain": ("explain", "new_sample", "run_predictor", "write_explanations"),
     "interplay.pipeline.modalities": ("measure_modalities",),
     "interplay.pipeline.seeds": ("train_seeds",),
     "interplay.pipeline.train": ("train",),
@@ -65,8 +69,12 @@ _HOMES = {
     "interplay.interactions.scores": ("PairScores",),
     "interplay.pipeline.validate": ("plant_and_train", "validate_run"),
     "interplay.explanation.functions.explain": ("explain_callable",),
+    "interplay.explanation.functions.predictor": ("FunctionPredictor",),
     "interplay.explanation.predictor": ("Opened", "Predictor"),
     "interplay.explanation.wrapped.wrap": ("wrap",),
+    "interplay.interop.classifier": ("MultimodalClassifier",),
+    "interplay.interop.games": ("SampleGame", "shapiq_values"),
+    "interplay.interop.presence": ("PresenceModel", "with_attribution"),
     "interplay.models.run": ("Run", "open_run"),
     "interplay.study.running": ("run_study",),
     "interplay.study.writing": ("write_study",),
@@ -96,6 +104,8 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "wrap",
     "Predictor",
     "Opened",
+    "FunctionPredictor",
+    "run_predictor",
     "finding",
     "write_explanations",
     "write_page",
@@ -113,6 +123,11 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "read_explanation",
     "PairScores",
     "Validity",
+    "PresenceModel",
+    "with_attribution",
+    "SampleGame",
+    "shapiq_values",
+    "MultimodalClassifier",
 ]
 
 

@@ -85,6 +85,7 @@ EXTRAS = {
     "serve": ("fastapi", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
     "huggingface": ("datasets",),
     "shapiq": ("shapiq",),
+    "sklearn": ("sklearn",),
     "train": (
         *("captum", "efficientnet_lite_pytorch", "filelock", "fsspec", "huggingface_hub", "lightning", "onnx"),
         *("safetensors", "tensorboard", "tokenizers", "torch", "torchmetrics", "transformers"),

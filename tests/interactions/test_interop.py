@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import shapiq
 import torch
-from captum.attr import FeatureAblation
+from captum.attr import FeatureAblation, ImageMaskInput, TextTemplateInput
+from PIL import Image
 
 from interplay.errors import GameError
 from interplay.interactions import Game, Term, TermGame, block_pairs, exact_pairs, interval
 from interplay.interactions.interop import (
     captum_value,
     from_interaction_values,
+    interpretable_value,
     shapiq_pairs,
     to_interaction_values,
     value_of,
@@ -249,3 +251,51 @@ def test_without_shapiq_the_message_says_what_to_install(monkeypatch):
 def test_neither_shapiq_nor_torch_is_imported_before_it_is_used():
     code = "import sys, interplay.interactions.interop; sys.exit(bool({'shapiq', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Template:
+    """An input as Captum's `InterpretableInput`, with numbers in place of words."""
+
+    n_itp_features, values = 3, ["a", "b", 7]
+
+    def to_tensor(self):
+        return torch.tensor([[2.0, 3.0, 5.0]])
+
+    def to_model_input(self, perturbed_tensor=None):
+        return self.to_tensor() if perturbed_tensor is None else perturbed_tensor
+
+
+def test_an_interpretable_input_is_a_game():
+    value = interpretable_value(lambda x: torch.stack([x.sum(1), x[:, 0] * x[:, 2]], dim=1), Template(), target=1)
+    assert (value.players, value.names) == (3, ("a", "b", "7"))
+    scores = exact_pairs(value, 3, [(0, 2), (0, 1)])
+    np.testing.assert_allclose(scores.sii, [10.0, 0.0])
+    both = interpretable_value(lambda x: torch.stack([x.sum(1), x.prod(1)], dim=1), Template())
+    np.testing.assert_allclose(both(np.array([[True, False, True], [True, True, True]])), [[7, 0], [10, 30]])
+
+
+def test_words_and_pictures_of_captum_are_removed_by_captum():
+    words = TextTemplateInput("{} and {} or {}", ["storm", "calm", "sea"], baselines=["x", "y", "z"])
+    seen = []
+    value = interpretable_value(lambda text: float(seen.append(text) or len(text)), words)
+    assert value(np.array([[True, False, True]])).tolist() == [len("storm and y or sea")]
+    assert seen == ["storm and y or sea"]
+    mask = torch.tensor([[0, 1], [0, 2]])
+    picture = ImageMaskInput(Image.new("RGB", (2, 2), (0, 0, 10)), mask, baseline=(0, 0, 0))
+    bright = interpretable_value(lambda image: float(np.asarray(image).sum()), picture)
+    assert bright(np.array([[True, True, True], [False, True, False]])).tolist() == [40.0, 10.0]
+    assert bright.names == ("image_feature_0", "image_feature_1", "image_feature_2")
+
+
+def test_bad_interpretable_inputs_are_named():
+    with pytest.raises(GameError, match=r"of 2 players; expected 3"):
+        interpretable_value(lambda x: x.sum(1), Template())(np.ones((1, 2), dtype=bool))
+    with pytest.raises(GameError, match=r"one input was answered by \(3,\)"):
+        interpretable_value(lambda x: x[0], Template())(np.ones((1, 3), dtype=bool))
+
+    class Wide(Template):
+        def to_tensor(self):
+            return torch.ones(1, 4)
+
+    with pytest.raises(GameError, match=r"shape \(1, 4\); expected \(1, 3\)"):
+        interpretable_value(lambda x: x.sum(1), Wide())

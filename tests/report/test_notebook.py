@@ -164,7 +164,7 @@ main()
 def test_reports_open_without_what_only_training_needs(examples, tmp_path):
     file = tmp_path / "one.json"
     file.write_text(examples.planted().model_dump_json())
-    modules = [m for extra in ("train", "serve", "huggingface", "shapiq") for m in EXTRAS[extra]]
+    modules = [m for extra in ("train", "serve", "huggingface", "shapiq", "sklearn") for m in EXTRAS[extra]]
     command = [sys.executable, "-c", WITHOUT.format(modules=modules), file, tmp_path / "page.html"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1, done.stderr
@@ -181,7 +181,7 @@ def test_every_extra_is_what_its_errors_name():
         for extra in EXTRAS
     }  # fmt: skip
     packages = {"PIL": "pillow", "python_multipart": "python-multipart", "prometheus_client": "prometheus-client"}
-    packages |= {"efficientnet_lite_pytorch": "efficientnet-lite-pytorch"}
+    packages |= {"efficientnet_lite_pytorch": "efficientnet-lite-pytorch", "sklearn": "scikit-learn"}
     brought = {
         "fsspec": "huggingface_hub",
         "markupsafe": "jinja2",

@@ -16,7 +16,6 @@ It is written by `writing.py` under another name and renamed when whole: a folde
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import DataError, EncoderError
 from interplay.features.hashes import ContentHashes
-from interplay.features.writing import COUNT, LAYOUT, Writer, halved, writable
+from interplay.features.writing import COUNT, LAYOUT, Writer, halved, readable, writable
 from interplay.modalities import MODALITIES
 from interplay.progress import Advance
 
@@ -132,12 +131,11 @@ def store_folder(dataset: Dataset, modality: str, encoder: Encoder, root: str | 
     Raises:
         DataError: an input cannot be read.
     """
-    readable = re.sub(r"[^\w-]", "_", modality)[:40]
     hashes = ContentHashes(Path(root))
     key = content_key(dataset.samples, modality, encoder, hashes)
     if Path(root).is_dir():  # to ask where features would be leaves no store behind
         hashes.save()
-    return Path(root) / f"{readable}-{key}"
+    return Path(root) / f"{readable(modality)}-{key}"
 
 
 def open_features(folder: Path) -> Features:

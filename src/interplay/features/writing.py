@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,18 @@ from interplay.errors import BadInput, DiskFullError
 LAYOUT = "interplay/features/2"
 COUNT = np.dtype([("positions", np.int64), ("cut", np.int64)])
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+def readable(modality: str) -> str:
+    """What the folders of a modality begin with in the store.
+
+    >>> readable("title (en)")
+    'title__en_'
+
+    Args:
+        modality: name of the modality.
+    """
+    return re.sub(r"[^\w-]", "_", modality)[:40]
 
 
 @contextmanager

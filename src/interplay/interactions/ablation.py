@@ -107,6 +107,87 @@ def captum_value(
     return Ablation(forward, tensors, fills, masks, len(used), target)
 
 
+@dataclass(frozen=True)
+class InterpretableAblation:
+    """A value function: a model's answer to one of Captum's `InterpretableInput` with only some of its features there.
+
+    Attributes:
+        forward: the model, called with what `interpretable.to_model_input` gives for one coalition.
+        interpretable: the input, such as Captum's TextTemplateInput, TextTokenInput or ImageMaskInput, or one's own.
+        players: the number n of its features.
+        names: what Captum calls them.
+        target: the output that counts, an index behind the axis of the batch; None for all of them.
+    """
+
+    forward: Callable[[Any], Tensor]
+    interpretable: Any
+    players: int
+    names: tuple[str, ...]
+    target: int | tuple[int, ...] | None
+
+    def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m *V"]:
+        """Ask the model, one call a coalition: Captum's inputs of texts and pictures take one at a time.
+
+        Args:
+            coalitions: (m, n), True where a feature is there.
+
+        Returns:
+            (m, *V) its answers, float64.
+
+        Raises:
+            GameError: for coalitions of another number of features, or more than one answer to one coalition.
+        """
+        import torch
+
+        if coalitions.shape[1] != self.players:
+            raise GameError(f"coalitions are of {coalitions.shape[1]} players", expected=f"{self.players}")
+        whole = self.interpretable.to_tensor()
+        at: Any = () if self.target is None else (self.target,) if isinstance(self.target, int) else self.target
+        answers = []
+        with torch.inference_mode():
+            for row in coalitions:
+                there = torch.from_numpy(row.copy())[None].to(whole.device)
+                given = self.interpretable.to_model_input(torch.where(there, whole, torch.zeros_like(whole)))
+                answer = torch.as_tensor(self.forward(given))
+                if answer.ndim and len(answer) != 1:
+                    raise GameError(f"one input was answered by {tuple(answer.shape)}", expected="one answer, (1, ...)")
+                answers.append((answer[0] if answer.ndim else answer)[at].cpu().double().numpy())
+        return np.stack(answers)
+
+
+def interpretable_value(
+    forward: Callable[[Any], Tensor], interpretable: Any, target: int | tuple[int, ...] | None = None
+) -> InterpretableAblation:
+    """One of Captum's `InterpretableInput` with its model as a value function, for pair scores of its features.
+
+    Args:
+        forward: what `interpretable.to_model_input()` gives -> one number, (1,) or (1, ...). In evaluation mode.
+        interpretable: the input; it decides what a feature is and what stands where one is removed.
+        target: class to explain, of outputs (1, C).
+
+    Returns:
+        The value function. Its `players` goes with it into a `Game`; `names` says what they are.
+
+    Raises:
+        GameError: for an input whose features are not the columns of one row.
+
+    >>> from captum.attr import TextTemplateInput
+    >>> from interplay.interactions import exact_pairs
+    >>> given = TextTemplateInput("{} and {}", ["storm", "calm"], baselines=["", ""])
+    >>> value = interpretable_value(lambda text: 2.0 * ("storm" in text and "calm" in text), given)
+    >>> value.names, exact_pairs(value, value.players, [(0, 1)]).sii.tolist()
+    (('storm', 'calm'), [2.0])
+    """
+    shape = tuple(interpretable.to_tensor().shape)
+    if shape != (1, interpretable.n_itp_features):
+        raise GameError(
+            f"the input's tensor has shape {shape}",
+            expected=f"(1, {interpretable.n_itp_features}), a column for each feature",
+        )
+    names = tuple(str(name) for name in interpretable.values)
+    return InterpretableAblation(forward, interpretable, interpretable.n_itp_features, names, target)
+
+
 def _fills(
     inputs: tuple[Tensor, ...], given: Tensor | float | tuple[Tensor | float, ...]
 ) -> tuple[Tensor | float, ...]:

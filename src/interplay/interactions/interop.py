@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from interplay.errors import GameError
-from interplay.interactions.ablation import Ablation, captum_value
+from interplay.interactions.ablation import Ablation, InterpretableAblation, captum_value, interpretable_value
 from interplay.interactions.game import Game, Value, checked_pairs
 from interplay.interactions.scores import PairScores
 
@@ -23,8 +23,10 @@ else:
 __all__ = [
     "Ablation",
     "Approximator",
+    "InterpretableAblation",
     "captum_value",
     "from_interaction_values",
+    "interpretable_value",
     "shapiq_pairs",
     "to_interaction_values",
     "value_of",

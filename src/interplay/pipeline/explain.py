@@ -134,6 +134,21 @@ def explain_each(
             yield explanation
 
 
+def run_predictor(run: Run, config: Config | None = None) -> TrainedPredictor:
+    """A trained run as a predictor, which opens samples to be asked about with features removed.
+
+    Args:
+        run: as `open_run` gives it; its model moves to the device of the settings.
+        config: settings of `explain` and `removal`; the run's own if None.
+
+    Raises:
+        BadInput: other encoders than the run's, or settings that do not fit it.
+    """
+    settings = config or run.config
+    run.model.to(pick_device(settings.device))
+    return TrainedPredictor(run, open_encoders(run, settings.device), settings)
+
+
 def same_encoders(run: Run, other: Run) -> bool:
     """Whether two runs read features of the same encoders.
 

@@ -7,12 +7,12 @@ text is set apart by isolating characters, so that a right-to-left word does not
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from interplay.modalities import MODALITIES, Panel
 from interplay.report.tables import grid_places
-from interplay.results import Explanation, Feature, Pair
+from interplay.results import Explanation, Feature, Input, Pair
 
 ISOLATE, POP = "\u2068", "\u2069"
 _HIDDEN = re.compile(
@@ -46,12 +46,25 @@ def describe_features(explanation: Explanation, *, veiled: bool = False) -> list
         explanation: whose features.
         veiled: whether texts of the sample must not be shown: words are then numbered.
     """
-    places = grid_places(explanation.features)
-    kinds = modality_kinds(explanation)
+    return name_features(explanation.features, explanation.inputs, veiled=veiled)
+
+
+def name_features(
+    features: Sequence[Feature], inputs: Mapping[str, Input], *, veiled: bool = False
+) -> list[FeatureName]:
+    """The names of all features of a sample, in their order.
+
+    Args:
+        features: the features.
+        inputs: modality -> what a person sees of it.
+        veiled: whether texts of the sample must not be shown: words are then numbered.
+    """
+    places = grid_places(features)
+    kinds = _kinds(features, inputs)
     times = Counter(kinds.values())
     seen: Counter[str] = Counter()
     out = []
-    for at, feature in enumerate(explanation.features):
+    for at, feature in enumerate(features):
         seen[feature.modality] += 1
         kind, number = kinds[feature.modality], seen[feature.modality]
         panel = MODALITIES[kind].panel
@@ -60,7 +73,7 @@ def describe_features(explanation: Explanation, *, veiled: bool = False) -> list
         elif panel == "image":
             name = _of_patch(feature, number, places.get(at), veiled)
         else:
-            source = explanation.inputs.get(feature.modality)
+            source = inputs.get(feature.modality)
             name = _of_token(feature, number, (source and source.text) or "", veiled)
         if times[kind] > 1 and panel != "features":
             title = shorten(shorten(visible(feature.modality), 60), TITLE)
@@ -94,12 +107,7 @@ def modality_kinds(explanation: Explanation) -> dict[str, str]:
     Args:
         explanation: the explanation.
     """
-    boxed = {f.modality for f in explanation.features if f.box is not None}
-    names = dict.fromkeys([*explanation.inputs, *(f.modality for f in explanation.features)])
-    return {
-        name: explanation.inputs[name].kind if name in explanation.inputs else "image" if name in boxed else "text"
-        for name in names
-    }
+    return _kinds(explanation.features, explanation.inputs)
 
 
 def modality_panels(explanation: Explanation) -> dict[str, Panel]:
@@ -138,6 +146,12 @@ def shorten(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return f"{text[: -(-limit * 7 // 10)]}…{text[-(limit * 2 // 10) :]}"
+
+
+def _kinds(features: Sequence[Feature], inputs: Mapping[str, Input]) -> dict[str, str]:
+    boxed = {f.modality for f in features if f.box is not None}
+    names = dict.fromkeys([*inputs, *(f.modality for f in features)])
+    return {name: inputs[name].kind if name in inputs else "image" if name in boxed else "text" for name in names}
 
 
 def _of_token(feature: Feature, number: int, text: str, veiled: bool) -> FeatureName:

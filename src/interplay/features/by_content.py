@@ -1,0 +1,115 @@
+"""Features of samples that are known by their content: each is encoded once, whatever dataset it comes in.
+
+The store keeps a folder for each dataset, so one with a row more is encoded anew. Where the id of a sample says its
+content, what any folder of the store holds can be used: folds of a cross-validation need nothing twice.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from interplay.data.sample import Dataset
+from interplay.encoders.frozen import Encoder
+from interplay.errors import BadInput, DataError
+from interplay.features.hashes import ContentHashes
+from interplay.features.store import Features, open_features, store_features
+from interplay.features.writing import readable
+from interplay.progress import Advance
+
+PREFIX = "content-"
+
+
+def content_id(inputs: Mapping[str, str | Path], hashes: ContentHashes, row: int = 0) -> str:
+    """The id of a sample that is known by its content: equal for equal texts and equal bytes of files.
+
+    Args:
+        inputs: modality -> the text, or the path of a file.
+        hashes: where hashes of files are remembered.
+        row: row of the table that names the files, counted from 1, for the message.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for modality, content in sorted(inputs.items()):
+        try:
+            known = hashes.of(content) if isinstance(content, Path) else content
+        except (OSError, ValueError) as error:
+            fix = "correct the path, or remove the row"
+            raise DataError(f"cannot read the file: {error}", file=content, row=row or None, fix=fix) from None
+        digest.update(json.dumps([modality, isinstance(content, Path), known]).encode())
+    return PREFIX + digest.hexdigest()
+
+
+def store_by_content(
+    dataset: Dataset, modality: str, encoder: Encoder, root: str | Path, *, progress: Advance | None = None
+) -> Features:
+    """Open the features of one modality, encoding the samples that no folder of the store holds.
+
+    Args:
+        dataset: samples with ids of `content_id`, some of which may be there several times.
+        modality: name of the modality.
+        encoder: the modality's encoder.
+        root: the store's folder.
+        progress: called with (stored, total) samples that are new.
+
+    Returns:
+        The features of a folder that holds all samples, or of several, put together in memory.
+
+    Raises:
+        DataError, BadInput, DiskFullError: as `store_features` does.
+    """
+    samples = {sample.id: sample for sample in dataset.samples}
+    assert all(name.startswith(PREFIX) for name in samples), "ids say no content"
+    alike = [name for name in dataset.modalities if readable(name) == readable(modality)]
+    if len(alike) > 1:  # their folders could not be told apart
+        raise BadInput(
+            f"the modalities {' and '.join(map(repr, alike))} differ in signs alone", fix="rename one of them"
+        )
+    places: dict[str, Features] = {}
+    for folder in _folders(Path(root), modality, encoder):
+        features = open_features(folder)
+        if samples.keys() <= features.rows.keys():
+            return features
+        places |= dict.fromkeys(samples.keys() & features.rows.keys(), features)
+    new = [sample for name, sample in samples.items() if name not in places]
+    if new:
+        stored = store_features(replace(dataset, samples=new), modality, encoder, root, progress=progress)
+        places |= {sample.id: stored for sample in new}
+    return _together([(name, places[name]) for name in samples])
+
+
+def _folders(root: Path, modality: str, encoder: Encoder) -> list[Path]:
+    """Folders of the store that hold features of this encoder, by name."""
+    found = []
+    for meta in sorted(root.glob(f"{readable(modality)}-*/meta.json")):
+        try:
+            written = json.loads(meta.read_text(encoding="utf-8"))
+            mine = written["encoder"]["fingerprint"] == encoder.fingerprint and written["ids"][0].startswith(PREFIX)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # damaged: nothing of it is used
+            continue
+        if mine and not meta.parent.name.endswith(".partial"):
+            found.append(meta.parent)
+    return found
+
+
+def _together(places: Sequence[tuple[str, Features]]) -> Features:
+    """The samples of several folders as one; a single folder stays on disk."""
+    first = places[0][1]
+    if all(features is first for _, features in places):
+        return first
+    parts = [(f, f.rows[name]) for name, f in places]
+    spans = [slice(int(f.offsets[row]), int(f.offsets[row + 1])) for f, row in parts]
+    return Features(
+        first.folder,
+        np.concatenate([f.values[span] for (f, _), span in zip(parts, spans, strict=True)]),
+        np.concatenate([f.valid[span] for (f, _), span in zip(parts, spans, strict=True)]),
+        np.cumsum([0, *(span.stop - span.start for span in spans)]).astype(np.int64),
+        {name: row for row, (name, _) in enumerate(places)},
+        [f.truncated[row] for f, row in parts],
+        first.neighbours,
+    )

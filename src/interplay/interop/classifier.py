@@ -1,0 +1,234 @@
+"""The whole way from rows to explanations as a scikit-learn estimator: fit, predict, score, explain."""
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from interplay.config import Config, make_config
+from interplay.config.reading import merge
+from interplay.data.sample import Dataset, Sample
+from interplay.encoders.frozen import Encoder
+from interplay.errors import needs
+from interplay.explanation.explaining import refuse_unknown
+from interplay.features.by_content import content_id, store_by_content
+from interplay.features.hashes import ContentHashes
+from interplay.features.store import Features
+from interplay.interop.rows import read_inputs, read_rows, resolve_kinds
+from interplay.interop.targets import choose_splits, read_labels
+from interplay.metrics import predicted_labels
+from interplay.modalities import MODALITIES
+from interplay.models.device import pick_device
+from interplay.pipeline.encode import DEFAULT_STORE, encoders_for, load_encoders
+from interplay.pipeline.explain import explain
+from interplay.pipeline.train import train
+from interplay.progress import SILENT
+from interplay.progress.console import progress_or_default
+from interplay.results import Explanations
+from interplay.training.data import FeatureData, FeatureSet
+from interplay.training.fit import predict_split
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.validation import check_is_fitted
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(needs(error) or str(error), name=error.name) from error
+
+SOURCE = Path("X")
+"""What messages of the pipeline call the rows, which are no file."""
+
+
+@final
+class MultimodalClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier of texts and pictures that explains itself, for `cross_val_score`, grid searches and pipelines.
+
+    X is a data frame with one column a modality, or a list of mappings: texts, and pictures as paths, PIL images or
+    arrays of bytes (height, width, 3). y holds one label a row, or (N, C) zeros and ones where several may hold; the
+    columns of a data frame then name the labels.
+
+    Rows are encoded once and kept in `store` by their content, so another fit on some of them encodes nothing anew.
+
+    Args:
+        modalities: column -> kind ("text" or "image"); None for the columns text and image.
+        settings: what differs from the default settings, by sections: {"training": {"epochs": 5}}.
+        validation_fraction: share of the rows that chooses the best epoch.
+        test_fraction: share of the rows that `run_` is tested on, beside a linear probe; no training sees them.
+        random_state: decides which rows these are, the first weights, and every draw.
+        store: folder of the feature store.
+        folder: where a fit leaves its run, in place of an earlier one; None for a temporary folder, which goes with
+            the classifier.
+        verbose: whether progress is shown.
+
+    Attributes:
+        classes_: the labels, in the order of `predict_proba`'s columns.
+        label_kind_: "single" (exactly one holds) or "multi".
+        modalities_: modality -> kind.
+        run_: the trained run, as `interplay.train` gives it: its metrics, baselines and folder.
+
+    >>> MultimodalClassifier(random_state=3).get_params()["random_state"]
+    3
+    """
+
+    def __init__(
+        self,
+        *,
+        modalities: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        validation_fraction: float = 0.15,
+        test_fraction: float = 0.15,
+        random_state: int = 0,
+        store: str | Path = DEFAULT_STORE,
+        folder: str | Path | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.modalities, self.settings = modalities, settings
+        self.validation_fraction, self.test_fraction = validation_fraction, test_fraction
+        self.random_state, self.store, self.folder, self.verbose = random_state, store, folder, verbose
+
+    def fit(self, X: Any, y: Any) -> "MultimodalClassifier":
+        """Train on rows and their labels.
+
+        Args:
+            X: (N,) rows.
+            y: (N,) labels, or (N, C) zeros and ones.
+
+        Raises:
+            BadInput: rows or labels that cannot be used, as many of one as of the other not, or too few of them.
+            ConfigError: unknown settings.
+        """
+        rows = read_rows(X)
+        kinds = resolve_kinds(rows, self.modalities)
+        classes, kind, held = read_labels(y, len(rows))
+        names = tuple(str(one) for one in classes)
+        samples = self._samples(rows, kinds, [tuple(names[at] for at in row) for row in held])
+        splits = choose_splits(held, self.validation_fraction, self.test_fraction, int(self.random_state))
+        samples = [replace(sample, split=split) for sample, split in zip(samples, splits, strict=True)]
+        config = make_config(merge({"seed": int(self.random_state)}, dict(self.settings or {})), "settings")
+        dataset = Dataset("X", SOURCE, kinds, names, kind, samples)
+        encoders = _encoders(dataset, config)
+        folder = Path(self.folder) if self.folder is not None else Path(tempfile.mkdtemp(prefix="interplay-"))
+        if self.folder is None:
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        with progress_or_default(None if self.verbose else SILENT) as progress:
+            stores = self._features(dataset, encoders)
+            self.run_ = train(
+                dataset, config, folder, encoders=encoders, stores=stores, overwrite=True, progress=progress
+            )
+        self.run_.model.to(pick_device(config.device))
+        self.classes_, self.label_kind_, self.modalities_ = classes, kind, kinds
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each label.
+
+        Args:
+            X: (N,) rows.
+
+        Returns:
+            (N, C); rows sum to 1 where exactly one label holds.
+
+        Raises:
+            BadInput: rows that cannot be used.
+        """
+        samples = self._opened(X)
+        run = self.run_
+        dataset = Dataset("X", SOURCE, self.modalities_, tuple(run.card.labels), run.card.label_kind, samples)
+        stores = self._features(dataset, _encoders(dataset, run.config))
+        data = FeatureData({"test": FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
+        logits, _ = predict_split(run.model, data, "test")
+        return np.asarray(run.card.task.probabilities(logits.double()).numpy())
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each row; where several may hold, those with a probability of a half or more.
+
+        Args:
+            X: (N,) rows.
+
+        Returns:
+            (N,) of `classes_`, or (N, C) zeros and ones.
+
+        Raises:
+            BadInput: rows that cannot be used.
+        """
+        found = predicted_labels(self.predict_proba(X), self.label_kind_, threshold=0.5)
+        return self.classes_[found.argmax(axis=1)] if self.label_kind_ == "single" else found.astype(int)
+
+    def explain(self, X: Any, target: Any = None) -> Explanations:
+        """Why each row is predicted as it is: words and patches that act alone, together, or back each other up.
+
+        Args:
+            X: (N,) rows, or one row as a mapping.
+            target: the label to explain, one of `classes_`; each row's most probable one if None.
+
+        Returns:
+            An explanation a row; in a notebook they show themselves.
+
+        Raises:
+            BadInput: rows that cannot be used, or an unknown label.
+        """
+        samples = self._opened(X, by_content=False)
+        run = self.run_
+        if target is not None:
+            refuse_unknown("target", str(target), run.card.labels)
+        dataset = Dataset("X", SOURCE, self.modalities_, tuple(run.card.labels), run.card.label_kind, samples)
+        return explain(
+            run,
+            samples,
+            target=None if target is None else str(target),
+            encoders=_encoders(dataset, run.config),
+            progress=None if self.verbose else SILENT,
+        )
+
+    def _opened(self, X: Any, *, by_content: bool = True) -> list[Sample]:
+        """Rows as samples of a fitted classifier."""
+        check_is_fitted(self, "run_")
+        rows = read_rows(X)
+        if self.modalities is None:
+            resolve_kinds(rows, None)  # refuses columns that nothing is known of, as `fit` does
+        return self._samples(rows, self.modalities_, [()] * len(rows), by_content=by_content)
+
+    def _samples(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        kinds: Mapping[str, str],
+        labels: Sequence[tuple[str, ...]],
+        *,
+        by_content: bool = True,
+    ) -> list[Sample]:
+        """Rows as samples, whose ids are their content or, for people, their numbers."""
+        store = Path(self.store)
+        hashes = ContentHashes(store)
+        inputs = [read_inputs(row, number, kinds, store) for number, row in enumerate(rows)]
+        ids = [content_id(one, hashes, at + 1) if by_content else f"row {at}" for at, one in enumerate(inputs)]
+        return [
+            Sample(name, "test", one, held, row=at + 1)
+            for at, (name, one, held) in enumerate(zip(ids, inputs, labels, strict=True))
+        ]
+
+    def _features(self, dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str, Features]:
+        return {name: store_by_content(dataset, name, encoders[name], self.store) for name in dataset.modalities}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _encoders(dataset: Dataset, config: Config) -> dict[str, Encoder]:
+    """The frozen encoders, which the next fit on such columns finds loaded."""
+    if any(MODALITIES[kind].precomputed for kind in dataset.modalities.values()):
+        return encoders_for(dataset, config)  # how wide features are depends on the data
+    settings = config.model_dump_json(include={"encoders", "removal"})
+    return _loaded(settings, tuple(dataset.modalities.items()), config.device)
+
+
+@lru_cache(maxsize=1)
+def _loaded(settings: str, modalities: tuple[tuple[str, str], ...], device: str) -> dict[str, Encoder]:
+    return load_encoders(Config.model_validate_json(settings), dict(modalities), device)

@@ -1,0 +1,89 @@
+"""Labels as scikit-learn gives them, and which rows choose the best epoch and are tested on."""
+
+from collections.abc import Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from interplay.errors import BadInput
+from interplay.interop.rows import Frame, is_missing
+from interplay.kinds import LabelKind
+
+GOLDEN = 0.6180339887498949
+
+
+def read_labels(y: Any, n: int) -> tuple[np.ndarray, LabelKind, list[list[int]]]:
+    """What a classifier learns, as scikit-learn has it.
+
+    Args:
+        y: (n,) or (n, 1) labels, or (n, C) zeros and ones; the columns of a data frame name the labels.
+        n: how many rows there are.
+
+    Returns:
+        The labels in order, whether one or several hold, and for each row the indices of those that hold.
+
+    Raises:
+        BadInput: another shape, a missing label, numbers that are no labels, or one label in all rows.
+    """
+    from sklearn.utils.multiclass import type_of_target
+
+    given: np.ndarray = np.asarray(
+        y, dtype=object
+    )  # a plain array would make texts of numbers, and "nan" of what is missing
+    values = given.ravel().tolist()
+    if any(isinstance(one, Sequence | Set | np.ndarray) and not isinstance(one, str) for one in values):
+        fix = "make zeros and ones of lists of labels by sklearn.preprocessing.MultiLabelBinarizer"
+        raise BadInput("y holds several labels in one place", expected=f"({n},) or ({n}, C)", fix=fix)
+    if given.ndim not in (1, 2) or len(given) != n:
+        raise BadInput(f"y has shape {given.shape}", expected=f"({n},) or ({n}, C): X has {n} rows")
+    if any(map(is_missing, values)):
+        raise BadInput("y holds a missing label", expected="a label in every row", fix="leave these rows out")
+    types = sorted({type(one).__name__ for one in values})
+    if len(types) > 1:
+        raise BadInput(f"y holds labels of the types {' and '.join(types)}", expected="labels of one type")
+    array: np.ndarray = np.array(values).reshape(given.shape)
+    found = type_of_target(array, input_name="y")
+    if found in ("binary", "multiclass") and (array.ndim == 1 or array.shape[1] == 1):
+        classes, at = np.unique(array.ravel(), return_inverse=True)
+        if len(classes) < 2:
+            raise BadInput(f"y has only the label {values[0]!r}", expected="two labels or more")
+        return classes, "single", [[int(one)] for one in at]
+    if found == "multilabel-indicator":
+        names = [str(name) for name in y.columns] if isinstance(y, Frame) else list(range(array.shape[1]))
+        return np.array(names), "multi", [np.flatnonzero(row).tolist() for row in array]
+    raise BadInput(f"y is {found}", expected="one label a row, or zeros and ones with a column for each label")
+
+
+def choose_splits(held: Sequence[Sequence[int]], validation: float, test: float, seed: int) -> list[str]:
+    """The split of each row: a random order, with rows of equal labels beside each other, divided evenly everywhere.
+
+    So every label has its share in each split, as nearly as its rows can be divided.
+
+    Args:
+        held: for each row the indices of the labels that hold.
+        validation: share of the rows in "val".
+        test: share of the rows in "test".
+        seed: decides the order.
+
+    Raises:
+        BadInput: shares that leave nothing, or too few rows for one of the splits.
+    """
+    if min(validation, test) <= 0 or validation + test >= 1:
+        raise BadInput(
+            f"validation_fraction is {validation:g} and test_fraction {test:g}", expected="above 0, together below 1"
+        )
+    n = len(held)
+    shuffled = np.random.default_rng(seed).permutation(n).tolist()
+    order = sorted(shuffled, key=lambda row: list(held[row]))
+    even = np.arange(n) * GOLDEN % 1  # of any stretch of rows, a share s lies below s, but for two rows at most
+    splits = np.empty(n, dtype=object)
+    splits[order] = np.select([even < validation, even < validation + test], ["val", "test"], "train")
+    counts = {split: int((splits == split).sum()) for split in ("train", "val", "test")}
+    if not all(counts.values()):
+        raise BadInput(
+            f"of {n} rows {counts['train']} are for training, {counts['val']} for validation and {counts['test']} for "
+            "testing",
+            expected="at least one of each",
+            fix="give more rows, or larger fractions",
+        )
+    return splits.tolist()
