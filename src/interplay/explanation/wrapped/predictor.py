@@ -25,7 +25,7 @@ from interplay.explanation.wrapped.looking import instead_of, seen
 from interplay.explanation.wrapped.opened import OpenedWrapped
 from interplay.explanation.wrapped.patches import check_removal
 from interplay.explanation.wrapped.prompts import prompt_of, prompted, read_prompt, spelled
-from interplay.explanation.wrapped.reading import longest, read, rest_of
+from interplay.explanation.wrapped.reading import longest, read, read_labels, rest_of
 from interplay.explanation.wrapped.words import WordTokens
 from interplay.interactions.block import block_evaluations
 from interplay.kinds import LabelKind
@@ -131,7 +131,7 @@ class WrappedPredictor(Predictor):
         words: str | None = None,
     ) -> "WrappedPredictor":
         writes: LabelKind = "single" if len(labels) > 1 else "multi"
-        return WrappedPredictor(
+        other = WrappedPredictor(
             self.model,
             self.kind,
             self.processor,
@@ -147,6 +147,8 @@ class WrappedPredictor(Predictor):
             name=self.name,
             written=self.written if written is None else written,
         )
+        other._vectors = self._vectors if other.labels == self.labels else None
+        return other
 
     @torch.no_grad()
     def writing(self, text: str, picture: Image.Image) -> "WrappedPredictor":
@@ -331,9 +333,8 @@ class WrappedPredictor(Predictor):
             return self.kind.asked(self.model, given, self.batch)
         assert issubclass(self.kind.asked, DualEncoder), "only a dual encoder compares texts of labels"
         if self._vectors is None:
-            self._vectors = vectors_of(
-                self.model, [read(self.model, self.tokenizer, label).inputs for label in self.labels], self.batch
-            )
+            texts = read_labels(self.model, self.tokenizer, self.labels)
+            self._vectors = vectors_of(self.model, texts, self.batch)
         return self.kind.asked(self.model, given, self.batch, self._vectors)
 
     def _spelled(self, words: WordTokens) -> tuple[torch.Tensor, ...]:

@@ -1,6 +1,6 @@
 """What a Hugging Face model gets of a text, whole or with words deleted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from interplay.errors import BadInput
-from interplay.explanation.wrapped.words import WordTokens, encoded, tokens_of
+from interplay.explanation.wrapped.words import WordTokens, encoded, labels_encoded, tokens_of
 
 LONGEST = 512  # tokens, of a model that says no number
 
@@ -24,8 +24,21 @@ def read(model: Any, tokenizer: Any, text: str) -> WordTokens:
     Raises:
         BadInput: the tokenizer is not a fast one or not the model's, or no word of the text has a token that it knows.
     """
-    config = getattr(model.config, "text_config", model.config)
-    return tokens_of(tokenizer, text, longest(model), _padded(model), getattr(config, "vocab_size", None))
+    return tokens_of(tokenizer, text, longest(model), _padded(model), _known(model))
+
+
+def read_labels(model: Any, tokenizer: Any, labels: Sequence[str]) -> list[dict[str, Tensor]]:
+    """Texts that a picture is compared with, as a model reads them; there may be thousands.
+
+    Args:
+        model: one that reads.
+        tokenizer: its own.
+        labels: the texts.
+
+    Raises:
+        BadInput: as `read`.
+    """
+    return labels_encoded(tokenizer, labels, longest(model), _padded(model), _known(model))
 
 
 def rest_of(model: Any, tokenizer: Any, words: WordTokens) -> Callable[[Bool[np.ndarray, "m L"]], dict[str, Tensor]]:
@@ -76,6 +89,10 @@ def longest(model: Any) -> int:
     embeddings = [module for name, module in model.named_modules() if name.endswith("position_embeddings")]
     first = next((one.padding_idx + 1 for one in embeddings if getattr(one, "padding_idx", None) is not None), 0)
     return positions - first if positions > first else LONGEST
+
+
+def _known(model: Any) -> int | None:
+    return getattr(getattr(model.config, "text_config", model.config), "vocab_size", None)
 
 
 def _padded(model: Any) -> bool:

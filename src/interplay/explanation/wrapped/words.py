@@ -58,22 +58,43 @@ def tokens_of(tokenizer: Any, text: str, longest: int, padded: bool, known: int 
     Raises:
         BadInput: the tokenizer is not a fast one or not the model's, or no word of the text has a token that it knows.
     """
-    if not getattr(tokenizer, "is_fast", False):
-        raise BadInput(
-            f"{type(tokenizer).__name__} does not say which characters a token stands for",
-            expected="a fast tokenizer",
-            fix="load it by AutoTokenizer.from_pretrained(..., use_fast=True)",
-        )
+    _require_fast(tokenizer)
     whole = len(tokenizer(text, verbose=False)["input_ids"])
     found = encoded(tokenizer, [text], longest, padded, return_offsets_mapping=True)
     ids = found["input_ids"]
-    if known is not None and int(ids.max()) >= known:
-        raise BadInput(
-            f"the tokenizer gives token {int(ids.max())}, and the model knows {known}",
-            expected="the model's own tokenizer",
-        )
+    _require_own(int(ids.max()), known)
     offsets = found.pop("offset_mapping")[0].tolist()
     return with_words(tokenizer, text, found, offsets, max(0, whole - _most(tokenizer, longest)))
+
+
+def labels_encoded(
+    tokenizer: Any, labels: Sequence[str], longest: int, padded: bool, known: int | None = None
+) -> list[dict[str, Tensor]]:
+    """What a model gets for each of many texts, none of whose words play.
+
+    Args:
+        tokenizer: of the model.
+        labels: the texts.
+        longest: as in `tokens_of`.
+        padded: as in `tokens_of`.
+        known: as in `tokens_of`.
+
+    Returns:
+        For each `input_ids`, `attention_mask`, ... each (1, L).
+
+    Raises:
+        BadInput: as `tokens_of`.
+    """
+    _require_fast(tokenizer)
+    padding = "max_length" if padded else False
+    found = dict(tokenizer(list(labels), truncation=True, max_length=_most(tokenizer, longest), padding=padding))
+    found.setdefault("attention_mask", [[1] * len(ids) for ids in found["input_ids"]])
+    special = set(tokenizer.all_special_ids)
+    for label, ids in zip(labels, found["input_ids"], strict=True):
+        _require_own(max(ids, default=0), known)
+        if special.issuperset(ids):
+            raise _unknown(label)
+    return [{name: torch.tensor([rows[at]]) for name, rows in found.items()} for at in range(len(labels))]
 
 
 def encoded(tokenizer: Any, texts: Sequence[str], longest: int, padded: bool, **options: Any) -> dict[str, Tensor]:
@@ -107,6 +128,30 @@ def encoded(tokenizer: Any, texts: Sequence[str], longest: int, padded: bool, **
     if "attention_mask" not in found:  # SigLIP's gives none: what pads a text counts
         found["attention_mask"] = torch.ones_like(found["input_ids"])
     return found
+
+
+def _require_fast(tokenizer: Any) -> None:
+    if not getattr(tokenizer, "is_fast", False):
+        raise BadInput(
+            f"{type(tokenizer).__name__} does not say which characters a token stands for",
+            expected="a fast tokenizer",
+            fix="load it by AutoTokenizer.from_pretrained(..., use_fast=True)",
+        )
+
+
+def _require_own(highest: int, known: int | None) -> None:
+    if known is not None and highest >= known:
+        raise BadInput(
+            f"the tokenizer gives token {highest}, and the model knows {known}", expected="the model's own tokenizer"
+        )
+
+
+def _unknown(text: str) -> BadInput:
+    return BadInput(
+        f"no word of {text[:40]!r} has a token",
+        expected="a text that the tokenizer knows",
+        fix="see that the tokenizer's files lie beside the model",
+    )
 
 
 def _most(tokenizer: Any, longest: int) -> int:
@@ -147,11 +192,7 @@ def with_words(
         held[one].append(at)
     there = [n for n, tokens in enumerate(held) if tokens]
     if all(int(ids[0, at]) == tokenizer.unk_token_id for n in there for at in held[n]):
-        raise BadInput(
-            f"no word of {text[:40]!r} has a token",
-            expected="a text that the tokenizer knows",
-            fix="see that the tokenizer's files lie beside the model",
-        )
+        raise _unknown(text)
     return WordTokens(
         text=text,
         spans=tuple(spans[n] for n in there),
