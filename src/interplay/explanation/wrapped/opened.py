@@ -136,7 +136,7 @@ class OpenedWrapped(Opened):
         """The answer where every word and patch that is removed was another one in the first place."""
         words, pixels = self._words, self._pixels
         tokens, patches = self._stays(row[None])
-        if words is not None and self._predictor.words == "mask":  # what is deleted is nowhere
+        if words is not None:
             ids, gone = words.inputs["input_ids"].clone(), torch.from_numpy(~tokens[0])
             one, other_one = ordinary(self._predictor.tokenizer)
             ids[0, gone] = torch.where(ids[0, gone] == one, other_one, one)
