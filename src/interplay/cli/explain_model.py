@@ -1,5 +1,6 @@
 """`interplay explain-model`: why a Hugging Face model decided as it did."""
 
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +19,12 @@ def explain_model(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="CLIP, SigLIP, in place of --text: which of these texts fits best? BLIP, LLaVA: which answer?",
+            help="CLIP, SigLIP, in place of --text: which of these texts fits best? Models that write: which answer?",
         ),
     ] = None,
     answer: Annotated[
-        str | None, typer.Option(help="For BLIP and LLaVA: the answer that is explained; what it writes if absent.")
+        str | None,
+        typer.Option(help="For BLIP, LLaVA and Qwen2-VL: the answer that is explained; what it writes if absent."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Most evaluations: more, narrower intervals.")] = None,
@@ -30,8 +32,15 @@ def explain_model(
     removal: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="drop|mean|grey|blur",
+            metavar="drop|mean|grey|blur|inpaint",
             help="How patches are removed: left out, or painted. Repeatable: is the same said by both?",
+        ),
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="mask|delete",
+            help="How words are removed: masked, or deleted and the rest read again. Repeatable, as --removal.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for page and JSON.")] = Path("explanation"),
@@ -39,7 +48,7 @@ def explain_model(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Explain a model you already have: CLIP, SigLIP, ViLT, BLIP, LLaVA, a text classifier or a vision transformer.
+    """Explain a model you already have: CLIP, SigLIP, ViLT, BLIP, LLaVA, Qwen2-VL, a text or an image classifier.
 
     Words and patches are removed where the model reads them. Leaves a page and a JSON file.
     """
@@ -53,10 +62,10 @@ def explain_model(
             raise BadInput("--labels and --answer were both given", expected="one of them")
         listed = listed if answer is None else [answer]
         settings = {"labels": listed} | options.given({"grid": grid})
-        first, *others = dict.fromkeys(removal or ["drop"])
-        predictors = [wrap(model, removal=first, **settings)]
+        first, *others = product(dict.fromkeys(removal or ["drop"]), dict.fromkeys(words or ["mask"]))
+        predictors = [wrap(model, removal=first[0], words=first[1], **settings)]
         predictors[0].model.to(pick_device(device or "auto"))
-        predictors += [predictors[0].removing(other) for other in others]
+        predictors += [predictors[0].removing(*other) for other in others]
         asked = {"text": text, "image": image, "target": target} | options.given({"budget": budget})
         found, page = explain_and_write(predictors, asked, out, blur=bool(blur), progress=progress)
     if json:

@@ -108,7 +108,8 @@ def _require_file(path: Path, row: int | None) -> None:
         _refuse(path, row, f"the picture's path cannot be used ({error})", error)
     if not is_file:
         came = "a folder is there" if path.is_dir() else "the picture is missing"
-        raise DataError(came, expected="a picture file", fix="correct the path or remove the row", file=path, row=row)
+        fix = "correct the path" if row is None else "correct the path or remove the row"
+        raise DataError(came, expected="a picture file", fix=fix, file=path, row=row)
     if size == 0:
         _refuse(path, row, "the file is empty (0 bytes)")
 
@@ -117,7 +118,7 @@ def _refuse(path: Path, row: int | None, problem: str, cause: Exception | None =
     raise DataError(
         problem,
         expected="a whole picture (JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF)",
-        fix="replace the file or remove its row",
+        fix="replace the file" if row is None else "replace the file or remove its row",
         file=path,
         row=row,
     ) from cause

@@ -21,7 +21,7 @@ def explain_and_write(
     blur: bool = False,
     progress: Progress = SILENT,
 ) -> tuple[list[Explanation], Path]:
-    """Explain what a model answers, with patches removed in one way or several, and write page.html and JSON files.
+    """Explain what a model answers, with parts removed in one way or several, and write page.html and JSON files.
 
     Args:
         predictors: of `interplay.wrap`, of one model: the first one's most probable label is explained by all.
@@ -43,7 +43,7 @@ def explain_and_write(
     found: list[Explanation] = []
     if predictors[0].kind.writes and not predictors[0].labels and asked.get("text") and asked["image"] is not None:
         written = predictors[0].writing(asked["text"], asked["image"])
-        predictors = [written, *(written.removing(other.removal) for other in predictors[1:])]
+        predictors = [written, *(written.removing(other.removal, other.words) for other in predictors[1:])]
     for predictor in predictors:
         found.append(predictor.explain(**asked, name=name, progress=progress))
         asked["target"] = found[0].target

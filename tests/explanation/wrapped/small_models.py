@@ -2,10 +2,11 @@
 
 import copy
 import functools
+import json
 
 import torch
 import transformers
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 TEXT = "two grey cats asleep in the warm sunshine, unbelievably"
 WIDTH = 32
@@ -165,6 +166,99 @@ def llava(seed: int = 0):
     return model, both
 
 
+@functools.cache
+def gemma() -> transformers.PreTrainedTokenizerBase:
+    """SigLIP 2's kind of tokenizer: lower case, and a blank belongs to the word after it."""
+    raw = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
+    raw.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    raw.train_from_iterator(
+        [TEXT, "a photo of a cat", "the sun"], trainers.BpeTrainer(vocab_size=90, special_tokens=special)
+    )
+    known = json.loads(raw.to_str())["model"]
+    merges = [tuple(pair) for pair in known["merges"]]
+    out = transformers.Siglip2Tokenizer(vocab=known["vocab"], merges=merges, padding_side="right", model_max_length=40)
+    ending = processors.TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
+    out.backend_tokenizer.post_processor = ending
+    out.model_input_names = ["input_ids"]  # as SigLIP's: what pads a text counts
+    return out
+
+
+SIGLIP_TEXT = SIDES | {"max_position_embeddings": 40, "projection_size": WIDTH}
+
+
+def siglip2(seed: int = 0):
+    """A SigLIP 2 for pictures of one shape, which is a SigLIP with another tokenizer."""
+    torch.manual_seed(seed)
+    ids = {"vocab_size": 90, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
+    config = transformers.SiglipConfig(
+        text_config=SIGLIP_TEXT | ids, vision_config=SIDES | {"image_size": 32, "patch_size": 8}
+    )
+    images = transformers.SiglipImageProcessorPil(size={"height": 32, "width": 32})
+    return transformers.SiglipModel(config).eval(), Both(copy.deepcopy(gemma()), images)
+
+
+def naflex(seed: int = 0):
+    """A SigLIP 2 for pictures of any shape: of 60 x 90 pixels it sees 4 x 6 patches, and no more than 30."""
+    torch.manual_seed(seed)
+    ids = {"vocab_size": 90, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
+    config = transformers.Siglip2Config(
+        text_config=SIGLIP_TEXT | ids, vision_config=SIDES | {"num_patches": 16, "patch_size": 8}
+    )
+    images = transformers.Siglip2ImageProcessorPil(patch_size=8, max_num_patches=30)
+    return transformers.Siglip2Model(config).eval(), Both(copy.deepcopy(gemma()), images)
+
+
+CHAT = (
+    "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
+    "You are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
+    "{% for content in message['content'] %}{% if content['type'] == 'image' or 'image' in content %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}{% endif %}"
+    "{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@functools.cache
+def chatter() -> transformers.PreTrainedTokenizerFast:
+    """Byte-level BPE with Qwen2-VL's signs and its chat template."""
+    known = copy.deepcopy(tokenizer("clip"))
+    signs = ["image_pad", "video_pad", "vision_start", "vision_end", "im_start", "im_end"]
+    known.add_special_tokens({"additional_special_tokens": [f"<|{sign}|>" for sign in signs]})
+    known.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    known.backend_tokenizer.decoder = decoders.ByteLevel()
+    known.chat_template = CHAT
+    return known
+
+
+def qwen(seed: int = 0, version: str = "2"):
+    """A Qwen2-VL that sees a picture of 60 x 90 pixels as 8 x 12 patches, which are merged into 4 x 6."""
+    torch.manual_seed(seed)
+    known = copy.deepcopy(chatter())
+    vision = {"depth": 2, "num_heads": 2, "patch_size": 8, "hidden_size": WIDTH} | WIDE
+    text = SIDES | WIDE | {"num_key_value_heads": 1, "vocab_size": 310, "max_position_embeddings": 200}
+    text |= {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 3, 3]}}
+    ids = {f"{name}_token_id": known.convert_tokens_to_ids(f"<|{name}_pad|>") for name in ("image", "video")}
+    ids |= {f"vision_{name}_token_id": known.convert_tokens_to_ids(f"<|vision_{name}|>") for name in ("start", "end")}
+    images = {"patch_size": 8, "merge_size": 2, "size": {"shortest_edge": 16 * 16 * 4, "longest_edge": 16 * 16 * 40}}
+    both = Both(known, transformers.Qwen2VLImageProcessorPil(**images))
+    if version == "2":
+        vision |= {"embed_dim": WIDTH, "mlp_ratio": 2}
+        config = transformers.Qwen2VLConfig(text_config=text, vision_config=vision, **ids)
+        model = transformers.Qwen2VLForConditionalGeneration(config).eval()
+    else:  # windows of 2 x 2 merged patches in one layer of two
+        vision |= {"out_hidden_size": WIDTH, "intermediate_size": 64, "window_size": 32, "fullatt_block_indexes": [1]}
+        config = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)
+        model = transformers.Qwen2_5_VLForConditionalGeneration(config).eval()
+    model.generation_config.pad_token_id = 0
+    model.generation_config.eos_token_id = known.convert_tokens_to_ids("<|im_end|>")
+    return model, both
+
+
+def qwen_windows(seed: int = 0):
+    """A Qwen2.5-VL of the same sizes."""
+    return qwen(seed, "2.5")
+
+
 ALL = {
     "clip": clip,
     "siglip": siglip,
@@ -174,4 +268,8 @@ ALL = {
     "llava": llava,
     "blip": blip,
     "blip_vqa": blip_vqa,
+    "siglip2": siglip2,
+    "naflex": naflex,
+    "qwen": qwen,
+    "qwen_windows": qwen_windows,
 }

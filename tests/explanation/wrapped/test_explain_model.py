@@ -80,6 +80,7 @@ def test_answers_of_a_model_that_writes(folder, tmp_path, monkeypatch, capsys):
 
 def test_bad_use_ends_in_one_line(folder, monkeypatch, capsys):
     image = ["--image", str(folder / "cats.png")]
+    (folder / "broken.png").write_bytes(b"no picture")
     for words, message in (
         (["llava", "--text", "what is <image>", *image], "Error: the text holds <image>, the model's sign"),
         (
@@ -87,7 +88,13 @@ def test_bad_use_ends_in_one_line(folder, monkeypatch, capsys):
             "Error: --labels and --answer were both",
         ),
         (["vit", *image, "--text", TEXT], "Error: a text was given, which this model does not take"),
-        (["vit", "--image", "nowhere.png"], "Error: nowhere.png: the picture is missing"),
+        (
+            ["vit", "--image", "nowhere.png"],
+            "Error: nowhere.png: the picture is missing; expected a picture file; corr",
+        ),
+        (["vit", "--image", str(folder / "broken.png")], "AVIF); replace the file"),
+        (["bert", "--text", TEXT, "--words", "drop"], "Error: words is 'drop'; expected one of mask, delete"),
+        (["qwen", "--text", TEXT, *image, "--words", "delete"], "Error: words is 'delete'; expected mask: tokens of a"),
         (["nowhere"], "cannot be loaded"),
     ):
         monkeypatch.setattr("sys.argv", ["interplay", "explain-model", str(folder / words[0]), *words[1:]])
@@ -95,6 +102,7 @@ def test_bad_use_ends_in_one_line(folder, monkeypatch, capsys):
             cli.main()
         said = capsys.readouterr().err.strip()
         assert ended.value.code == 2 and message in said and len(said.splitlines()) == 1
+        assert " row" not in said, "there is no table"
 
 
 def test_several_ways_of_removing_are_held_together(folder, tmp_path, monkeypatch, capsys):
@@ -113,6 +121,34 @@ def test_several_ways_of_removing_are_held_together(folder, tmp_path, monkeypatc
     assert said.count("cats ") >= 2 and "ways of removing" in said
     assert len(list((tmp_path / "out").glob("*.json"))) == 2
     assert "ways of removing" in (tmp_path / "out" / "page.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "ways", "runs"),
+    [
+        ("bert", ["--words", "mask", "--words", "delete"], {"bert", "bert, words deleted"}),
+        (
+            "naflex",
+            ["--words", "mask", "--words", "delete", "--removal", "drop", "--removal", "inpaint", "--grid", "2"],
+            {
+                "naflex",
+                "naflex, words deleted",
+                "naflex, inpaint in place of patches",
+                "naflex, inpaint in place of patches, words deleted",
+            },
+        ),
+        ("qwen", ["--removal", "drop", "--removal", "inpaint"], {"qwen", "qwen, inpaint in place of patches"}),
+    ],
+)
+def test_words_deleted_and_patches_inpainted_are_ways_of_removing(
+    name, ways, runs, folder, tmp_path, monkeypatch, capsys
+):
+    given = ["--text", "two grey cats", "--out", str(tmp_path / "out"), "--budget", "400"]
+    given += ["--image", str(folder / "cats.png")] if name != "bert" else []
+    run(monkeypatch, "explain-model", str(folder / name), *given, *ways)
+    files = [json.loads(file.read_text("utf-8")) for file in (tmp_path / "out").glob("*.json")]
+    assert "ways of removing" in capsys.readouterr().out and {one["provenance"]["run"] for one in files} == runs
+    assert len({one["target"] for one in files}) == 1
 
 
 def test_the_python_of_the_page_runs(folder, monkeypatch, capsys, tmp_path):

@@ -9,7 +9,20 @@ import pytest
 import torch
 import transformers
 from PIL import Image
-from tests.explanation.wrapped.small_models import ALL, SIDES, TEXT, WIDE, clip, llava, siglip, tokenizer, vilt, vit
+from tests.explanation.wrapped.small_models import (
+    ALL,
+    SIDES,
+    TEXT,
+    WIDE,
+    clip,
+    llava,
+    naflex,
+    siglip,
+    siglip2,
+    tokenizer,
+    vilt,
+    vit,
+)
 
 from interplay import finding, wrap
 from interplay.config import ExplainConfig
@@ -23,6 +36,8 @@ PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3),
 
 
 ANSWERS = ["grey cats", "sun"]
+WRITERS = ("llava", "blip_vqa", "qwen", "qwen_windows")
+SIGLIPS = ("siglip", "siglip2", "naflex")
 TEMPLATE = (
     "{{ bos_token }}USER: {% for part in messages[0].content %}"
     "{{ '<image>' if part.type == 'image' else part.text }} {% endfor %}ASSISTANT: "
@@ -31,7 +46,7 @@ TEMPLATE = (
 
 def opened(name: str, seed: int = 0, **options):
     model, processor = ALL[name](seed)
-    predictor = wrap(model, processor, **({"labels": ANSWERS} if name in ("llava", "blip_vqa") else {}), **options)
+    predictor = wrap(model, processor, **({"labels": ANSWERS} if name in WRITERS else {}), **options)
     kind = predictor.kind
     given = (TEXT if kind.reads and not predictor.texts else None, PICTURE if kind.looks else None)
     return predictor, predictor.open_inputs(*given)
@@ -52,10 +67,12 @@ def inputs(processor, *, text=True, image=True, padding=False, types=True):
 def test_with_everything_there_it_answers_as_the_model_does(name):
     model, processor = ALL[name]()
     _, one = opened(name)
-    padding = "max_length" if name == "siglip" else False
+    padding = "max_length" if name in SIGLIPS else False
     whole = np.ones((1, len(one.features)), dtype=bool)
     if name == "llava":
         expected = torch.tensor([written(model, processor)])
+    elif name in ("qwen", "qwen_windows"):
+        expected = torch.tensor([chatted(model, processor)])
     elif name == "blip":
         two = model(**inputs(processor, types=False)).itm_score
         expected = two[:, 1:] - two[:, :1]
@@ -63,7 +80,7 @@ def test_with_everything_there_it_answers_as_the_model_does(name):
         expected = torch.tensor([answered(model, processor)])
     else:
         found = model(**inputs(processor, text=name != "vit", image=name != "bert", padding=padding))
-        expected = found.logits_per_image if name in ("clip", "siglip") else found.logits
+        expected = found.logits_per_image if name in ("clip", *SIGLIPS) else found.logits
     answer = one.logits(whole)[:, 0]
     if name == "clip":  # its logit counts from what it gives with nothing
         nothing = one.logits(~whole)[:, 0]
@@ -83,6 +100,25 @@ def written(model, processor) -> list[float]:
         prompt.pop("token_type_ids", None)
         logs = model(**prompt).logits[0, -len(ids[0]) - 1 : -1].log_softmax(-1)
         out.append(float(logs.gather(1, ids[0][:, None]).sum()))
+    return out
+
+
+def chatted(model, processor, picture=PICTURE, answers=ANSWERS) -> list[float]:
+    """The same of a Qwen2-VL, whose chat template stands here as it is read."""
+    seen, known = processor.image_processor(images=picture, return_tensors="pt"), processor.tokenizer
+    count = int(seen["image_grid_thw"].prod()) // 4
+    prompt = (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>"
+        f"{'<|image_pad|>' * count}<|vision_end|>{TEXT}<|im_end|>\n<|im_start|>assistant\n"
+    )
+    out = []
+    for answer in answers:
+        ids = known(prompt + answer, return_tensors="pt")["input_ids"]
+        more = len(known(answer)["input_ids"])
+        kinds = (ids == model.config.image_token_id).int()
+        logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=kinds, **seen).logits
+        logs = logits[0, -more - 1 : -1].log_softmax(-1)
+        out.append(float(logs.gather(1, ids[0, -more:, None]).sum()))
     return out
 
 
@@ -172,16 +208,15 @@ def test_answers_do_not_depend_on_the_batch(name):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("make", [clip, siglip])
+@pytest.mark.parametrize("make", [clip, siglip, siglip2, naflex])
 def test_labels_are_texts_that_a_picture_is_compared_with(make):
     model, processor = make()
     texts = ["a photo of a cat", "a photo of a dog", "the sun"]
     predictor = wrap(model, processor, labels=texts)
     found = predictor.explain(image=PICTURE, budget=400)
-    padding = "max_length" if make is siglip else True
+    padding = True if make is clip else "max_length"
     words = processor.tokenizer(texts, padding=padding, truncation=True, max_length=40, return_tensors="pt")
-    pixels = processor.image_processor(images=PICTURE, return_tensors="pt")["pixel_values"]
-    logits = model(**words, pixel_values=pixels).logits_per_image[0]
+    logits = model(**words, **processor.image_processor(images=PICTURE, return_tensors="pt")).logits_per_image[0]
     p = logits.softmax(0) if make is clip else logits.sigmoid()
     assert list(found.prediction) == texts and found.label_kind == ("single" if make is clip else "multi")
     np.testing.assert_allclose(list(found.prediction.values()), p.numpy(), atol=1e-5)
@@ -205,7 +240,7 @@ def test_each_side_of_a_dual_encoder_is_encoded_once():
     assert sum(encoded) == words + 16
 
 
-@pytest.mark.parametrize("make", [clip, siglip])
+@pytest.mark.parametrize("make", [clip, siglip, naflex])
 def test_pairs_of_a_dual_encoder_are_those_of_enumeration(make):
     """Two words and four cells: the block design within its error bars, and exact enumeration itself."""
     predictor = wrap(*make(), grid=2)
@@ -301,7 +336,7 @@ def test_dropout_that_is_left_on_is_found():
         (clip, {"labels": ["a", "b"]}, {"image": PICTURE, "text": "x"}, r"a text was given, which this model does not"),
         (vilt, {}, {"image": PICTURE, "text": " "}, r"no word of ' ' has a token"),
         (vilt, {}, {"image": PICTURE, "text": "QQ \u2603"}, r"no word of .* has a token.*tokenizer's files lie beside"),
-        (vilt, {}, {"image": PICTURE.resize((2000, 20)), "text": TEXT}, r"cannot be asked with parts left out"),
+        (vilt, {}, {"image": PICTURE.resize((2000, 20)), "text": TEXT}, r"cannot use a picture of 1024 x 10 pixels"),
         (vilt, {}, {"image": PICTURE, "text": TEXT, "target": "x"}, r"unknown target 'x'; expected one of LABEL_0"),
         (vilt, {}, {"image": PICTURE, "text": TEXT, "budget": 10}, r"a budget of 10 evaluations is too small"),
     ],

@@ -1,12 +1,35 @@
 """Words and their tokens, by tokenizers that split, merge and drop."""
 
 import pytest
-from tests.explanation.wrapped.small_models import TEXT, tokenizer
+from tests.explanation.wrapped.small_models import TEXT, gemma, tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from interplay.errors import BadInput
-from interplay.explanation.wrapped.words import tokens_of
+from interplay.explanation.wrapped.words import labels_encoded, tokens_of
+
+
+@pytest.mark.parametrize(("known", "padded"), [(tokenizer(), False), (tokenizer("clip"), True), (gemma(), True)])
+def test_labels_are_read_together_as_each_alone(known, padded, monkeypatch):
+    """Short ones, and one that is cut off, by one call of the tokenizer."""
+    labels = ["a cat", TEXT, "the sun is warm", "a photo of a dog " * 9]
+    asked, plain = [], type(known).__call__
+    alone = [tokens_of(known, label, 30, padded).inputs for label in labels]
+    monkeypatch.setattr(type(known), "__call__", lambda *args, **more: asked.append(args) or plain(*args, **more))
+    found = labels_encoded(known, labels, 30, padded)
+    assert len(asked) == 1
+    for ours, one in zip(found, alone, strict=True):
+        assert set(ours) == set(one) and all(ours[name].tolist() == one[name].tolist() for name in one)
+
+
+def test_labels_that_cannot_be_read_are_refused():
+    for labels, known, message in (
+        (["a cat", "QQ \u2603"], 60, r"no word of 'QQ \u2603' has a token"),
+        (["a cat", " "], 60, r"no word of ' ' has a token"),
+        (["sunshine"], 20, r"the tokenizer gives token \d+, and the model knows 20; expected the model's own"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            labels_encoded(tokenizer(), labels, 30, False, known)
 
 
 @pytest.mark.parametrize("kind", ["bert", "clip"])

@@ -51,16 +51,18 @@ class Vilt(Asked):
         super().__init__(model, given, batch)
         pixels = self._pixels(1)
         self._embedded = self._embed(pixels)
-        self._instead = None if given.instead is None else self._embed(given.instead.to(pixels))
+        always = given.instead if given.around is None else None
+        self._instead = None if always is None else self._embed(always.to(pixels))
 
     @torch.no_grad()
-    def _embed(self, pixels: Tensor) -> Float[Tensor, "1 P1 D"]:
-        """The picture's tokens, in the picture's order: ViLT draws one at random, and says which."""
-        shown = torch.ones(1, *pixels.shape[2:], dtype=torch.long, device=pixels.device)
+    def _embed(self, pixels: Tensor) -> Float[Tensor, "B P1 D"]:
+        """The pictures' tokens, in the picture's order: ViLT draws one at random, and says which."""
+        shown = torch.ones(len(pixels), *pixels.shape[2:], dtype=torch.long, device=pixels.device)
         embed = self.model.vilt.embeddings.visual_embed
         embedded, _, (places, (_, columns)) = embed(pixels, shown, max_image_length=self.given.patches)
-        order = (places[0, :, 0] * columns + places[0, :, 1]).argsort()
-        return torch.cat([embedded[:, :1], embedded[:, 1:][:, order]], dim=1)
+        order = (places[:, :, 0] * columns + places[:, :, 1]).argsort(dim=1)
+        ordered = embedded[:, 1:].gather(1, order[:, :, None].expand(-1, -1, embedded.shape[2]))
+        return torch.cat([embedded[:, :1], ordered], dim=1)
 
     def answer(self, words: Bool[np.ndarray, "m L"], patches: Bool[np.ndarray, "m P"]) -> Float[np.ndarray, "m C"]:
         """As `Asked.answer`.
@@ -74,8 +76,11 @@ class Vilt(Asked):
             left = torch.from_numpy(np.concatenate([np.ones((len(rows), 1), dtype=bool), patches[rows]], axis=1))
             pictures = self._embedded.expand(len(rows), -1, -1)
             mask = left.long().to(pictures.device)
-            if self._instead is not None:
-                pictures, mask = torch.where(mask[:, :, None] > 0, pictures, self._instead), torch.ones_like(mask)
+            instead = self._instead
+            if self.given.around is not None and (shown := self._shown(patches[rows])) is not None:
+                instead = self._embed(shown.to(pictures))
+            if instead is not None:
+                pictures, mask = torch.where(mask[:, :, None] > 0, pictures, instead), torch.ones_like(mask)
             logits: Tensor = self.model(**self._text(words[rows]), image_embeds=pictures, pixel_mask=mask).logits
             return logits
 

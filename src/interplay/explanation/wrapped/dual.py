@@ -1,4 +1,4 @@
-"""CLIP and SigLIP, with some words and patches left."""
+"""CLIP, SigLIP and SigLIP 2, with some words and patches left."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from interplay.explanation.wrapped.asked import Asked, Given
 from interplay.explanation.wrapped.patches import in_batches
+from interplay.explanation.wrapped.patchified import flat_patches, shape_of
 
 
 class DualEncoder(Asked):
@@ -63,6 +64,35 @@ class DualEncoder(Asked):
 
     def _look(self, _rows: np.ndarray, pixels: Tensor) -> Tensor:
         return _pooled(self.model.get_image_features(pixel_values=pixels))
+
+
+class NaflexEncoder(DualEncoder):
+    """SigLIP 2 that takes pictures of any shape: as many patches as that asks for, and no padding after them.
+
+    Args:
+        model: `Siglip2Model`.
+        given: as in `DualEncoder`.
+        batch: as in `Asked`.
+        labels: as in `DualEncoder`.
+    """
+
+    def __init__(self, model: Any, given: Given, batch: int, labels: Float[np.ndarray, "C D"] | None = None) -> None:
+        super().__init__(model, given, batch, labels)
+        self._side = model.config.vision_config.patch_size
+        self._cut = flat_patches(super()._pixels(1), self._side)
+        assert given.pixels is not None, "a model that looks was given a picture"
+        self._shape = shape_of(given.pixels, self._side).to(self._cut.device)
+
+    def _pixels(self, count: int) -> Tensor:
+        return self._cut.expand(count, -1, -1)
+
+    def _shown(self, patches: Bool[np.ndarray, "m P"]) -> Tensor | None:
+        shown = super()._shown(patches)
+        return None if shown is None else flat_patches(shown, self._side)
+
+    def _look(self, _rows: np.ndarray, pixels: Tensor) -> Tensor:
+        shape = self._shape.expand(len(pixels), -1)  # no mask: what is padding, or removed, is not given to it
+        return _pooled(self.model.get_image_features(pixel_values=pixels, spatial_shapes=shape))
 
 
 @torch.no_grad()

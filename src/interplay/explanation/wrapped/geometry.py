@@ -35,6 +35,12 @@ class Cells:
     rows: int
     columns: int
 
+    def shown(self) -> Bool[np.ndarray, "rows columns"]:
+        """Which patches show the picture, not padding."""
+        out = np.zeros(self.rows * self.columns, dtype=bool)
+        out[[at for patches in self.patches for at in patches]] = True
+        return out.reshape(self.rows, self.columns)
+
 
 def cells_seen(
     process: Callable[[Image.Image], Processed], size: tuple[int, int], patch: tuple[int, int], grid: int
@@ -89,8 +95,7 @@ def _where(
     process: Callable[[Image.Image], Processed], size: tuple[int, int]
 ) -> tuple[Line, Line, Bool[np.ndarray, "H W"]]:
     """Pixel edge of the model's input -> fraction of the picture, for columns and rows; and which pixels show it."""
-    times = -(-SMALL // min(size))
-    width, height = (side * times for side in size)
+    width, height = _test_size(process, size)
     black, white = (process(Image.new("RGB", (width, height), value)) for value in ((0, 0, 0), (255, 255, 255)))
     across = np.broadcast_to((np.arange(width) + 0.5) / width, (height, width))
     down = np.broadcast_to(((np.arange(height) + 0.5) / height)[:, None], (height, width))
@@ -101,6 +106,25 @@ def _where(
     x, y = (((ramp - black) / np.where(shown, white - black, 1.0)).mean(axis=0)[shown] for ramp in ramps)
     rows, columns = np.nonzero(shown)
     return _line(columns, x), _line(rows, y), shown
+
+
+def _test_size(process: Callable[[Image.Image], Processed], size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of test pictures that become what the picture becomes, and are large enough to measure."""
+    times = -(-SMALL // min(size))
+    larger = (size[0] * times, size[1] * times)
+    if times == 1:
+        return larger
+    _, height, width = process(Image.new("RGB", size)).shape
+    if process(Image.new("RGB", larger)).shape[1:] == (height, width):
+        return larger
+    # Of a processor whose input grows with the picture, one of that input's size stays as it is.
+    if process(Image.new("RGB", (width, height))).shape[1:] == (height, width):
+        return width, height
+    raise BadInput(
+        f"a picture of {size[0]} x {size[1]} pixels is too small to find its parts in the model's input",
+        expected=f"at least {SMALL} pixels a side",
+        fix="enlarge it",
+    )
 
 
 def _line(pixels: np.ndarray, at: Float[np.ndarray, " n"]) -> Line:

@@ -10,8 +10,9 @@ from interplay.errors import BadInput
 from interplay.explanation.wrapped.asked import Asked
 from interplay.explanation.wrapped.blip import Blip, BlipAnswers
 from interplay.explanation.wrapped.classifiers import ImageClassifier, TextClassifier, Vilt
-from interplay.explanation.wrapped.dual import DualEncoder
+from interplay.explanation.wrapped.dual import DualEncoder, NaflexEncoder
 from interplay.explanation.wrapped.llava import Llava
+from interplay.explanation.wrapped.qwen import Qwen, QwenWindows
 from interplay.kinds import LabelKind
 
 MATCH = "a match"
@@ -28,6 +29,7 @@ class Kind:
         several: whether any number of its labels may hold where its configuration does not say.
         writes: whether its answers are texts of its own.
         prompts: whether it reads a text within a prompt.
+        merges: whether its prompt holds one token for each square of patches of the picture, as Qwen2-VL's.
     """
 
     asked: type[Asked]
@@ -36,21 +38,31 @@ class Kind:
     several: bool = False
     writes: bool = False
     prompts: bool = False
+    merges: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """Whether text and picture are encoded apart."""
+        return issubclass(self.asked, DualEncoder)
 
 
 KINDS = {
     "CLIPModel": Kind(DualEncoder, True, True, several=True),
     "SiglipModel": Kind(DualEncoder, True, True, several=True),
     "VisionTextDualEncoderModel": Kind(DualEncoder, True, True, several=True),
+    "Siglip2Model": Kind(NaflexEncoder, True, True, several=True),
     "ViltForQuestionAnswering": Kind(Vilt, True, True, several=True),
     "ViltForImageAndTextRetrieval": Kind(Vilt, True, True, several=True),
     "BlipForImageTextRetrieval": Kind(Blip, True, True, several=True),
     "BlipForQuestionAnswering": Kind(BlipAnswers, True, True, writes=True),
     "LlavaForConditionalGeneration": Kind(Llava, True, True, writes=True, prompts=True),
+    "Qwen2VLForConditionalGeneration": Kind(Qwen, True, True, writes=True, prompts=True, merges=True),
+    "Qwen2_5_VLForConditionalGeneration": Kind(QwenWindows, True, True, writes=True, prompts=True, merges=True),
 }
 COMPARES = {
     "CLIPModel",
     "SiglipModel",
+    "Siglip2Model",
     "VisionTextDualEncoderModel",
     "ViltForImageAndTextRetrieval",
     "BlipForImageTextRetrieval",

@@ -8,10 +8,11 @@ from jaxtyping import Bool, Float
 
 from interplay.errors import PredictorError
 from interplay.explanation.predictor import Opened
-from interplay.explanation.wrapped.dual import DualEncoder, has_bias
+from interplay.explanation.wrapped.dual import has_bias
 from interplay.explanation.wrapped.geometry import Cells
 from interplay.explanation.wrapped.kinds import MATCH
-from interplay.explanation.wrapped.patches import REMOVALS
+from interplay.explanation.wrapped.patches import REMOVALS, WORDS
+from interplay.explanation.wrapped.reading import ordinary
 from interplay.explanation.wrapped.words import WordTokens
 from interplay.results import Feature, Input
 
@@ -53,7 +54,7 @@ class OpenedWrapped(Opened):
                 Feature(index=at, modality="text", text=words.text[slice(*span)], span=span)
                 for at, span in enumerate(words.spans)
             ]
-            self.notes.append("A word that is removed is masked in the model's attention; its place stays.")
+            self.notes.append(f"A word that is removed {WORDS[predictor.words]}.")
         if cells is not None:
             self.inputs["image"] = Input(kind="image")
             start = len(self.features)
@@ -64,7 +65,7 @@ class OpenedWrapped(Opened):
                 f"A patch that is removed {REMOVALS[predictor.removal]}. What a processor crops off the picture, the "
                 "model never sees."
             )
-        if words is not None and cells is not None and predictor.kind.asked is DualEncoder:
+        if words is not None and cells is not None and predictor.kind.apart:
             self.notes.append(
                 "Text and picture are encoded apart, each set of words and of patches once: an evaluation is a product "
                 "of two vectors, and the budget counts what is encoded."
@@ -145,7 +146,7 @@ class OpenedWrapped(Opened):
         tokens, patches = self._stays(row[None])
         if words is not None:
             ids, gone = words.inputs["input_ids"].clone(), torch.from_numpy(~tokens[0])
-            one, other_one = self._predictor.ordinary()
+            one, other_one = ordinary(self._predictor.tokenizer)
             ids[0, gone] = torch.where(ids[0, gone] == one, other_one, one)
             words = WordTokens(words.text, words.spans, words.tokens, words.inputs | {"input_ids": ids}, 0)
         if pixels is not None and self._cells is not None:

@@ -12,13 +12,43 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from interplay.errors import BadInput
+
 REMOVALS = {
     "drop": "is not given to the model: its token is left out",
     "mean": "shows the picture's mean colour",
     "grey": "shows grey, 128 of 255",
     "blur": "shows the picture blurred, so that much of its colours stays",
+    "inpaint": "shows what is left around it, inpainted; the picture's mean colour where nothing is left",
+}
+WORDS = {
+    "mask": "is masked in the model's attention; its place stays",
+    "delete": "is deleted from the text, and the rest is read again: words after it move up",
 }
 BLUR = 8  # the deviation of the blur: this part of the longer side
+
+
+def check_removal(removal: str, words: str, *, looks: bool, reads: bool, prompts: bool) -> None:
+    """See whether a model can do without patches and words in some ways.
+
+    Args:
+        removal: how patches are removed.
+        words: how words are.
+        looks: whether there is a picture.
+        reads: whether there is a text.
+        prompts: whether the text is read within a prompt.
+
+    Raises:
+        BadInput: it cannot.
+    """
+    if removal not in REMOVALS or (removal != "drop" and not looks):
+        what = "one of " + ", ".join(REMOVALS) if looks else "drop: words are masked, and there is no picture"
+        raise BadInput(f"removal is {removal!r}", expected=what)
+    if words not in WORDS:
+        raise BadInput(f"words is {words!r}", expected="one of " + ", ".join(WORDS))
+    if words == "delete" and not (reads and not prompts):
+        why = "tokens of a prompt, the picture's too, keep their places" if reads else "there is no text"
+        raise BadInput(f"words is {words!r}", expected=f"mask: {why}")
 
 
 def painted(pixels: Float[Tensor, "1 3 H W"], removal: str) -> Float[Tensor, "1 3 H W"] | None:
@@ -26,11 +56,11 @@ def painted(pixels: Float[Tensor, "1 3 H W"], removal: str) -> Float[Tensor, "1 
 
     Args:
         pixels: the picture as the model gets it.
-        removal: "drop", "mean" or "blur".
+        removal: "drop", "mean", "blur", or "inpaint", which shows the mean colour where no patch is left.
     """
     if removal == "drop":
         return None
-    if removal == "mean":
+    if removal in ("mean", "inpaint"):
         return pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels)
     from scipy.ndimage import gaussian_filter
 
@@ -41,7 +71,7 @@ def painted(pixels: Float[Tensor, "1 3 H W"], removal: str) -> Float[Tensor, "1 
 
 @contextmanager
 def only_patches(
-    embeddings: nn.Module, kept: Int[Tensor, "B K"], patches: int, instead: Float[Tensor, "1 3 H W"] | None = None
+    embeddings: nn.Module, kept: Int[Tensor, "B K"], patches: int, instead: Float[Tensor, "b ..."] | None = None
 ) -> Iterator[None]:
     """While it lasts, the module that embeds a picture gives the tokens of some patches alone, each at its position.
 
@@ -53,7 +83,8 @@ def only_patches(
         embeddings: the module whose output is (B, special + patches, width).
         kept: for each picture of the batch, indices of the patches that stay.
         patches: how many patches there are.
-        instead: a picture that the other patches show; None to leave their tokens out.
+        instead: a picture that the other patches show, or one for each of the batch, as `embeddings` takes it; None to
+            leave their tokens out.
     """
 
     def pick(module: nn.Module, given: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
@@ -61,11 +92,11 @@ def only_patches(
         first = torch.arange(special, device=tokens.device).expand(len(kept), special)
         at = torch.cat([first, kept.to(tokens.device) + special], dim=1)
         if instead is not None:
-            other = module.forward(instead.to(given[0])).expand(len(kept), -1, -1)
+            other = _embedded(module, instead.to(given[0]), given[1:]).expand(len(kept), -1, -1)
             stays = torch.zeros(tokens.shape[:2], dtype=torch.bool, device=tokens.device).scatter(1, at, True)
             return torch.where(stays[:, :, None], tokens, other)
         if kept.shape[1] == 0:
-            blank = module.forward(torch.zeros_like(given[0][:1]))
+            blank = _embedded(module, torch.zeros_like(given[0][:1]), given[1:])
             return blank[:, [*range(special), special + patches // 2]].expand(len(kept), -1, -1)
         return tokens.gather(1, at[:, :, None].expand(-1, -1, tokens.shape[2]))
 
@@ -74,6 +105,12 @@ def only_patches(
         yield
     finally:
         handle.remove()
+
+
+def _embedded(embeddings: nn.Module, pixels: Tensor, more: tuple[Tensor, ...]) -> Tensor:
+    """Other pictures embedded, of the shapes that the model gives beside the first ones (NaFlex)."""
+    tokens: Tensor = embeddings.forward(pixels, *(one[: len(pixels)] for one in more))
+    return tokens
 
 
 def by_count(patches: Bool[np.ndarray, "m P"], batch: int) -> Iterator[tuple[np.ndarray, Int[Tensor, "B K"]]]:

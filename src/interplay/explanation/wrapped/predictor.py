@@ -9,7 +9,6 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from PIL import Image
 
 from interplay.config import ExplainConfig
@@ -20,12 +19,14 @@ from interplay.explanation.functions.explain import BUDGET, rgb
 from interplay.explanation.predictor import Predictor
 from interplay.explanation.wrapped.asked import Asked, Given
 from interplay.explanation.wrapped.dual import DualEncoder, vectors_of
-from interplay.explanation.wrapped.geometry import Cells, cells_seen
+from interplay.explanation.wrapped.geometry import Cells
 from interplay.explanation.wrapped.kinds import Kind
+from interplay.explanation.wrapped.looking import instead_of, seen
 from interplay.explanation.wrapped.opened import OpenedWrapped
-from interplay.explanation.wrapped.patches import REMOVALS, painted
+from interplay.explanation.wrapped.patches import check_removal
 from interplay.explanation.wrapped.prompts import prompt_of, prompted, read_prompt, spelled
-from interplay.explanation.wrapped.words import WordTokens, tokens_of
+from interplay.explanation.wrapped.reading import longest, read, read_labels, rest_of
+from interplay.explanation.wrapped.words import WordTokens
 from interplay.interactions.block import block_evaluations
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import open_picture
@@ -35,7 +36,6 @@ from interplay.results.explanation import WAYS
 
 GREEDY = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "max_new_tokens": 32}
 LARGEST = 1024  # pixels: a picture's longer side
-LONGEST = 512  # tokens, of a model that says no number
 
 
 @final
@@ -54,6 +54,7 @@ class WrappedPredictor(Predictor):
             its answers; none yet if empty.
         grid: most cells along a picture's longer side.
         removal: how patches are removed.
+        words: how words are.
         batch: questions at a time, at most.
         name: what reports call it.
         written: tokens of answers that the model wrote itself; others are spelled by the tokenizer.
@@ -74,6 +75,7 @@ class WrappedPredictor(Predictor):
         texts: bool,
         grid: int,
         removal: str,
+        words: str,
         batch: int,
         name: str,
         written: Mapping[str, torch.Tensor] | None = None,
@@ -82,29 +84,33 @@ class WrappedPredictor(Predictor):
         self.tokenizer, self.image_processor = tokenizer, image_processor
         self.labels, self.label_kind, self.texts, self.grid, self.batch = list(labels), label_kind, texts, grid, batch
         self._vectors: np.ndarray | None = None  # of labels' texts
-        if removal not in REMOVALS or (removal != "drop" and not kind.looks):
-            what = "one of " + ", ".join(REMOVALS) if kind.looks else "drop: words are masked, and there is no picture"
-            raise BadInput(f"removal is {removal!r}", expected=what)
-        self.removal, self.name, self.written = removal, name, dict(written or {})
+        check_removal(removal, words, looks=kind.looks, reads=kind.reads and not texts, prompts=kind.prompts)
+        self.removal, self.words, self.name, self.written = removal, words, name, dict(written or {})
+        painted_over = "" if removal == "drop" else f", {removal} in place of patches"
         self.provenance = Provenance(
-            run=name if removal == "drop" else f"{name}, {removal} in place of patches",
+            run=f"{name}{painted_over}{', words deleted' * (words == 'delete')}",
             data="",
             versions={"torch": torch.__version__},
             seed=0,
             model=type(model).__name__,
-            settings={WAYS: f"{name} {fingerprint_of(model)} {grid}", "removal": removal, "grid": grid},
+            settings={
+                WAYS: f"{name} {fingerprint_of(model)} {grid}",
+                "removal": removal if words == "mask" else f"{removal}, words deleted",
+                "grid": grid,
+            },
         )
 
-    def removing(self, removal: str) -> "WrappedPredictor":
-        """The same model with patches removed in another way.
+    def removing(self, removal: str | None = None, words: str | None = None) -> "WrappedPredictor":
+        """The same model with patches, or words, removed in another way.
 
         Args:
-            removal: "drop", "mean", "grey" or "blur" (`interplay.wrap`).
+            removal: "drop", "mean", "grey", "blur" or "inpaint" (`interplay.wrap`); as it is if None.
+            words: "mask" or "delete"; as it is if None.
 
         Raises:
-            BadInput: there is no such way, or the model does not look.
+            BadInput: there is no such way, or the model does not look or read, or reads within a prompt.
         """
-        return self._with(self.labels, removal)
+        return self._with(self.labels, removal or self.removal, words=words or self.words)
 
     def answering(self, labels: Sequence[str]) -> "WrappedPredictor":
         """The same model that writes, asked how probable some answers are.
@@ -118,10 +124,14 @@ class WrappedPredictor(Predictor):
         return self._with(answers_of(labels), self.removal)
 
     def _with(
-        self, labels: Sequence[str], removal: str, written: Mapping[str, torch.Tensor] | None = None
+        self,
+        labels: Sequence[str],
+        removal: str,
+        written: Mapping[str, torch.Tensor] | None = None,
+        words: str | None = None,
     ) -> "WrappedPredictor":
         writes: LabelKind = "single" if len(labels) > 1 else "multi"
-        return WrappedPredictor(
+        other = WrappedPredictor(
             self.model,
             self.kind,
             self.processor,
@@ -132,10 +142,13 @@ class WrappedPredictor(Predictor):
             texts=self.texts,
             grid=self.grid,
             removal=removal,
+            words=words or self.words,
             batch=self.batch,
             name=self.name,
             written=self.written if written is None else written,
         )
+        other._vectors = self._vectors if other.labels == self.labels else None
+        return other
 
     @torch.no_grad()
     def writing(self, text: str, picture: Image.Image) -> "WrappedPredictor":
@@ -155,7 +168,9 @@ class WrappedPredictor(Predictor):
                 inputs = read_prompt(self.processor, prompt_of(self.processor, text), picture)
                 before = inputs["input_ids"].shape[1]
             else:
-                inputs = self._tokens(text).inputs | {"pixel_values": self._seen(picture)[1]}
+                inputs = read(self.model, self.tokenizer, text).inputs | {
+                    "pixel_values": seen(self.model, self.image_processor, picture, self.grid)[1]
+                }
                 inputs.pop("token_type_ids", None)
             inputs = {name: value.to(first.device) for name, value in inputs.items()}
             inputs["pixel_values"] = inputs["pixel_values"].to(first.dtype)
@@ -215,7 +230,7 @@ class WrappedPredictor(Predictor):
         All its pairs around one background ask for one picture and one text more than there are patches and words.
         """
         sizes = list(Counter(feature.modality for feature in opened.features).values())
-        if self.kind.asked is not DualEncoder or len(sizes) < 2 or settings.estimator != "auto":
+        if not self.kind.apart or len(sizes) < 2 or settings.estimator != "auto":
             return settings
         words, cells = sizes
         encodes = words + cells + 2
@@ -261,13 +276,17 @@ class WrappedPredictor(Predictor):
         if not self.labels:
             raise BadInput("no answer is given", expected="one, or several", fix="predictor.answering([...])")
         with self._failing():
-            cells, pixels = (None, None) if picture is None else self._seen(picture)
+            cells, pixels = (
+                (None, None) if picture is None else seen(self.model, self.image_processor, picture, self.grid)
+            )
             words: WordTokens | None = None
             if text is not None and picture is not None and self.kind.prompts:
-                words = prompted(self.processor, self.model, text, picture, self._longest())
+                words = prompted(self.processor, self.model, text, picture, longest(self.model))
             elif text is not None:
-                words = self._tokens(text)
-            instead = None if picture is None or pixels is None else self._instead(picture, pixels)
+                words = read(self.model, self.tokenizer, text)
+            instead: torch.Tensor | None = None
+            if picture is not None and pixels is not None:
+                instead = instead_of(self.model, self.image_processor, picture, pixels, self.removal)
             opened = OpenedWrapped(self, words, cells, pixels, instead)
             opened.check()
         return opened
@@ -286,10 +305,6 @@ class WrappedPredictor(Predictor):
                 fix="explain a function that calls it: interplay.explain_callable",
             ) from error
 
-    def _tokens(self, text: str) -> WordTokens:
-        config = getattr(self.model.config, "text_config", self.model.config)
-        return tokens_of(self.tokenizer, text, self._longest(), self._padded(), getattr(config, "vocab_size", None))
-
     def asked(
         self,
         words: WordTokens | None,
@@ -305,13 +320,22 @@ class WrappedPredictor(Predictor):
             pixels: (1, 3, H, W).
             instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
         """
-        patches, text = cells.rows * cells.columns if cells else 0, words.inputs if words else None
-        given = Given(text, pixels, patches, instead, self._spelled(words) if words and self.kind.writes else ())
+        given = Given(
+            words.inputs if words else None,
+            pixels,
+            cells.rows * cells.columns if cells else 0,
+            instead,
+            around=cells.shown() if cells and self.removal == "inpaint" else None,
+            answers=self._spelled(words) if words and self.kind.writes else (),
+            rest=rest_of(self.model, self.tokenizer, words) if words and self.words == "delete" else None,
+        )
         if not self.texts:
             return self.kind.asked(self.model, given, self.batch)
+        assert issubclass(self.kind.asked, DualEncoder), "only a dual encoder compares texts of labels"
         if self._vectors is None:
-            self._vectors = vectors_of(self.model, [self._tokens(label).inputs for label in self.labels], self.batch)
-        return DualEncoder(self.model, given, self.batch, self._vectors)
+            texts = read_labels(self.model, self.tokenizer, self.labels)
+            self._vectors = vectors_of(self.model, texts, self.batch)
+        return self.kind.asked(self.model, given, self.batch, self._vectors)
 
     def _spelled(self, words: WordTokens) -> tuple[torch.Tensor, ...]:
         """The tokens of each answer, none of which begins another: what begins so is what is scored."""
@@ -326,42 +350,9 @@ class WrappedPredictor(Predictor):
                     fix="end them with a full stop",
                 )
         most = words.inputs["input_ids"].shape[1] * self.kind.prompts + max(map(len, out.values()))
-        if most > self._longest():
-            raise BadInput(f"prompt and answer have {most} tokens", expected=f"at most {self._longest()}")
+        if most > longest(self.model):
+            raise BadInput(f"prompt and answer have {most} tokens", expected=f"at most {longest(self.model)}")
         return tuple(out.values())
-
-    def ordinary(self) -> tuple[int, int]:
-        """Two tokens of the vocabulary that are not special."""
-        special = set(self.tokenizer.all_special_ids)
-        first, second, *_ = (at for at in range(len(self.tokenizer)) if at not in special)
-        return first, second
-
-    def _padded(self) -> bool:
-        return type(self.model).__name__ == "SiglipModel"  # it was trained so, and pools the last token
-
-    def _longest(self) -> int:
-        """Most tokens that the model takes: as many as it has positions, where it has them and none is for padding."""
-        config = getattr(self.model.config, "text_config", self.model.config)
-        positions = int(getattr(config, "max_position_embeddings", 0) or 0)
-        embeddings = [module for name, module in self.model.named_modules() if name.endswith("position_embeddings")]
-        first = next((one.padding_idx + 1 for one in embeddings if getattr(one, "padding_idx", None) is not None), 0)
-        return positions - first if positions > first else LONGEST
-
-    def _seen(self, picture: Image.Image) -> tuple[Cells, torch.Tensor]:
-        config = getattr(self.model.config, "vision_config", self.model.config)
-        size = config.patch_size
-        patch = (size, size) if isinstance(size, int) else tuple(size)
-        cells = cells_seen(self._processed, picture.size, patch, self.grid)
-        return cells, torch.from_numpy(self._processed(picture)[None])
-
-    def _processed(self, picture: Image.Image) -> Float[np.ndarray, "3 H W"]:
-        return np.asarray(self.image_processor(images=picture, return_tensors="np")["pixel_values"][0], np.float32)
-
-    def _instead(self, picture: Image.Image, pixels: torch.Tensor) -> torch.Tensor | None:
-        """What removed patches show."""
-        if self.removal == "grey":
-            return torch.from_numpy(self._processed(Image.new("RGB", picture.size, (128, 128, 128)))[None])
-        return painted(pixels, self.removal)
 
 
 def answers_of(labels: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a model that writes is asked: its own prompt around a text and a picture, and the tokens of an answer."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, final
 
 import torch
 from PIL import Image
@@ -20,14 +21,101 @@ def prompt_of(processor: Any, text: str) -> str:
         text: what the model is asked.
 
     Raises:
-        BadInput: the text holds the sign for a picture.
+        BadInput: the text holds the sign for a picture, or another of the model's own; or the template does not hold
+            one picture, and the text once.
     """
     if processor.image_token in text:
         raise BadInput(f"the text holds {processor.image_token}, the model's sign for a picture", expected="words")
+    if own := [sign for sign in processor.tokenizer.all_special_tokens if sign in text]:
+        raise BadInput(f"the text holds {own[0]}, a sign of the model's own prompt", expected="words")
     if not getattr(processor, "chat_template", None):
         return f"USER: {processor.image_token}\n{text} ASSISTANT:"
+    whole, sign = (_templated(processor, one) for one in (text, SIGN))
+    for what, count in (("pictures", whole.count(processor.image_token)), ("texts", sign.count(SIGN))):
+        if count != 1:
+            raise BadInput(
+                f"the chat template makes a prompt of {count} {what} from one message",
+                expected="one picture, and the text once",
+                fix="use the model's own template, or set the processor's chat_template",
+            )
+    return whole
+
+
+def _templated(processor: Any, text: str) -> str:
     content = [{"type": "image"}, {"type": "text", "text": text}]
     return str(processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True))
+
+
+@final
+class MergedPrompts:
+    """What a Qwen2-VL gets for a prompt and a picture, as its own processor makes it.
+
+    That one is not there without torchvision, which reads its films.
+
+    Args:
+        model: the model.
+        tokenizer: its tokenizer.
+        image_processor: its image processor.
+        chat_template: its own, in Jinja.
+
+    Raises:
+        BadInput: there is no template, or the tokenizer is another model's.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, image_processor: Any, chat_template: str | None) -> None:
+        self.tokenizer, self.image_processor, self.chat_template = tokenizer, image_processor, chat_template
+        self._merged = model.config.vision_config.spatial_merge_size**2
+        sign = tokenizer.convert_ids_to_tokens(model.config.image_token_id)
+        if not sign or tokenizer.convert_tokens_to_ids(sign) != model.config.image_token_id:
+            raise BadInput(
+                f"the tokenizer has no token {model.config.image_token_id}, which stands for a picture",
+                expected="the model's own tokenizer",
+            )
+        if not chat_template:
+            raise BadInput(
+                "the processor has no chat template",
+                expected="the model's own",
+                fix="load the processor of the model that was trained for chats, or set tokenizer.chat_template",
+            )
+        self.image_token = str(sign)
+
+    def apply_chat_template(self, messages: Sequence[dict[str, Any]], add_generation_prompt: bool) -> str:
+        """The prompt of some messages.
+
+        Args:
+            messages: as transformers takes them.
+            add_generation_prompt: whether it ends where the model begins to write.
+        """
+        return str(
+            self.tokenizer.apply_chat_template(
+                list(messages),
+                chat_template=self.chat_template,
+                add_generation_prompt=add_generation_prompt,
+                tokenize=False,
+            )
+        )
+
+    def __call__(
+        self, images: Image.Image, text: str, add_special_tokens: bool, return_tensors: str
+    ) -> dict[str, Tensor]:
+        """What the model gets.
+
+        Args:
+            images: the picture, RGB.
+            text: the prompt, with one sign for the picture.
+            add_special_tokens: whether the tokenizer adds some around it.
+            return_tensors: "pt".
+        """
+        seen = dict(self.image_processor(images=images, return_tensors=return_tensors))
+        count = int(seen["image_grid_thw"].prod()) // self._merged
+        whole = text.replace(self.image_token, self.image_token * count, 1)
+        read = self.tokenizer(whole, add_special_tokens=add_special_tokens, return_tensors=return_tensors)
+        ids, sign = read["input_ids"], self.tokenizer.convert_tokens_to_ids(self.image_token)
+        return seen | {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "mm_token_type_ids": (ids == sign).int(),
+        }
 
 
 def read_prompt(processor: Any, prompt: str, picture: Image.Image) -> dict[str, Tensor]:

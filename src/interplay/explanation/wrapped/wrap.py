@@ -6,9 +6,10 @@ from typing import Any
 
 from interplay.encoders.towers import quiet
 from interplay.errors import BadInput, InterplayError
-from interplay.explanation.wrapped.dual import DualEncoder, has_bias
+from interplay.explanation.wrapped.dual import has_bias
 from interplay.explanation.wrapped.kinds import Kind, kind_of, labels_of
 from interplay.explanation.wrapped.predictor import WrappedPredictor, answers_of
+from interplay.explanation.wrapped.prompts import MergedPrompts
 
 
 def wrap(
@@ -18,14 +19,16 @@ def wrap(
     labels: Sequence[str] | None = None,
     grid: int = 7,
     removal: str = "drop",
+    words: str = "mask",
     batch: int = 32,
     name: str = "",
 ) -> WrappedPredictor:
     """A Hugging Face model as a predictor, to be explained like a model trained here.
 
-    It may be a CLIP, SigLIP or another dual encoder (how well a text and a picture match, or which of some labels'
-    texts fits a picture), a ViLT or BLIP (questions about pictures, retrieval), a LLaVA (the answer it writes, or how
-    probable it finds some answers), a text classifier or a vision transformer that classifies.
+    It may be a CLIP, SigLIP, SigLIP 2 or another dual encoder (how well a text and a picture match, or which of some
+    labels' texts fits a picture), a ViLT or BLIP (questions about pictures, retrieval), a LLaVA, Qwen2-VL or Qwen2.5-VL
+    (the answer it writes, or how probable it finds some answers), a text classifier or a vision transformer that
+    classifies.
 
         predictor = interplay.wrap(CLIPModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder))
         explanation = predictor.explain(text="a cat asleep in the sun", image="cat.jpg")
@@ -34,17 +37,20 @@ def wrap(
         model: a model in evaluation mode, or a folder or hub id to load one from.
         processor: its processor, or its tokenizer or image processor where it only reads or looks; loaded from the same
             place if None.
-        labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); for BLIP and LLaVA: the
-            answer whose probability is explained, or several of which one holds; by default they write one.
+        labels: for CLIP and SigLIP: texts that a picture is compared with ("a photo of a cat"); for models that write:
+            the answer whose probability is explained, or several of which one holds; by default they write one.
         grid: most cells along a picture's longer side: each is a square of whole patches.
         removal: how patches are removed: "drop" leaves their tokens out; "mean", "grey" and "blur" let them show that,
-            as a second opinion: what is said by both rests less on how features are removed.
+            and "inpaint" what is left around them, as a second opinion: what is said by both rests less on how features
+            are removed.
+        words: how words are removed: "mask" leaves them in their places and lets nothing attend to them; "delete", as a
+            second opinion, takes them from the text, and the rest is read again. Not within a prompt.
         batch: questions at a time, at most; halved where a GPU's memory does not hold them.
         name: what reports call the model; its folder or class if empty.
 
     Raises:
         BadInput: nothing is known of the model's class, it is in training mode, its processor is missing or does not
-            fit, labels are given to a model that has its own, or there is no such removal.
+            fit, labels are given to a model that has its own, or there is no such removal of patches or words.
     """
     if isinstance(model, str | Path):
         name = name or Path(model).name
@@ -70,12 +76,15 @@ def wrap(
             )
     own, label_kind = labels_of(model, kind)
     if labels is not None:
-        if kind.asked is not DualEncoder and not kind.writes:
+        if not kind.apart and not kind.writes:
             raise BadInput(f"labels were given to {type(model).__name__}, which has its own", expected="None")
         labels = answers_of(labels) if kind.writes else labels
         if not kind.writes and (isinstance(labels, str) or len(labels) < 2 or len(set(labels)) < len(labels)):
             raise BadInput(f"the labels are {labels!r}", expected="two or more texts, each once")
         own, label_kind = list(labels), "multi" if has_bias(model) or len(labels) == 1 else "single"
+    if kind.merges:
+        template = getattr(processor, "chat_template", None) or getattr(tokenizer, "chat_template", None)
+        processor = MergedPrompts(model, tokenizer, images, template)
     return WrappedPredictor(
         model,
         kind,
@@ -87,6 +96,7 @@ def wrap(
         texts=labels is not None and not kind.writes,
         grid=grid,
         removal=removal,
+        words=words,
         batch=batch,
         name=name or type(model).__name__,
     )
@@ -116,7 +126,7 @@ def _loaded(where: str, processor: Any) -> tuple[Any, Any]:
                     expected="a whole, trained model: what is missing would be drawn at random",
                 )
             kind = kind_of(model)
-            if processor is None and kind.prompts:
+            if processor is None and kind.prompts and not kind.merges:
                 processor = transformers.AutoProcessor.from_pretrained(where)
             return model.eval(), processor or _Processor(where, kind)
     except (InterplayError, MemoryError):
@@ -138,3 +148,5 @@ class _Processor:
 
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(where) if kind.reads else None
         self.image_processor = transformers.AutoImageProcessor.from_pretrained(where) if kind.looks else None
+        found = transformers.ProcessorMixin.get_processor_dict(where)[0] if kind.merges else {}
+        self.chat_template = found.get("chat_template")
