@@ -28,6 +28,9 @@ def explain_model(
     ] = None,
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Most evaluations: more, narrower intervals.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="In place of --budget: about how long each explanation may take.")
+    ] = None,
     grid: Annotated[int | None, typer.Option(min=1, help="Most cells along the picture's longer side.")] = None,
     removal: Annotated[
         list[str] | None,
@@ -57,6 +60,8 @@ def explain_model(
         from interplay.models.device import pick_device
         from interplay.pipeline.explain_model import explain_and_write
 
+        if budget is not None and seconds is not None:
+            raise BadInput("--budget and --seconds were both given", expected="one of them")
         listed = None if labels is None else [one.strip() for one in labels.split(",") if one.strip()]
         if answer is not None and listed is not None:
             raise BadInput("--labels and --answer were both given", expected="one of them")
@@ -66,7 +71,7 @@ def explain_model(
         predictors = [wrap(model, removal=first[0], words=first[1], **settings)]
         predictors[0].model.to(pick_device(device or "auto"))
         predictors += [predictors[0].removing(*other) for other in others]
-        asked = {"text": text, "image": image, "target": target} | options.given({"budget": budget})
+        asked = {"text": text, "image": image, "target": target} | options.given({"budget": budget, "seconds": seconds})
         found, page = explain_and_write(predictors, asked, out, blur=bool(blur), progress=progress)
     if json:
         return console.print_json([one.model_dump(mode="json", by_alias=True) for one in found])

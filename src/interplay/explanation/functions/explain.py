@@ -12,6 +12,7 @@ from interplay.errors import BadInput
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.predictor import FunctionPredictor, Scale
 from interplay.explanation.functions.removal import ImageFill
+from interplay.explanation.pace import evaluations_within, pace_note
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import as_rgb, open_picture
 from interplay.progress import SILENT, Progress
@@ -30,6 +31,7 @@ def explain_callable(
     returns: Scale = "probabilities",
     target: str | None = None,
     budget: int = BUDGET,
+    seconds: float | None = None,
     grid: int = 6,
     fill: ImageFill = "mean",
     batch: bool = False,
@@ -55,6 +57,8 @@ def explain_callable(
         returns: whether the function returns probabilities or logits. Other scores are taken as logits.
         target: the label to explain; the most probable one if None.
         budget: most evaluations for the pair scores; the candidates and what-if ask some hundred more.
+        seconds: in place of a budget: about how long it may take. The explanation says how many evaluations that was,
+            as a budget that repeats it.
         grid: cells of the picture along its longer side.
         fill: what a removed cell is painted with: the picture's "mean" colour, or "grey".
         batch: whether the function takes lists, which is faster for most models.
@@ -72,8 +76,11 @@ def explain_callable(
     """
     kind = label_kind or ("single" if len(labels) > 1 else "multi")
     predictor = FunctionPredictor(function, labels, label_kind=kind, returns=returns, grid=grid, fill=fill, batch=batch)
-    settings = (settings or ExplainConfig()).model_copy(update={"budget": budget})
     opened = predictor.open_inputs(text, None if image is None else rgb(image), name)
+    if seconds is not None:
+        budget = evaluations_within(opened, seconds, seed=seed)
+        opened.notes = [*opened.notes, pace_note(seconds, budget)]
+    settings = (settings or ExplainConfig()).model_copy(update={"budget": budget})
     advance = progress.stage(f"Explain {name}")
     return explain_opened(predictor, opened, name, settings=settings, target=target, seed=seed, progress=advance)
 

@@ -16,6 +16,7 @@ from interplay.data.sample import Sample
 from interplay.errors import BadInput, BudgetError, InterplayError, PredictorError
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.explain import BUDGET, rgb
+from interplay.explanation.pace import evaluations_within, pace_note
 from interplay.explanation.predictor import Predictor
 from interplay.explanation.wrapped.asked import Asked, Given
 from interplay.explanation.wrapped.dual import DualEncoder, vectors_of
@@ -188,6 +189,7 @@ class WrappedPredictor(Predictor):
         image: Any = None,
         target: str | None = None,
         budget: int = BUDGET,
+        seconds: float | None = None,
         name: str = "sample",
         seed: int = 0,
         settings: ExplainConfig | None = None,
@@ -201,6 +203,8 @@ class WrappedPredictor(Predictor):
             target: the label to explain; the most probable one if None.
             budget: most evaluations for the pair scores, of CLIP and SigLIP most texts and pictures encoded for them;
                 the candidates and what-if ask some hundred more.
+            seconds: in place of a budget: about how long it may take. The explanation says how many evaluations that
+                was, as a budget that repeats it.
             name: what the explanation calls the sample.
             seed: decides every draw.
             settings: any other settings of `explain`; their budget gives way to `budget`.
@@ -215,10 +219,13 @@ class WrappedPredictor(Predictor):
         """
         picture = None if image is None else rgb(image, LARGEST)
         if self.kind.writes and not self.labels and text is not None and picture is not None:
-            same: dict[str, Any] = {"budget": budget, "name": name, "seed": seed, "settings": settings}
-            own = self.writing(text, picture)
+            same: dict[str, Any] = {"budget": budget, "seconds": seconds, "name": name, "seed": seed}
+            own, same["settings"] = self.writing(text, picture), settings
             return own.explain(text=text, image=picture, target=target, progress=progress, **same)
         opened = self.open_inputs(text, picture)
+        if seconds is not None:
+            budget = evaluations_within(opened, seconds, seed=seed)
+            opened.notes = [*opened.notes, pace_note(seconds, budget)]
         settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": budget}), opened)
         advance = progress.stage(f"Explain {name}")
         found = explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)

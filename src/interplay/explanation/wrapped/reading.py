@@ -96,4 +96,5 @@ def _known(model: Any) -> int | None:
 
 
 def _padded(model: Any) -> bool:
-    return type(model).__name__ in ("SiglipModel", "Siglip2Model")  # trained so, they pool the last token
+    known = {one.__name__ for one in type(model).__mro__}
+    return bool(known & {"SiglipModel", "Siglip2Model"})  # trained so, they pool the last token

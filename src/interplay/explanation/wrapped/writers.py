@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from transformers import DynamicCache
 
 from interplay.explanation.wrapped.asked import Asked, Given, as_logits, log_probability
 from interplay.explanation.wrapped.patches import in_batches
@@ -40,7 +41,9 @@ class Writer(Asked):
 
         def ask(rows: np.ndarray) -> Tensor:
             embedded, mask = self._read(words[rows], patches[rows])
-            return torch.stack([self._writes(embedded, mask, one) for one in self.given.answers], dim=1)
+            if len(self.given.answers) == 1:
+                return self._writes(embedded, mask, self.given.answers[0])[:, None]
+            return self._write_each(embedded, mask)
 
         return as_logits(in_batches(len(words), self.batch, ask))
 
@@ -74,3 +77,27 @@ class Writer(Asked):
         seen, places = torch.cat([mask, mask.new_ones(m, len(ids))], dim=1), self._positions(m, len(ids))
         found = self.model(inputs_embeds=whole, attention_mask=seen, logits_to_keep=len(ids) + 1, **places)
         return log_probability(found.logits[:, :-1], ids.expand(m, -1))
+
+    def _write_each(self, embedded: Float[Tensor, "m L D"], mask: Int[Tensor, "m L"]) -> Float[Tensor, "m A"]:
+        """The log probabilities of several answers to a prompt that is read once: keys and values of it are kept."""
+        m, cache = len(mask), DynamicCache(config=self.model.config.get_text_config())
+        known = {"past_key_values": cache, "use_cache": True}
+        first = self.model(
+            inputs_embeds=embedded, attention_mask=mask, logits_to_keep=1, **self._positions(m, 0), **known
+        ).logits
+        out = []
+        for wanted in self.given.answers:
+            ids, logits = wanted.to(embedded.device), first
+            if len(ids) > 1:
+                more = len(ids) - 1
+                places = {name: place[..., -more:] for name, place in self._positions(m, more).items()}
+                rest = self.model(
+                    inputs_embeds=self.model.get_input_embeddings()(ids[:-1]).expand(m, -1, -1),
+                    attention_mask=torch.cat([mask, mask.new_ones(m, more)], dim=1),
+                    **places,
+                    **known,
+                ).logits
+                logits = torch.cat([first, rest], dim=1)
+                cache.crop(-more)
+            out.append(log_probability(logits, ids.expand(m, -1)))
+        return torch.stack(out, dim=1)
