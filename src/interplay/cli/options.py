@@ -23,7 +23,12 @@ Set = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any one setting: training.epochs=5. Repeatable."),
 ]
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")]
+RunPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A run folder written by `interplay train`, or OWNER/NAME of one on the Hugging Face hub."
+    ),
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML configuration.")]
 Preset = Annotated[str | None, typer.Option(help="Settings to start from: default, or paper (the published ones).")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]

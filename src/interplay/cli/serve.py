@@ -67,7 +67,7 @@ def serve(
         )
         meter = Meter()
         logging.getLogger("interplay.serving").setLevel(logging.WARNING)
-        with JobQueue(explainer, jobs or run / "served", limits, meter) as job_queue:
+        with JobQueue(explainer, jobs or explainer.run.results / "served", limits, meter) as job_queue:
             app = make_app(explainer.run, job_queue, meter, token=secret, loopback=address.loopback)
             address.socket.listen(256)
             _announce(address.url, secret if token is None else None, json)

@@ -54,7 +54,7 @@ def validate(
         refuse_numbers(samples, backgrounds)
         opened = open_run(run)
         settings = explain_config(opened, assignments)
-        folder = explanations_folder(opened, out or run / "validation")
+        folder = explanations_folder(opened, out or opened.results / "validation")
         dataset = data_of(opened, data)
         if plant:
             dataset, opened = plant_and_train(
