@@ -9,7 +9,6 @@ import typer
 from interplay.cli import console, options
 from interplay.cli.options import Blur, Data, Device, Fill, Json, Set
 from interplay.files.fetching import results_folder
-from interplay.files.run_folder import runs_in
 
 if TYPE_CHECKING:
     from interplay.results import Explanation
@@ -66,8 +65,7 @@ def explain(
     assignments = options.assigned(set_) | options.given(flags)
     with console.working() as progress:
         sources = [*runs, *(beside or [])]
-        for source in sources:
-            runs_in(source)  # before PyTorch is loaded
+        options.check_early(*sources, several=True)
         out = out or results_folder(runs[0]) / "explanations"
         from interplay.models.run import open_runs
         from interplay.pipeline import explain as stage

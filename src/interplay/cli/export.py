@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from interplay.cli import console
+from interplay.cli import console, options
 from interplay.cli.options import Json
 from interplay.errors import BadInput
 from interplay.files.exported import CARD_FILE
-from interplay.files.run_folder import runs_in
 
 
 def export(
@@ -35,7 +34,7 @@ def export(
 ) -> None:
     """Write a run as a folder for others: weights, configuration, metrics and a model card, without any data."""
     with console.working():
-        runs_in(run)  # before PyTorch is loaded
+        options.check_early(run, several=True)
         from interplay.hub.export import save_pretrained
         from interplay.models.run import open_runs
 

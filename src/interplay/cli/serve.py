@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from interplay.cli import console
+from interplay.cli import console, options
 from interplay.cli.options import Json, RunPath
-from interplay.files.run_folder import require_finished_run
 
 LOOPBACK = "127.0.0.1"
 
@@ -41,7 +40,7 @@ def serve(
     Listens on this machine alone unless --host says otherwise. See docs/service.md.
     """
     with console.working():
-        require_finished_run(run)
+        options.check_early(run)
         from interplay.serving import server
 
         address = server.bind(host, port)

@@ -34,8 +34,8 @@ def hub_name(source: str | Path) -> str:
 def results_folder(source: str | Path) -> Path:
     """Where results about a run go by default: its folder; of one of the hub, ./NAME, since what is cached stays.
 
-    >>> results_folder("runs/first").as_posix(), results_folder("nobody/films@v2").as_posix()
-    ('runs/first', 'films')
+    >>> results_folder("/runs/first").as_posix(), results_folder("nobody/films@v2").as_posix()
+    ('/runs/first', 'films')
 
     Args:
         source: the run's folder, or its name on the hub.
@@ -75,18 +75,19 @@ def _fetched(name: str) -> Path:
                 expected="a run that was exported with `interplay export`",
                 fix="of any other model of the hub, see `interplay explain-model --help`",
             )
-        return Path(snapshot_download(repo, revision=found.sha, allow_patterns=FETCHED))
+        return Path(snapshot_download(repo, revision=wanted, allow_patterns=FETCHED))  # found again by its name
     except CheckpointError:
         raise
     except Exception as error:  # the network, the hub and its client raise many kinds
         answered = isinstance(error, RepositoryNotFoundError | RevisionNotFoundError)
         if not answered and (before := _cached(repo, wanted)):
             return before
+        elsewhere = f"{network_fix()}, or give a folder that was fetched elsewhere"
         why = "it has no such model or revision, or keeps it private" if answered else reason(error)
         raise HubError(
             f"{name} is no folder here, and the hub does not give it: {why}",
             expected="the folder of a run, or OWNER/NAME of one on the hub",
-            fix=f"check the spelling; if it is private, {LOG_IN}" if answered else network_fix(),
+            fix=f"check the spelling; if it is private, {LOG_IN}" if answered else elsewhere,
         ) from None
 
 
@@ -106,8 +107,8 @@ def network_fix() -> str:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return "unset HF_HUB_OFFLINE, which forbids to ask the hub, or give a folder that was fetched elsewhere"
-    return "check the network, or give a folder that was fetched elsewhere"
+        return "unset HF_HUB_OFFLINE, which forbids to ask the hub"
+    return "check the network"
 
 
 def reason(error: BaseException) -> str:

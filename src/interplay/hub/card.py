@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from interplay.hub import facts
 from interplay.modalities import MODALITIES
@@ -32,7 +32,7 @@ METRICS = {
 }
 """Metric of a run -> its type in the metadata of the hub, and its name."""
 
-TASKS = {("text",): "text-classification", ("image",): "image-classification"}
+TASKS: dict[tuple[str, ...], str] = {("text",): "text-classification", ("image",): "image-classification"}
 """What all modalities are -> the hub's task. It has none for models that read and look and give labels: "other"."""
 
 
@@ -78,7 +78,7 @@ def model_card(name: str, runs: Sequence[Run], together: Together | None, licens
     first = runs[0]
     scores = together.scores if together else None
     columns = facts.columns(runs, scores, together.comparison if together else None)
-    lines = {
+    lines: dict[str, list[str]] = {
         "what": facts.what(runs),
         "licenses": _license_lines(licenses),
         "data": facts.data(first),
@@ -88,6 +88,7 @@ def model_card(name: str, runs: Sequence[Run], together: Together | None, licens
         "limits": facts.limits(runs, scores),
         "made": facts.made(runs, version("interplay")),
     }
+    shown: dict[str, Any] = {part: [prose(line) for line in these] for part, these in lines.items()}
     return ModelCard.from_template(
         metadata(name, first, columns[facts.OWN], licenses),
         template_str=_compact(TEMPLATE.read_text(encoding="utf-8")),
@@ -97,7 +98,7 @@ def model_card(name: str, runs: Sequence[Run], together: Together | None, licens
         needs=prose(facts.needs(first)),
         encoders=table(*facts.encoders(first)),
         metrics=table(*_metric_rows(columns)),
-        **{part: [prose(line) for line in these] for part, these in lines.items()},
+        **shown,
     )
 
 

@@ -123,19 +123,28 @@ def public_config(config: Config, encoders: Mapping[str, str]) -> Config:
         encoders: key of `config.encoders` -> the hub id of an encoder that is a folder here.
 
     Raises:
-        BadInput: no encoder has that key, or what is given is no hub id.
+        BadInput: no encoder has that key, it is no folder, or what is given is no hub id.
     """
     for key, name in encoders.items():
         if key not in config.encoders:
             raise BadInput(f"no encoder is called {key!r}", expected=f"one of {', '.join(config.encoders)}")
+        if _everybodys(config.encoders[key].model):
+            raise BadInput(
+                f"the encoder of {key!r} is {config.encoders[key].model}, which everybody has",
+                expected="names for encoders that are folders here",
+            )
         if not HUB_NAME.fullmatch(name) or "@" in name:
             raise BadInput(f"the encoder of {key!r} is {name!r}", expected="its hub id, OWNER/NAME")
     named = {}
     for key, encoder in config.encoders.items():
         model = encoders.get(key, encoder.model)
-        own = model in PACKAGED or model == PRECOMPUTED or key in encoders or not is_path(model)
+        own = _everybodys(model) or key in encoders or not is_path(model)
         named[key] = encoder.model_copy(update={"model": model if own else f"./{public_name(model)}"})
     return config.model_copy(update={"encoders": named, "device": config.device if config.device == "cpu" else "auto"})
+
+
+def _everybodys(model: str) -> bool:
+    return model in PACKAGED or model == PRECOMPUTED
 
 
 def _training(run: Run | Sequence[Run]) -> Training:

@@ -1,15 +1,12 @@
 """An exported run to the Hugging Face hub, by the hub's own client."""
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from interplay.errors import CheckpointError, HubError
-from interplay.files import write_atomic
 from interplay.files.exported import CARD_FILE, MANIFEST_FILE, check_exported
-from interplay.files.fetching import HUB_NAME, LOG_IN, network_fix, reason
+from interplay.files.fetching import HUB_NAME, LOG_IN, SECONDS, network_fix, reason
 from interplay.hub.card import renamed
 
 UNTOUCHED = {".gitattributes", CARD_FILE}
@@ -46,23 +43,23 @@ def push_to_hub(folder: str | Path, name: str, *, private: bool = True) -> str:
     manifest = check_exported(folder)
     if not HUB_NAME.fullmatch(name) or "@" in name:
         raise HubError(f"the name on the hub is {name!r}", expected="OWNER/NAME")
+    card = _card(folder, manifest["name"], name)
     _refuse_no_token()
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     api = HfApi()
-    files = [*manifest["files"], MANIFEST_FILE, CARD_FILE]
+    files = [*manifest["files"], MANIFEST_FILE]
     try:
         there = _files_there(api, name)
         _refuse_other(there, name)
-        with tempfile.TemporaryDirectory() as made:
-            _stage(folder, Path(made), files, manifest["name"], name)
-            address = str(api.create_repo(name, private=private, exist_ok=True))
-            api.upload_folder(
-                repo_id=name,
-                folder_path=made,
-                commit_message="An exported run of Interplay",
-                delete_patterns=_stale(there, files) or None,
-            )
+        address = str(api.create_repo(name, private=private, exist_ok=True))
+        added = [CommitOperationAdd(file, folder / file) for file in files]
+        gone = [CommitOperationDelete(file) for file in _stale(there, files)]
+        api.create_commit(
+            name,
+            [*added, CommitOperationAdd(CARD_FILE, card), *gone],
+            commit_message="An exported run of Interplay",
+        )
     except (CheckpointError, HubError):
         raise
     except Exception as error:  # the network, the hub and its client raise many kinds
@@ -70,14 +67,10 @@ def push_to_hub(folder: str | Path, name: str, *, private: bool = True) -> str:
     return address
 
 
-def _stage(folder: Path, made: Path, files: Sequence[str], old: str, new: str) -> None:
-    """Copy just the files of the run, and the card under its new name."""
+def _card(folder: Path, old: str, new: str) -> bytes:
+    """The card as it lies in the folder, under its name on the hub."""
     from huggingface_hub import ModelCard
 
-    for file in files:
-        (made / file).parent.mkdir(parents=True, exist_ok=True)
-        if file != CARD_FILE:
-            shutil.copyfile(folder / file, made / file)
     if not (folder / CARD_FILE).is_file():
         raise CheckpointError(
             f"the model card {CARD_FILE} is missing", file=folder, expected="one", fix="export the run again"
@@ -91,10 +84,10 @@ def _stage(folder: Path, made: Path, files: Sequence[str], old: str, new: str) -
             expected="YAML between two lines of ---",
             fix="correct it, or export the run again",
         ) from None
-    if card.data.model_name == old:
-        card.data.model_name = new
+    if card.data.get("model_name") == old:
+        card.data["model_name"] = new
     card.text = renamed(card.text, old, new)
-    write_atomic(made / CARD_FILE, str(card))
+    return str(card).encode()
 
 
 def _refuse_no_token() -> None:
@@ -115,7 +108,7 @@ def _files_there(api: Any, name: str) -> list[str]:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        return list(api.list_repo_files(name))
+        return [file.rfilename for file in api.model_info(name, timeout=SECONDS).siblings or []]
     except RepositoryNotFoundError:
         return []
 
@@ -131,7 +124,7 @@ def _refuse_other(there: Sequence[str], name: str) -> None:
 
 
 def _stale(there: Sequence[str], files: Sequence[str]) -> list[str]:
-    """Files of an older export that this one has not, as patterns for the hub's client."""
+    """Files of an older export that this one has not; what else lies there stays."""
     ours = {PurePosixPath(file).name for file in files}
     return [file for file in there if file not in files and PurePosixPath(file).name in ours]
 
