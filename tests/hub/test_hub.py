@@ -231,10 +231,13 @@ def test_what_was_fetched_before_opens_without_a_network(hub: Hub, make_run: Mak
     assert open_run("me/films").name == "me/films"
 
 
-def test_a_name_that_the_hub_does_not_have(hub: Hub) -> None:
-    hub.cached = True  # what the hub says now counts
+def test_what_the_hub_has_no_more_is_not_opened_from_the_cache(hub: Hub, make_run: MakeRun, tmp_path: Path) -> None:
     with pytest.raises(HubError, match=r"it has no such model or revision, .*private; .*spelling; .*`hf auth login`"):
-        open_run("me/nothing")
+        open_run("me/films")
+    push_to_hub(save_pretrained(make_run(), tmp_path / "out"), "me/films")
+    hub.cached, hub.fails = True, answer(404, RepositoryNotFoundError)
+    with pytest.raises(HubError, match="it has no such model or revision"):
+        open_run("me/films")
 
 
 @pytest.mark.parametrize(
