@@ -13,13 +13,14 @@ import interplay.interactions
 
 # fmt: off
 NAMES = [
-    "Config", "Explanation", "Explanations", "FunctionPredictor", "MultimodalClassifier", "Opened", "PairScores",
-    "Predictor", "PresenceModel", "Run", "SampleGame", "Validity",
-    "check_dataset", "encode", "evaluate", "explain", "explain_callable", "find_sample", "finding",
-    "make_config", "make_report", "make_scenes", "make_study", "measure_modalities", "new_sample", "open_dataset",
-    "open_run", "plant_and_train", "read_config", "read_explanation", "read_study", "report_run", "run_predictor",
-    "run_study", "shapiq_values", "train", "train_beside_others", "train_seeds", "validate_run", "with_attribution",
-    "wrap", "write_explanations", "write_page", "write_report", "write_study",
+    "Config", "Explanation", "Explanations", "FunctionPredictor", "MultimodalClassifier", "Opened",
+    "PairScores", "Predictor", "PresenceModel", "Run", "SampleGame", "Validity", "check_dataset", "encode",
+    "evaluate", "explain", "explain_callable", "find_sample", "finding", "make_config", "make_report",
+    "make_scenes", "make_study", "measure_modalities", "new_sample", "open_dataset", "open_run", "open_runs",
+    "plant_and_train", "push_to_hub", "read_config", "read_explanation", "read_study", "report_run",
+    "run_predictor", "run_study", "save_pretrained", "shapiq_values", "train", "train_beside_others",
+    "train_seeds", "validate_run", "with_attribution", "wrap", "write_explanations", "write_page",
+    "write_report", "write_study",
 ]
 INTERACTIONS = [
     "EXACT", "Estimator", "Game", "Interrupted", "Intervals", "PairScores", "Term", "TermGame", "Value",

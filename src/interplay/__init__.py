@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from interplay.explanation.functions.predictor import FunctionPredictor
     from interplay.explanation.predictor import Opened, Predictor
     from interplay.explanation.wrapped.wrap import wrap
+    from interplay.hub.export import save_pretrained
+    from interplay.hub.push import push_to_hub
     from interplay.interactions.scores import PairScores
     from interplay.interop.classifier import MultimodalClassifier
     from interplay.interop.games import SampleGame, shapiq_values
     from interplay.interop.presence import PresenceModel, with_attribution
-    from interplay.models.run import Run, open_run
+    from interplay.models.run import Run, open_run, open_runs
     from interplay.pipeline.comparison import train_beside_others
     from interplay.pipeline.datasets import find_sample
     from interplay.pipeline.encode import encode
@@ -75,7 +77,9 @@ _HOMES = {
     "interplay.interop.classifier": ("MultimodalClassifier",),
     "interplay.interop.games": ("SampleGame", "shapiq_values"),
     "interplay.interop.presence": ("PresenceModel", "with_attribution"),
-    "interplay.models.run": ("Run", "open_run"),
+    "interplay.models.run": ("Run", "open_run", "open_runs"),
+    "interplay.hub.export": ("save_pretrained",),
+    "interplay.hub.push": ("push_to_hub",),
     "interplay.study.running": ("run_study",),
     "interplay.study.writing": ("write_study",),
     "interplay.study.config": ("make_study", "read_study"),
@@ -96,7 +100,10 @@ __all__ = [  # noqa: RUF022 - in the order of the pipeline
     "evaluate",
     "measure_modalities",
     "open_run",
+    "open_runs",
     "Run",
+    "save_pretrained",
+    "push_to_hub",
     "find_sample",
     "new_sample",
     "explain",

@@ -60,6 +60,10 @@ class CheckpointError(BadInput):
     """A run folder's model cannot be opened, or does not fit its configuration."""
 
 
+class HubError(BadInput):
+    """The Hugging Face hub does not give a model or take one: it is not there, not allowed, or cannot be reached."""
+
+
 class RunExistsError(BadInput):
     """The run folder is there already; nothing is overwritten unasked."""
 

@@ -15,6 +15,7 @@ from interplay.cli.encode import encode
 from interplay.cli.evaluate import evaluate
 from interplay.cli.explain import explain
 from interplay.cli.explain_model import explain_model
+from interplay.cli.export import export, push
 from interplay.cli.options import epilog
 from interplay.cli.report import report
 from interplay.cli.serve import serve
@@ -71,6 +72,8 @@ app.command(**epilog("interplay validate runs/first --samples 50"))(validate)
 app.command(**epilog("interplay study configs/scenes.toml --data scenes --dry-run"))(study)
 app.command(**epilog("interplay serve runs/first --port 8000"))(serve)
 app.command(**epilog("interplay report runs/first --split test"))(report)
+app.command(**epilog("interplay export runs/first --out first --license apache-2.0"))(export)
+app.command(**epilog("interplay push first owner/first"))(push)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import Blur, Data, Device, Fill, Json, Set
-from interplay.files.run_folder import runs_in
+from interplay.files.fetching import results_folder
 
 if TYPE_CHECKING:
     from interplay.results import Explanation
@@ -17,8 +17,8 @@ Runs = Annotated[
     list[Path],
     typer.Argument(
         metavar="RUN...",
-        help="The folder of a run. Of several, or of a training with --seeds, the same samples by each of them, after "
-        "their mean if they differ in the seed alone.",
+        help="The folder of a run, or OWNER/NAME of one on the Hugging Face hub. Of several, or of a training with "
+        "--seeds, the same samples by each of them, after their mean if they differ in the seed alone.",
     ),
 ]
 
@@ -64,12 +64,13 @@ def explain(
     }
     assignments = options.assigned(set_) | options.given(flags)
     with console.working() as progress:
-        folders = [run for folder in (*runs, *(beside or [])) for run in runs_in(folder)]
-        out = out or runs[0] / "explanations"
-        from interplay.models.run import open_run
+        sources = [*runs, *(beside or [])]
+        options.check_early(*sources, several=True)
+        out = out or results_folder(runs[0]) / "explanations"
+        from interplay.models.run import open_runs
         from interplay.pipeline import explain as stage
 
-        opened, *more = map(open_run, folders)
+        opened, *more = [run for source in sources for run in open_runs(source)]
         settings = stage.explain_config(opened, assignments)
         others = [(other, stage.explain_config(other, assignments)) for other in more]
         chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, count)

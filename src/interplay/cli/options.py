@@ -8,7 +8,8 @@ import typer
 
 from interplay.cli import console
 from interplay.errors import ConfigError
-from interplay.files.run_folder import require_finished_run
+from interplay.files.fetching import hub_name
+from interplay.files.run_folder import require_finished_run, runs_in
 
 if TYPE_CHECKING:
     from interplay.config import Config
@@ -23,7 +24,12 @@ Set = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any one setting: training.epochs=5. Repeatable."),
 ]
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `interplay train`.")]
+RunPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A run folder written by `interplay train`, or OWNER/NAME of one on the Hugging Face hub."
+    ),
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML configuration.")]
 Preset = Annotated[str | None, typer.Option(help="Settings to start from: default, or paper (the published ones).")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -58,9 +64,16 @@ def config(file: Path | None, preset: str | None, texts: list[str] | None, flags
     return make_config(nested(settings, all_given), " and ".join(sources))
 
 
+def check_early(*runs: Path, several: bool = False) -> None:
+    """Refuse what is no run, or not one, before PyTorch is loaded; those of the hub are fetched when opened."""
+    for run in runs:
+        if not hub_name(run):
+            (runs_in if several else require_finished_run)(run)
+
+
 def run_and_data(run: Path, data: Path | None, device: str | None) -> "tuple[Run, Config, Dataset]":
     """A finished run, its configuration with the device that was given, and the dataset, whose notes are shown."""
-    require_finished_run(run)  # before PyTorch is loaded
+    check_early(run)
     from interplay.models.run import open_run
     from interplay.pipeline.datasets import data_of
     from interplay.pipeline.explain import explain_config

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from interplay.cli import console
+from interplay.cli import console, options
 from interplay.cli.options import Json, RunPath
-from interplay.files.run_folder import require_finished_run
 
 LOOPBACK = "127.0.0.1"
 
@@ -41,7 +40,7 @@ def serve(
     Listens on this machine alone unless --host says otherwise. See docs/service.md.
     """
     with console.working():
-        require_finished_run(run)
+        options.check_early(run)
         from interplay.serving import server
 
         address = server.bind(host, port)
@@ -67,7 +66,7 @@ def serve(
         )
         meter = Meter()
         logging.getLogger("interplay.serving").setLevel(logging.WARNING)
-        with JobQueue(explainer, jobs or run / "served", limits, meter) as job_queue:
+        with JobQueue(explainer, jobs or explainer.run.results / "served", limits, meter) as job_queue:
             app = make_app(explainer.run, job_queue, meter, token=secret, loopback=address.loopback)
             address.socket.listen(256)
             _announce(address.url, secret if token is None else None, json)

@@ -7,7 +7,6 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, Data, Device, Fill, Json, RunPath, Set, Store
-from interplay.files.run_folder import require_finished_run
 
 
 def validate(
@@ -36,7 +35,7 @@ def validate(
     """
     assignments = options.assigned(set_) | options.given({"removal.fill": fill, "device": device})
     with console.working(console.GO_ON) as progress:
-        require_finished_run(run)
+        options.check_early(run)
         from interplay.evaluation.claims import claims_sentences
         from interplay.explanation.trained.predictor import TrainedPredictor
         from interplay.models.run import open_run
@@ -54,7 +53,7 @@ def validate(
         refuse_numbers(samples, backgrounds)
         opened = open_run(run)
         settings = explain_config(opened, assignments)
-        folder = explanations_folder(opened, out or run / "validation")
+        folder = explanations_folder(opened, out or opened.results / "validation")
         dataset = data_of(opened, data)
         if plant:
             dataset, opened = plant_and_train(

@@ -1,11 +1,9 @@
 """Write a dataset in the table layout: whole or not at all."""
 
-import errno
 import json
-import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ import tomli_w
 from interplay.data.sample import Dataset, Evidence, Sample
 from interplay.data.table import TABLES, read_table
 from interplay.data.table_declaration import DECLARATION, RESERVED
-from interplay.errors import DataError, DiskFullError, RunExistsError
-from interplay.files import refuse_blocked
+from interplay.errors import DataError
+from interplay.files.folders import whole_folder
 
 
 def write_table(dataset: Dataset, folder: str | Path, overwrite: bool = False) -> Dataset:
@@ -118,9 +116,8 @@ def write_declaration(folder: Path, dataset: Dataset) -> None:
     (folder / DECLARATION).write_bytes(tomli_w.dumps(declaration).encode())
 
 
-@contextmanager
-def new_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary folder that is given its name when the block ends without an error, and is removed otherwise.
+def new_folder(folder: str | Path, overwrite: bool = False) -> AbstractContextManager[Path]:
+    """A temporary folder that becomes the dataset's when the block ends without an error, and is removed otherwise.
 
     Args:
         folder: the folder to be made.
@@ -130,49 +127,7 @@ def new_folder(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
         RunExistsError: see `write_table`.
         DiskFullError: the disk is full.
     """
-    folder = Path(folder).absolute()
-    _require_free(folder, overwrite)
-    refuse_blocked(folder.parent)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
-    made.mkdir()
-    try:
-        yield made
-        _swap(made, folder, overwrite)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"{folder}: the disk is full; nothing was written") from error
-        raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
-def _require_free(folder: Path, overwrite: bool) -> None:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    is_table = folder.is_dir() and any((folder / name).is_file() for name in TABLES)
-    if overwrite and is_table:
-        return
-    # Overwriting removes a whole folder: never one that is not ours to remove.
-    came = "there is a table already" if is_table else "something else is there"
-    fix = "choose another folder, or ask to overwrite" if is_table else "choose another folder"
-    raise RunExistsError(came, expected="a new folder", fix=fix, file=folder)
-
-
-def _swap(made: Path, folder: Path, overwrite: bool) -> None:
-    """Put `made` in the place of `folder`; the old one goes only when the new one stands."""
-    _require_free(folder, overwrite)  # asked again: another process may have been faster
-    if not folder.exists():
-        made.rename(folder)
-        return
-    old = folder.with_name(f"{made.name}.old")
-    folder.rename(old)
-    try:
-        made.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)
+    return whole_folder(folder, overwrite, TABLES, "a table")
 
 
 def _plain(evidence: Evidence) -> dict[str, Any]:

@@ -37,8 +37,20 @@ def public_name(model: str) -> str:
     Args:
         model: a folder, a hub id, or the name of a packaged encoder.
     """
+    return Path(model).name if is_path(model) else model
+
+
+def is_path(model: str) -> bool:
+    """Whether an encoder's name is a folder of this machine, no hub id nor the name of a packaged encoder.
+
+    >>> is_path("/srv/models/roberta"), is_path("./roberta"), is_path("openai/clip-vit-base-patch16")
+    (True, True, False)
+
+    Args:
+        model: a folder, a hub id, or the name of a packaged encoder.
+    """
     path = Path(model)
-    return path.name if path.is_absolute() or model.startswith((".", "~")) or _exists(path) else model
+    return path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or _exists(path)
 
 
 def _exists(path: Path) -> bool:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 from interplay.errors import CheckpointError
+from interplay.files.exported import MANIFEST_FILE, PICKLES, check_exported, refuse_code
+from interplay.files.fetching import local_folder
 
 METRICS_FILE = "metrics.json"
 """Written last: a run folder that has it is finished."""
@@ -18,19 +20,22 @@ CONFIG_FILE = "config.toml"
 """Written first: a folder that has it is, or was to become, a run."""
 
 
-def require_finished_run(folder: str | Path) -> Path:
+def require_finished_run(source: str | Path) -> Path:
     """The run folder, if a training has finished there. It may still turn out to be damaged when it is opened.
 
+    A run of the hub is fetched. One that was exported is checked: its version, and every file.
+
     Args:
-        folder: what should be a run folder.
+        source: what should be a run folder, or OWNER/NAME of an exported run on the hub.
 
     Returns:
-        The same folder as a `Path`.
+        The folder.
 
     Raises:
-        CheckpointError: there is no run, or its training was interrupted.
+        CheckpointError: there is no run, its training was interrupted, or what was exported is damaged or runs code.
+        HubError: the hub does not give it.
     """
-    folder = Path(folder)
+    folder = _checked(source)
     if not (folder / METRICS_FILE).exists():
         if (folder / ENSEMBLE_FILE).exists():
             each = _members(folder)
@@ -40,6 +45,8 @@ def require_finished_run(folder: str | Path) -> Path:
                 expected="one run",
                 fix=f"give one of them, such as {each[0]}",
             )
+        if not (folder / CONFIG_FILE).exists():
+            _refuse_other_model(folder)
         state = "was interrupted before it finished" if (folder / CONFIG_FILE).exists() else "is not there"
         raise CheckpointError(
             f"the run {state}", file=folder, expected="a folder written by `interplay train`", fix="train it first"
@@ -47,19 +54,20 @@ def require_finished_run(folder: str | Path) -> Path:
     return folder
 
 
-def runs_in(folder: str | Path) -> list[Path]:
+def runs_in(source: str | Path) -> list[Path]:
     """The finished run in a folder, or the runs of a training with several seeds (`interplay train --seeds`).
 
     Args:
-        folder: a run folder, or one whose ensemble.json names runs in it.
+        source: a run folder, or one whose ensemble.json names runs in it; or OWNER/NAME of either on the hub.
 
     Returns:
         The run folders, by seed.
 
     Raises:
-        CheckpointError: there is no run, or a training was interrupted.
+        CheckpointError: there is no run, a training was interrupted, or what was exported is damaged or runs code.
+        HubError: the hub does not give it.
     """
-    folder = Path(folder)
+    folder = _checked(source)
     if (folder / ENSEMBLE_FILE).exists():
         return [require_finished_run(one) for one in _members(folder)]
     if not (folder / CONFIG_FILE).exists() and any(folder.glob(f"seed*/{CONFIG_FILE}")):
@@ -72,10 +80,28 @@ def runs_in(folder: str | Path) -> list[Path]:
     return [require_finished_run(folder)]
 
 
+def _checked(source: str | Path) -> Path:
+    """The folder, which is on this disk and, if it was exported, whole."""
+    folder = local_folder(source)
+    if (folder / MANIFEST_FILE).exists():
+        check_exported(folder)
+    return folder
+
+
+def _refuse_other_model(folder: Path) -> None:
+    """Refuse a folder with a model of another library, if what is wrong with it is a pickle or code."""
+    names = [path.name for path in sorted(folder.glob("*")) if path.is_file()]
+    if any(name == "config.json" or name.endswith(PICKLES) for name in names):
+        refuse_code(folder)
+
+
 def _members(folder: Path) -> list[Path]:
     """The runs that a folder's ensemble.json names."""
     file = folder / ENSEMBLE_FILE
     try:
-        return [folder / str(name) for name in json.loads(file.read_text(encoding="utf-8"))["runs"]]
+        names = [str(name) for name in json.loads(file.read_text(encoding="utf-8"))["runs"]]
+        if outside := [name for name in names if Path(name).name != name]:
+            raise ValueError(f"the run {outside[0]!r} is not in this folder")
+        return [folder / name for name in names]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"cannot read: {error}", file=file, fix="train again: finished runs are kept") from None

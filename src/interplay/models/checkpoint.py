@@ -15,6 +15,7 @@ from torch import Tensor
 from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
+from interplay.files.exported import refuse_code_files
 from interplay.files.versions import Upgrade, upgrade_document
 from interplay.kinds import LabelKind
 from interplay.models.designs import Shape
@@ -85,6 +86,8 @@ def load_model(folder: Path) -> tuple[FusionModel, Card]:
             first weight that does not fit is named.
     """
     path = folder / "model.safetensors"
+    if not path.is_file():  # a pickle in its place is never opened, and named
+        refuse_code_files(sorted(other.name for other in folder.glob("*")), folder)
     card, described = _read_card(folder / "card.json")
     try:
         content = path.read_bytes()

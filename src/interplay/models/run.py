@@ -12,71 +12,66 @@
   explanations/      what `interplay explain` wrote
 """
 
-import hashlib
-import importlib.metadata
 import json
 import math
-import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from interplay.config import Config, config_toml, read_run_config
-from interplay.data.sample import Dataset
 from interplay.errors import CheckpointError, ConfigError, RunExistsError
 from interplay.files import refuse_blocked, write_atomic
-from interplay.files.run_folder import COMPARISON_FILE, require_finished_run
-from interplay.files.versions import upgrade_document
+from interplay.files.exported import MANIFEST_FILE
+from interplay.files.fetching import hub_name, results_folder
+from interplay.files.run_folder import COMPARISON_FILE, CONFIG_FILE, METRICS_FILE, require_finished_run, runs_in
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.fusion import FusionModel
+from interplay.models.origin import Origin, damaged, origin_json, read_origin
 from interplay.results.baselines import Baselines
 from interplay.results.calibration import ProbabilityCalibration
 from interplay.results.comparison import Comparison
 
-PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
+VALIDITY_FILE = "validation/validity.json"
 Metrics = dict[str, dict[str, float]]
 Kept = TypeVar("Kept", Baselines, ProbabilityCalibration, Comparison)
-PROVENANCE_SCHEMA = "interplay/provenance/1"
-"""The version of provenance.json, under its key "format"; one that gives none is of version 1."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a run comes from.
-
-    Attributes:
-        data: the dataset's name.
-        data_hash: hash of its labels, splits and features' keys; equal hashes are equal data.
-        source: the path it was read from, to open it again.
-        stores: modality -> folder name in the feature store.
-        versions: package -> version.
-    """
-
-    data: str
-    data_hash: str
-    source: str
-    stores: dict[str, str]
-    versions: dict[str, str]
-    seed: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, opened: its model is in eval mode."""
+    """A finished run, opened: its model is in eval mode.
+
+    Attributes:
+        folder: where it lies; of a run of the hub, where the hub's client keeps what it fetched.
+        hub: OWNER/NAME, or OWNER/NAME@REVISION, of a run of the hub; else empty.
+    """
 
     folder: Path
     config: Config
     model: FusionModel
     card: Card
     origin: Origin
+    hub: str = ""
 
     @property
     def name(self) -> str:
-        """What reports call it: its folder, or of a run of a study (MODEL/seedN/run) the model and the seed."""
+        """What reports call it: its folder or hub name, or of a run of a study (MODEL/seedN/run) model and seed."""
+        if self.hub and (self.folder / MANIFEST_FILE).exists():  # one of several seeds is called by its seed
+            return self.hub
         of_study = self.folder.name == "run" and self.folder.parent.name.startswith("seed")
         return "/".join(self.folder.parts[-3:-1]) if of_study else self.folder.name
+
+    @property
+    def results(self) -> Path:
+        """Where what is found out about it goes by default: its folder; of a run of the hub, ./NAME."""
+        return results_folder(self.hub or self.folder)
+
+    @property
+    def validity_file(self) -> Path:
+        """What `interplay validate` left, which may be missing."""
+        places = [folder / VALIDITY_FILE for folder in (self.results, self.folder)]
+        return next((place for place in places if place.is_file()), places[0])
 
     @property
     def metrics(self) -> Metrics:
@@ -139,39 +134,47 @@ def _read(path: Path, kind: type[Kept]) -> Kept | None:
     try:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
 
 
-def open_run(folder: str | Path) -> Run:
+def open_run(source: str | Path) -> Run:
     """Open a finished run.
 
     Args:
-        folder: the run folder.
+        source: the run folder; or OWNER/NAME, or OWNER/NAME@REVISION, of an exported run on the Hugging Face hub.
 
     Raises:
-        CheckpointError: it is not there, not finished, or its files do not fit together.
+        CheckpointError: it is not there, not finished, its files do not fit together, or what was exported has changed
+            or holds something that may run code.
+        HubError: the hub does not give it.
     """
-    folder = require_finished_run(folder)
+    return _open(require_finished_run(source), hub_name(source))
+
+
+def open_runs(source: str | Path) -> list[Run]:
+    """Open a finished run, or all runs of a training with several seeds, by seed; together they are one more model.
+
+    Args:
+        source: a run folder, the folder of such a training; or OWNER/NAME, or OWNER/NAME@REVISION, of either on the
+            Hugging Face hub.
+
+    Raises:
+        CheckpointError: as `open_run`.
+        HubError: the hub does not give it.
+    """
+    name = hub_name(source)
+    return [_open(folder, name) for folder in runs_in(source)]
+
+
+def _open(folder: Path, hub: str) -> Run:
     model, card = load_model(folder / "model")
-    run = Run(folder, read_run_config(folder / "config.toml"), model, card, _read_origin(folder / "provenance.json"))
+    config, origin = read_run_config(folder / CONFIG_FILE), read_origin(folder / "provenance.json")
+    run = Run(folder, config, model, card, origin, hub)
     try:
         _ = run.metrics
     except (OSError, ValueError, AttributeError) as error:
-        raise _damaged(folder / "metrics.json", error) from None
+        raise damaged(folder / METRICS_FILE, error) from None
     return run
-
-
-def _read_origin(path: Path) -> Origin:
-    try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-        fields = upgrade_document(written, PROVENANCE_SCHEMA, {}, error=CheckpointError, file=path)
-        return Origin(**{name: value for name, value in fields.items() if name != "format"})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"cannot read: {error}", file=path, expected="a finished run folder", fix="train it again")
 
 
 def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
@@ -229,9 +232,7 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
         shutil.rmtree(folder)  # only ever what a run of ours left
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        write_atomic(
-            folder / "provenance.json", json.dumps({"format": PROVENANCE_SCHEMA} | asdict(origin), indent=2) + "\n"
-        )
+        write_atomic(folder / "provenance.json", origin_json(origin))
         write_atomic(folder / "config.toml", config_toml(config))
     except BaseException:
         shutil.rmtree(folder)  # it was empty
@@ -254,7 +255,7 @@ def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
     if not _same_config(written, config):
         return False
     try:
-        return _read_origin(folder / "provenance.json").data_hash == origin.data_hash
+        return read_origin(folder / "provenance.json").data_hash == origin.data_hash
     except CheckpointError:
         return False
 
@@ -273,25 +274,3 @@ def finish_run(folder: Path, metrics: Metrics, baselines: Baselines, calibration
     plain = {s: {k: None if math.isnan(v) else v for k, v in m.items()} for s, m in metrics.items()}
     write_atomic(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")
     return open_run(folder)
-
-
-def origin_of(dataset: Dataset, stores: dict[str, str], config: Config) -> Origin:
-    """The provenance of a run on this dataset.
-
-    Args:
-        dataset: what the run is trained on.
-        stores: modality -> hash of its stored features.
-        config: the run's configuration.
-    """
-    digest = hashlib.sha256(json.dumps(stores, sort_keys=True).encode())
-    for sample in dataset.samples:
-        digest.update(f"{sample.id}\0{sample.split}\0{sample.labels}\0".encode())
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return Origin(
-        data=dataset.name,
-        data_hash=digest.hexdigest()[:16],
-        source=str(dataset.source.resolve()),
-        stores=stores,
-        versions={"python": platform.python_version(), **versions},
-        seed=config.seed,
-    )

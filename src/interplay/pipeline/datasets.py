@@ -20,6 +20,12 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
     Raises:
         DataError: it is not there.
     """
+    if data is None and not run.origin.source:
+        raise DataError(
+            f"the run {run.name} was exported without its dataset",
+            expected="the dataset's place",
+            fix="give it with --data, or a sample of your own with --input",
+        )
     if data is None and not Path(run.origin.source).exists():
         raise DataError(
             "the dataset this run was trained on is not there any more",

@@ -248,7 +248,7 @@ def write_explanations(
         run: a trained run.
         explanations: what is written.
         samples: those explained; more do no harm.
-        out: the folder; RUN/explanations if None.
+        out: the folder; `run.results`/explanations if None.
         blur: hide pictures and texts on the page until they are asked for; where the labels are of hate speech if None.
 
     Returns:
@@ -288,11 +288,11 @@ def explanations_folder(run: Run, out: Path | None = None) -> Path:
 
     Args:
         run: a trained run.
-        out: the folder; RUN/explanations if None.
+        out: the folder; `run.results`/explanations if None.
 
     Raises:
         BadInput: it cannot be a folder.
     """
-    out = out or run.folder / "explanations"
+    out = out or run.results / "explanations"
     refuse_blocked(out)
     return out

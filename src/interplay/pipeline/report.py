@@ -12,7 +12,8 @@ from interplay.errors import BadInput
 from interplay.features.store import Features
 from interplay.modalities import drawn_as
 from interplay.models.device import pick_device
-from interplay.models.run import Run, origin_of
+from interplay.models.origin import origin_of
+from interplay.models.run import Run
 from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
 from interplay.progress import SILENT, Progress
@@ -71,7 +72,7 @@ def make_report(
     here = origin_of(dataset, {m: store.folder.name for m, store in stores.items()}, run.config)
     same = here.data_hash == run.origin.data_hash  # else what was measured in training is of other samples
     explanations, copies, notes = _explanations(run)
-    validity = run.folder / "validation" / "validity.json"
+    validity = run.validity_file
     if (page := validity.with_suffix(".html")).is_file():
         copies["validity.html"] = page
     return RunReport(
@@ -111,7 +112,7 @@ def report_run(
         run: a trained run.
         dataset: with the labels and modalities of the run.
         splits: whose samples are shown.
-        out: the folder; RUN/report if None.
+        out: the folder; `run.results`/report if None.
         blur: blur pictures and texts until asked to show them; where its labels are of hate speech if None.
         store: where encoded features are kept.
         device: where encoders and model run; the run's own if None.
@@ -134,7 +135,7 @@ def report_folder(run: Run, out: str | Path | None = None) -> Path:
 
     Args:
         run: a trained run.
-        out: the folder; RUN/report if None.
+        out: the folder; `run.results`/report if None.
 
     Returns:
         The folder.
@@ -142,7 +143,7 @@ def report_folder(run: Run, out: str | Path | None = None) -> Path:
     Raises:
         BadInput: the page cannot be written there.
     """
-    folder = Path(out) if out is not None else run.folder / "report"
+    folder = Path(out) if out is not None else run.results / "report"
     refuse_other(folder)
     return folder
 
@@ -230,7 +231,7 @@ def _encoder(run: Run, modality: str, kind: str) -> str:
 
 def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[str, Path], list[str]]:
     """What `interplay explain` left, with its place in its page; files to copy; what could not be read."""
-    folder = run.folder / "explanations"
+    folder = run.results / "explanations"
     page = folder / "page.html"
     addresses, copies, notes = {}, {}, []
     if page.is_file():

@@ -16,7 +16,8 @@ from interplay.files.run_folder import METRICS_FILE
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.device import pick_device
 from interplay.models.fusion import FusionModel
-from interplay.models.run import Run, finish_run, open_run, origin_of, refuse_taken, start_run
+from interplay.models.origin import origin_of
+from interplay.models.run import Run, finish_run, open_run, refuse_taken, start_run
 from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.progress import SILENT, Progress

@@ -43,13 +43,13 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
             accepted.options,
             budget=accepted.budget,
             most_budget=accepted.limits.most_budget,
-            pages=[(f"{p.folder}/{p.name}", p.href) for p in run_pages(run.folder)],
+            pages=[(f"{p.folder}/{p.name}", p.href) for p in run_pages(run.results)],
         )
         return html(page.encode(), 200, policy)
 
     @routes.get("/api/pages", summary="The pages of the run", responses=error_responses(*ALWAYS))
     def pages() -> list[PageLink]:
-        return run_pages(run.folder)
+        return run_pages(run.results)
 
     @routes.get(
         "/pages/{folder}/{name}",
@@ -58,7 +58,7 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
         responses=error_responses(*ALWAYS, 404) | HTML,
     )
     def page(folder: str, name: str) -> Response:
-        return html(read_page(run.folder, folder, name))
+        return html(read_page(run.results, folder, name))
 
     _add_beside(routes, run)
     _add_login(routes, token)
@@ -75,7 +75,7 @@ def _add_beside(routes: APIRouter, run: Run) -> None:
         responses=error_responses(*ALWAYS, 404) | HTML,
     )
     def samples(name: str) -> Response:
-        return frame(read_samples(run.folder, name))
+        return frame(read_samples(run.results, name))
 
     pictures: Declared = {200: {"description": "the thumbnail", "content": {kind: {} for kind in PICTURES}}}
 
@@ -86,7 +86,7 @@ def _add_beside(routes: APIRouter, run: Run) -> None:
         responses=error_responses(*ALWAYS, 404) | pictures,
     )
     def thumbnail(part: str, name: str) -> Response:
-        content, kind = read_thumbnail(run.folder, f"{part}/{name}")
+        content, kind = read_thumbnail(run.results, f"{part}/{name}")
         return Response(content, media_type=kind)
 
 

@@ -148,7 +148,7 @@ def _notes(run: Run, config: Config, prepared: Prepared) -> list[str]:
     for modality, one in prepared.encoded.items():
         if one.truncated:
             notes.append(f"The last {one.truncated} tokens of {modality} were cut off: the encoder takes no more.")
-    notes += _level(run)
+    notes += level_notes(run)
     if len(run.model.experts) > 1 and not run.model.by_construction:
         notes.append(
             "Roles are what the losses asked of the experts in training; an expert may say what is not its own."
@@ -208,8 +208,12 @@ def off_training(run: Run, config: Config) -> list[str]:
     return notes
 
 
-def _level(run: Run) -> list[str]:
-    """What removing a feature means, given how features were encoded (METHOD 6)."""
+def level_notes(run: Run) -> list[str]:
+    """Sentences: what removing a feature means, given how features were encoded (METHOD 6).
+
+    Args:
+        run: a trained run.
+    """
     given = [m for m, kind in run.card.modalities.items() if MODALITIES[kind].precomputed]
     encoded = {m: kind for m, kind in run.card.modalities.items() if m not in given}
     notes = []
