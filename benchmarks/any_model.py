@@ -1,6 +1,6 @@
 """Ready-made models: are planted pairs found in true architectures, and what do pairs of a dual encoder cost?
 
-    python benchmarks/any_model.py [--parts planted dual memory] [--samples 100] [--seeds 3]
+    python benchmarks/any_model.py [--parts planted dual memory speed] [--samples 100] [--seeds 3]
 
 `planted` trains small ViLTs (2 layers, 64 wide) on texts of 8 words and pictures of 4 x 4 cells, of which the answers
 are known: "signal" AND a white cell, either of them (OR), "signal" with a black cell or "beacon" with a white one
@@ -14,12 +14,16 @@ and parts, and where the planted pair's SII ranks among all pairs.
 `memory` explains one sample by a LLaVA of a billion random weights in bf16, and a CLIP of as many, each in a process
 of its own, and prints the most memory that it held beside the size of the weights.
 
+`speed` counts evaluations a second of a CLIP of the shape of ViT-B/32, in fp32 and bf16, in batches and one by one, on
+a GPU where there is one.
+
 The pointing game of a real image-text model is in `benchmarks/pictograms.py`.
 """
 
 import argparse
 import copy
 import resource
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -36,10 +40,11 @@ from interplay import wrap
 from interplay.explanation.predictor import value_function
 from interplay.explanation.wrapped.predictor import WrappedPredictor
 from interplay.interactions import Game, PairScores, Value, block_pairs, interval, naive_pairs
+from interplay.models.device import pick_device
 from interplay.report.claims import Claim, claim
 from interplay.results import Explanation
 
-PARTS = ["planted", "dual", "memory"]
+PARTS = ["planted", "dual", "memory", "speed"]
 STORIES = ("and", "or", "xor", "word", "cell")
 TRUE = {"and": "together", "or": "either", "xor": "together", "word": "alone", "cell": "alone"}
 OTHERS = "ash bay cot dew elm fig gum hay ivy jam kit log map net oak pea rug sky tin urn vat web yak zoo"
@@ -342,13 +347,47 @@ def memory(budget: int) -> None:
     print(markdown(header, rows))
 
 
+def speed(seconds: float) -> None:
+    """Print evaluations a second of a CLIP of random weights."""
+    device, rows = pick_device("auto"), []
+    sides = {"num_hidden_layers": 12}
+    config = transformers.CLIPConfig(
+        text_config=sides
+        | {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8}
+        | {"eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0},
+        vision_config=sides
+        | {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
+        | {"image_size": 224, "patch_size": 32},
+    )
+    processor = Both()
+    processor.image_processor = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": 224}, crop_size={"height": 224, "width": 224}
+    )
+    model = transformers.CLIPModel(config).eval().to(device)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8))
+    for precision in (torch.float32, torch.bfloat16):
+        for batch in (1, 256):
+            opened = wrap(model.to(precision), processor, batch=batch).open_inputs("signal net oak pea", picture)
+            rng, done = np.random.default_rng(1), 0
+            opened.logits(rng.random((batch, len(opened.features))) < 0.5)
+            start = time.perf_counter()
+            while time.perf_counter() - start < seconds:
+                opened.logits(rng.random((batch, len(opened.features))) < 0.5)
+                done += batch
+            pace = done / (time.perf_counter() - start)
+            rows.append([str(device), str(precision).removeprefix("torch."), str(batch), f"{pace:,.1f}"])
+            print(rows[-1], flush=True)
+    print(markdown(["device", "precision", "at a time", "evaluations a second, none repeated"], rows))
+
+
 def main() -> None:
     """Print the tables of each part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:3])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", type=int, default=120, help="evaluations of the models with a billion weights")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each row of `speed`")
     given = parser.parse_args()
     if "planted" in given.parts:
         planted(range(given.seeds), given.samples)
@@ -356,6 +395,8 @@ def main() -> None:
         dual(range(given.seeds))
     if "memory" in given.parts:
         memory(given.budget)
+    if "speed" in given.parts:
+        speed(given.seconds)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A real image-text model that needs no hub, and a pointing game: which patch pairs with which word?
 
     python benchmarks/icon_sets.py emoji EMOJI
-    python benchmarks/pictograms.py EMOJI --model PICTOGRAMS [--games 100] [--page PAGE.html]
+    python benchmarks/pictograms.py EMOJI --model PICTOGRAMS [--games 50] [--page PAGE.html]
 
 The model is trained where PICTOGRAMS is not there yet, which takes some minutes: the packaged text encoder and vision
 transformer, frozen, and a projection of each, by a contrastive loss on mosaics of four pictograms beside texts that
@@ -231,8 +231,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("icons", type=Path, help="the folder that `icon_sets.py emoji` writes")
     parser.add_argument("--model", type=Path, required=True, help="the model's folder; trained if it is not there")
-    parser.add_argument("--games", type=int, default=100)
-    parser.add_argument("--budget", type=int, default=600, help="texts and pictures encoded for each mosaic")
+    parser.add_argument("--games", type=int, default=50)
+    parser.add_argument("--budget", type=int, default=300, help="texts and pictures encoded for each mosaic")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", type=Path, help="where the page of the first mosaic is written")
     given = parser.parse_args()

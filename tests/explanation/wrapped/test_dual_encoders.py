@@ -9,7 +9,7 @@ from tests.explanation.wrapped.small_models import SIDES, TEXT, Both, tokenizer
 
 from interplay import wrap
 from interplay.config import ExplainConfig
-from interplay.errors import BadInput
+from interplay.errors import BadInput, BudgetError
 from interplay.explanation.wrapped.kinds import MATCH
 from interplay.models.dual_encoder import MeanPooledDualEncoder, normalised
 
@@ -99,3 +99,13 @@ def test_half_precision_is_explained_and_said():
     found = wrap(model.to(torch.bfloat16), processor).explain(**asked)
     assert any("bfloat16" in note for note in found.notes) and not any("float16" in note for note in full.notes)
     assert found.prediction[MATCH] == pytest.approx(full.prediction[MATCH], abs=0.05)
+
+
+def test_a_budget_that_is_too_small_names_the_least_and_offers_a_coarser_grid():
+    from tests.explanation.wrapped.small_models import vilt
+
+    for make, options, least in ((lambda: dual(MeanPooledDualEncoder), {}, "40"), (vilt, {"labels": None}, "[0-9]+")):
+        with pytest.raises(BudgetError, match=rf"at least {least}; raise the budget, or take a coarser grid"):
+            wrap(*make(), **options).explain(text="grey cats", image=PICTURE, budget=10)
+    found = wrap(*dual(MeanPooledDualEncoder), grid=2).explain(text="grey cats", image=PICTURE, budget=16)
+    assert len(found.pairs) == 8

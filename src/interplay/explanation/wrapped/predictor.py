@@ -228,7 +228,11 @@ class WrappedPredictor(Predictor):
             opened.notes = [*opened.notes, pace_note(seconds, budget)]
         settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": budget}), opened)
         advance = progress.stage(f"Explain {name}")
-        found = explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+        try:
+            found = explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+        except BudgetError as error:
+            coarser = "raise the budget, or take a coarser grid" if self.kind.looks else error.fix
+            raise BudgetError(error.problem, expected=error.expected, fix=coarser) from error
         return found.model_copy(update={"written": found.target in self.written})
 
     def _within(self, settings: ExplainConfig, opened: "OpenedWrapped") -> ExplainConfig:
