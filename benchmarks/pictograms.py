@@ -9,8 +9,9 @@ name two of them ("red apple and steam locomotive"). It is a dual encoder as tho
 explained by `interplay explain-model PICTOGRAMS --text ... --image ...`.
 
 The game: for each word of a name, is the cell with which its interaction (SII) is highest one of the pictogram that it
-names? Chance is a quarter. It is played with pictograms of training in mosaics that are new, and with others that the
-model has never seen; and with texts that name nothing of the picture, where there is no right answer.
+names, and have the four cells of that one the highest sum? Chance is a quarter. It is played with pictograms of
+training in mosaics that are new, and with others that the model has never seen; and with texts that name nothing of the
+picture, where there is no right answer.
 """
 
 import argparse
@@ -198,32 +199,38 @@ def train(icons: Icons, folder: Path) -> None:
         part.save_pretrained(folder)
 
 
-def points(found: Explanation, words: Sequence[int]) -> list[int]:
-    """For each of some words, the quarter of the picture in which the cell of its highest SII lies."""
+def points(found: Explanation, words: Sequence[int]) -> list[tuple[int, int]]:
+    """Where some words point: the quarter of the cell of their highest SII, and that whose cells have most together."""
     score = {(pair.i, pair.j): pair.sii for pair in found.pairs if pair.sii is not None}
-    cells = [feature for feature in found.features if feature.box is not None]
+    cells, quarters = list[int](), list[int]()
+    for feature in found.features:
+        if feature.box is not None:
+            x0, y0, x1, y1 = feature.box
+            cells.append(feature.index)
+            quarters.append(2 * int(y0 + y1 > 1) + int(x0 + x1 > 1))
     out = []
     for word in words:
-        x0, y0, x1, y1 = max(cells, key=lambda cell: score.get((word, cell.index), -np.inf)).box or (0, 0, 0, 0)
-        out.append(2 * int(y0 + y1 > 1) + int(x0 + x1 > 1))
+        sii = np.array([score[word, cell] for cell in cells])
+        out.append((quarters[int(sii.argmax())], int(np.bincount(quarters, weights=sii).argmax())))
     return out
 
 
 def play(
     predictor: WrappedPredictor, icons: Icons, among: np.ndarray, games: int, absent: bool, budget: int, seed: int
-) -> tuple[list[bool], Counter[str], float]:
-    """For each word whether it points to what it names, what the first sentences are, and how often it is a match."""
-    rng, hits, kinds, matches = np.random.default_rng(seed), list[bool](), Counter[str](), 0
+) -> tuple[np.ndarray, Counter[str], float]:
+    """(words, 2) whether each points to what it names, what the first sentences are, and how often it is a match."""
+    rng, hits, kinds, matches = np.random.default_rng(seed), list[list[bool]](), Counter[str](), 0
     for four, others in zip(fours(icons, among, games, rng), fours(icons, among, games, rng), strict=True):
         places = rng.permutation(4)[:2]
         one, two = (icons.names[at] for at in (others if absent else four)[places])
         first = len(one.split())
         found = predictor.explain(text=f"{one} and {two}", image=mosaic(icons, four), budget=budget, seed=seed)
         words = [at for at in range(first + 1 + len(two.split())) if at != first]
-        hits += [q == places[int(w > first)] for q, w in zip(points(found, words), words, strict=True)]
+        for word, quarters in zip(words, points(found, words), strict=True):
+            hits.append([quarter == places[int(word > first)] for quarter in quarters])
         kinds[claim(found).kind] += 1
         matches += found.prediction["a match"] > 0.5
-    return hits, kinds, matches / games
+    return np.array(hits), kinds, matches / games
 
 
 def main() -> None:
@@ -247,12 +254,14 @@ def main() -> None:
         ("of training, but the text names others", icons.seen, True),
     ):
         hits, kinds, matches = play(predictor, icons, among, given.games, absent, given.budget, given.seed)
-        share = float(np.mean(hits))
-        error = 1.96 * np.sqrt(share * (1 - share) / len(hits))
-        rows.append([what, str(given.games), f"{matches:.0%}", str(len(hits)), f"{share:.3f} ± {error:.3f}", "0.250"])
-        rows[-1].append(", ".join(f"{kind} {count}" for kind, count in kinds.most_common()))
+        shares = hits.mean(axis=0)
+        errors = 1.96 * np.sqrt(shares * (1 - shares) / len(hits))
+        rows.append([what, str(given.games), f"{matches:.0%}", str(len(hits))])
+        rows[-1] += [f"{share:.3f} ± {error:.3f}" for share, error in zip(shares, errors, strict=True)]
+        rows[-1] += ["0.250", ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())]
         print(rows[-1], flush=True)
-    header = ["pictograms", "mosaics", "a match", "words", "point to what they name (95%)", "chance", "what is said"]
+    header = ["pictograms", "mosaics", "a match", "words", "their first cell is of what they name (95%)"]
+    header += ["the four cells of it come first together", "chance", "what is said"]
     print(markdown(header, rows))
     if given.page is not None:
         rng = np.random.default_rng(given.seed)
