@@ -39,7 +39,7 @@ from interplay.results import Explanation
 
 THINGS = {"Animals & Nature", "Food & Drink", "Travel & Places", "Objects", "Activities"}
 SIDE, UNSEEN = 56, 100  # pixels of a pictogram: four patches; how many the model never sees
-WIDTH, MOSAICS, STEPS, BATCH, RATE = 384, 3000, 4000, 512, 4e-3
+WIDTH, MOSAICS, STEPS, BATCH, RATE = 384, 3000, 8000, 512, 6e-3
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def train(icons: Icons, folder: Path) -> None:
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 500 == 0 or step == STEPS - 1:
+        if step % 1000 == 0 or step == STEPS - 1:
             right = float((logits.argmax(dim=1) == truth).float().mean())
             print(
                 f"step {step + 1:,} of {STEPS:,}: loss {loss.item():.2f}, the right picture of {BATCH} in {right:.0%}",

@@ -85,11 +85,16 @@ def explain(
         )
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
-    return console.print_findings(_said(explanations, several=bool(others)), page)
+    return console.print_findings(said(explanations, several=bool(others)), page)
 
 
-def _said(explanations: "list[Explanation]", *, several: bool) -> list[str]:
-    """What each explanation found; of several runs also whose it is, and in how many it holds."""
+def said(explanations: "list[Explanation]", *, several: bool) -> list[str]:
+    """What each explanation found; of several models, or ways of removing, also whose it is, and in how many it holds.
+
+    Args:
+        explanations: in the order in which they are printed.
+        several: whether there are several of one sample.
+    """
     from interplay.report.addresses import whose
     from interplay.report.agreement import agreement_lines
     from interplay.report.findings import finding

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from interplay.cli import console, options
+from interplay.cli.explain import said
 from interplay.cli.options import Blur, Device, Json
 from interplay.errors import BadInput
 
@@ -75,7 +76,4 @@ def explain_model(
         found, page = explain_and_write(predictors, asked, out, blur=bool(blur), progress=progress)
     if json:
         return console.print_json([one.model_dump(mode="json", by_alias=True) for one in found])
-    from interplay.report.agreement import agreement_lines
-    from interplay.report.findings import finding
-
-    return console.print_findings([*map(finding, found), *agreement_lines(found)], page)
+    return console.print_findings(said(found, several=len(found) > 1), page)

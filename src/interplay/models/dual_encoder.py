@@ -8,6 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers.models.clip.modeling_clip import CLIPOutput
 
+from interplay.errors import BadInput
+
+ONE_BEFORE = ("clip_vision_model", "dinov2", "vit")
+"""Vision transformers whose patches come after one class token."""
+
 
 class MeanPooledDualEncoder(transformers.VisionTextDualEncoderModel):
     """How well a text and a picture match: scale * cos(A mean_t x_t, B mean_p y_p) [ours].
@@ -17,6 +22,12 @@ class MeanPooledDualEncoder(transformers.VisionTextDualEncoderModel):
     projects one pooled vector of each; here each word and each patch has its own part in the score, by which a pair of
     them can be found. `save_pretrained`, `from_pretrained` and `push_to_hub` are those of transformers.
     """
+
+    def __init__(self, config: Any = None, vision_model: Any = None, text_model: Any = None) -> None:
+        super().__init__(config, vision_model, text_model)
+        kind = self.vision_model.config.model_type
+        if kind not in ONE_BEFORE:
+            raise BadInput(f"the vision transformer is a {kind}", expected=f"one of {', '.join(ONE_BEFORE)}")
 
     def get_text_features(
         self, input_ids: Int[Tensor, "B L"], attention_mask: Int[Tensor, "B L"], **more: Any

@@ -45,8 +45,11 @@ def explain_and_write(
         written = predictors[0].writing(asked["text"], asked["image"])
         predictors = [written, *(written.removing(other.removal, other.words) for other in predictors[1:])]
     for predictor in predictors:
-        found.append(predictor.explain(**asked, name=name, progress=progress))
+        one = predictor.explain(**asked, name=name, progress=progress)
+        found.append(one)
         asked["target"] = found[0].target
+        if asked.pop("seconds", None):  # the same for all ways, so that none is known better
+            asked["budget"] = one.provenance.settings["budget"]
     out.mkdir(parents=True, exist_ok=True)
     for number, explanation in enumerate(found, start=1):
         write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")

@@ -1,5 +1,7 @@
 """Dual encoders of two transformers: transformers' own, and the one whose words and patches are averaged."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -97,7 +99,16 @@ def test_half_precision_is_explained_and_said():
     asked = {"text": "grey cats", "image": PICTURE, "budget": 200}
     full = wrap(model, processor).explain(**asked)
     found = wrap(model.to(torch.bfloat16), processor).explain(**asked)
-    assert any("bfloat16" in note for note in found.notes) and not any("float16" in note for note in full.notes)
+    assert not any("float16" in note for note in full.notes)
+    (note,) = (note for note in found.notes if "bfloat16" in note)
+    rounded = float(note.partition("some ")[2].split(":")[0])
+    rows = np.random.default_rng(3).random((60, len(full.features))) < 0.5
+    half, whole = (
+        wrap(one, processor).open_inputs("grey cats", PICTURE)
+        for one in (copy.deepcopy(model), copy.deepcopy(model).float())
+    )
+    errors = half.logits(rows) - whole.logits(rows)  # of the same weights, which bf16 has rounded
+    assert 0.02 * rounded < np.abs(errors).max() < 2 * rounded
     assert found.prediction[MATCH] == pytest.approx(full.prediction[MATCH], abs=0.05)
 
 
@@ -109,3 +120,20 @@ def test_a_budget_that_is_too_small_names_the_least_and_offers_a_coarser_grid():
             wrap(*make(), **options).explain(text="grey cats", image=PICTURE, budget=10)
     found = wrap(*dual(MeanPooledDualEncoder), grid=2).explain(text="grey cats", image=PICTURE, budget=16)
     assert len(found.pairs) == 8
+
+
+def test_all_ways_of_removing_count_from_one_answer():
+    """Else the same text and picture would be a match in one way and none in another."""
+    predictor = wrap(*dual(MeanPooledDualEncoder), grid=2)
+    ways = [("drop", "mask"), ("mean", "mask"), ("drop", "delete"), ("grey", "delete")]
+    found = [predictor.removing(*way).explain(text="grey cats", image=PICTURE, budget=200) for way in ways]
+    assert [one.prediction[MATCH] for one in found[1:]] == pytest.approx([found[0].prediction[MATCH]] * 3, abs=1e-5)
+    assert found[0].whatif.nothing == pytest.approx(0.5) and found[1].whatif.nothing != pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_vision_transformer_whose_first_token_is_a_patch_is_refused():
+    config = transformers.VisionTextDualEncoderConfig.from_vision_text_configs(
+        transformers.SiglipVisionConfig(**SIDES, image_size=32, patch_size=8), transformers.BertConfig(**SIDES)
+    )
+    with pytest.raises(BadInput, match="siglip_vision_model; expected one of clip_vision_model, dinov2, vit"):
+        MeanPooledDualEncoder(config)

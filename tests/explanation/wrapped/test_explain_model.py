@@ -93,8 +93,14 @@ def test_bad_use_ends_in_one_line(folder, monkeypatch, capsys):
             "Error: nowhere.png: the picture is missing; expected a picture file; corr",
         ),
         (["vit", "--image", str(folder / "broken.png")], "AVIF); replace the file"),
-        (["bert", "--text", TEXT, "--words", "drop"], "Error: words is 'drop'; expected one of mask, delete"),
-        (["qwen", "--text", TEXT, *image, "--words", "delete"], "Error: words is 'delete'; expected mask: tokens of a"),
+        (
+            ["bert", "--text", TEXT, "--words", "drop"],
+            "Error: words are to be removed by 'drop'; expected one of mask, delete",
+        ),
+        (
+            ["qwen", "--text", TEXT, *image, "--words", "delete"],
+            "Error: words are to be removed by 'delete'; expected mask: tokens of a",
+        ),
         (["nowhere"], "cannot be loaded"),
     ):
         monkeypatch.setattr("sys.argv", ["interplay", "explain-model", str(folder / words[0]), *words[1:]])
@@ -119,8 +125,18 @@ def test_several_ways_of_removing_are_held_together(folder, tmp_path, monkeypatc
     run(monkeypatch, "explain-model", str(folder / "vit"), *given)
     said = capsys.readouterr().out
     assert said.count("cats ") >= 2 and "ways of removing" in said
+    assert "(vit): cats " in said and "(vit, mean in place of patches): cats " in said
     assert len(list((tmp_path / "out").glob("*.json"))) == 2
     assert "ways of removing" in (tmp_path / "out" / "page.html").read_text("utf-8")
+
+
+def test_several_ways_share_the_budget_that_seconds_made(folder, tmp_path, monkeypatch):
+    given = ["--text", TEXT, "--image", str(folder / "cats.png"), "--grid", "2", "--removal", "drop"]
+    given += ["--removal", "mean", "--seconds", "2", "--out", str(tmp_path / "out")]
+    run(monkeypatch, "explain-model", str(folder / "vilt"), *given)
+    one, other = (json.loads(file.read_text("utf-8")) for file in sorted((tmp_path / "out").glob("*.json")))
+    known = {**one["provenance"]["settings"], **other["provenance"]["settings"]}
+    assert one["evaluations"] == other["evaluations"] > 0 and known["budget"] >= one["evaluations"]
 
 
 @pytest.mark.parametrize(

@@ -358,7 +358,7 @@ def test_what_cannot_be_wrapped_is_refused():
         wrap(clip()[0].train(), processor)
     with pytest.raises(BadInput, match=r"the labels are \['a'\]; expected two or more"):
         wrap(model, processor, labels=["a"])
-    with pytest.raises(BadInput, match=r"labels were given to ViltForQuestionAnswering, which has its own"):
+    with pytest.raises(BadInput, match=r"ViltForQuestionAnswering has labels of its own"):
         wrap(*vilt(), labels=["a", "b"])
     with pytest.raises(BadInput, match=r"grid is 0, batch is 32"):
         wrap(model, processor, grid=0)
@@ -585,9 +585,11 @@ def test_what_two_ways_of_removing_agree_on_is_said():
     other = wrap(*vit(3), name="a vit").removing("mean").explain(image=PICTURE, target="fish", budget=400)
     coarse = wrap(*vit(), name="a vit", grid=2, removal="mean").explain(image=PICTURE, target="fish", budget=400)
     assert {compared([found[0], one]) for one in (again, other, coarse)} == {"models"}
-    with pytest.raises(BadInput, match=r"removal is 'ink'; expected one of drop, mean, grey, blur"):
+    with pytest.raises(BadInput, match=r"patches are to be removed by 'ink'; expected one of drop, mean, grey, blur"):
         predictor.removing("ink")
-    with pytest.raises(BadInput, match=r"removal is 'mean'; expected drop: words are masked, and there is no picture"):
+    with pytest.raises(
+        BadInput, match=r"patches are to be removed by 'mean'; expected drop: words are masked, and there is no picture"
+    ):
         wrap(*ALL["bert"](), removal="mean")
 
 

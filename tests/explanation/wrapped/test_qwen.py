@@ -261,7 +261,8 @@ def test_bad_input_is_refused():
     with pytest.raises(BadInput, match=r"prompt and answer have \d+ tokens; expected at most 200"):
         predictor.answering(["sun and rain " * 30]).open_inputs(TEXT, PICTURE)
     with pytest.raises(
-        BadInput, match=r"words is 'delete'; expected mask: tokens of a prompt, the picture's too, keep"
+        BadInput,
+        match=r"words are to be removed by 'delete'; expected mask: tokens of a prompt, the picture's too, keep",
     ):
         predictor.removing(words="delete")
     model, processor = qwen()

@@ -190,11 +190,19 @@ def test_a_tokenizer_without_special_tokens_cannot_read_a_text_without_words():
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (clip, {"words": "drop"}, r"words is 'drop'; expected one of mask, delete"),
-        (vit, {"words": "delete"}, r"words is 'delete'; expected mask: there is no text"),
-        (clip, {"words": "delete", "labels": ["a", "b"]}, r"words is 'delete'; expected mask: there is no text"),
-        (llava, {"words": "delete"}, r"words is 'delete'; expected mask: tokens of a prompt, the picture's too"),
-        (bert, {"removal": "inpaint"}, r"removal is 'inpaint'; expected drop: words are masked"),
+        (clip, {"words": "drop"}, r"words are to be removed by 'drop'; expected one of mask, delete"),
+        (vit, {"words": "delete"}, r"words are to be removed by 'delete'; expected mask: there is no text"),
+        (
+            clip,
+            {"words": "delete", "labels": ["a", "b"]},
+            r"words are to be removed by 'delete'; expected mask: there is no text",
+        ),
+        (
+            llava,
+            {"words": "delete"},
+            r"words are to be removed by 'delete'; expected mask: tokens of a prompt, the picture's too",
+        ),
+        (bert, {"removal": "inpaint"}, r"patches are to be removed by 'inpaint'; expected drop: words are masked"),
     ],
 )
 def test_ways_that_a_model_does_not_have_are_refused(make, options, message):

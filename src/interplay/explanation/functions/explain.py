@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from interplay.config import ExplainConfig
-from interplay.errors import BadInput
+from interplay.errors import BadInput, BudgetError
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.predictor import FunctionPredictor, Scale
 from interplay.explanation.functions.removal import ImageFill
-from interplay.explanation.pace import evaluations_within, pace_note
+from interplay.explanation.pace import settle_budget, too_short
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import as_rgb, open_picture
 from interplay.progress import SILENT, Progress
@@ -30,7 +30,7 @@ def explain_callable(
     label_kind: LabelKind | None = None,
     returns: Scale = "probabilities",
     target: str | None = None,
-    budget: int = BUDGET,
+    budget: int | None = None,
     seconds: float | None = None,
     grid: int = 6,
     fill: ImageFill = "mean",
@@ -56,7 +56,7 @@ def explain_callable(
             for several labels and "multi" for one if None.
         returns: whether the function returns probabilities or logits. Other scores are taken as logits.
         target: the label to explain; the most probable one if None.
-        budget: most evaluations for the pair scores; the candidates and what-if ask some hundred more.
+        budget: most evaluations for the pair scores, 4,096 if None; the candidates and what-if ask some hundred more.
         seconds: in place of a budget: about how long it may take. The explanation says how many evaluations that was,
             as a budget that repeats it.
         grid: cells of the picture along its longer side.
@@ -77,12 +77,13 @@ def explain_callable(
     kind = label_kind or ("single" if len(labels) > 1 else "multi")
     predictor = FunctionPredictor(function, labels, label_kind=kind, returns=returns, grid=grid, fill=fill, batch=batch)
     opened = predictor.open_inputs(text, None if image is None else rgb(image), name)
-    if seconds is not None:
-        budget = evaluations_within(opened, seconds, seed=seed)
-        opened.notes = [*opened.notes, pace_note(seconds, budget)]
-    settings = (settings or ExplainConfig()).model_copy(update={"budget": budget})
+    most = settle_budget(opened, budget, seconds, default=BUDGET, seed=seed)
+    settings = (settings or ExplainConfig()).model_copy(update={"budget": most})
     advance = progress.stage(f"Explain {name}")
-    return explain_opened(predictor, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+    try:
+        return explain_opened(predictor, opened, name, settings=settings, target=target, seed=seed, progress=advance)
+    except BudgetError as error:
+        raise too_short(error, seconds, most, error.fix) from error
 
 
 def rgb(image: str | Path | Image.Image | np.ndarray, max_side: int | None = None) -> Image.Image:

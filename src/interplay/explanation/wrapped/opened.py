@@ -11,7 +11,7 @@ from interplay.explanation.predictor import Opened
 from interplay.explanation.wrapped.dual import has_bias
 from interplay.explanation.wrapped.geometry import Cells
 from interplay.explanation.wrapped.kinds import MATCH
-from interplay.explanation.wrapped.patches import REMOVALS, WORDS
+from interplay.explanation.wrapped.patches import DROP, MASK, REMOVALS, WORDS
 from interplay.explanation.wrapped.reading import ordinary
 from interplay.explanation.wrapped.words import WordTokens
 from interplay.results import Feature, Input
@@ -70,22 +70,31 @@ class OpenedWrapped(Opened):
                 "Text and picture are encoded apart, each set of words and of patches once: an evaluation is a product "
                 "of two vectors, and the budget counts what is encoded."
             )
-        precision = next(predictor.model.parameters()).dtype
-        if precision in ROUNDING:
-            self.notes.append(
-                f"The model computes in {str(precision).removeprefix('torch.')}: its logits are rounded, by some "
-                f"{ROUNDING[precision]:.3f} of their size, and what is smaller than that is noise."
-            )
         if predictor.kind.writes:
             alone = "" if len(predictor.labels) == 1 else ", among the answers given"
             prompt = " Its own prompt stays, no part of which plays." if predictor.kind.prompts else ""
             self.notes.append(f"The probability is that what the model writes begins with the answer{alone}.{prompt}")
         if list(predictor.labels) == [MATCH] and not has_bias(predictor.model):
-            self._zero = float(self._logits(np.zeros((1, len(self.features)), dtype=bool))[0, 0])
+            self._zero = self._without_anything()
             self.notes.append(
                 "This model gives no probability that a text and a picture match: its logit counts from what it gives "
-                "with every word and patch removed, which is called 50%."
+                "with every word masked and every patch left out, which is called 50%."
             )
+        precision = next(predictor.model.parameters()).dtype
+        if precision in ROUNDING:
+            ends = np.stack([np.zeros(len(self.features), dtype=bool), np.ones(len(self.features), dtype=bool)])
+            size = ROUNDING[precision] * (1 + float(np.abs(self._logits(ends)).max()))
+            self.notes.append(
+                f"The model computes in {str(precision).removeprefix('torch.')}, so each of its logits is rounded, by "
+                f"up to some {size:.2g}: scores, and differences on the logit, that are smaller may be rounding alone."
+            )
+
+    def _without_anything(self) -> float:
+        """The answer with nothing left, by the default ways of removing, so that all ways count from one answer."""
+        asked = self._asked
+        if (self._predictor.removal, self._predictor.words) != (DROP, MASK):
+            asked = self._predictor.removing(DROP, MASK).asked(self._words, self._cells, self._pixels, None)
+        return float(asked.answer(*self._stays(np.zeros((1, len(self.features)), dtype=bool)))[0, 0])
 
     @torch.no_grad()
     def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
@@ -127,7 +136,7 @@ class OpenedWrapped(Opened):
         asked = np.stack([half, ~half, np.zeros(n, dtype=bool), np.ones(n, dtype=bool)])
         answers = self.logits(asked)[:, 0]
         rounding = ROUNDING.get(next(self._predictor.model.parameters()).dtype, 1e-5)
-        same = rounding * (1 + np.abs(answers).max()) + LEAST * np.ptp(answers, axis=0).max()
+        same = rounding * (1 + np.abs(answers + self._zero).max()) + LEAST * np.ptp(answers, axis=0).max()
         name = self._predictor.provenance.model
         anew = self._predictor.asked(self._words, self._cells, self._pixels, self._instead)
         if (np.abs(anew.answer(*self._stays(asked)) - self._zero - answers) > same).any():

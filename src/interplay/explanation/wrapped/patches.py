@@ -14,15 +14,16 @@ from torch import Tensor, nn
 
 from interplay.errors import BadInput
 
+DROP, MASK = "drop", "mask"  # the default ways
 REMOVALS = {
-    "drop": "is not given to the model: its token is left out",
+    DROP: "is not given to the model: its token is left out",
     "mean": "shows the picture's mean colour",
     "grey": "shows grey, 128 of 255",
     "blur": "shows the picture blurred, so that much of its colours stays",
     "inpaint": "shows what is left around it, inpainted; the picture's mean colour where nothing is left",
 }
 WORDS = {
-    "mask": "is masked in the model's attention; its place stays",
+    MASK: "is masked in the model's attention; its place stays",
     "delete": "is deleted from the text, and the rest is read again: words after it move up",
 }
 BLUR = 8  # the deviation of the blur: this part of the longer side
@@ -43,12 +44,12 @@ def check_removal(removal: str, words: str, *, looks: bool, reads: bool, prompts
     """
     if removal not in REMOVALS or (removal != "drop" and not looks):
         what = "one of " + ", ".join(REMOVALS) if looks else "drop: words are masked, and there is no picture"
-        raise BadInput(f"removal is {removal!r}", expected=what)
+        raise BadInput(f"patches are to be removed by {removal!r}", expected=what)
     if words not in WORDS:
-        raise BadInput(f"words is {words!r}", expected="one of " + ", ".join(WORDS))
+        raise BadInput(f"words are to be removed by {words!r}", expected="one of " + ", ".join(WORDS))
     if words == "delete" and not (reads and not prompts):
         why = "tokens of a prompt, the picture's too, keep their places" if reads else "there is no text"
-        raise BadInput(f"words is {words!r}", expected=f"mask: {why}")
+        raise BadInput(f"words are to be removed by {words!r}", expected=f"mask: {why}")
 
 
 def painted(pixels: Float[Tensor, "1 3 H W"], removal: str) -> Float[Tensor, "1 3 H W"] | None:

@@ -16,7 +16,7 @@ from interplay.data.sample import Sample
 from interplay.errors import BadInput, BudgetError, InterplayError, PredictorError
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.explain import BUDGET, rgb
-from interplay.explanation.pace import evaluations_within, pace_note
+from interplay.explanation.pace import settle_budget, too_short
 from interplay.explanation.predictor import Predictor
 from interplay.explanation.wrapped.asked import Asked, Given
 from interplay.explanation.wrapped.dual import DualEncoder, vectors_of
@@ -188,7 +188,7 @@ class WrappedPredictor(Predictor):
         text: str | None = None,
         image: Any = None,
         target: str | None = None,
-        budget: int = BUDGET,
+        budget: int | None = None,
         seconds: float | None = None,
         name: str = "sample",
         seed: int = 0,
@@ -201,8 +201,8 @@ class WrappedPredictor(Predictor):
             text: the text, for a model that reads.
             image: for a model that looks: a file, a PIL image, or an array (height, width, 3) of bytes.
             target: the label to explain; the most probable one if None.
-            budget: most evaluations for the pair scores, of CLIP and SigLIP most texts and pictures encoded for them;
-                the candidates and what-if ask some hundred more.
+            budget: most evaluations for the pair scores, 4,096 if None; of CLIP and SigLIP most texts and pictures
+                encoded for them. The candidates and what-if ask some hundred more.
             seconds: in place of a budget: about how long it may take. The explanation says how many evaluations that
                 was, as a budget that repeats it.
             name: what the explanation calls the sample.
@@ -223,17 +223,18 @@ class WrappedPredictor(Predictor):
             own, same["settings"] = self.writing(text, picture), settings
             return own.explain(text=text, image=picture, target=target, progress=progress, **same)
         opened = self.open_inputs(text, picture)
-        if seconds is not None:
-            budget = evaluations_within(opened, seconds, seed=seed)
-            opened.notes = [*opened.notes, pace_note(seconds, budget)]
-        settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": budget}), opened)
+        most = settle_budget(opened, budget, seconds, default=BUDGET, seed=seed, counts=1 + self.kind.apart)
         advance = progress.stage(f"Explain {name}")
         try:
+            settings = self._within((settings or ExplainConfig()).model_copy(update={"budget": most}), opened)
             found = explain_opened(self, opened, name, settings=settings, target=target, seed=seed, progress=advance)
         except BudgetError as error:
             coarser = "raise the budget, or take a coarser grid" if self.kind.looks else error.fix
-            raise BudgetError(error.problem, expected=error.expected, fix=coarser) from error
-        return found.model_copy(update={"written": found.target in self.written})
+            raise too_short(error, seconds, most, coarser) from error
+        known = found.provenance
+        if seconds is not None:
+            known = known.model_copy(update={"settings": known.settings | {"budget": most}})
+        return found.model_copy(update={"written": found.target in self.written, "provenance": known})
 
     def _within(self, settings: ExplainConfig, opened: "OpenedWrapped") -> ExplainConfig:
         """Settings by which a dual encoder's pairs cost what its single features do (METHOD 14); else as they are.

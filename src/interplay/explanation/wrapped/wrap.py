@@ -77,7 +77,9 @@ def wrap(
     own, label_kind = labels_of(model, kind)
     if labels is not None:
         if not kind.apart and not kind.writes:
-            raise BadInput(f"labels were given to {type(model).__name__}, which has its own", expected="None")
+            raise BadInput(
+                f"{type(model).__name__} has labels of its own", expected="neither labels nor an answer to be given"
+            )
         labels = answers_of(labels) if kind.writes else labels
         if not kind.writes and (isinstance(labels, str) or len(labels) < 2 or len(set(labels)) < len(labels)):
             raise BadInput(f"the labels are {labels!r}", expected="two or more texts, each once")
