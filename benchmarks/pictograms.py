@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=50)
     parser.add_argument("--budget", type=int, default=300, help="texts and pictures encoded for each mosaic")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--page", type=Path, help="where the page of the first mosaic is written")
+    parser.add_argument("--page", type=Path, help="where a mosaic's page is written, and its picture beside")
     given = parser.parse_args()
     icons = icons_of(given.icons)
     if not given.model.exists():
@@ -264,12 +264,10 @@ def main() -> None:
     header += ["the four cells of it come first together", "chance", "what is said"]
     print(markdown(header, rows))
     if given.page is not None:
-        rng = np.random.default_rng(given.seed)
-        four = fours(icons, icons.seen, 1, rng)[0]
-        picture = mosaic(icons, four)
-        found = predictor.explain(
-            text=f"{icons.names[four[0]]} and {icons.names[four[3]]}", image=picture, budget=given.budget, name="mosaic"
-        )
+        four = fours(icons, icons.seen, 1, np.random.default_rng(given.seed))[0]
+        picture, text = mosaic(icons, four), f"{icons.names[four[0]]} and {icons.names[four[3]]}"
+        found = predictor.explain(text=text, image=picture, budget=8 * given.budget, name="mosaic")
+        picture.save(given.page.with_suffix(".png"))
         interplay.write_page([found], {"mosaic": {"image": picture}}, given.page)
 
 
