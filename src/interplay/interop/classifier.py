@@ -201,13 +201,13 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         *,
         by_content: bool = True,
     ) -> list[Sample]:
-        """Rows as samples, whose ids are their content or, for people, their numbers."""
+        """Rows as samples of no split, whose ids are their content or, for people, their numbers."""
         store = Path(self.store)
         hashes = ContentHashes(store)
         inputs = [read_inputs(row, number, kinds, store) for number, row in enumerate(rows)]
         ids = [content_id(one, hashes, at + 1) if by_content else f"row {at}" for at, one in enumerate(inputs)]
         return [
-            Sample(name, "test", one, held, row=at + 1)
+            Sample(name, "", one, held, row=at + 1)  # only of a sample of a split are the labels known to be the truth
             for at, (name, one, held) in enumerate(zip(ids, inputs, labels, strict=True))
         ]
 
