@@ -95,7 +95,22 @@ def test_cross_validation_encodes_nothing_twice(data, store, fitted, encoded):
     assert scores.shape == (3,) and ((scores >= 0) & (scores <= 1)).all()
     assert encoded == []  # `fitted` has seen all rows
     few = cross_val_score(estimator.set_params(store=store.with_name("other")), rows[:18], y[:18], cv=3)
-    assert len(few) == 3 and sum(encoded) == 2 * 18  # each row's text and picture once
+    assert len(few) == 3
+    assert sum(encoded) == 2 * (
+        18 + 6
+    )  # each row's text and picture once for fits; before, the first fold is predicted
+
+
+def test_a_prediction_leaves_nothing_in_the_store(fitted, data, store, encoded):
+    row = data[0][0]
+    kept = fitted.predict_proba(data[0][:2])
+    assert encoded == []
+    before = sorted(store.iterdir())
+    for word in ("rain", "snow"):
+        alone = fitted.predict_proba([row | {"text": f"{word} over the sea"}])
+    assert sorted(store.iterdir()) == before and sum(encoded) == 2 * 2
+    mixed = fitted.predict_proba([row, row | {"text": "snow over the sea"}, data[0][1]])
+    np.testing.assert_allclose(mixed, [kept[0], alone[0], kept[1]], atol=1e-6)
 
 
 @pytest.mark.slow
@@ -103,8 +118,7 @@ def test_rows_of_several_folders_are_as_if_of_one(data, store, tmp_path):
     rows, y, _ = data
     other = tmp_path / "parts"
     parts = MultimodalClassifier(settings=QUICK, store=other).fit(rows[:18], y[:18])
-    parts.predict(rows[18:])
-    apart = clone(parts).fit(rows, y).predict_proba(rows)
+    apart = parts.fit(rows, y).predict_proba(rows)
     whole = MultimodalClassifier(settings=QUICK, store=store).fit(rows, y).predict_proba(rows)
     np.testing.assert_allclose(apart, whole, atol=1e-5)
 

@@ -17,7 +17,7 @@ from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoder
 from interplay.errors import needs
 from interplay.explanation.explaining import refuse_unknown
-from interplay.features.by_content import content_id, store_by_content
+from interplay.features.by_content import content_id, features_by_content
 from interplay.features.hashes import ContentHashes
 from interplay.features.store import Features
 from interplay.interop.rows import read_inputs, read_rows, resolve_kinds
@@ -52,7 +52,8 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
     arrays of bytes (height, width, 3). y holds one label a row, or (N, C) zeros and ones where several may hold; the
     columns of a data frame then name the labels.
 
-    Rows are encoded once and kept in `store` by their content, so another fit on some of them encodes nothing anew.
+    A fit keeps features of its rows in `store` by their content, so another fit on some of them encodes nothing anew.
+    Rows that are predicted are encoded in memory where no fit has met them.
 
     Args:
         modalities: column -> kind ("text" or "image"); None for the columns text and image.
@@ -116,7 +117,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         if self.folder is None:
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with progress_or_default(None if self.verbose else SILENT) as progress:
-            stores = self._features(dataset, encoders)
+            stores = self._features(dataset, encoders, keep=True)
             self.run_ = train(
                 dataset, config, folder, encoders=encoders, stores=stores, overwrite=True, progress=progress
             )
@@ -139,7 +140,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         samples = self._opened(X)
         run = self.run_
         dataset = Dataset("X", SOURCE, self.modalities_, tuple(run.card.labels), run.card.label_kind, samples)
-        stores = self._features(dataset, _encoders(dataset, run.config))
+        stores = self._features(dataset, _encoders(dataset, run.config), keep=False)
         data = FeatureData({"test": FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
         logits, _ = predict_split(run.model, data, "test")
         return np.asarray(run.card.task.probabilities(logits.double()).numpy())
@@ -211,8 +212,11 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             for at, (name, one, held) in enumerate(zip(ids, inputs, labels, strict=True))
         ]
 
-    def _features(self, dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str, Features]:
-        return {name: store_by_content(dataset, name, encoders[name], self.store) for name in dataset.modalities}
+    def _features(self, dataset: Dataset, encoders: Mapping[str, Encoder], *, keep: bool) -> dict[str, Features]:
+        return {
+            name: features_by_content(dataset, name, encoders[name], self.store, keep=keep)
+            for name in dataset.modalities
+        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
