@@ -69,7 +69,7 @@ def test_it_predicts_as_its_run_does(fitted, data):
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert fitted.predict(rows).tolist() == fitted.classes_[p.argmax(axis=1)].tolist()
     assert fitted.score(rows, y) == pytest.approx((fitted.predict(rows) == y).mean())
-    held = choose_splits([[int(one == "storm")] for one in y], 0.15, 0.15, 0)
+    held = choose_splits([[int(one == "storm")] for one in y], list(map(str, range(36))), 0.15, 0.15, 0)
     tested = [at for at, split in enumerate(held) if split == "test"]
     right = fitted.score([rows[at] for at in tested], y[tested])
     assert fitted.run_.metrics["test"]["accuracy"] == pytest.approx(right, abs=1e-6)
@@ -202,12 +202,37 @@ def test_columns_of_other_names_are_named(data, store):
 @pytest.mark.parametrize("n", [20, 37, 400])
 def test_every_label_has_its_share_in_each_split(n):
     held = [[0]] * (n // 4) + [[1]] * (n - n // 4)
-    splits = np.array(choose_splits(held, 0.15, 0.15, 3))
+    contents = list(map(str, range(n)))
+    splits = np.array(choose_splits(held, contents, 0.15, 0.15, 3))
     for split, share in (("train", 0.7), ("val", 0.15), ("test", 0.15)):
         for label in (0, 1):
             of_label = np.array([one == [label] for one in held])
             assert abs((splits[of_label] == split).sum() - share * of_label.sum()) <= 2
-    assert splits.tolist() != choose_splits(held, 0.15, 0.15, 4)
+    assert splits.tolist() != choose_splits(held, contents, 0.15, 0.15, 4)
+
+
+def test_rows_that_occur_twice_stay_in_one_split():
+    contents = [str(row % 40) for row in range(100)]
+    splits = choose_splits([[row % 40 % 2] for row in range(100)], contents, 0.2, 0.2, 0)
+    assert len(set(zip(contents, splits, strict=True))) == 40 and set(splits) == {"train", "val", "test"}
+    with pytest.raises(BadInput, match=r"of 30 rows, 2 of them different, .* expected at least one of each"):
+        choose_splits([[0], [1]] * 15, ["a", "b"] * 15, 0.2, 0.2, 0)
+
+
+def test_a_fit_keeps_equal_rows_together_and_names_contradictions(data, store, monkeypatch):
+    rows, y, _ = data
+    given = []
+    monkeypatch.setattr("interplay.interop.classifier.train", lambda dataset, *_, **__: 1 / given.append(dataset))
+    with (
+        pytest.warns(UserWarning, match=r"rows of X hold the same .* labels in y: 0 and 36;"),
+        pytest.raises(TypeError),
+    ):
+        other = "calm" if y[0] == "storm" else "storm"
+        MultimodalClassifier(settings=QUICK, store=store).fit(
+            [*rows, rows[0], rows[1]], [*y.tolist(), other, str(y[1])]
+        )
+    splits = [sample.split for sample in given[0].samples]
+    assert splits[36:] == splits[:2]
 
 
 def test_labels_are_read_as_scikit_learn_has_them():
@@ -284,7 +309,7 @@ def test_other_bad_input_is_named(data, store, fitted, tmp_path):
     with pytest.raises(NotFittedError):
         MultimodalClassifier().predict(rows)
     with pytest.raises(BadInput, match="'a b' and 'a_b' differ in signs alone"):
-        frame = pd.DataFrame({"a b": ["x y"] * 36, "a_b": ["x z"] * 36})
+        frame = pd.DataFrame({"a b": [f"x {row}" for row in range(36)], "a_b": ["x z"] * 36})
         MultimodalClassifier(settings=QUICK, store=store, modalities={"a b": "text", "a_b": "text"}).fit(frame, y)
 
 

@@ -21,7 +21,7 @@ from interplay.features.by_content import content_id, features_by_content
 from interplay.features.hashes import ContentHashes
 from interplay.features.store import Features
 from interplay.interop.rows import read_inputs, read_rows, resolve_kinds
-from interplay.interop.targets import choose_splits, read_labels
+from interplay.interop.targets import choose_splits, read_labels, warn_of_contradictions
 from interplay.metrics import predicted_labels
 from interplay.modalities import MODALITIES
 from interplay.models.device import pick_device
@@ -59,7 +59,8 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         modalities: column -> kind ("text" or "image"); None for the columns text and image.
         settings: what differs from the default settings, by sections: {"training": {"epochs": 5}}.
         validation_fraction: share of the rows that chooses the best epoch.
-        test_fraction: share of the rows that `run_` is tested on, beside a linear probe; no training sees them.
+        test_fraction: share of the rows that `run_` is tested on, beside a linear probe; no training sees them, nor
+            rows of the same content.
         random_state: decides which rows these are, the first weights, and every draw.
         store: folder of the feature store.
         folder: where a fit leaves its run, in place of an earlier one; None for a temporary folder, which goes with
@@ -108,7 +109,9 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         classes, kind, held = read_labels(y, len(rows))
         names = tuple(str(one) for one in classes)
         samples = self._samples(rows, kinds, [tuple(names[at] for at in row) for row in held])
-        splits = choose_splits(held, self.validation_fraction, self.test_fraction, int(self.random_state))
+        contents = [sample.id for sample in samples]
+        warn_of_contradictions(held, contents)
+        splits = choose_splits(held, contents, self.validation_fraction, self.test_fraction, int(self.random_state))
         samples = [replace(sample, split=split) for sample, split in zip(samples, splits, strict=True)]
         config = make_config(merge({"seed": int(self.random_state)}, dict(self.settings or {})), "settings")
         dataset = Dataset("X", SOURCE, kinds, names, kind, samples)
