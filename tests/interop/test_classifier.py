@@ -16,7 +16,7 @@ from tests.small_runs import SMALL, made_once
 import interplay
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
-from interplay.errors import BadInput, ConfigError, DataError
+from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
 from interplay.interop.classifier import MultimodalClassifier
 from interplay.interop.targets import choose_splits, read_labels
 
@@ -72,7 +72,7 @@ def test_it_predicts_as_its_run_does(fitted, data):
     held = choose_splits([[int(one == "storm")] for one in y], list(map(str, range(36))), 0.15, 0.15, 0)
     tested = [at for at, split in enumerate(held) if split == "test"]
     right = fitted.score([rows[at] for at in tested], y[tested])
-    assert fitted.run_.metrics["test"]["accuracy"] == pytest.approx(right, abs=1e-6)
+    assert fitted.metrics_["test"]["accuracy"] == pytest.approx(right, abs=1e-6)
 
 
 def test_a_row_is_predicted_alike_wherever_it_stands(fitted, data):
@@ -134,11 +134,14 @@ def test_the_seed_decides_and_parameters_are_kept(data, store):
 
 
 @pytest.mark.slow
-def test_a_grid_search_sets_settings(data, store):
+def test_a_grid_search_sets_settings(data, store, tmp_path):
     rows, y, _ = data
     grid = {"settings": [QUICK, QUICK | {"fusion": {"width": 16, "heads": 2}}]}
     search = GridSearchCV(MultimodalClassifier(store=store), grid, cv=2, error_score="raise").fit(rows, y)
-    assert search.best_estimator_.run_.config.fusion.width == search.best_params_["settings"]["fusion"]["width"]
+    assert (
+        search.best_estimator_.save(tmp_path / "best").config.fusion.width
+        == search.best_params_["settings"]["fusion"]["width"]
+    )
     assert len(search.predict(rows[:2])) == 2
 
 
@@ -147,7 +150,7 @@ def test_several_labels_may_hold(data, store):
     rows, _, several = data
     found = MultimodalClassifier(settings=QUICK, store=store).fit(rows, several)
     p = found.predict_proba(rows)
-    assert found.label_kind_ == "multi" and found.classes_.tolist() == list(several.columns) == found.run_.card.labels
+    assert found.label_kind_ == "multi" and found.classes_.tolist() == list(several.columns)
     np.testing.assert_array_equal(found.predict(rows), (p >= 0.5).astype(int))
     assert found.score(rows, several) == (found.predict(rows) == several.to_numpy()).all(axis=1).mean()
     (explanation,) = found.explain(rows[0], target="storm")
@@ -178,18 +181,21 @@ def test_pictures_in_memory_are_those_of_their_files(fitted, data, store, encode
     assert sum(encoded) == 2  # one new file for both of the pictures in memory, and its text
 
 
-@pytest.mark.slow
-def test_a_run_stays_in_the_folder_that_is_named(data, store, tmp_path):
-    rows, y, _ = data
-    estimator = MultimodalClassifier(settings=QUICK, store=store, folder=tmp_path / "run")
-    first = estimator.fit(rows, y).predict_proba(rows)
-    assert interplay.open_run(tmp_path / "run").metrics == estimator.run_.metrics
-    np.testing.assert_array_equal(estimator.fit(rows, y).predict_proba(rows), first)  # in place of the first
-    temporary = MultimodalClassifier(settings=QUICK, store=store).fit(rows, y)
-    folder = temporary.run_.folder
-    assert folder.exists()
-    del temporary
-    assert not folder.exists()
+def test_what_a_fit_found_stays_with_it(fitted, data, store, tmp_path):
+    """Nothing of it lies in a folder that another fit, or the end of another process, could take away."""
+    before, p = fitted.metrics_["test"], fitted.predict_proba(data[0][:4])
+    other = pickle.loads(pickle.dumps(fitted))
+    again = clone(fitted).set_params(random_state=1).fit(*data[:2])
+    assert other.metrics_["test"] == fitted.metrics_["test"] == before != again.metrics_["test"]
+    assert other.baselines_ == fitted.baselines_ and other.calibration_ == fitted.calibration_
+    run = other.save(tmp_path / "run")
+    opened = interplay.open_run(tmp_path / "run")
+    assert opened.metrics == run.metrics == fitted.metrics_
+    assert (opened.baselines, opened.calibration) == (fitted.baselines_, fitted.calibration_)
+    other._run = opened
+    np.testing.assert_array_equal(other.predict_proba(data[0][:4]), p)
+    with pytest.raises(RunExistsError, match="something is there already; expected a new or empty folder"):
+        other.save(tmp_path / "run")
 
 
 def test_columns_of_other_names_are_named(data, store):

@@ -1,8 +1,6 @@
 """The whole way from rows to explanations as a scikit-learn estimator: fit, predict, score, explain."""
 
-import shutil
 import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -15,7 +13,7 @@ from interplay.config import Config, make_config
 from interplay.config.reading import merge
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoder
-from interplay.errors import needs
+from interplay.errors import RunExistsError, needs
 from interplay.explanation.explaining import refuse_unknown
 from interplay.features.by_content import content_id, features_by_content
 from interplay.features.hashes import ContentHashes
@@ -24,7 +22,9 @@ from interplay.interop.rows import read_inputs, read_rows, resolve_kinds
 from interplay.interop.targets import choose_splits, read_labels, warn_of_contradictions
 from interplay.metrics import predicted_labels
 from interplay.modalities import MODALITIES
+from interplay.models.checkpoint import save_model
 from interplay.models.device import pick_device
+from interplay.models.run import Run, finish_run, start_run
 from interplay.pipeline.encode import DEFAULT_STORE, encoders_for, load_encoders
 from interplay.pipeline.explain import explain
 from interplay.pipeline.train import train
@@ -59,19 +59,19 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         modalities: column -> kind ("text" or "image"); None for the columns text and image.
         settings: what differs from the default settings, by sections: {"training": {"epochs": 5}}.
         validation_fraction: share of the rows that chooses the best epoch.
-        test_fraction: share of the rows that `run_` is tested on, beside a linear probe; no training sees them, nor
+        test_fraction: share of the rows that it is tested on, beside a linear probe; no training sees them, nor
             rows of the same content.
         random_state: decides which rows these are, the first weights, and every draw.
         store: folder of the feature store.
-        folder: where a fit leaves its run, in place of an earlier one; None for a temporary folder, which goes with
-            the classifier.
         verbose: whether progress is shown.
 
     Attributes:
         classes_: the labels, in the order of `predict_proba`'s columns.
         label_kind_: "single" (exactly one holds) or "multi".
         modalities_: modality -> kind.
-        run_: the trained run, as `interplay.train` gives it: its metrics, baselines and folder.
+        metrics_: split ("val" or "test") -> metric -> value, of the rows that no training sees.
+        baselines_: what it has to beat on them: a linear probe, and labels' shares.
+        calibration_: how far its probabilities are off.
 
     >>> MultimodalClassifier(random_state=3).get_params()["random_state"]
     3
@@ -86,12 +86,11 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         test_fraction: float = 0.15,
         random_state: int = 0,
         store: str | Path = DEFAULT_STORE,
-        folder: str | Path | None = None,
         verbose: bool = False,
     ) -> None:
         self.modalities, self.settings = modalities, settings
         self.validation_fraction, self.test_fraction = validation_fraction, test_fraction
-        self.random_state, self.store, self.folder, self.verbose = random_state, store, folder, verbose
+        self.random_state, self.store, self.verbose = random_state, store, verbose
 
     def fit(self, X: Any, y: Any) -> "MultimodalClassifier":
         """Train on rows and their labels.
@@ -116,15 +115,15 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         config = make_config(merge({"seed": int(self.random_state)}, dict(self.settings or {})), "settings")
         dataset = Dataset("X", SOURCE, kinds, names, kind, samples)
         encoders = _encoders(dataset, config)
-        folder = Path(self.folder) if self.folder is not None else Path(tempfile.mkdtemp(prefix="interplay-"))
-        if self.folder is None:
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        with progress_or_default(None if self.verbose else SILENT) as progress:
+        with (
+            tempfile.TemporaryDirectory(prefix="interplay-") as scratch,
+            progress_or_default(None if self.verbose else SILENT) as progress,
+        ):
             stores = self._features(dataset, encoders, keep=True)
-            self.run_ = train(
-                dataset, config, folder, encoders=encoders, stores=stores, overwrite=True, progress=progress
-            )
-        self.run_.model.to(pick_device(config.device))
+            run = train(dataset, config, Path(scratch) / "run", encoders=encoders, stores=stores, progress=progress)
+            self.metrics_, self.baselines_, self.calibration_ = run.metrics, run.baselines, run.calibration
+        run.model.to(pick_device(config.device))
+        self._run = run
         self.classes_, self.label_kind_, self.modalities_ = classes, kind, kinds
         return self
 
@@ -141,7 +140,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             BadInput: rows that cannot be used.
         """
         samples = self._opened(X)
-        run = self.run_
+        run = self._run
         dataset = Dataset("X", SOURCE, self.modalities_, tuple(run.card.labels), run.card.label_kind, samples)
         stores = self._features(dataset, _encoders(dataset, run.config), keep=False)
         data = FeatureData({"test": FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
@@ -177,7 +176,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             BadInput: rows that cannot be used, or an unknown label.
         """
         samples = self._opened(X, by_content=False)
-        run = self.run_
+        run = self._run
         if target is not None:
             refuse_unknown("target", str(target), run.card.labels)
         dataset = Dataset("X", SOURCE, self.modalities_, tuple(run.card.labels), run.card.label_kind, samples)
@@ -189,9 +188,31 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             progress=None if self.verbose else SILENT,
         )
 
+    def save(self, folder: str | Path) -> Run:
+        """Leave the fitted model in a folder as a run, for `open_run`, export and the command line.
+
+        Args:
+            folder: a new or empty folder.
+
+        Returns:
+            The run.
+
+        Raises:
+            RunExistsError: something is there already.
+        """
+        check_is_fitted(self, "metrics_")
+        folder, run = Path(folder), self._run
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunExistsError(
+                "something is there already", file=folder, expected="a new or empty folder", fix="choose another"
+            )
+        start_run(folder, run.config, run.origin, overwrite=False)
+        save_model(run.model, run.card, folder / "model")
+        return finish_run(folder, self.metrics_, self.baselines_, self.calibration_)
+
     def _opened(self, X: Any, *, by_content: bool = True) -> list[Sample]:
         """Rows as samples of a fitted classifier."""
-        check_is_fitted(self, "run_")
+        check_is_fitted(self, "metrics_")
         rows = read_rows(X)
         if self.modalities is None:
             resolve_kinds(rows, None)  # refuses columns that nothing is known of, as `fit` does
