@@ -18,7 +18,7 @@ from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
 from interplay.interop.classifier import MultimodalClassifier
-from interplay.interop.targets import choose_splits, read_labels
+from interplay.interop.targets import choose_splits, draw_seed, read_labels
 
 QUICK = SMALL | {"training": {"epochs": 1, "batch_size": 16, "learning_rate": 3e-3}}
 
@@ -241,6 +241,15 @@ def test_a_fit_keeps_equal_rows_together_and_names_contradictions(data, store, m
     assert splits[36:] == splits[:2]
 
 
+def test_the_seed_is_drawn_as_scikit_learn_has_it():
+    assert draw_seed(3) == draw_seed(np.int64(3)) == 3
+    assert draw_seed(np.random.RandomState(5)) == draw_seed(np.random.RandomState(5))
+    assert draw_seed(None) != draw_seed(None)
+    for bad in ("one", -1, 1.5):
+        with pytest.raises(BadInput, match=f"random_state is {bad!r}; expected an integer"):
+            draw_seed(bad)
+
+
 def test_labels_are_read_as_scikit_learn_has_them():
     classes, kind, held = read_labels(np.array([3, 1, 3]), 3)
     assert (classes.tolist(), kind, held) == ([1, 3], "single", [[1], [0], [1]])
@@ -308,8 +317,10 @@ def test_other_bad_input_is_named(data, store, fitted, tmp_path):
         MultimodalClassifier(settings={"trainings": {}}, store=store).fit(rows, y)
     with pytest.raises(BadInput, match="'text' is 'words'; expected one of text, image"):
         MultimodalClassifier(modalities={"text": "words"}, store=store).fit(rows, y)
-    with pytest.raises(DataError, match=r"gone.png, row 2: cannot read the file"):
+    with pytest.raises(DataError, match=r"gone.png: row 1 of X: cannot read the file"):
         fitted.predict([rows[0], rows[0] | {"image": tmp_path / "gone.png"}])
+    with pytest.raises(BadInput, match=r"settings holds a seed; .* give it as random_state"):
+        MultimodalClassifier(settings=QUICK | {"seed": 5}, store=store).fit(rows, y)
     with pytest.raises(BadInput, match="unknown target 'rain'; expected one of calm, storm"):
         fitted.explain(rows[:1], target="rain")
     with pytest.raises(NotFittedError):

@@ -10,16 +10,15 @@ from typing import Any, final
 import numpy as np
 
 from interplay.config import Config, make_config
-from interplay.config.reading import merge
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoder
-from interplay.errors import RunExistsError, needs
+from interplay.errors import BadInput, RunExistsError, needs
 from interplay.explanation.explaining import refuse_unknown
 from interplay.features.by_content import content_id, features_by_content
 from interplay.features.hashes import ContentHashes
 from interplay.features.store import Features
-from interplay.interop.rows import read_inputs, read_rows, resolve_kinds
-from interplay.interop.targets import choose_splits, read_labels, warn_of_contradictions
+from interplay.interop.rows import counted_from_0, read_inputs, read_rows, resolve_kinds
+from interplay.interop.targets import choose_splits, draw_seed, read_labels, warn_of_contradictions
 from interplay.metrics import predicted_labels
 from interplay.modalities import MODALITIES
 from interplay.models.checkpoint import save_model
@@ -61,7 +60,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: share of the rows that chooses the best epoch.
         test_fraction: share of the rows that it is tested on, beside a linear probe; no training sees them, nor
             rows of the same content.
-        random_state: decides which rows these are, the first weights, and every draw.
+        random_state: decides which rows these are, the first weights, and every draw; None draws anew in each fit.
         store: folder of the feature store.
         verbose: whether progress is shown.
 
@@ -84,7 +83,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         settings: Mapping[str, Any] | None = None,
         validation_fraction: float = 0.15,
         test_fraction: float = 0.15,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         store: str | Path = DEFAULT_STORE,
         verbose: bool = False,
     ) -> None:
@@ -92,6 +91,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction, self.test_fraction = validation_fraction, test_fraction
         self.random_state, self.store, self.verbose = random_state, store, verbose
 
+    @counted_from_0()
     def fit(self, X: Any, y: Any) -> "MultimodalClassifier":
         """Train on rows and their labels.
 
@@ -103,6 +103,9 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             BadInput: rows or labels that cannot be used, as many of one as of the other not, or too few of them.
             ConfigError: unknown settings.
         """
+        seed, settings = draw_seed(self.random_state), dict(self.settings or {})
+        if "seed" in settings:
+            raise BadInput("settings holds a seed", expected="other settings alone", fix="give it as random_state")
         rows = read_rows(X)
         kinds = resolve_kinds(rows, self.modalities)
         classes, kind, held = read_labels(y, len(rows))
@@ -110,9 +113,9 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         samples = self._samples(rows, kinds, [tuple(names[at] for at in row) for row in held])
         contents = [sample.id for sample in samples]
         warn_of_contradictions(held, contents)
-        splits = choose_splits(held, contents, self.validation_fraction, self.test_fraction, int(self.random_state))
+        splits = choose_splits(held, contents, self.validation_fraction, self.test_fraction, seed)
         samples = [replace(sample, split=split) for sample, split in zip(samples, splits, strict=True)]
-        config = make_config(merge({"seed": int(self.random_state)}, dict(self.settings or {})), "settings")
+        config = make_config(settings | {"seed": seed}, "settings")
         dataset = Dataset("X", SOURCE, kinds, names, kind, samples)
         encoders = _encoders(dataset, config)
         with (
@@ -127,6 +130,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, self.label_kind_, self.modalities_ = classes, kind, kinds
         return self
 
+    @counted_from_0()
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each label.
 
@@ -162,6 +166,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         found = predicted_labels(self.predict_proba(X), self.label_kind_, threshold=0.5)
         return self.classes_[found.argmax(axis=1)] if self.label_kind_ == "single" else found.astype(int)
 
+    @counted_from_0()
     def explain(self, X: Any, target: Any = None) -> Explanations:
         """Why each row is predicted as it is: words and patches that act alone, together, or back each other up.
 

@@ -58,6 +58,25 @@ def read_labels(y: Any, n: int) -> tuple[np.ndarray, LabelKind, list[list[int]]]
     raise BadInput(f"y is {found}", expected="one label a row, or zeros and ones with a column for each label")
 
 
+def draw_seed(random_state: Any) -> int:
+    """The seed of one fit, as scikit-learn has it: an integer is the seed, of anything else it is drawn.
+
+    Args:
+        random_state: an integer, a `numpy.random.RandomState`, or None.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    from sklearn.utils import check_random_state
+
+    try:
+        drawn = check_random_state(random_state)
+    except ValueError as error:
+        expected = "an integer from 0 to 2**32 - 1, a numpy.random.RandomState, or None"
+        raise BadInput(f"random_state is {random_state!r}", expected=expected) from error
+    return int(random_state if isinstance(random_state, int | np.integer) else drawn.randint(2**31 - 1))
+
+
 def choose_splits(
     held: Sequence[Sequence[int]], contents: Sequence[str], validation: float, test: float, seed: int
 ) -> list[str]:
