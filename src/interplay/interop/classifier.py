@@ -124,7 +124,9 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         ):
             stores = self._features(dataset, encoders, keep=True)
             run = train(dataset, config, Path(scratch) / "run", encoders=encoders, stores=stores, progress=progress)
-            self.metrics_, self.baselines_, self.calibration_ = run.metrics, run.baselines, run.calibration
+            baselines, calibration = run.baselines, run.calibration
+            assert baselines is not None and calibration is not None  # every training leaves both
+            self.metrics_, self.baselines_, self.calibration_ = run.metrics, baselines, calibration
         run.model.to(pick_device(config.device))
         self._run = run
         self.classes_, self.label_kind_, self.modalities_ = classes, kind, kinds
