@@ -37,7 +37,7 @@ def test_a_newer_layout_is_refused_by_name(folder):
         open_features(folder)
     message = str(error.value)
     assert "written by a newer version of Interplay: interplay/features/3" in message
-    assert "update, or encode into another --store" in message and folder.name in message
+    assert "update, or encode into another feature store" in message and folder.name in message
 
 
 def test_an_older_layout_is_upgraded_where_it_can_be(folder, monkeypatch):

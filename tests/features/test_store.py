@@ -334,7 +334,7 @@ def test_real_full_disk(small_disk: Path, whole: Features) -> None:
 def test_store_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     for root in (tmp_path / "file", tmp_path / "file" / "deeper"):
-        with pytest.raises(BadInput, match=r"cannot write the feature store: .*choose another with --store"):
+        with pytest.raises(BadInput, match=r"cannot write the feature store: .*choose another folder for it"):
             store(root)
 
     def refuse(*args: object, **kwargs: object) -> None:

@@ -16,9 +16,9 @@ from tests.small_runs import SMALL, made_once
 import interplay
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
-from interplay.errors import BadInput, ConfigError, DataError
+from interplay.errors import BadInput, ConfigError, DataError, RunExistsError
 from interplay.interop.classifier import MultimodalClassifier
-from interplay.interop.targets import choose_splits, read_labels
+from interplay.interop.targets import choose_splits, draw_seed, read_labels
 
 QUICK = SMALL | {"training": {"epochs": 1, "batch_size": 16, "learning_rate": 3e-3}}
 
@@ -69,10 +69,10 @@ def test_it_predicts_as_its_run_does(fitted, data):
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert fitted.predict(rows).tolist() == fitted.classes_[p.argmax(axis=1)].tolist()
     assert fitted.score(rows, y) == pytest.approx((fitted.predict(rows) == y).mean())
-    held = choose_splits([[int(one == "storm")] for one in y], 0.15, 0.15, 0)
+    held = choose_splits([[int(one == "storm")] for one in y], list(map(str, range(36))), 0.15, 0.15, 0)
     tested = [at for at, split in enumerate(held) if split == "test"]
     right = fitted.score([rows[at] for at in tested], y[tested])
-    assert fitted.run_.metrics["test"]["accuracy"] == pytest.approx(right, abs=1e-6)
+    assert fitted.metrics_["test"]["accuracy"] == pytest.approx(right, abs=1e-6)
 
 
 def test_a_row_is_predicted_alike_wherever_it_stands(fitted, data):
@@ -95,7 +95,22 @@ def test_cross_validation_encodes_nothing_twice(data, store, fitted, encoded):
     assert scores.shape == (3,) and ((scores >= 0) & (scores <= 1)).all()
     assert encoded == []  # `fitted` has seen all rows
     few = cross_val_score(estimator.set_params(store=store.with_name("other")), rows[:18], y[:18], cv=3)
-    assert len(few) == 3 and sum(encoded) == 2 * 18  # each row's text and picture once
+    assert len(few) == 3
+    assert sum(encoded) == 2 * (
+        18 + 6
+    )  # each row's text and picture once for fits; before, the first fold is predicted
+
+
+def test_a_prediction_leaves_nothing_in_the_store(fitted, data, store, encoded):
+    row = data[0][0]
+    kept = fitted.predict_proba(data[0][:2])
+    assert encoded == []
+    before = sorted(store.iterdir())
+    for word in ("rain", "snow"):
+        alone = fitted.predict_proba([row | {"text": f"{word} over the sea"}])
+    assert sorted(store.iterdir()) == before and sum(encoded) == 2 * 2
+    mixed = fitted.predict_proba([row, row | {"text": "snow over the sea"}, data[0][1]])
+    np.testing.assert_allclose(mixed, [kept[0], alone[0], kept[1]], atol=1e-6)
 
 
 @pytest.mark.slow
@@ -103,8 +118,7 @@ def test_rows_of_several_folders_are_as_if_of_one(data, store, tmp_path):
     rows, y, _ = data
     other = tmp_path / "parts"
     parts = MultimodalClassifier(settings=QUICK, store=other).fit(rows[:18], y[:18])
-    parts.predict(rows[18:])
-    apart = clone(parts).fit(rows, y).predict_proba(rows)
+    apart = parts.fit(rows, y).predict_proba(rows)
     whole = MultimodalClassifier(settings=QUICK, store=store).fit(rows, y).predict_proba(rows)
     np.testing.assert_allclose(apart, whole, atol=1e-5)
 
@@ -120,11 +134,14 @@ def test_the_seed_decides_and_parameters_are_kept(data, store):
 
 
 @pytest.mark.slow
-def test_a_grid_search_sets_settings(data, store):
+def test_a_grid_search_sets_settings(data, store, tmp_path):
     rows, y, _ = data
     grid = {"settings": [QUICK, QUICK | {"fusion": {"width": 16, "heads": 2}}]}
     search = GridSearchCV(MultimodalClassifier(store=store), grid, cv=2, error_score="raise").fit(rows, y)
-    assert search.best_estimator_.run_.config.fusion.width == search.best_params_["settings"]["fusion"]["width"]
+    assert (
+        search.best_estimator_.save(tmp_path / "best").config.fusion.width
+        == search.best_params_["settings"]["fusion"]["width"]
+    )
     assert len(search.predict(rows[:2])) == 2
 
 
@@ -133,7 +150,7 @@ def test_several_labels_may_hold(data, store):
     rows, _, several = data
     found = MultimodalClassifier(settings=QUICK, store=store).fit(rows, several)
     p = found.predict_proba(rows)
-    assert found.label_kind_ == "multi" and found.classes_.tolist() == list(several.columns) == found.run_.card.labels
+    assert found.label_kind_ == "multi" and found.classes_.tolist() == list(several.columns)
     np.testing.assert_array_equal(found.predict(rows), (p >= 0.5).astype(int))
     assert found.score(rows, several) == (found.predict(rows) == several.to_numpy()).all(axis=1).mean()
     (explanation,) = found.explain(rows[0], target="storm")
@@ -149,7 +166,8 @@ def test_it_explains_what_it_predicts(fitted, data):
     for one, p in zip(explanations, fitted.predict_proba(rows[:2]), strict=True):
         np.testing.assert_allclose(list(one.prediction.values()), p, atol=1e-3)
         assert one.pairs and one.pictures["image"].exists()
-    assert interplay.finding(explanations[0])
+        assert one.truth is None  # nothing says what is right
+        assert interplay.finding(one) and "wrong" not in interplay.finding(one)
 
 
 def test_pictures_in_memory_are_those_of_their_files(fitted, data, store, encoded):
@@ -163,18 +181,21 @@ def test_pictures_in_memory_are_those_of_their_files(fitted, data, store, encode
     assert sum(encoded) == 2  # one new file for both of the pictures in memory, and its text
 
 
-@pytest.mark.slow
-def test_a_run_stays_in_the_folder_that_is_named(data, store, tmp_path):
-    rows, y, _ = data
-    estimator = MultimodalClassifier(settings=QUICK, store=store, folder=tmp_path / "run")
-    first = estimator.fit(rows, y).predict_proba(rows)
-    assert interplay.open_run(tmp_path / "run").metrics == estimator.run_.metrics
-    np.testing.assert_array_equal(estimator.fit(rows, y).predict_proba(rows), first)  # in place of the first
-    temporary = MultimodalClassifier(settings=QUICK, store=store).fit(rows, y)
-    folder = temporary.run_.folder
-    assert folder.exists()
-    del temporary
-    assert not folder.exists()
+def test_what_a_fit_found_stays_with_it(fitted, data, store, tmp_path):
+    """Nothing of it lies in a folder that another fit, or the end of another process, could take away."""
+    before, p = fitted.metrics_["test"], fitted.predict_proba(data[0][:4])
+    other = pickle.loads(pickle.dumps(fitted))
+    again = clone(fitted).set_params(random_state=1).fit(*data[:2])
+    assert other.metrics_["test"] == fitted.metrics_["test"] == before != again.metrics_["test"]
+    assert other.baselines_ == fitted.baselines_ and other.calibration_ == fitted.calibration_
+    run = other.save(tmp_path / "run")
+    opened = interplay.open_run(tmp_path / "run")
+    assert opened.metrics == run.metrics == fitted.metrics_
+    assert (opened.baselines, opened.calibration) == (fitted.baselines_, fitted.calibration_)
+    other._run = opened
+    np.testing.assert_array_equal(other.predict_proba(data[0][:4]), p)
+    with pytest.raises(RunExistsError, match="something is there already; expected a new or empty folder"):
+        other.save(tmp_path / "run")
 
 
 def test_columns_of_other_names_are_named(data, store):
@@ -187,12 +208,46 @@ def test_columns_of_other_names_are_named(data, store):
 @pytest.mark.parametrize("n", [20, 37, 400])
 def test_every_label_has_its_share_in_each_split(n):
     held = [[0]] * (n // 4) + [[1]] * (n - n // 4)
-    splits = np.array(choose_splits(held, 0.15, 0.15, 3))
+    contents = list(map(str, range(n)))
+    splits = np.array(choose_splits(held, contents, 0.15, 0.15, 3))
     for split, share in (("train", 0.7), ("val", 0.15), ("test", 0.15)):
         for label in (0, 1):
             of_label = np.array([one == [label] for one in held])
             assert abs((splits[of_label] == split).sum() - share * of_label.sum()) <= 2
-    assert splits.tolist() != choose_splits(held, 0.15, 0.15, 4)
+    assert splits.tolist() != choose_splits(held, contents, 0.15, 0.15, 4)
+
+
+def test_rows_that_occur_twice_stay_in_one_split():
+    contents = [str(row % 40) for row in range(100)]
+    splits = choose_splits([[row % 40 % 2] for row in range(100)], contents, 0.2, 0.2, 0)
+    assert len(set(zip(contents, splits, strict=True))) == 40 and set(splits) == {"train", "val", "test"}
+    with pytest.raises(BadInput, match=r"of 30 rows, 2 of them different, .* expected at least one of each"):
+        choose_splits([[0], [1]] * 15, ["a", "b"] * 15, 0.2, 0.2, 0)
+
+
+def test_a_fit_keeps_equal_rows_together_and_names_contradictions(data, store, monkeypatch):
+    rows, y, _ = data
+    given = []
+    monkeypatch.setattr("interplay.interop.classifier.train", lambda dataset, *_, **__: 1 / given.append(dataset))
+    with (
+        pytest.warns(UserWarning, match=r"rows of X hold the same .* labels in y: 0 and 36;"),
+        pytest.raises(TypeError),
+    ):
+        other = "calm" if y[0] == "storm" else "storm"
+        MultimodalClassifier(settings=QUICK, store=store).fit(
+            [*rows, rows[0], rows[1]], [*y.tolist(), other, str(y[1])]
+        )
+    splits = [sample.split for sample in given[0].samples]
+    assert splits[36:] == splits[:2]
+
+
+def test_the_seed_is_drawn_as_scikit_learn_has_it():
+    assert draw_seed(3) == draw_seed(np.int64(3)) == 3
+    assert draw_seed(np.random.RandomState(5)) == draw_seed(np.random.RandomState(5))
+    assert draw_seed(None) != draw_seed(None)
+    for bad in ("one", -1, 1.5):
+        with pytest.raises(BadInput, match=f"random_state is {bad!r}; expected an integer"):
+            draw_seed(bad)
 
 
 def test_labels_are_read_as_scikit_learn_has_them():
@@ -262,14 +317,16 @@ def test_other_bad_input_is_named(data, store, fitted, tmp_path):
         MultimodalClassifier(settings={"trainings": {}}, store=store).fit(rows, y)
     with pytest.raises(BadInput, match="'text' is 'words'; expected one of text, image"):
         MultimodalClassifier(modalities={"text": "words"}, store=store).fit(rows, y)
-    with pytest.raises(DataError, match=r"gone.png, row 2: cannot read the file"):
+    with pytest.raises(DataError, match=r"gone.png: row 1 of X: cannot read the file"):
         fitted.predict([rows[0], rows[0] | {"image": tmp_path / "gone.png"}])
+    with pytest.raises(BadInput, match=r"settings holds a seed; .* give it as random_state"):
+        MultimodalClassifier(settings=QUICK | {"seed": 5}, store=store).fit(rows, y)
     with pytest.raises(BadInput, match="unknown target 'rain'; expected one of calm, storm"):
         fitted.explain(rows[:1], target="rain")
     with pytest.raises(NotFittedError):
         MultimodalClassifier().predict(rows)
     with pytest.raises(BadInput, match="'a b' and 'a_b' differ in signs alone"):
-        frame = pd.DataFrame({"a b": ["x y"] * 36, "a_b": ["x z"] * 36})
+        frame = pd.DataFrame({"a b": [f"x {row}" for row in range(36)], "a_b": ["x z"] * 36})
         MultimodalClassifier(settings=QUICK, store=store, modalities={"a b": "text", "a_b": "text"}).fit(frame, y)
 
 

@@ -132,6 +132,10 @@ BAD = {
     "a scale": (lambda: model(scale="odds"), "unknown scale 'odds'; expected one of logit, probability"),
     "an output": (lambda: model(output="synergy"), "unknown expert 'synergy'; expected one of model"),
     "scores of others": (lambda: with_attribution(explained(), "x", torch.ones(1, 3)), rf"shape \(1, 3\).*{N}"),
+    "scores of an output": (
+        lambda: with_attribution(explained(), "x", torch.ones(N), output="nonsense"),
+        "unknown expert 'nonsense'; expected one of model",
+    ),
     "scores not finite": (lambda: with_attribution(explained(), "x", np.full(N, np.nan)), f"{N} of {N} scores"),
 }
 

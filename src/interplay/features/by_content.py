@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from interplay.data.sample import Dataset
-from interplay.encoders.frozen import Encoder
+from interplay.data.sample import Dataset, Sample
+from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import BadInput, DataError
 from interplay.features.hashes import ContentHashes
-from interplay.features.store import Features, open_features, store_features
-from interplay.features.writing import readable
+from interplay.features.store import Features, open_features, read_input, store_features
+from interplay.features.writing import readable, refuse_unusable
 from interplay.progress import Advance
 
 PREFIX = "content-"
+BATCH = 32  # inputs encoded at a time where nothing is stored
 
 
 def content_id(inputs: Mapping[str, str | Path], hashes: ContentHashes, row: int = 0) -> str:
@@ -45,16 +46,23 @@ def content_id(inputs: Mapping[str, str | Path], hashes: ContentHashes, row: int
     return PREFIX + digest.hexdigest()
 
 
-def store_by_content(
-    dataset: Dataset, modality: str, encoder: Encoder, root: str | Path, *, progress: Advance | None = None
+def features_by_content(
+    dataset: Dataset,
+    modality: str,
+    encoder: Encoder,
+    root: str | Path,
+    *,
+    keep: bool = True,
+    progress: Advance | None = None,
 ) -> Features:
-    """Open the features of one modality, encoding the samples that no folder of the store holds.
+    """The features of one modality, where only the samples are encoded that no folder of the store holds.
 
     Args:
         dataset: samples with ids of `content_id`, some of which may be there several times.
         modality: name of the modality.
         encoder: the modality's encoder.
         root: the store's folder.
+        keep: whether what is encoded is stored, as a folder more; else it is in memory alone.
         progress: called with (stored, total) samples that are new.
 
     Returns:
@@ -78,8 +86,11 @@ def store_by_content(
         places |= dict.fromkeys(samples.keys() & features.rows.keys(), features)
     new = [sample for name, sample in samples.items() if name not in places]
     if new:
-        stored = store_features(replace(dataset, samples=new), modality, encoder, root, progress=progress)
-        places |= {sample.id: stored for sample in new}
+        if keep:
+            found = store_features(replace(dataset, samples=new), modality, encoder, root, progress=progress)
+        else:
+            found = _in_memory(new, modality, encoder, Path(root), progress)
+        places |= {sample.id: found for sample in new}
     return _together([(name, places[name]) for name in samples])
 
 
@@ -95,6 +106,29 @@ def _folders(root: Path, modality: str, encoder: Encoder) -> list[Path]:
         if mine and not meta.parent.name.endswith(".partial"):
             found.append(meta.parent)
     return found
+
+
+def _in_memory(
+    samples: Sequence[Sample], modality: str, encoder: Encoder, root: Path, progress: Advance | None
+) -> Features:
+    """Features as the store would give them, of which nothing is written."""
+    encoded: list[Encoded] = []
+    for start in range(0, len(samples), BATCH):
+        batch = samples[start : start + BATCH]
+        encoded += encoder.encode([read_input(sample, modality, encoder.kind) for sample in batch])
+        for sample, one in zip(batch, encoded[start:], strict=True):
+            refuse_unusable(sample, one, modality)
+        if progress:
+            progress(len(encoded), len(samples))
+    return Features(
+        root,
+        np.concatenate([one.features.half().numpy() for one in encoded]),
+        np.concatenate([one.valid.numpy() for one in encoded]),
+        np.cumsum([0, *(len(one.features) for one in encoded)]).astype(np.int64),
+        {sample.id: row for row, sample in enumerate(samples)},
+        [one.truncated for one in encoded],
+        encoder.neighbours,
+    )
 
 
 def _together(places: Sequence[tuple[str, Features]]) -> Features:

@@ -29,7 +29,7 @@ from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.errors import DataError, EncoderError
 from interplay.features.hashes import ContentHashes
-from interplay.features.writing import COUNT, LAYOUT, Writer, halved, readable, writable
+from interplay.features.writing import COUNT, LAYOUT, Writer, halved, readable, refuse_unusable, writable
 from interplay.modalities import MODALITIES
 from interplay.progress import Advance
 
@@ -182,7 +182,7 @@ def _current(meta: Any, folder: Path) -> dict[str, Any]:
         raise DataError(
             f"written by a newer version of Interplay: {layout}",
             expected=f"at most {LAYOUT}",
-            fix="update, or encode into another --store",
+            fix="update, or encode into another feature store",
             file=folder,
         )
     for version in range(int(number), VERSION):
@@ -273,27 +273,10 @@ def _write(
         batch = samples[start : start + batch_size]
         encoded = encoder.encode([read_input(s, modality, encoder.kind) for s in batch])
         for sample, one in zip(batch, encoded, strict=True):
-            _refuse_unusable(sample, one, modality)
+            refuse_unusable(sample, one, modality)
         writer.append(encoded)
         writer.refuse_full_disk(len(samples))
         if progress:
             progress(writer.done, len(samples))
     about = {"fingerprint": encoder.fingerprint, **encoder.config.model_dump(), "neighbours": encoder.neighbours}
     writer.finish({"ids": [s.id for s in samples], "width": encoder.width, "encoder": about})
-
-
-def _refuse_unusable(sample: Sample, one: Encoded, modality: str) -> None:
-    if not one.valid.any():
-        raise DataError(
-            f"sample {sample.id!r}: modality {modality!r} holds no feature (an empty text?)",
-            row=sample.row or None,
-            expected="at least one token or patch",
-            fix="run `interplay data check` and correct or remove the row",
-        )
-    if halved(one) is None:
-        raise DataError(
-            f"sample {sample.id!r}: the features of modality {modality!r} are not finite in half precision",
-            row=sample.row or None,
-            expected="values of at most 65504",
-            fix="look at the input, or take another encoder or encoders.*.layer",
-        )

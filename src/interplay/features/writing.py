@@ -15,8 +15,9 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded
-from interplay.errors import BadInput, DiskFullError
+from interplay.errors import BadInput, DataError, DiskFullError
 
 LAYOUT = "interplay/features/2"
 COUNT = np.dtype([("positions", np.int64), ("cut", np.int64)])
@@ -57,7 +58,7 @@ def writable(folder: Path) -> Iterator[None]:
             f"cannot write the feature store: {error.strerror or error}",
             file=folder.parent,
             expected="a folder that can be written",
-            fix="choose another with --store",
+            fix="choose another folder for it",
         ) from error
 
 
@@ -71,7 +72,7 @@ def disk_full(root: Path, rest: float | None = None) -> DiskFullError:
     needs = "" if rest is None else f" ({rest / 2**30:.2f} GiB more are needed)"
     return DiskFullError(
         f"no room for features in {root}{needs}; free some space and run again to go on from here, "
-        "or choose another folder with --store"
+        "or choose another folder for the feature store"
     )
 
 
@@ -83,6 +84,33 @@ def halved(one: Encoded) -> Tensor | None:
     """
     half = one.features.half()
     return half if bool(torch.isfinite(half).all()) else None
+
+
+def refuse_unusable(sample: Sample, one: Encoded, modality: str) -> None:
+    """Refuse features that nothing can be learned from, or that do not fit into half precision.
+
+    Args:
+        sample: whose features they are.
+        one: the features.
+        modality: their modality.
+
+    Raises:
+        DataError: there is no feature, or one is not finite in half precision.
+    """
+    if not one.valid.any():
+        raise DataError(
+            f"sample {sample.id!r}: modality {modality!r} holds no feature (an empty text?)",
+            row=sample.row or None,
+            expected="at least one token or patch",
+            fix="run `interplay data check` and correct or remove the row",
+        )
+    if halved(one) is None:
+        raise DataError(
+            f"sample {sample.id!r}: the features of modality {modality!r} are not finite in half precision",
+            row=sample.row or None,
+            expected="values of at most 65504",
+            fix="look at the input, or take another encoder or encoders.*.layer",
+        )
 
 
 class Writer:

@@ -1,8 +1,6 @@
 """The whole way from rows to explanations as a scikit-learn estimator: fit, predict, score, explain."""
 
-import shutil
 import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,19 +10,20 @@ from typing import Any, final
 import numpy as np
 
 from interplay.config import Config, make_config
-from interplay.config.reading import merge
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoder
-from interplay.errors import needs
+from interplay.errors import BadInput, RunExistsError, needs
 from interplay.explanation.explaining import refuse_unknown
-from interplay.features.by_content import content_id, store_by_content
+from interplay.features.by_content import content_id, features_by_content
 from interplay.features.hashes import ContentHashes
 from interplay.features.store import Features
-from interplay.interop.rows import read_inputs, read_rows, resolve_kinds
-from interplay.interop.targets import choose_splits, read_labels
+from interplay.interop.rows import counted_from_0, read_inputs, read_rows, resolve_kinds
+from interplay.interop.targets import choose_splits, draw_seed, read_labels, warn_of_contradictions
 from interplay.metrics import predicted_labels
 from interplay.modalities import MODALITIES
+from interplay.models.checkpoint import save_model
 from interplay.models.device import pick_device
+from interplay.models.run import Run, finish_run, start_run
 from interplay.pipeline.encode import DEFAULT_STORE, encoders_for, load_encoders
 from interplay.pipeline.explain import explain
 from interplay.pipeline.train import train
@@ -52,24 +51,26 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
     arrays of bytes (height, width, 3). y holds one label a row, or (N, C) zeros and ones where several may hold; the
     columns of a data frame then name the labels.
 
-    Rows are encoded once and kept in `store` by their content, so another fit on some of them encodes nothing anew.
+    A fit keeps features of its rows in `store` by their content, so another fit on some of them encodes nothing anew.
+    Rows that are predicted are encoded in memory where no fit has met them.
 
     Args:
         modalities: column -> kind ("text" or "image"); None for the columns text and image.
         settings: what differs from the default settings, by sections: {"training": {"epochs": 5}}.
         validation_fraction: share of the rows that chooses the best epoch.
-        test_fraction: share of the rows that `run_` is tested on, beside a linear probe; no training sees them.
-        random_state: decides which rows these are, the first weights, and every draw.
+        test_fraction: share of the rows that it is tested on, beside a linear probe; no training sees them, nor
+            rows of the same content.
+        random_state: decides which rows these are, the first weights, and every draw; None draws anew in each fit.
         store: folder of the feature store.
-        folder: where a fit leaves its run, in place of an earlier one; None for a temporary folder, which goes with
-            the classifier.
         verbose: whether progress is shown.
 
     Attributes:
         classes_: the labels, in the order of `predict_proba`'s columns.
         label_kind_: "single" (exactly one holds) or "multi".
         modalities_: modality -> kind.
-        run_: the trained run, as `interplay.train` gives it: its metrics, baselines and folder.
+        metrics_: split ("val" or "test") -> metric -> value, of the rows that no training sees.
+        baselines_: what it has to beat on them: a linear probe, and labels' shares.
+        calibration_: how far its probabilities are off.
 
     >>> MultimodalClassifier(random_state=3).get_params()["random_state"]
     3
@@ -82,15 +83,15 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         settings: Mapping[str, Any] | None = None,
         validation_fraction: float = 0.15,
         test_fraction: float = 0.15,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         store: str | Path = DEFAULT_STORE,
-        folder: str | Path | None = None,
         verbose: bool = False,
     ) -> None:
         self.modalities, self.settings = modalities, settings
         self.validation_fraction, self.test_fraction = validation_fraction, test_fraction
-        self.random_state, self.store, self.folder, self.verbose = random_state, store, folder, verbose
+        self.random_state, self.store, self.verbose = random_state, store, verbose
 
+    @counted_from_0()
     def fit(self, X: Any, y: Any) -> "MultimodalClassifier":
         """Train on rows and their labels.
 
@@ -102,28 +103,36 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             BadInput: rows or labels that cannot be used, as many of one as of the other not, or too few of them.
             ConfigError: unknown settings.
         """
+        seed, settings = draw_seed(self.random_state), dict(self.settings or {})
+        if "seed" in settings:
+            raise BadInput("settings holds a seed", expected="other settings alone", fix="give it as random_state")
         rows = read_rows(X)
         kinds = resolve_kinds(rows, self.modalities)
         classes, kind, held = read_labels(y, len(rows))
         names = tuple(str(one) for one in classes)
         samples = self._samples(rows, kinds, [tuple(names[at] for at in row) for row in held])
-        splits = choose_splits(held, self.validation_fraction, self.test_fraction, int(self.random_state))
+        contents = [sample.id for sample in samples]
+        warn_of_contradictions(held, contents)
+        splits = choose_splits(held, contents, self.validation_fraction, self.test_fraction, seed)
         samples = [replace(sample, split=split) for sample, split in zip(samples, splits, strict=True)]
-        config = make_config(merge({"seed": int(self.random_state)}, dict(self.settings or {})), "settings")
+        config = make_config(settings | {"seed": seed}, "settings")
         dataset = Dataset("X", SOURCE, kinds, names, kind, samples)
         encoders = _encoders(dataset, config)
-        folder = Path(self.folder) if self.folder is not None else Path(tempfile.mkdtemp(prefix="interplay-"))
-        if self.folder is None:
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        with progress_or_default(None if self.verbose else SILENT) as progress:
-            stores = self._features(dataset, encoders)
-            self.run_ = train(
-                dataset, config, folder, encoders=encoders, stores=stores, overwrite=True, progress=progress
-            )
-        self.run_.model.to(pick_device(config.device))
+        with (
+            tempfile.TemporaryDirectory(prefix="interplay-") as scratch,
+            progress_or_default(None if self.verbose else SILENT) as progress,
+        ):
+            stores = self._features(dataset, encoders, keep=True)
+            run = train(dataset, config, Path(scratch) / "run", encoders=encoders, stores=stores, progress=progress)
+            baselines, calibration = run.baselines, run.calibration
+            assert baselines is not None and calibration is not None  # every training leaves both
+            self.metrics_, self.baselines_, self.calibration_ = run.metrics, baselines, calibration
+        run.model.to(pick_device(config.device))
+        self._run = run
         self.classes_, self.label_kind_, self.modalities_ = classes, kind, kinds
         return self
 
+    @counted_from_0()
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each label.
 
@@ -137,9 +146,9 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             BadInput: rows that cannot be used.
         """
         samples = self._opened(X)
-        run = self.run_
+        run = self._run
         dataset = Dataset("X", SOURCE, self.modalities_, tuple(run.card.labels), run.card.label_kind, samples)
-        stores = self._features(dataset, _encoders(dataset, run.config))
+        stores = self._features(dataset, _encoders(dataset, run.config), keep=False)
         data = FeatureData({"test": FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
         logits, _ = predict_split(run.model, data, "test")
         return np.asarray(run.card.task.probabilities(logits.double()).numpy())
@@ -159,6 +168,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         found = predicted_labels(self.predict_proba(X), self.label_kind_, threshold=0.5)
         return self.classes_[found.argmax(axis=1)] if self.label_kind_ == "single" else found.astype(int)
 
+    @counted_from_0()
     def explain(self, X: Any, target: Any = None) -> Explanations:
         """Why each row is predicted as it is: words and patches that act alone, together, or back each other up.
 
@@ -173,7 +183,7 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             BadInput: rows that cannot be used, or an unknown label.
         """
         samples = self._opened(X, by_content=False)
-        run = self.run_
+        run = self._run
         if target is not None:
             refuse_unknown("target", str(target), run.card.labels)
         dataset = Dataset("X", SOURCE, self.modalities_, tuple(run.card.labels), run.card.label_kind, samples)
@@ -185,9 +195,31 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
             progress=None if self.verbose else SILENT,
         )
 
+    def save(self, folder: str | Path) -> Run:
+        """Leave the fitted model in a folder as a run, for `open_run`, export and the command line.
+
+        Args:
+            folder: a new or empty folder.
+
+        Returns:
+            The run.
+
+        Raises:
+            RunExistsError: something is there already.
+        """
+        check_is_fitted(self, "metrics_")
+        folder, run = Path(folder), self._run
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunExistsError(
+                "something is there already", file=folder, expected="a new or empty folder", fix="choose another"
+            )
+        start_run(folder, run.config, run.origin, overwrite=False)
+        save_model(run.model, run.card, folder / "model")
+        return finish_run(folder, self.metrics_, self.baselines_, self.calibration_)
+
     def _opened(self, X: Any, *, by_content: bool = True) -> list[Sample]:
         """Rows as samples of a fitted classifier."""
-        check_is_fitted(self, "run_")
+        check_is_fitted(self, "metrics_")
         rows = read_rows(X)
         if self.modalities is None:
             resolve_kinds(rows, None)  # refuses columns that nothing is known of, as `fit` does
@@ -201,18 +233,21 @@ class MultimodalClassifier(ClassifierMixin, BaseEstimator):
         *,
         by_content: bool = True,
     ) -> list[Sample]:
-        """Rows as samples, whose ids are their content or, for people, their numbers."""
+        """Rows as samples of no split, whose ids are their content or, for people, their numbers."""
         store = Path(self.store)
         hashes = ContentHashes(store)
         inputs = [read_inputs(row, number, kinds, store) for number, row in enumerate(rows)]
         ids = [content_id(one, hashes, at + 1) if by_content else f"row {at}" for at, one in enumerate(inputs)]
         return [
-            Sample(name, "test", one, held, row=at + 1)
+            Sample(name, "", one, held, row=at + 1)  # only of a sample of a split are the labels known to be the truth
             for at, (name, one, held) in enumerate(zip(ids, inputs, labels, strict=True))
         ]
 
-    def _features(self, dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str, Features]:
-        return {name: store_by_content(dataset, name, encoders[name], self.store) for name in dataset.modalities}
+    def _features(self, dataset: Dataset, encoders: Mapping[str, Encoder], *, keep: bool) -> dict[str, Features]:
+        return {
+            name: features_by_content(dataset, name, encoders[name], self.store, keep=keep)
+            for name in dataset.modalities
+        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

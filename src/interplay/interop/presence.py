@@ -106,13 +106,14 @@ def with_attribution(
         explanation: of the sample that the scores are of.
         method: what the page calls the method; scores of the same name and output are replaced.
         scores: (n,) or (1, n), one for each of the explanation's features.
-        output: the expert that they are of, or "mixture"; that of the explanation's pair scores if None.
+        output: the output that they are of, by the name that the explanation has for it; that of its pair scores if
+            None.
 
     Returns:
         A new explanation.
 
     Raises:
-        BadInput: another number of scores, or one that is not finite.
+        BadInput: another number of scores, one that is not finite, or the explanation has no such output.
     """
     given: Any = scores.detach().cpu().numpy() if isinstance(scores, Tensor) else scores
     flat = np.asarray(given, dtype=np.float64)
@@ -121,5 +122,7 @@ def with_attribution(
         raise BadInput(f"the scores have shape {flat.shape}", expected=f"({n},) or (1, {n}), one for each feature")
     if not np.isfinite(flat).all():
         raise BadInput(f"{(~np.isfinite(flat)).sum()} of {n} scores are not finite", expected="finite numbers")
-    by_output = explanation.attributions.get(method, {}) | {output or explanation.value.expert: flat.ravel().tolist()}
+    output = explanation.value.expert if output is None else output
+    refuse_unknown("expert", output, [explanation.value.expert, *(t.value.expert for t in explanation.more_pairs)])
+    by_output = explanation.attributions.get(method, {}) | {output: flat.ravel().tolist()}
     return explanation.model_copy(update={"attributions": explanation.attributions | {method: by_output}})

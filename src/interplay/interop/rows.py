@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from interplay.data.table_declaration import GUESSED_MODALITIES
-from interplay.errors import BadInput
+from interplay.errors import BadInput, DataError
 from interplay.explanation.functions.explain import rgb
 from interplay.files import write_atomic
 from interplay.modalities import MODALITIES
@@ -32,6 +33,22 @@ class Frame(Protocol):
             orient: "records".
         """
         ...
+
+
+@contextmanager
+def counted_from_0() -> Iterator[None]:
+    """Let errors of the pipeline name a row of X as all others here do. There a row is one of a table, counted from 1.
+
+    Raises:
+        DataError: with the row in the sentence.
+    """
+    try:
+        yield
+    except DataError as error:
+        if error.row is None:
+            raise
+        problem = f"row {error.row - 1} of X: {error.problem}"
+        raise DataError(problem, expected=error.expected, fix=error.fix, file=error.file) from error
 
 
 def read_rows(X: Any) -> list[Mapping[str, Any]]:
