@@ -18,7 +18,7 @@ from interplay.data.sample import Sample
 from interplay.files.exported import CARD_FILE
 from interplay.hub.card import METRICS, prose, renamed
 from interplay.hub.facts import limits
-from interplay.models.run import Run
+from interplay.models.run import VALIDITY_FILE, Run
 
 KNOWN = "Are explanations true where the truth is known?"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -106,11 +106,12 @@ def test_its_limits_say_how_features_are_removed(make_run: MakeRun) -> None:
 
 def test_a_validation_is_quoted_with_what_it_was_measured_of(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
-    run.validity_file.parent.mkdir()
-    shutil.copyfile(FIXTURES / "run-v2/expected/validity.json", run.validity_file)
+    file = run.folder / VALIDITY_FILE
+    file.parent.mkdir()
+    shutil.copyfile(FIXTURES / "run-v2/expected/validity.json", file)
     text = section(card_of(save_pretrained(run, tmp_path / "out")).text, KNOWN)
     assert "Measured of another training of these settings, on scenes (" in text and "planted pair" in text
-    run.validity_file.write_text("{")
+    file.write_text("{")
     text = card_of(save_pretrained(run, tmp_path / "b")).text
     assert "It was not measured" in section(text, KNOWN)
 

@@ -47,8 +47,8 @@ def test_a_run_is_exported_pushed_and_explained_by_its_name(
     ]
     inputs = [part for m, path in sample.inputs.items() for part in ("--input", f"{m}={path}")]
     said = command("explain", "me/films", *inputs)
-    assert f"Open the page:  {Path('films/explanations/page.html')}" in said
-    assert Path("films/explanations/page.html").is_file() and not Path("me").exists()
+    assert f"Open the page:  {Path('me--films-results/explanations/page.html')}" in said
+    assert Path("me--films-results/explanations/page.html").is_file() and not Path("me").exists()
     error = command("evaluate", "me/films", code=2)
     assert "the run me/films was exported without its dataset" in error and "--data" in error
 

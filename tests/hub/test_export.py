@@ -145,11 +145,14 @@ def test_nothing_is_overwritten_unasked(make_run: MakeRun, tmp_path: Path) -> No
     assert files_in(run.folder) == before
 
 
-def test_results_do_not_spoil_it(make_run: MakeRun, sample: Sample, tmp_path: Path) -> None:
+def test_results_do_not_spoil_it(
+    make_run: MakeRun, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     folder = save_pretrained(make_run(), tmp_path / "out")
     opened = open_run(folder)
     write_explanations(opened, explain(opened, [sample]), [sample])
-    assert (folder / "explanations" / "page.html").is_file() and open_run(folder).name == "out"
+    assert (tmp_path / "out-results" / "explanations" / "page.html").is_file() and open_run(folder).name == "out"
     assert choose_samples(opened, None, [], [f"{m}={p}" for m, p in sample.inputs.items()], "test", 1)
 
 

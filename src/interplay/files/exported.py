@@ -86,6 +86,19 @@ def check_exported(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def is_listed(folder: Path, path: Path) -> bool:
+    """Whether an exported run lists a file, which is then one of its own, and whole since the run was checked.
+
+    Args:
+        folder: the exported folder.
+        path: a file inside it.
+
+    Raises:
+        CheckpointError: its `interplay.json` cannot be read.
+    """
+    return path.relative_to(folder).as_posix() in _read_manifest(folder / MANIFEST_FILE)["files"]
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))

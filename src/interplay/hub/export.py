@@ -184,9 +184,9 @@ def _read_comparison(file: Path) -> Comparison:
 def _write_run(run: Run, config: Config, to: Path) -> None:
     to.mkdir(exist_ok=True)
     _copy(run.folder, to, NEEDED, KEPT)
-    if run.validity_file.is_file():
+    if (validity := run.validity_file) is not None:
         (to / VALIDITY_FILE).parent.mkdir()
-        shutil.copyfile(run.validity_file, to / VALIDITY_FILE)
+        shutil.copyfile(validity, to / VALIDITY_FILE)
     write_atomic(to / CONFIG_FILE, config_toml(config))
     write_atomic(to / "provenance.json", origin_json(replace(run.origin, source="")))
 
