@@ -20,13 +20,14 @@ CONFIG_FILE = "config.toml"
 """Written first: a folder that has it is, or was to become, a run."""
 
 
-def require_finished_run(source: str | Path) -> Path:
+def require_finished_run(source: str | Path, *, hashes: bool = True) -> Path:
     """The run folder, if a training has finished there. It may still turn out to be damaged when it is opened.
 
     A run of the hub is fetched. One that was exported is checked: its version, and every file.
 
     Args:
         source: what should be a run folder, or OWNER/NAME of an exported run on the hub.
+        hashes: whether every file of an exported run is read; without, as a first look, that it is there.
 
     Returns:
         The folder.
@@ -35,7 +36,7 @@ def require_finished_run(source: str | Path) -> Path:
         CheckpointError: there is no run, its training was interrupted, or what was exported is damaged or runs code.
         HubError: the hub does not give it.
     """
-    return _finished(_checked(source))
+    return _finished(_checked(source, hashes))
 
 
 def _finished(folder: Path) -> Path:
@@ -57,11 +58,12 @@ def _finished(folder: Path) -> Path:
     return folder
 
 
-def runs_in(source: str | Path) -> list[Path]:
+def runs_in(source: str | Path, *, hashes: bool = True) -> list[Path]:
     """The finished run in a folder, or the runs of a training with several seeds (`interplay train --seeds`).
 
     Args:
         source: a run folder, or one whose ensemble.json names runs in it; or OWNER/NAME of either on the hub.
+        hashes: as in `require_finished_run`.
 
     Returns:
         The run folders, by seed.
@@ -70,7 +72,7 @@ def runs_in(source: str | Path) -> list[Path]:
         CheckpointError: there is no run, a training was interrupted, or what was exported is damaged or runs code.
         HubError: the hub does not give it.
     """
-    folder = _checked(source)
+    folder = _checked(source, hashes)
     if (folder / ENSEMBLE_FILE).exists():
         return [_finished(one) for one in _members(folder)]
     if not (folder / CONFIG_FILE).exists() and any(folder.glob(f"seed*/{CONFIG_FILE}")):
@@ -83,11 +85,11 @@ def runs_in(source: str | Path) -> list[Path]:
     return [_finished(folder)]
 
 
-def _checked(source: str | Path) -> Path:
+def _checked(source: str | Path, hashes: bool) -> Path:
     """The folder, which is on this disk and, if it was exported, whole."""
     folder = local_folder(source)
     if (root := exported_root(folder)) is not None:
-        check_exported(root)
+        check_exported(root, hashes=hashes)
     return folder
 
 

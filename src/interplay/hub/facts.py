@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from interplay.data.registry import is_sensitive
 from interplay.encoders.packaged import PACKAGED
-from interplay.encoders.sources import is_path, public_name
+from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
 from interplay.explanation.trained.predictor import level_notes, off_training
 from interplay.modalities import MODALITIES
@@ -240,4 +240,4 @@ def _encoder_names(run: Run) -> dict[str, str]:
 
 
 def _is_folder(name: str) -> bool:
-    return name not in PACKAGED and is_path(name)
+    return name.startswith("./")  # as `public_config` writes it: what lies here under a hub id is nothing to readers

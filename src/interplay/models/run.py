@@ -40,11 +40,12 @@ from interplay.models.origin import Origin, damaged, origin_json, read_origin
 from interplay.results.baselines import Baselines
 from interplay.results.calibration import ProbabilityCalibration
 from interplay.results.comparison import Comparison
+from interplay.results.ensemble import EnsembleScores
 from interplay.results.validity import weights_in
 
 VALIDITY_FILE = "validation/validity.json"
 Metrics = dict[str, dict[str, float]]
-Kept = TypeVar("Kept", Baselines, ProbabilityCalibration, Comparison)
+Kept = TypeVar("Kept", Baselines, ProbabilityCalibration, Comparison, EnsembleScores)
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,19 @@ class Run:
 
 
 def _read(path: Path, kind: type[Kept]) -> Kept | None:
-    if not path.exists():
-        return None
+    return read_kept(path, kind) if path.exists() else None
+
+
+def read_kept(path: Path, kind: type[Kept]) -> Kept:
+    """Read what a training measured and left as JSON.
+
+    Args:
+        path: the file.
+        kind: what it holds.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or of a newer version.
+    """
     try:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
