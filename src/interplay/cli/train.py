@@ -76,7 +76,7 @@ def train(
         return console.out.print(
             console.metrics_table(f"{settings.fusion.kind} in {out}", {**runs[0].metrics, **runs[0].beside})
         )
-    from interplay.models.run import read_kept
+    from interplay.models.kept import read_kept
     from interplay.results.comparison import Comparison
     from interplay.results.ensemble import EnsembleScores
 

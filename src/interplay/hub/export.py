@@ -29,8 +29,9 @@ from interplay.files.fetching import HUB_NAME
 from interplay.files.folders import require_free, whole_folder
 from interplay.files.run_folder import COMPARISON_FILE, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE
 from interplay.hub.card import Licenses, Together, model_card
+from interplay.models.kept import read_kept
 from interplay.models.origin import origin_json
-from interplay.models.run import VALIDITY_FILE, Run, read_kept
+from interplay.models.run import VALIDITY_FILE, Run
 from interplay.results.comparison import Comparison
 from interplay.results.ensemble import EnsembleScores
 

@@ -18,7 +18,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from interplay.config import Config, config_toml, read_run_config
 from interplay.errors import CheckpointError, ConfigError, RunExistsError
@@ -36,16 +35,15 @@ from interplay.files.run_folder import (
 )
 from interplay.models.checkpoint import Card, load_model, weights_hash
 from interplay.models.fusion import FusionModel
+from interplay.models.kept import Kept, read_kept
 from interplay.models.origin import Origin, damaged, origin_json, read_origin
 from interplay.results.baselines import Baselines
 from interplay.results.calibration import ProbabilityCalibration
 from interplay.results.comparison import Comparison
-from interplay.results.ensemble import EnsembleScores
 from interplay.results.validity import weights_in
 
 VALIDITY_FILE = "validation/validity.json"
 Metrics = dict[str, dict[str, float]]
-Kept = TypeVar("Kept", Baselines, ProbabilityCalibration, Comparison, EnsembleScores)
 
 
 @dataclass(frozen=True)
@@ -159,22 +157,6 @@ class Run:
 
 def _read(path: Path, kind: type[Kept]) -> Kept | None:
     return read_kept(path, kind) if path.exists() else None
-
-
-def read_kept(path: Path, kind: type[Kept]) -> Kept:
-    """Read what a training measured and left as JSON.
-
-    Args:
-        path: the file.
-        kind: what it holds.
-
-    Raises:
-        CheckpointError: it is missing, damaged, or of a newer version.
-    """
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise damaged(path, error) from None
 
 
 def open_run(source: str | Path) -> Run:
