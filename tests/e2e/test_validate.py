@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -22,7 +23,8 @@ from interplay.errors import BadInput, DataError, RunExistsError
 from interplay.explanation.ensemble import Ensemble
 from interplay.explanation.explaining import explain_opened
 from interplay.explanation.trained.predictor import TrainedPredictor, off_training
-from interplay.models.run import Run
+from interplay.hub.export import save_pretrained
+from interplay.models.run import Run, open_run
 from interplay.pipeline.claims import check_claims
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain, explain_config
@@ -176,6 +178,20 @@ def test_the_command(small_run, tmp_path, capsys, monkeypatch):
     assert Validity.model_validate(json.loads(printed.out)).backgrounds == 4
     assert (tmp_path / "v" / "validity.html").exists()
     assert Validity.model_validate_json((tmp_path / "v" / "validity.json").read_text()).samples > 0
+
+
+def test_an_exported_run_opens_after_it_was_validated(small_run, tmp_path, capsys, monkeypatch):
+    folder = save_pretrained(small_run.run, tmp_path / "films")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["validate", "films", "--samples", "2", "--backgrounds", "4", "--claims", "0", "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", ["interplay", *arguments, "--data", str(small_run.dataset.source)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code, capsys.readouterr().err
+    opened = open_run(folder)
+    assert opened.validity_file == Path("films-results/validation/validity.json")
+    assert Validity.model_validate_json(opened.validity_file.read_bytes()).provenance.weights == small_run.run.weights
+    assert not (folder / "validation").exists()
 
 
 @pytest.mark.parametrize("options", [{"samples": 1}, {"backgrounds": 3}, {"backgrounds": 2}])

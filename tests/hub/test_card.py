@@ -9,16 +9,15 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 from tests.hub.conftest import LABELS, MakeRun
-from tests.hub.conftest import METRICS as MEASURED
 from tests.test_docs import parse
 
 import interplay
 from interplay import make_config, open_run, open_runs, save_pretrained
 from interplay.data.sample import Sample
 from interplay.files.exported import CARD_FILE
-from interplay.hub.card import METRICS, prose, renamed
+from interplay.hub.card import prose, renamed
 from interplay.hub.facts import limits
-from interplay.models.run import Run
+from interplay.models.run import VALIDITY_FILE, Run
 
 KNOWN = "Are explanations true where the truth is known?"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -42,8 +41,27 @@ def test_its_metadata_is_what_the_hub_reads(make_run: MakeRun, tmp_path: Path) -
     (result,) = index["results"]
     assert index["name"] == "films" and result["dataset"] == {"type": "custom", "name": "beats", "split": "test"}
     found = {(metric["type"], metric["name"]): metric["value"] for metric in result["metrics"]}
-    assert found == {(METRICS[m][0], f"test {METRICS[m][1]}"): v for m, v in MEASURED.items() if m in METRICS}
-    assert len(card_of(folder).data.eval_results) == len(found) == 4
+    assert found == {("f1", "test macro F1"): 0.75, ("roc_auc", "test macro AUROC"): 0.7} | {
+        ("mean_average_precision", "test mAP"): 0.625
+    }
+    assert len(card_of(folder).data.eval_results) == len(found)
+
+
+@pytest.mark.parametrize("label_kind, expected", [("multi", [("exact match", 0.25)]), ("single", [("accuracy", 0.75)])])
+def test_accuracy_is_what_the_hub_means_by_it(
+    make_run: MakeRun, label_kind: str, expected: list[tuple[str, float]]
+) -> None:
+    """Of several labels it is the share of samples that are all right; a mean over labels is none of its metrics."""
+    from dataclasses import replace
+
+    from interplay.hub.card import Licenses, metadata
+
+    run = make_run()
+    run = replace(run, card=replace(run.card, label_kind=label_kind))
+    test = {"accuracy": 0.75} | ({"exact_match": 0.25} if label_kind == "multi" else {})
+    (result,) = metadata("x", run, test, Licenses()).to_dict()["model-index"][0]["results"]
+    found = [(one["type"], one["name"], one["value"]) for one in result["metrics"]]
+    assert found == [("accuracy", f"test {name}", value) for name, value in expected]
 
 
 @pytest.mark.parametrize(
@@ -106,11 +124,12 @@ def test_its_limits_say_how_features_are_removed(make_run: MakeRun) -> None:
 
 def test_a_validation_is_quoted_with_what_it_was_measured_of(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
-    run.validity_file.parent.mkdir()
-    shutil.copyfile(FIXTURES / "run-v2/expected/validity.json", run.validity_file)
+    file = run.folder / VALIDITY_FILE
+    file.parent.mkdir()
+    shutil.copyfile(FIXTURES / "run-v2/expected/validity.json", file)
     text = section(card_of(save_pretrained(run, tmp_path / "out")).text, KNOWN)
     assert "Measured of another training of these settings, on scenes (" in text and "planted pair" in text
-    run.validity_file.write_text("{")
+    file.write_text("{")
     text = card_of(save_pretrained(run, tmp_path / "b")).text
     assert "It was not measured" in section(text, KNOWN)
 

@@ -1,16 +1,23 @@
 """`interplay export` and `interplay push`: one folder, one address, and errors of one line."""
 
 import json
+import re
+import shlex
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.hub.conftest import MakeRun
 from tests.hub.test_hub import TOKEN, Hub, hub
 
+from interplay import open_run, save_pretrained
 from interplay.cli.app import main
 from interplay.data.sample import Sample
-from interplay.files.exported import CARD_FILE
+from interplay.files import exported
+from interplay.files.exported import CARD_FILE, MANIFEST_FILE, sha256_of
+from interplay.models.run import Run
 
 __all__ = ["hub"]
 
@@ -47,8 +54,8 @@ def test_a_run_is_exported_pushed_and_explained_by_its_name(
     ]
     inputs = [part for m, path in sample.inputs.items() for part in ("--input", f"{m}={path}")]
     said = command("explain", "me/films", *inputs)
-    assert f"Open the page:  {Path('films/explanations/page.html')}" in said
-    assert Path("films/explanations/page.html").is_file() and not Path("me").exists()
+    assert f"Open the page:  {Path('me--films-results/explanations/page.html')}" in said
+    assert Path("me--films-results/explanations/page.html").is_file() and not Path("me").exists()
     error = command("evaluate", "me/films", code=2)
     assert "the run me/films was exported without its dataset" in error and "--data" in error
 
@@ -80,3 +87,31 @@ def test_what_cannot_be_done_is_said_in_one_line(
     said = command(*[run if word == "RUN" else word for word in arguments], code=2)
     assert words in said and said.count("\n") == 1 and TOKEN not in said
     assert not Path("out").exists()
+
+
+def test_the_page_of_docs_can_be_followed_from_top_to_bottom(hub: Hub, command: Command, make_run: MakeRun) -> None:
+    shutil.copytree(make_run().folder, "runs/first")
+    page = (Path(__file__).parents[2] / "docs" / "hub.md").read_text()
+    shell, python = (re.findall(rf"```{kind}\n(.*?)```", page, flags=re.DOTALL)[0] for kind in ("sh", "python"))
+    for line in shell.splitlines()[:2]:
+        command(*shlex.split(line, comments=True)[1:])
+    exec(compile(python.partition("sample = ")[0], "docs/hub.md", "exec"), {})
+    assert open_run("owner/films").results == Path("owner--films-results")
+
+
+@pytest.mark.parametrize("seeds", [False, True])
+def test_each_file_is_hashed_once_a_command(
+    hub: Hub,
+    command: Command,
+    make_run: MakeRun,
+    make_seeds: Callable[[], list[Run]],
+    sample: Sample,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seeds: bool,
+) -> None:
+    folder = save_pretrained(make_seeds() if seeds else make_run(), tmp_path / "films")
+    hashed: list[Path] = []
+    monkeypatch.setattr(exported, "sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    command("explain", folder, *(part for m, path in sample.inputs.items() for part in ("--input", f"{m}={path}")))
+    assert len(hashed) == len(set(hashed)) == len(json.loads((folder / MANIFEST_FILE).read_text())["files"])

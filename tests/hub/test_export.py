@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,43 @@ def test_a_local_encoder_gets_its_name_on_the_hub() -> None:
         public_config(config, {"text": f"{SECRET}/roberta"})
 
 
+@pytest.mark.parametrize("model", ["models/roberta", "roberta"])
+def test_a_folder_that_is_not_seen_from_here_is_no_hub_id(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    run = of_text(make_run(encoders={"text": {"model": model}, "unused": {"model": "models/clip"}}))
+    monkeypatch.setattr("interplay.hub.export.is_fetched", lambda name: False)
+    (tmp_path / "trained-in" / model).mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    words = rf"encoder of 'text' is '{model}', which is no folder here .*--encoder text=OWNER/NAME"
+    with pytest.raises(BadInput, match=words):
+        save_pretrained(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    named = save_pretrained(run, tmp_path / "out", encoders={"text": "models/roberta"})
+    assert read_run_config(named / "config.toml").encoders["text"].model == "models/roberta"
+    assert "fetched from the hub once" in (named / CARD_FILE).read_text()
+    again = save_pretrained(of_text(open_run(named)), tmp_path / "again")  # its names are for everybody
+    assert read_run_config(again / "config.toml").encoders["text"].model == "models/roberta"
+    monkeypatch.chdir(tmp_path / "trained-in")
+    here = save_pretrained(run, tmp_path / "here")
+    assert read_run_config(here / "config.toml").encoders["text"].model == "./roberta"
+
+
+def of_text(run: Run) -> Run:
+    """The run as if its sounds were texts."""
+    return replace(run, card=replace(run.card, modalities={"sound": "text", "gaze": "features"}))
+
+
+def test_an_encoder_that_was_fetched_from_the_hub_is_named_so(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = of_text(make_run(encoders={"text": {"model": "owner/roberta"}}))
+    monkeypatch.setattr("interplay.hub.export.is_fetched", lambda name: name == "owner/roberta")
+    folder = save_pretrained(run, tmp_path / "out")
+    assert read_run_config(folder / "config.toml").encoders["text"].model == "owner/roberta"
+
+
 @pytest.mark.parametrize("license", ["Apache 2.0", "", "MIT\nx: y", "apache_2"])
 def test_a_license_is_named_as_the_hub_does(make_run: MakeRun, tmp_path: Path, license: str) -> None:
     with pytest.raises(BadInput, match=r"such as apache-2\.0"):
@@ -145,11 +183,14 @@ def test_nothing_is_overwritten_unasked(make_run: MakeRun, tmp_path: Path) -> No
     assert files_in(run.folder) == before
 
 
-def test_results_do_not_spoil_it(make_run: MakeRun, sample: Sample, tmp_path: Path) -> None:
+def test_results_do_not_spoil_it(
+    make_run: MakeRun, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     folder = save_pretrained(make_run(), tmp_path / "out")
     opened = open_run(folder)
     write_explanations(opened, explain(opened, [sample]), [sample])
-    assert (folder / "explanations" / "page.html").is_file() and open_run(folder).name == "out"
+    assert (tmp_path / "out-results" / "explanations" / "page.html").is_file() and open_run(folder).name == "out"
     assert choose_samples(opened, None, [], [f"{m}={p}" for m, p in sample.inputs.items()], "test", 1)
 
 

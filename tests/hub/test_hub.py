@@ -107,7 +107,7 @@ def test_what_is_pushed_is_opened_by_its_name(hub: Hub, make_run: MakeRun, sampl
 
     opened = open_run("me/films@v1")
     assert hub.calls[2:] == [("info", "me/films", "v1"), ("snapshot", "me/films", "v1", False)]
-    assert opened.name == "me/films@v1" and opened.results == Path("films")
+    assert opened.name == "me/films@v1" and opened.results == Path("me--films@v1-results")
     (found,), (expected,) = explain(opened, [sample]), explain(run, [sample])
     assert found.pairs == expected.pairs and found.attributions == expected.attributions
     assert found.provenance.run == "me/films@v1"
@@ -121,7 +121,7 @@ def test_several_seeds_are_pushed_as_one(
     push_to_hub(save_pretrained(runs, tmp_path / "out"), "me/both", private=False)
     assert hub.calls[-1] == ("create", "me/both", False, True)
     opened = open_runs("me/both")
-    assert [run.name for run in opened] == ["seed0", "seed1"] and opened[0].results == Path("both")
+    assert [run.name for run in opened] == ["seed0", "seed1"] and opened[0].results == Path("me--both-results/seed0")
     assert explain(opened, [sample]) == explain(runs, [sample])
 
 

@@ -8,7 +8,8 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import Blur, Data, Device, Fill, Json, Set
-from interplay.files.fetching import results_folder
+from interplay.files.fetching import hub_name
+from interplay.files.run_folder import results_folder
 
 if TYPE_CHECKING:
     from interplay.results import Explanation
@@ -47,7 +48,8 @@ def explain(
     ] = None,
     data: Data = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for page and JSON; explanations in the first RUN if absent.")
+        Path | None,
+        typer.Option(help="Folder for page and JSON; explanations in the first RUN, or RUN-results, if absent."),
     ] = None,
     blur: Blur = None,
     device: Device = None,
@@ -66,7 +68,7 @@ def explain(
     with console.working() as progress:
         sources = [*runs, *(beside or [])]
         options.check_early(*sources, several=True)
-        out = out or results_folder(runs[0]) / "explanations"
+        out = out or results_folder(runs[0], hub_name(runs[0])) / "explanations"
         from interplay.models.run import open_runs
         from interplay.pipeline import explain as stage
 

@@ -68,7 +68,7 @@ def check_early(*runs: Path, several: bool = False) -> None:
     """Refuse what is no run, or not one, before PyTorch is loaded; those of the hub are fetched when opened."""
     for run in runs:
         if not hub_name(run):
-            (runs_in if several else require_finished_run)(run)
+            (runs_in if several else require_finished_run)(run, hashes=False)  # read when opened, once
 
 
 def run_and_data(run: Path, data: Path | None, device: str | None) -> "tuple[Run, Config, Dataset]":

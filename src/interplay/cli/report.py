@@ -15,7 +15,10 @@ def report(
     split: Annotated[
         list[str] | None, typer.Option(help="Whose samples are shown: train, val or test. Repeatable; val and test.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the page; RUN/report if absent.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the page; RUN/report if absent; RUN-results here if it was exported."),
+    ] = None,
     blur: Blur = None,
     store: Store = DEFAULT_STORE,
     device: Device = None,

@@ -21,7 +21,9 @@ def serve(
         str | None,
         typer.Option(envvar="INTERPLAY_TOKEN", show_envvar=True, help="Ask for this token; without, one may be made."),
     ] = None,
-    jobs: Annotated[Path | None, typer.Option(help="Folder of the jobs; RUN/served if absent.")] = None,
+    jobs: Annotated[
+        Path | None, typer.Option(help="Folder of the jobs; RUN/served if absent; RUN-results here if it was exported.")
+    ] = None,
     queue: Annotated[int, typer.Option(min=1, max=10_000, help="Jobs that may wait.")] = 16,
     keep: Annotated[int, typer.Option(min=1, help="Ended jobs that are kept; the oldest go.")] = 200,
     budget: Annotated[

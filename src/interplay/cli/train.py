@@ -76,11 +76,12 @@ def train(
         return console.out.print(
             console.metrics_table(f"{settings.fusion.kind} in {out}", {**runs[0].metrics, **runs[0].beside})
         )
+    from interplay.models.kept import read_kept
     from interplay.results.comparison import Comparison
     from interplay.results.ensemble import EnsembleScores
 
-    together = EnsembleScores.model_validate_json((out / ENSEMBLE_FILE).read_bytes())
-    compared = Comparison.model_validate_json((out / COMPARISON_FILE).read_bytes()) if compare else None
+    together = read_kept(out / ENSEMBLE_FILE, EnsembleScores)
+    compared = read_kept(out / COMPARISON_FILE, Comparison) if compare else None
     if json:
         plain = {"runs": [of_run(run) for run in runs], "ensemble": together.model_dump()}
         return console.print_json(plain | {"comparison": compared.model_dump() if compared else None})

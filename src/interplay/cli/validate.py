@@ -22,7 +22,10 @@ def validate(
     planted: Annotated[int, typer.Option(min=200, help="With --plant: samples of the copy.")] = 3000,
     fill: Fill = None,
     data: Data = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the report; RUN/validation if absent.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the report; RUN/validation if absent; RUN-results here if it was exported."),
+    ] = None,
     store: Store = DEFAULT_STORE,
     device: Device = None,
     set_: Set = None,

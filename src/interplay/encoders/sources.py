@@ -53,6 +53,15 @@ def is_path(model: str) -> bool:
     return path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or _exists(path)
 
 
+def is_fetched(model: str) -> bool:
+    """Whether a name is that of a model that was fetched from the hub before. The hub is not asked.
+
+    Args:
+        model: what may be a hub id.
+    """
+    return _cached(model) is not None
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()

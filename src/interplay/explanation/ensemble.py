@@ -57,6 +57,7 @@ class Ensemble(Predictor):
                 "run": ", ".join(names),
                 "model": f"mean of {len(members)} {first.provenance.model or 'models'}",
                 "members": names,
+                "weights": "",
                 "settings": first.provenance.settings | {"training_seed": seeds},
             }
         )

@@ -31,19 +31,6 @@ def hub_name(source: str | Path) -> str:
     return text
 
 
-def results_folder(source: str | Path) -> Path:
-    """Where results about a run go by default: its folder; of one of the hub, ./NAME, since what is cached stays.
-
-    >>> results_folder("/runs/first").as_posix(), results_folder("nobody/films@v2").as_posix()
-    ('/runs/first', 'films')
-
-    Args:
-        source: the run's folder, or its name on the hub.
-    """
-    name = hub_name(source).partition("@")[0]
-    return Path(name.rpartition("/")[2]) if name else Path(source)
-
-
 def local_folder(source: str | Path) -> Path:
     """The folder of a run: itself, or where the hub's client keeps the files of that model of the hub.
 

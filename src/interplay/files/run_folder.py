@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from interplay.errors import CheckpointError
+from interplay.errors import BadInput, CheckpointError
 from interplay.files.exported import MANIFEST_FILE, PICKLES, check_exported, refuse_code
 from interplay.files.fetching import local_folder
 
@@ -20,13 +20,14 @@ CONFIG_FILE = "config.toml"
 """Written first: a folder that has it is, or was to become, a run."""
 
 
-def require_finished_run(source: str | Path) -> Path:
+def require_finished_run(source: str | Path, *, hashes: bool = True) -> Path:
     """The run folder, if a training has finished there. It may still turn out to be damaged when it is opened.
 
     A run of the hub is fetched. One that was exported is checked: its version, and every file.
 
     Args:
         source: what should be a run folder, or OWNER/NAME of an exported run on the hub.
+        hashes: whether every file of an exported run is read; without, as a first look, that it is there.
 
     Returns:
         The folder.
@@ -35,7 +36,10 @@ def require_finished_run(source: str | Path) -> Path:
         CheckpointError: there is no run, its training was interrupted, or what was exported is damaged or runs code.
         HubError: the hub does not give it.
     """
-    folder = _checked(source)
+    return _finished(_checked(source, hashes))
+
+
+def _finished(folder: Path) -> Path:
     if not (folder / METRICS_FILE).exists():
         if (folder / ENSEMBLE_FILE).exists():
             each = _members(folder)
@@ -54,11 +58,12 @@ def require_finished_run(source: str | Path) -> Path:
     return folder
 
 
-def runs_in(source: str | Path) -> list[Path]:
+def runs_in(source: str | Path, *, hashes: bool = True) -> list[Path]:
     """The finished run in a folder, or the runs of a training with several seeds (`interplay train --seeds`).
 
     Args:
         source: a run folder, or one whose ensemble.json names runs in it; or OWNER/NAME of either on the hub.
+        hashes: as in `require_finished_run`.
 
     Returns:
         The run folders, by seed.
@@ -67,9 +72,9 @@ def runs_in(source: str | Path) -> list[Path]:
         CheckpointError: there is no run, a training was interrupted, or what was exported is damaged or runs code.
         HubError: the hub does not give it.
     """
-    folder = _checked(source)
+    folder = _checked(source, hashes)
     if (folder / ENSEMBLE_FILE).exists():
-        return [require_finished_run(one) for one in _members(folder)]
+        return [_finished(one) for one in _members(folder)]
     if not (folder / CONFIG_FILE).exists() and any(folder.glob(f"seed*/{CONFIG_FILE}")):
         raise CheckpointError(
             "a training with several seeds has not finished here",
@@ -77,15 +82,59 @@ def runs_in(source: str | Path) -> list[Path]:
             expected=f"its {ENSEMBLE_FILE}",
             fix="run the same command again to go on, or give the runs themselves",
         )
-    return [require_finished_run(folder)]
+    return [_finished(folder)]
 
 
-def _checked(source: str | Path) -> Path:
+def _checked(source: str | Path, hashes: bool) -> Path:
     """The folder, which is on this disk and, if it was exported, whole."""
     folder = local_folder(source)
-    if (folder / MANIFEST_FILE).exists():
-        check_exported(folder)
+    if (root := exported_root(folder)) is not None:
+        check_exported(root, hashes=hashes)
     return folder
+
+
+def exported_root(folder: Path) -> Path | None:
+    """The exported folder that a run is, or is one of several seeds of; None of a run that was not exported.
+
+    Args:
+        folder: the run folder.
+    """
+    folder = folder.resolve()
+    if (folder / MANIFEST_FILE).exists():
+        return folder
+    root = folder.parent
+    return root if (root / MANIFEST_FILE).exists() and (root / ENSEMBLE_FILE).exists() else None
+
+
+def results_folder(folder: Path, hub: str = "") -> Path:
+    """Where results about a run go by default: into its folder, or beside what was exported or came from the hub.
+
+    An export is given to others and lists its files, so results about it go to ./NAME-results, or ./OWNER--NAME-results
+    if it is of the hub, and those of each of several seeds into a folder of that seed inside.
+
+    >>> results_folder(Path("/runs/first")).as_posix(), results_folder(Path("films"), "nobody/films@v2").as_posix()
+    ('/runs/first', 'nobody--films@v2-results')
+
+    Args:
+        folder: the run folder, or that of a training with several seeds.
+        hub: OWNER/NAME, or OWNER/NAME@REVISION, of a run of the hub; else empty.
+
+    Raises:
+        BadInput: that place is a run, or inside the exported one.
+    """
+    root = exported_root(folder)
+    if root is None and not hub:
+        return folder
+    name = hub.replace("/", "--") if hub else root.name if root else ""
+    place = Path(f"{name}-results")
+    if root:
+        place /= folder.resolve().relative_to(root)
+    what = f"results about {hub or name} would go"
+    if root and root in place.resolve().parents:
+        raise BadInput(f"{what} into the exported run itself", file=place, fix="work in another folder")
+    if any((place / mark).exists() for mark in (CONFIG_FILE, MANIFEST_FILE, ENSEMBLE_FILE)):
+        raise BadInput(f"{what} here, but a run is there", file=place, fix="move it away, or work in another folder")
+    return place
 
 
 def _refuse_other_model(folder: Path) -> None:

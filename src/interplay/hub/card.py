@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).with_name("card.md")
 METRICS = {
     "accuracy": ("accuracy", "accuracy"),
-    "exact_match": ("exact_match", "exact match"),
+    "exact_match": ("accuracy", "exact match"),
     "macro_f1": ("f1", "macro F1"),
     "weighted_f1": ("f1", "weighted F1"),
     "micro_f1": ("f1", "micro F1"),
@@ -128,6 +128,8 @@ def metadata(name: str, run: Run, test: Mapping[str, float | None], licenses: Li
     kinds = tuple(sorted(set(run.card.modalities.values())))
     task = TASKS.get(kinds, "other")
     known = {metric: value for metric, value in test.items() if metric in METRICS and value is not None}
+    if run.card.label_kind == "multi":  # a mean over labels; what the hub calls accuracy is the exact match
+        known.pop("accuracy", None)
     results = [
         EvalResult(
             task_type=task,

@@ -21,14 +21,15 @@ from pathlib import Path
 from interplay.config import Config, config_toml
 from interplay.encoders.packaged import PACKAGED
 from interplay.encoders.precomputed import PRECOMPUTED
-from interplay.encoders.sources import is_path, public_name
-from interplay.errors import BadInput, CheckpointError
+from interplay.encoders.sources import is_fetched, is_path, public_name
+from interplay.errors import BadInput
 from interplay.files import write_atomic
 from interplay.files.exported import CARD_FILE, MANIFEST_FILE, write_manifest
 from interplay.files.fetching import HUB_NAME
 from interplay.files.folders import require_free, whole_folder
 from interplay.files.run_folder import COMPARISON_FILE, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE
 from interplay.hub.card import Licenses, Together, model_card
+from interplay.models.kept import read_kept
 from interplay.models.origin import origin_json
 from interplay.models.run import VALIDITY_FILE, Run
 from interplay.results.comparison import Comparison
@@ -84,7 +85,8 @@ def save_pretrained(
         The folder.
 
     Raises:
-        BadInput: several runs are not those of one training, or a licence or encoder is not in the form of the hub.
+        BadInput: several runs are not those of one training, a licence or encoder is not in the form of the hub, or an
+            encoder may be a folder as well as a hub id.
         RunExistsError: the folder is taken.
         CheckpointError: a file of the run is damaged.
     """
@@ -96,6 +98,8 @@ def save_pretrained(
             fix="see https://huggingface.co/docs/hub/repositories-licenses",
         )
     training = _training(run)
+    for one in training.runs:
+        _refuse_unseen_encoders(one, encoders or {})
     configs = [public_config(one.config, encoders or {}) for one in training.runs]
     require_free(folder.absolute(), overwrite, [MANIFEST_FILE], MODELS)
     name = folder.absolute().name
@@ -143,6 +147,21 @@ def public_config(config: Config, encoders: Mapping[str, str]) -> Config:
     return config.model_copy(update={"encoders": named, "device": config.device if config.device == "cpu" else "auto"})
 
 
+def _refuse_unseen_encoders(run: Run, encoders: Mapping[str, str]) -> None:
+    """Refuse what may be a folder of where the run was trained: as a hub id it may be a stranger's repository."""
+    if run.exported:  # its names are for everybody already
+        return
+    for modality, kind in run.card.modalities.items():
+        key, model = modality if modality in run.config.encoders else kind, run.config.encoder(modality, kind).model
+        if not (key in encoders or _everybodys(model) or is_path(model) or is_fetched(model)):
+            raise BadInput(
+                f"the encoder of {key!r} is {model!r}, which is no folder here and was not fetched from the hub",
+                expected="to see which of both it is",
+                fix=f"name it with --encoder {key}=OWNER/NAME (encoders= in Python), or export in the folder that you "
+                "trained in",
+            )
+
+
 def _everybodys(model: str) -> bool:
     return model in PACKAGED or model == PRECOMPUTED
 
@@ -157,36 +176,22 @@ def _training(run: Run | Sequence[Run]) -> Training:
     names = [one.folder.name for one in runs]
     file = root / ENSEMBLE_FILE
     alike = all(one.folder.parent == root for one in runs) and file.is_file()
-    if not alike or (scores := _read_scores(file)).runs != names:
+    if not alike or (scores := read_kept(file, EnsembleScores)).runs != names:
         raise BadInput(
             f"the runs {', '.join(one.name for one in runs)} are not those of one training",
             expected=f"all runs of a training with several seeds, whose folder has an {ENSEMBLE_FILE}",
             fix="give the folder that `interplay train --seeds` made, or export each run by itself",
         )
     compared = root / COMPARISON_FILE
-    return Training(runs, Together(root, scores, _read_comparison(compared) if compared.is_file() else None))
-
-
-def _read_scores(file: Path) -> EnsembleScores:
-    try:
-        return EnsembleScores.model_validate_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read: {error}", file=file, fix="train again: finished runs are kept") from None
-
-
-def _read_comparison(file: Path) -> Comparison:
-    try:
-        return Comparison.model_validate_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read: {error}", file=file, fix="compare again: finished runs are kept") from None
+    return Training(runs, Together(root, scores, read_kept(compared, Comparison) if compared.is_file() else None))
 
 
 def _write_run(run: Run, config: Config, to: Path) -> None:
     to.mkdir(exist_ok=True)
     _copy(run.folder, to, NEEDED, KEPT)
-    if run.validity_file.is_file():
+    if (validity := run.validity_file) is not None:
         (to / VALIDITY_FILE).parent.mkdir()
-        shutil.copyfile(run.validity_file, to / VALIDITY_FILE)
+        shutil.copyfile(validity, to / VALIDITY_FILE)
     write_atomic(to / CONFIG_FILE, config_toml(config))
     write_atomic(to / "provenance.json", origin_json(replace(run.origin, source="")))
 

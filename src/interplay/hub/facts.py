@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from interplay.data.registry import is_sensitive
 from interplay.encoders.packaged import PACKAGED
-from interplay.encoders.sources import is_path, public_name
+from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
 from interplay.explanation.trained.predictor import level_notes, off_training
 from interplay.modalities import MODALITIES
@@ -163,15 +163,16 @@ def validity(runs: Sequence[Run]) -> list[str]:
     """
     lines = []
     for run in runs:
-        if not run.validity_file.is_file():
+        if (file := run.validity_file) is None:
             continue
         try:
-            found = Validity.model_validate_json(run.validity_file.read_bytes())
+            found = Validity.model_validate_json(file.read_bytes())
         except (ValidationError, BadInput):
             continue
-        known = f"{run.origin.data} ({run.origin.data_hash})"
-        if found.provenance.data != known:
-            lines.append(f"Measured of another training of these settings, on {found.provenance.data}.")
+        origin, known = found.provenance, f"{run.origin.data} ({run.origin.data_hash})"
+        other = origin.weights != run.weights if origin.weights else origin.data != known  # older files name no weights
+        if other:
+            lines.append(f"Measured of another training of these settings, on {origin.data}.")
         elif len(runs) > 1:
             lines.append(f"Of {run.folder.name} alone:")
         lines += [*found.notes, *found.verdicts]
@@ -239,4 +240,4 @@ def _encoder_names(run: Run) -> dict[str, str]:
 
 
 def _is_folder(name: str) -> bool:
-    return name not in PACKAGED and is_path(name)
+    return name.startswith("./")  # as `public_config` writes it: what lies here under a hub id is nothing to readers

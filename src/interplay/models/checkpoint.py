@@ -15,7 +15,7 @@ from torch import Tensor
 from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
-from interplay.files.exported import refuse_code_files
+from interplay.files.exported import refuse_code_files, sha256_of
 from interplay.files.versions import Upgrade, upgrade_document
 from interplay.kinds import LabelKind
 from interplay.models.designs import Shape
@@ -107,6 +107,19 @@ def load_model(folder: Path) -> tuple[FusionModel, Card]:
         )
     model.load_state_dict(state, strict=True)
     return model.eval(), card
+
+
+def weights_hash(folder: Path) -> str:
+    """The sha256 of the weights of a checkpoint that was opened: equal hashes are the same model.
+
+    Args:
+        folder: where `save_model` wrote it.
+
+    Raises:
+        CheckpointError: its card cannot be read.
+    """
+    _, described = _read_card(folder / "card.json")
+    return str(described.get("sha256") or sha256_of(folder / "model.safetensors"))  # version 1 kept none
 
 
 def refuse_other_shape(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:

@@ -18,24 +18,32 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from interplay.config import Config, config_toml, read_run_config
 from interplay.errors import CheckpointError, ConfigError, RunExistsError
 from interplay.files import refuse_blocked, write_atomic
-from interplay.files.exported import MANIFEST_FILE
-from interplay.files.fetching import hub_name, results_folder
-from interplay.files.run_folder import COMPARISON_FILE, CONFIG_FILE, METRICS_FILE, require_finished_run, runs_in
-from interplay.models.checkpoint import Card, load_model
+from interplay.files.exported import MANIFEST_FILE, is_listed
+from interplay.files.fetching import hub_name
+from interplay.files.run_folder import (
+    COMPARISON_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    exported_root,
+    require_finished_run,
+    results_folder,
+    runs_in,
+)
+from interplay.models.checkpoint import Card, load_model, weights_hash
 from interplay.models.fusion import FusionModel
+from interplay.models.kept import Kept, read_kept
 from interplay.models.origin import Origin, damaged, origin_json, read_origin
 from interplay.results.baselines import Baselines
 from interplay.results.calibration import ProbabilityCalibration
 from interplay.results.comparison import Comparison
+from interplay.results.validity import weights_in
 
 VALIDITY_FILE = "validation/validity.json"
 Metrics = dict[str, dict[str, float]]
-Kept = TypeVar("Kept", Baselines, ProbabilityCalibration, Comparison)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Run:
     Attributes:
         folder: where it lies; of a run of the hub, where the hub's client keeps what it fetched.
         hub: OWNER/NAME, or OWNER/NAME@REVISION, of a run of the hub; else empty.
+        weights: sha256 of the file of its weights: results that name it are of this very model.
     """
 
     folder: Path
@@ -53,6 +62,7 @@ class Run:
     card: Card
     origin: Origin
     hub: str = ""
+    weights: str = ""
 
     @property
     def name(self) -> str:
@@ -64,14 +74,31 @@ class Run:
 
     @property
     def results(self) -> Path:
-        """Where what is found out about it goes by default: its folder; of a run of the hub, ./NAME."""
-        return results_folder(self.hub or self.folder)
+        """Where what is found out about it goes by default: its folder; if it was exported, one that is no run.
+
+        Raises:
+            BadInput: that place cannot be used (`interplay.files.run_folder.results_folder`).
+        """
+        return results_folder(self.folder, self.hub)
 
     @property
-    def validity_file(self) -> Path:
-        """What `interplay validate` left, which may be missing."""
-        places = [folder / VALIDITY_FILE for folder in (self.results, self.folder)]
-        return next((place for place in places if place.is_file()), places[0])
+    def exported(self) -> bool:
+        """Whether it was exported to be given to others, or came from the hub."""
+        return bool(self.hub) or exported_root(self.folder) is not None
+
+    @property
+    def validity_file(self) -> Path | None:
+        """What `interplay validate` left; None if nothing.
+
+        Of an exported run it is the file that was exported with it, else one among its results that names its weights.
+        """
+        own, root = self.folder / VALIDITY_FILE, exported_root(self.folder)
+        if own.is_file() and (root is None or is_listed(root, self.folder.resolve() / VALIDITY_FILE)):
+            return own
+        if root is None:
+            return None
+        later = self.results / VALIDITY_FILE
+        return later if self.weights and weights_in(later) == self.weights else None
 
     @property
     def metrics(self) -> Metrics:
@@ -129,12 +156,7 @@ class Run:
 
 
 def _read(path: Path, kind: type[Kept]) -> Kept | None:
-    if not path.exists():
-        return None
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise damaged(path, error) from None
+    return read_kept(path, kind) if path.exists() else None
 
 
 def open_run(source: str | Path) -> Run:
@@ -169,7 +191,7 @@ def open_runs(source: str | Path) -> list[Run]:
 def _open(folder: Path, hub: str) -> Run:
     model, card = load_model(folder / "model")
     config, origin = read_run_config(folder / CONFIG_FILE), read_origin(folder / "provenance.json")
-    run = Run(folder, config, model, card, origin, hub)
+    run = Run(folder, config, model, card, origin, hub, weights_hash(folder / "model"))
     try:
         _ = run.metrics
     except (OSError, ValueError, AttributeError) as error:

@@ -71,9 +71,9 @@ def make_report(
     rows, metrics = _answers(run, samples, stores)
     here = origin_of(dataset, {m: store.folder.name for m, store in stores.items()}, run.config)
     same = here.data_hash == run.origin.data_hash  # else what was measured in training is of other samples
-    explanations, copies, notes = _explanations(run)
+    explanations, copies, notes = explained_before(run)
     validity = run.validity_file
-    if (page := validity.with_suffix(".html")).is_file():
+    if validity and (page := validity.with_suffix(".html")).is_file():
         copies["validity.html"] = page
     return RunReport(
         title=f"{run.name}: {run.config.fusion.kind} on {dataset.name}",
@@ -229,8 +229,12 @@ def _encoder(run: Run, modality: str, kind: str) -> str:
     return f"{modality}: {public_name(run.config.encoder(modality, kind).model)}"
 
 
-def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[str, Path], list[str]]:
-    """What `interplay explain` left, with its place in its page; files to copy; what could not be read."""
+def explained_before(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[str, Path], list[str]]:
+    """What `interplay explain` left, with its place in its page; files to copy; what could not be read.
+
+    Args:
+        run: a trained run. If it was exported, explanations that do not name its weights are left out.
+    """
     folder = run.results / "explanations"
     page = folder / "page.html"
     addresses, copies, notes = {}, {}, []
@@ -247,6 +251,8 @@ def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[
             notes.append("One file of explanations/ is left out: it is of another version, or damaged.")
             continue
         ours = one.provenance.model in ("", run.config.fusion.kind)  # not of a model that was put beside
+        if run.exported and one.provenance.weights != run.weights:  # of another export of that name
+            continue
         if ours and one.truth is not None:  # else an input of its own, no sample of the dataset
             asked = one.sample_id, one.target
             # Pages of earlier versions do not say whose answer it is.
@@ -254,11 +260,11 @@ def _explanations(run: Run) -> tuple[list[tuple[Explanation, str | None]], dict[
             own = one.provenance.run == run.name  # a folder may have got another name: else the first of the same kind
             if asked not in found or (own and found[asked][0].provenance.run != run.name):
                 found[asked] = one, address
-    return list(found.values()), copies, notes
+    return list(found.values()), {} if run.exported and not found else copies, notes
 
 
-def _validity(file: Path, copies: Mapping[str, Path]) -> Iterator[Table]:
-    if not file.is_file():
+def _validity(file: Path | None, copies: Mapping[str, Path]) -> Iterator[Table]:
+    if file is None:
         return
     from interplay.report.validity import SHORT, short_rows
 

@@ -155,6 +155,7 @@ class Provenance(Frozen):
     """Where the numbers come from: enough to make them again.
 
     `members` names the runs whose mean this is; it is empty for one model.
+    `weights` is the sha256 of a trained run's weights; it is empty of other models, of a mean, and in older files.
     """
 
     run: str
@@ -163,6 +164,7 @@ class Provenance(Frozen):
     versions: dict[str, str]
     seed: int
     model: str = ""
+    weights: str = ""
     encoders: dict[str, str] = {}
     settings: dict[str, str | int | float | bool | None] = {}
 

@@ -3,14 +3,16 @@
 `Validity` is what `interplay validate` writes as JSON; its schema is versioned by `VALIDITY_SCHEMA`.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from interplay.errors import BadInput
 from interplay.files.versions import upgrade_document
 from interplay.results import Frozen, Provenance
 
-VALIDITY_SCHEMA = "interplay/validity/3"
+VALIDITY_SCHEMA = "interplay/validity/4"
 
 
 class Estimate(Frozen):
@@ -159,4 +161,16 @@ class Validity(Frozen):
         """Raises BadInput for a document of a newer version."""
         if not isinstance(document, dict) or "schema" not in document:
             return document
-        return upgrade_document(document, VALIDITY_SCHEMA, {1: dict, 2: dict}, key="schema")
+        return upgrade_document(document, VALIDITY_SCHEMA, {1: dict, 2: dict, 3: dict}, key="schema")
+
+
+def weights_in(file: Path) -> str:
+    """The sha256 of the weights that a validation was measured of; empty if it is not there, not readable, or older.
+
+    Args:
+        file: what `interplay validate` wrote.
+    """
+    try:
+        return Validity.model_validate_json(file.read_bytes()).provenance.weights
+    except (OSError, ValidationError, BadInput):
+        return ""

@@ -252,6 +252,7 @@ def provenance_of(run: Run, config: Config) -> Provenance:
         versions=run.origin.versions,
         seed=config.seed,
         model=run.config.fusion.kind,
+        weights=run.weights,
         encoders={m: public_name(run.config.encoder(m, kind).model) for m, kind in run.card.modalities.items()},
         settings={
             "budget": explain.budget,
