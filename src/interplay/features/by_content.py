@@ -74,7 +74,7 @@ def features_by_content(
     samples = {sample.id: sample for sample in dataset.samples}
     assert all(name.startswith(PREFIX) for name in samples), "ids say no content"
     alike = [name for name in dataset.modalities if readable(name) == readable(modality)]
-    if len(alike) > 1:  # their folders could not be told apart
+    if len(alike) > 1:  # the folders of both would have the same name
         raise BadInput(
             f"the modalities {' and '.join(map(repr, alike))} differ in signs alone", fix="rename one of them"
         )

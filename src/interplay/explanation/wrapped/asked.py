@@ -26,7 +26,7 @@ class Given:
         patches: how many patches the picture has.
         instead: (1, 3, H, W), what a removed patch shows; None where its token is dropped.
         around: (rows, columns) bool, which patches show the picture, not padding. Where it is given, a removed patch
-            shows what is left of these around it, and `instead` where none is left.
+            is filled in from those of them that are kept, and shows `instead` where none is.
         answers: (A,) tokens of each answer whose probability a generative model gives.
         rest: which tokens stay, (m, L) -> what the tokenizer gives for the text without the others' words, each
             (m, L'); None where removed words are masked.

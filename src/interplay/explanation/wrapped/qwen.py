@@ -60,7 +60,7 @@ class Qwen(Writer):
             yield row, found, stays[row]
 
     def _tower(self, units: Float[Tensor, "K k D"], left: Bool[Tensor, "m P"]) -> Float[Tensor, "K d"]:
-        """The features of what is left of each picture, one after the other."""
+        """The features of the patches that each picture keeps, one picture after the other."""
         turns = self._turns.to(left.device).expand(len(left), -1, -1, -1)[left]
         found: Tensor = self.model.model.visual(
             units.flatten(0, 1),
@@ -83,7 +83,7 @@ class QwenWindows(Qwen):
     """
 
     def _windows(self, left: Bool[Tensor, "m P"]) -> dict[str, Tensor]:
-        """The order of windows, for what is left of each picture, and where each ends."""
+        """The order of kept patches by attention window, picture by picture, and where each window ends."""
         from transformers.vision_utils import get_vision_window_index
 
         vision, k = self._vision, self._vision.spatial_merge_size**2
