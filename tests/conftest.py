@@ -21,7 +21,7 @@ settings.load_profile("any machine")
 
 FIXTURES = ("tests.small_models", "tests.small_runs", "tests.small_study")
 SLOW = ("browser/", "e2e/", "study/test_study.py")  # each test drives a browser, a whole command or a study
-WHOLE = ("browser/", "e2e/", "study/", "serving/")
+WHOLE = ("browser/", "e2e/", "study/", "serving/", "engine/test_stages.py")
 """Tests of the whole: shapes are checked by those of its parts, and checks would double the time of these."""
 FIRST = (
     *("study/", "browser/test_study.py", "e2e/test_cli.py", "e2e/", "training/"),

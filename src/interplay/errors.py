@@ -84,10 +84,15 @@ class DiskFullError(InterplayError):
     """The disk has no room for a result; nothing half-written is left behind."""
 
 
+class EngineError(InterplayError):
+    """Workers of a cluster died again and again, are of another version, or the cluster is gone."""
+
+
 EXTRAS = {
     "report": ("jinja2", "markupsafe", "matplotlib", "PIL"),
     "serve": ("fastapi", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
     "huggingface": ("datasets",),
+    "ray": ("ray",),
     "shapiq": ("shapiq",),
     "sklearn": ("sklearn",),
     "train": (

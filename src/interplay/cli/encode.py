@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DEFAULT_STORE, ConfigFile, Json, Preset, Set, Store
+from interplay.cli.options import DEFAULT_STORE, ConfigFile, Engine, Json, Preset, Set, Store, Workers
 from interplay.errors import BadInput
 
 
@@ -16,6 +16,8 @@ def encode(
     preset: Preset = None,
     set_: Set = None,
     store: Store = DEFAULT_STORE,
+    engine: Engine = "serial",
+    workers: Workers = None,
     list_: Annotated[bool, typer.Option("--list", help="Name the packaged encoders and stop.")] = False,
     json: Json = False,
 ) -> None:
@@ -26,12 +28,14 @@ def encode(
     with console.working(console.GO_ON) as progress:
         from interplay.data.registry import open_dataset
         from interplay.encoders.packaged import PACKAGED
+        from interplay.engine import open_engine
         from interplay.pipeline.encode import encode
 
         if data is None:
             lines = (f"{n} ({k})" for n, k in PACKAGED.items())
             return console.print_json(PACKAGED) if json else console.print_lines(lines)
-        stored = encode(open_dataset(data, settings.data), settings, store=store, progress=progress)
+        with open_engine(engine, workers) as by:
+            stored = encode(open_dataset(data, settings.data), settings, store=store, engine=by, progress=progress)
     result = {m: {"folder": f.folder, "width": f.width, "cut": sum(map(bool, f.truncated))} for m, f in stored.items()}
     if json:
         return console.print_json(result)

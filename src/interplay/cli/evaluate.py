@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DEFAULT_STORE, Data, Device, Json, RunPath, Store
+from interplay.cli.options import DEFAULT_STORE, Data, Device, Engine, Json, RunPath, Store, Workers
 
 
 def evaluate(
@@ -14,6 +14,8 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     store: Store = DEFAULT_STORE,
     device: Device = None,
+    engine: Engine = "serial",
+    workers: Workers = None,
     modalities: Annotated[
         bool, typer.Option("--modalities", help="How much rests on one modality, how much on several: SHAPE, EMAP, ...")
     ] = False,
@@ -23,6 +25,7 @@ def evaluate(
     """Measure a trained run on one split."""
     with console.working() as progress:
         opened, settings, dataset = options.run_and_data(run, data, device)
+        from interplay.engine import open_engine
         from interplay.pipeline.evaluate import evaluate
         from interplay.pipeline.modalities import measure_modalities
 
@@ -32,7 +35,8 @@ def evaluate(
             measures = measure_modalities(
                 opened, dataset, split=split, samples=samples, store=store, device=device, progress=progress
             )
-        metrics = evaluate(opened, dataset, split=split, store=store, device=device, progress=progress)
+        with open_engine(engine, workers) as by:
+            metrics = evaluate(opened, dataset, split=split, store=store, device=device, engine=by, progress=progress)
     if json:
         found = [{"measure": m.name, "of": m.of, **m.value.model_dump()} for m in measures]
         result = {"run": run, "split": split, "metrics": metrics}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import Blur, Data, Device, Fill, Json, Set
+from interplay.cli.options import Blur, Data, Device, Engine, Fill, Json, Set, Workers
 from interplay.files.fetching import hub_name
 from interplay.files.run_folder import results_folder
 
@@ -53,6 +53,8 @@ def explain(
     ] = None,
     blur: Blur = None,
     device: Device = None,
+    engine: Engine = "serial",
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
     """Explain predictions: one page to look at, and one JSON file a sample."""
@@ -69,6 +71,7 @@ def explain(
         sources = [*runs, *(beside or [])]
         options.check_early(*sources, several=True)
         out = out or results_folder(runs[0], hub_name(runs[0])) / "explanations"
+        from interplay.engine import open_engine
         from interplay.models.run import open_runs
         from interplay.pipeline import explain as stage
 
@@ -77,8 +80,11 @@ def explain(
         others = [(other, stage.explain_config(other, assignments)) for other in more]
         chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, count)
         stage.explanations_folder(opened, out)
-        each = stage.explain_each(opened, chosen, config=settings, target=target, progress=progress, beside=others)
-        explanations, stopped = _until_interrupted(each)
+        with open_engine(engine, workers) as by:
+            each = stage.explain_each(
+                opened, chosen, config=settings, target=target, engine=by, progress=progress, beside=others
+            )
+            explanations, stopped = _until_interrupted(each)
         page = stage.write_explanations(opened, explanations, chosen, out, blur=blur)
     if stopped:
         samples = len({explanation.sample_id for explanation in explanations})

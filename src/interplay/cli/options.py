@@ -35,6 +35,17 @@ Preset = Annotated[str | None, typer.Option(help="Settings to start from: defaul
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Data = Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")]
 Fill = Annotated[str | None, typer.Option(help="What replaces removed features: attention, mean, zero.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="Who does the work: serial (this process), or ray: workers on this machine, or of the cluster that "
+        "RAY_ADDRESS names.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="With --engine ray: how many workers; one for each GPU, or CPU, if absent."),
+]
 Blur = Annotated[
     bool | None,
     typer.Option("--blur/--no-blur", help="Blur pictures and texts until asked; by itself for hate speech."),

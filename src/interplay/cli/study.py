@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DEFAULT_STORE, Json, Set, Store
+from interplay.cli.options import DEFAULT_STORE, Engine, Json, Set, Store, Workers
 from interplay.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will cost, and do none of it.")] = False,
     store: Store = DEFAULT_STORE,
     set_: Set = None,
+    engine: Engine = "serial",
+    workers: Workers = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace runs of other configurations that are in --out.")
     ] = False,
@@ -49,12 +51,21 @@ def study(
             costs = estimate_cost(asked, dataset, store, console.say)
             costs.append(total("all", costs))
         else:
+            from interplay.engine import open_engine
             from interplay.study.running import run_study, write_provenance
             from interplay.study.writing import write_study
 
-            results = run_study(
-                asked, dataset, folder, store=store, overwrite=overwrite, progress=progress, say=console.say
-            )
+            with open_engine(engine, workers) as by:
+                results = run_study(
+                    asked,
+                    dataset,
+                    folder,
+                    store=store,
+                    overwrite=overwrite,
+                    engine=by,
+                    progress=progress,
+                    say=console.say,
+                )
             command = shlex.join(["interplay", *sys.argv[1:]])
             page, claims = write_study(results, folder, command, progress)
             write_provenance(results, folder, command, started)

@@ -3,9 +3,11 @@
 Special tokens ([CLS], <s>, ...), class and register tokens and padding are dropped: they are not features (METHOD 6).
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -65,6 +67,9 @@ class Encoder(ABC):
         self.network.to(self.device)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "network": _without_hooks(self.network)}
+
     @abstractmethod
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
         """Encode a batch of texts, RGB pictures or arrays, each to its own (T, W) sequence.
@@ -83,3 +88,17 @@ class Encoder(ABC):
         Args:
             content: one text, picture or array.
         """
+
+
+def _without_hooks(network: nn.Module) -> nn.Module:
+    """The same weights in modules without hooks: those of transformers 5, which return hidden states, do not pickle.
+
+    They are installed anew at the first call that needs them.
+    """
+    tensors = {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())}
+    bare = copy.deepcopy(network, tensors)
+    for module in bare.modules():
+        module._forward_hooks.clear()
+        module._forward_hooks_with_kwargs.clear()
+        module.__dict__.pop("_output_capturing_hooks_installed", None)
+    return bare

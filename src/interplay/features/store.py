@@ -16,8 +16,9 @@ It is written by `writing.py` under another name and renamed when whole: a folde
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ from torch import Tensor
 
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoded, Encoder
+from interplay.engine import SERIAL, Engine
 from interplay.errors import DataError, EncoderError
 from interplay.features.hashes import ContentHashes
 from interplay.features.writing import COUNT, LAYOUT, Writer, halved, readable, refuse_unusable, writable
 from interplay.modalities import MODALITIES
-from interplay.progress import Advance
+from interplay.progress import Advance, Progress
 
 VERSION = int(LAYOUT.rpartition("/")[2])
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -87,6 +89,8 @@ def store_features(
     root: str | Path,
     *,
     batch_size: int = 32,
+    engine: Engine = SERIAL,
+    setup: Callable[[], Encoder] | None = None,
     progress: Advance | None = None,
 ) -> Features:
     """Open the features of one modality, encoding whatever is not stored yet.
@@ -100,6 +104,8 @@ def store_features(
         encoder: the modality's encoder.
         root: the store's folder.
         batch_size: inputs encoded at a time.
+        engine: who encodes batches; this process writes them in their order, so that the bytes are the same.
+        setup: the encoder where a worker computes; as it is if None.
         progress: called with (stored, total) samples.
 
     Raises:
@@ -115,7 +121,8 @@ def store_features(
     if not folder.exists():
         with writable(folder):
             if not folder.exists():  # another process may have stored it while this one waited
-                _write(folder, samples, modality, encoder, batch_size, progress)
+                encoded = partial(engine.map, setup or partial(_as_it_is, encoder), partial(_encode_batch, modality))
+                _write(folder, samples, modality, encoder, batch_size, encoded, progress)
     return open_features(folder)
 
 
@@ -259,19 +266,30 @@ def _content_hash(sample: Sample, modality: str, hashes: ContentHashes) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _as_it_is(encoder: Encoder) -> Encoder:
+    return encoder
+
+
+def _encode_batch(
+    modality: str, encoder: Encoder, batch: Sequence[Sample], progress: Progress
+) -> Iterator[list[Encoded]]:
+    """One batch, as one result."""
+    yield encoder.encode([read_input(sample, modality, encoder.kind) for sample in batch])
+
+
 def _write(
     folder: Path,
     samples: Sequence[Sample],
     modality: str,
     encoder: Encoder,
     batch_size: int,
+    encoded_by: Callable[..., Iterator[list[Encoded]]],
     progress: Advance | None,
 ) -> None:
     """Encode batch by batch, going on where an interrupted run stopped."""
     writer = Writer(folder, encoder.width, batch_size)
-    for start in range(writer.done, len(samples), batch_size):
-        batch = samples[start : start + batch_size]
-        encoded = encoder.encode([read_input(s, modality, encoder.kind) for s in batch])
+    batches = [samples[start : start + batch_size] for start in range(writer.done, len(samples), batch_size)]
+    for batch, encoded in zip(batches, encoded_by(batches, name=f"Encode {modality}"), strict=True):
         for sample, one in zip(batch, encoded, strict=True):
             refuse_unusable(sample, one, modality)
         writer.append(encoded)

@@ -1,11 +1,13 @@
 """Frozen encoders, and the features they make of a dataset: read from the store where they are, else encoded."""
 
+from functools import partial
 from pathlib import Path
 
 from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.data.shapes import feature_shapes
 from interplay.encoders.frozen import Encoder
+from interplay.engine import SERIAL, Engine
 from interplay.errors import BadInput
 from interplay.features.store import Features, store_features
 from interplay.modalities import MODALITIES
@@ -59,6 +61,7 @@ def encode(
     *,
     store: str | Path = DEFAULT_STORE,
     encoders: dict[str, Encoder] | None = None,
+    engine: Engine = SERIAL,
     progress: Progress = SILENT,
 ) -> dict[str, Features]:
     """The features of every modality: read from the store, or encoded and stored.
@@ -68,6 +71,7 @@ def encode(
         config: the configuration.
         store: folder of the feature store.
         encoders: modality -> its frozen encoder; loaded if None.
+        engine: who encodes: this process, or workers of a cluster, which read the samples' files; this one writes.
         progress: shows the stages.
     """
     encoders = encoders or encoders_for(dataset, config)
@@ -77,10 +81,17 @@ def encode(
             modality,
             encoders[modality],
             store,
+            engine=engine,
+            setup=partial(_on_its_device, encoders[modality], config.device),
             progress=progress.stage(f"Encode {modality}"),
         )
         for modality in dataset.modalities
     }
+
+
+def _on_its_device(encoder: Encoder, device: str) -> Encoder:
+    """An encoder where this process computes: a worker may have other devices than who sends it."""
+    return encoder.to(pick_device(device))
 
 
 def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:

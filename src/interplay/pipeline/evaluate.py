@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from interplay.data.sample import Dataset
+from interplay.engine import SERIAL, Engine
 from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.pipeline.datasets import refuse_other_data, samples_of
@@ -19,6 +20,7 @@ def evaluate(
     split: str = "test",
     store: str | Path = DEFAULT_STORE,
     device: str | None = None,
+    engine: Engine = SERIAL,
     progress: Progress = SILENT,
 ) -> dict[str, float]:
     """Task metrics of a run on one split of a dataset with the run's labels and modalities.
@@ -29,7 +31,8 @@ def evaluate(
         split: train, val or test.
         store: where encoded features are kept.
         device: where encoders and model run; the run's own if None.
-        progress: shows how far encoding is.
+        engine: who encodes what is not stored yet.
+        progress: shows how far that is.
 
     Returns:
         metric -> value, of `Task.metrics`; undefined ones are NaN.
@@ -43,6 +46,6 @@ def evaluate(
     device = device or run.config.device
     run.model.to(pick_device(device))
     encoders = open_encoders(run, device)
-    stores = encode(dataset, run.config, store=store, encoders=encoders, progress=progress)
+    stores = encode(dataset, run.config, store=store, encoders=encoders, engine=engine, progress=progress)
     data = FeatureData({split: FeatureSet(samples, stores, run.card.task)}, run.config.training.batch_size, 0)
     return run.card.task.metrics(*predict_split(run.model, data, split))

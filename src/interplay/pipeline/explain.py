@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from interplay.config import Config, make_config, nested
 from interplay.data.registry import is_sensitive
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
+from interplay.engine import SERIAL, Engine
 from interplay.errors import BadInput
 from interplay.explanation.ensemble import Ensemble, OpenedTogether
 from interplay.explanation.explaining import explain_sample
@@ -35,6 +38,7 @@ def explain(
     config: Config | None = None,
     target: str | None = None,
     encoders: dict[str, Encoder] | None = None,
+    engine: Engine = SERIAL,
     progress: Progress | None = None,
 ) -> Explanations:
     """Explain samples of a dataset, or new ones, with a trained run.
@@ -46,6 +50,7 @@ def explain(
         config: settings that differ from those the run was trained with; its own if None.
         target: the label to explain; each sample's most probable one if None.
         encoders: the run's frozen encoders by modality, where they are open already.
+        engine: who explains samples: this process, or the workers of a cluster (`interplay.engine.open_engine`).
         progress: where to show how far it is; of None, bars on a terminal and in a notebook, and nothing elsewhere.
 
     Returns:
@@ -61,7 +66,14 @@ def explain(
     beside = [(other, config or other.config) for other in more]
     with progress_or_default(progress) as shown:
         each = explain_each(
-            first, samples, config=config, target=target, encoders=encoders, progress=shown, beside=beside
+            first,
+            samples,
+            config=config,
+            target=target,
+            encoders=encoders,
+            engine=engine,
+            progress=shown,
+            beside=beside,
         )
         return Explanations(each)
 
@@ -73,10 +85,11 @@ def explain_each(
     config: Config | None = None,
     target: str | None = None,
     encoders: dict[str, Encoder] | None = None,
+    engine: Engine = SERIAL,
     progress: Progress = SILENT,
     beside: Sequence[tuple[Run, Config]] = (),
 ) -> Iterator[Explanation]:
-    """Explain samples one by one, yielding each explanation as it is ready.
+    """Explain samples one by one, yielding each explanation as it is ready, in the order of the samples.
 
     After each explanation come those of the same sample and target by the runs of `beside`. Runs that differ only in
     their seed are one model, too: where all of them do, the explanation of their mean (`Ensemble`) comes first, and
@@ -88,6 +101,7 @@ def explain_each(
         config: settings of `explain` and `removal`; the run's own if None.
         target: the label to explain; each sample's most probable one if None.
         encoders: modality -> its frozen encoder; loaded if None.
+        engine: who explains samples. Workers of a cluster get the models as they are; files of samples they read.
         progress: shows the stages.
         beside: further runs, with the settings to explain them with.
 
@@ -104,34 +118,64 @@ def explain_each(
         refuse_unknown_expert(one, settings)
     predictors: list[TrainedPredictor] = []
     for one, settings in everyone:
-        one.model.to(pick_device(settings.device))
         alike = next((p for p in predictors if same_encoders(p.run, one)), None)
         given = (encoders if one is run else None) or (alike.encoders if alike else open_encoders(one, settings.device))
         predictors.append(TrainedPredictor(one, given, settings))
-    mean = Ensemble(predictors) if beside and all(differ_in_seed(run, one) for one, _ in beside) else None
-    if beside and mean is None:
+    together = bool(beside) and all(differ_in_seed(run, one) for one, _ in beside)
+    if beside and not together:
         progress.note("These runs differ in more than their seed: each is explained by itself, and there is no mean.")
-    asked: list[tuple[Predictor, Config]] = [(predictor, predictor.config) for predictor in predictors]
-    asked = [(mean, predictors[0].config), *asked] if mean else asked
-    for number, sample in enumerate(samples, start=1):
-        label, opened = target, [predictor.open(sample) for predictor in predictors]
-        every: list[Opened] = [OpenedTogether(opened), *opened] if mean else [*opened]
-        for (predictor, settings), ready in zip(asked, every, strict=True):
-            known = predictor.provenance
-            who = f" by {f'the {known.model}' if known.members else known.run}" if beside else ""
-            advance = progress.stage(f"Explain {sample.id} ({number} of {len(samples)}){who}")
-            explanation = explain_sample(
-                predictor,
-                sample,
-                settings=settings.explain,
-                target=label,
-                seed=settings.seed,
-                progress=advance,
-                opened=ready,
-            )
-            advance(explanation.evaluations, explanation.evaluations)  # it was told an upper bound before
-            label = explanation.target
-            yield explanation
+    ready = partial(_on_their_devices, _Explaining(predictors, together, target))
+    numbered = [(number, len(samples), sample) for number, sample in enumerate(samples, start=1)]
+    yield from engine.map(ready, _explain_one, numbered, name="Explain", progress=progress)
+
+
+@dataclass(frozen=True)
+class _Explaining:
+    """What explains samples: the runs, whether their mean does, too, and the label to explain (None: the likeliest)."""
+
+    predictors: list[TrainedPredictor]
+    together: bool
+    target: str | None
+
+
+def _on_their_devices(explaining: _Explaining) -> _Explaining:
+    """The models and encoders where this process computes: a worker may have other devices than who sends them."""
+    for predictor in explaining.predictors:
+        device = pick_device(predictor.config.device)
+        predictor.run.model.to(device)
+        for encoder in predictor.encoders.values():
+            encoder.to(device)
+    return explaining
+
+
+def _explain_one(
+    explaining: _Explaining, numbered: tuple[int, int, Sample], progress: Progress
+) -> Iterator[Explanation]:
+    """One sample by each model, after their mean: the first chooses the label."""
+    (number, count, sample), predictors = numbered, explaining.predictors
+    opened = [predictor.open(sample) for predictor in predictors]
+    models: list[tuple[Predictor, Config, Opened]] = [
+        (predictor, predictor.config, one) for predictor, one in zip(predictors, opened, strict=True)
+    ]
+    if explaining.together:
+        models.insert(0, (Ensemble(predictors), predictors[0].config, OpenedTogether(opened)))
+    label = explaining.target
+    for predictor, settings, one in models:
+        known = predictor.provenance
+        who = f" by {f'the {known.model}' if known.members else known.run}" if len(predictors) > 1 else ""
+        advance = progress.stage(f"Explain {sample.id} ({number} of {count}){who}")
+        explanation = explain_sample(
+            predictor,
+            sample,
+            settings=settings.explain,
+            target=label,
+            seed=settings.seed,
+            progress=advance,
+            opened=one,
+        )
+        advance(explanation.evaluations, explanation.evaluations)  # the number before was an upper bound
+        label = explanation.target
+        yield explanation
 
 
 def run_predictor(run: Run, config: Config | None = None) -> TrainedPredictor:

@@ -9,6 +9,7 @@ from typing import final
 from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.encoders.frozen import Encoder
+from interplay.engine import SERIAL, Engine
 from interplay.features.store import Features
 from interplay.pipeline.encode import encode, encoders_for
 from interplay.progress import SILENT, Progress
@@ -36,11 +37,14 @@ class EncodedDataset:
     Args:
         dataset: what is encoded.
         store: the folder of the feature store.
-        progress: shows how encoding goes, where something is not stored yet.
+        engine: who encodes what is not stored yet.
+        progress: shows how that goes.
     """
 
-    def __init__(self, dataset: Dataset, store: str | Path, progress: Progress = SILENT) -> None:
-        self.dataset, self.store, self.progress = dataset, Path(store), progress
+    def __init__(
+        self, dataset: Dataset, store: str | Path, *, engine: Engine = SERIAL, progress: Progress = SILENT
+    ) -> None:
+        self.dataset, self.store, self.engine, self.progress = dataset, Path(store), engine, progress
         self._opened: dict[str, Encodings] = {}
 
     def open(self, config: Config) -> Encodings:
@@ -60,6 +64,13 @@ class EncodedDataset:
         key = json.dumps([config.device, settings])
         if key not in self._opened:
             encoders = encoders_for(self.dataset, config)
-            stores = encode(self.dataset, config, store=self.store, encoders=encoders, progress=self.progress)
+            stores = encode(
+                self.dataset,
+                config,
+                store=self.store,
+                encoders=encoders,
+                engine=self.engine,
+                progress=self.progress,
+            )
             self._opened[key] = Encodings(encoders, stores)
         return self._opened[key]

@@ -18,13 +18,16 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from interplay.config import Config, config_toml
 from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import read_truth
+from interplay.engine import SERIAL, Engine
 from interplay.errors import ConfigError, DataError
 from interplay.files import refuse_blocked, write_atomic
 from interplay.models.device import pick_device
@@ -54,6 +57,7 @@ def run_study(
     *,
     store: str | Path = DEFAULT_STORE,
     overwrite: bool = False,
+    engine: Engine = SERIAL,
     progress: Progress = SILENT,
     say: Callable[[str], None] = print,
 ) -> Results:
@@ -65,6 +69,8 @@ def run_study(
         out: the study's folder.
         store: folder of the feature store.
         overwrite: whether runs of other configurations are replaced.
+        engine: who encodes, and who trains and measures runs. Workers of a cluster read `dataset` and `store`, and
+            write to `out`: folders that all of them share.
         progress: shows the stages.
         say: called with a sentence now and then.
 
@@ -77,16 +83,50 @@ def run_study(
     """
     refuse_blocked(out)
     refuse_unfit(study, dataset)
-    options, samples = study.options, dataset.split(study.options.split)
-    encoded, runs = EncodedDataset(dataset, store, progress), []
-    for variant in study.variants:
-        for seed in options.seeds:
-            say(f"{variant}, seed {seed}")
-            folder = f"{folder_name(variant)}/seed{seed}"
-            shown = progress.prefixed(f"{variant} {seed}: ")
-            run = trained(study.config(variant, seed), out / folder / "run", encoded, overwrite, shown)
-            runs.append(measure_run(variant, seed, run, encoded, samples, options, out, folder, shown))
-    return Results(study, encoded, runs)
+    encoded = EncodedDataset(dataset, store, engine=engine, progress=progress)
+    for variant in study.variants:  # workers find features stored
+        encoded.open(study.config(variant, study.options.seeds[0]))
+    asked = [(variant, seed) for variant in study.variants for seed in study.options.seeds]
+    needed = _Needed(study, encoded, out, overwrite)
+    if engine is not SERIAL:  # what workers leave in files is read below, as that of an interrupted study is
+        # Workers open features themselves: memory maps would be sent as copies.
+        alone = replace(needed, encoded=EncodedDataset(dataset, store))
+        list(engine.map(partial(_as_it_is, alone), _measure_one, asked, name="Train and measure", progress=progress))
+    return Results(study, encoded, list(_measured(needed, asked, progress, say)))
+
+
+@dataclass(frozen=True)
+class _Needed:
+    """What training and measuring a run needs."""
+
+    study: Study
+    encoded: EncodedDataset
+    out: Path
+    overwrite: bool
+
+
+def _as_it_is(needed: _Needed) -> _Needed:
+    return needed
+
+
+def _measure_one(needed: _Needed, asked: tuple[str, int], progress: Progress) -> Iterator[None]:
+    """Train and measure one run, whose files are what is wanted."""
+    for _ in _measured(needed, [asked], progress, lambda line: None):
+        yield
+
+
+def _measured(
+    needed: _Needed, asked: Sequence[tuple[str, int]], progress: Progress, say: Callable[[str], None]
+) -> Iterator[Measured]:
+    """Runs, trained and measured one after another, or read where they are finished."""
+    study, encoded, out = needed.study, needed.encoded, needed.out
+    options, samples = study.options, encoded.dataset.split(study.options.split)
+    for variant, seed in asked:
+        say(f"{variant}, seed {seed}")
+        folder = f"{folder_name(variant)}/seed{seed}"
+        shown = progress.prefixed(f"{variant} {seed}: ")
+        run = trained(study.config(variant, seed), out / folder / "run", encoded, needed.overwrite, shown)
+        yield measure_run(variant, seed, run, encoded, samples, options, out, folder, shown)
 
 
 def refuse_unfit(study: Study, dataset: Dataset) -> None:

@@ -1,0 +1,211 @@
+"""The engine of a Ray cluster (extra `interplay[ray]`): one actor a worker, ordered results, lost items done again.
+
+Ray restarts neither actors nor their calls unless it is bidden, and what it would restart it does without a word. So
+neither is left to it: an actor that dies is replaced here, and its item done again, as often as RETRIES says.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, final
+
+import interplay
+from interplay.engine.base import Engine
+from interplay.errors import EngineError
+from interplay.progress import SILENT, Progress
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's default of the next version; it warns else
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+
+State = TypeVar("State")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+RETRIES = 3
+"""How often one item is done again after its worker died."""
+AHEAD = 4
+"""Items done before their turn, for each worker: what waits for a slow one stays in memory."""
+GO_ON = "look at the workers' logs; what is written is kept, so run the same command again to go on"
+
+
+class _Worker:
+    """What runs in an actor: the state, and the function."""
+
+    def start(self, needed: tuple[str, str, Callable[[], Any], Callable[[Any, Any, Progress], Iterable[Any]]]) -> None:
+        version, folder, setup, fn = needed
+        if Path(folder).is_dir():  # paths of samples may be relative
+            os.chdir(folder)
+        if interplay.__version__ != version:
+            raise EngineError(
+                f"a worker has Interplay {interplay.__version__}, this process has {version}; "
+                "install the same version on every machine of the cluster"
+            )
+        self.state, self.fn = setup(), fn
+
+    def run(self, item: Any) -> list[Any]:
+        return list(self.fn(self.state, item, SILENT))
+
+
+@contextmanager
+def on_ray(workers: int | None = None) -> Iterator["OnRay"]:
+    """The engine of the cluster that RAY_ADDRESS names, or of one on this machine; what was started is stopped.
+
+    Args:
+        workers: how many; of None, as many as there are GPUs, or CPUs where there is no GPU.
+
+    Raises:
+        EngineError: the cluster cannot be reached.
+    """
+    started = not ray.is_initialized()
+    try:
+        if started:
+            own = not os.environ.get("RAY_ADDRESS")
+            ray.init(
+                num_cpus=workers if own else None,
+                include_dashboard=False if own else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        has = ray.cluster_resources()
+    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+        raise EngineError(f"the Ray cluster cannot be used: {error}") from error
+    gpus, cpus = int(has.get("GPU", 0)), int(has.get("CPU", 1))
+    count = workers or gpus or cpus
+    try:
+        # Threads of a worker are as many as its CPUs: Ray sees to that by OMP_NUM_THREADS.
+        yield OnRay(count, max(1, cpus // count), min(1.0, gpus / count))
+    finally:
+        if started:
+            ray.shutdown()
+
+
+@final
+class OnRay(Engine):
+    """Workers of a Ray cluster.
+
+    Args:
+        workers: how many actors.
+        cpus: how many CPUs each takes.
+        gpus: how many GPUs, or which part of one.
+    """
+
+    def __init__(self, workers: int, cpus: int, gpus: float) -> None:
+        self.workers = workers
+        self._actor = ray.remote(_Worker).options(max_restarts=0, max_task_retries=0, num_cpus=cpus, num_gpus=gpus)
+
+    def map(
+        self,
+        setup: Callable[[], State],
+        fn: Callable[[State, Item, Progress], Iterable[Result]],
+        items: Sequence[Item],
+        *,
+        name: str,
+        progress: Progress = SILENT,
+    ) -> Iterator[Result]:
+        """See `Engine.map`. An item whose worker died is done again by another, at most RETRIES times.
+
+        Args:
+            setup: makes what all items need, once in each worker.
+            fn: (state, item, progress) -> any number of results.
+            items: what it is applied to.
+            name: the stage that progress shows.
+            progress: items are counted there.
+        """
+        needed = ray.put((interplay.__version__, str(Path.cwd()), setup, fn))  # sent to each machine once
+        pool, turn = _Pool(self._actor, needed, items), 0
+        advance = progress.stage(name)
+        try:
+            pool.grow(min(self.workers, len(items)))
+            while turn < len(items):
+                pool.submit(until=turn + AHEAD * self.workers)
+                for line in pool.receive():
+                    progress.note(line)
+                while turn in pool.ready:
+                    outcome = pool.ready.pop(turn)
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+                    yield from outcome
+                    turn += 1
+                    advance(turn, len(items))
+        finally:
+            pool.close()
+
+
+class _Pool:
+    """Actors and their items: which wait, which are at work, which are ready."""
+
+    def __init__(self, actor: Any, needed: Any, items: Sequence[Any]) -> None:
+        self.actor, self.needed, self.items = actor, needed, items
+        self.idle: list[Any] = []
+        self.working: dict[Any, tuple[int, Any]] = {}  # a promised result -> the item's index, and who does it
+        self.again: list[int] = []  # indexes of items whose worker died
+        self.next = 0
+        self.deaths: dict[int, int] = {}
+        self.ready: dict[int, list[Any] | BaseException] = {}
+
+    def grow(self, count: int) -> None:
+        """Start workers."""
+        for _ in range(count):
+            worker = self.actor.remote()
+            self.working[worker.start.remote(self.needed)] = (-1, worker)
+
+    def submit(self, until: int) -> None:
+        """Give idle workers items: those of dead workers first, then the next before `until`."""
+        while self.idle and (self.again or self.next < min(until, len(self.items))):
+            index = self.again.pop(0) if self.again else self.next
+            self.next = max(self.next, index + 1)
+            worker = self.idle.pop()
+            self.working[worker.run.remote(self.items[index])] = (index, worker)
+
+    def receive(self) -> list[str]:
+        """Wait for one promised result; of a worker that died, put its item back and start another.
+
+        Returns:
+            What should be noted.
+        """
+        (promised, *_), _ = ray.wait(list(self.working), num_returns=1)
+        index, worker = self.working.pop(promised)
+        try:
+            result = ray.get(promised)
+        except RayTaskError as error:
+            # What the work raised is raised at the turn of its item, as one process would: so the same error always.
+            cause = error.cause if isinstance(error.cause, Exception) else error
+            if index < 0:
+                raise cause from None
+            self.ready[index] = cause
+        except (RayActorError, OutOfMemoryError) as error:
+            return [self._replace(index, error)]
+        except RayError as error:
+            raise EngineError(f"the Ray cluster is gone ({_first_line(error)}); {GO_ON}") from error
+        else:
+            if index >= 0:
+                self.ready[index] = result
+        self.idle.append(worker)
+        return []
+
+    def _replace(self, index: int, error: RayError) -> str:
+        died = self.deaths[index] = self.deaths.get(index, 0) + 1
+        what = "before its first item" if index < 0 else f"at item {index + 1} of {len(self.items)}"
+        if died > RETRIES:
+            raise EngineError(f"a worker died {what}, {died} times ({_first_line(error)}); {GO_ON}") from error
+        if index >= 0:
+            self.again.append(index)
+        self.grow(1)
+        return f"A worker died {what}: another does it again ({died} of {RETRIES})."
+
+    def close(self) -> None:
+        """Stop all workers, also those at work."""
+        for worker in [*self.idle, *(worker for _, worker in self.working.values())]:
+            try:
+                ray.kill(worker)
+            except RayError:  # with the cluster they are gone, too
+                return
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
