@@ -93,7 +93,7 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'constraints-lowest.txt is for Python 3.11')"
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -c constraints-lowest.txt --prefer-binary \
-		--only-binary scikit-learn -e ".[serve,huggingface,shapiq,sklearn]"
+		--only-binary scikit-learn -e ".[serve,huggingface,ray,shapiq,sklearn]"
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -c constraints-lowest.txt \
 		"pytest>=9.2,<10" pytest-timeout pytest-xdist hypothesis beartype httpx ipython playwright \
 		axe-playwright-python "schemathesis>=4.32.5,<5"

@@ -1,14 +1,16 @@
 """Engines do the same work: in order, each item once, whoever dies; Ray is a real one."""
 
 import os
+import re
 import signal
+import sys
 from collections.abc import Iterator
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-import interplay
 from interplay.engine import SERIAL, Engine, open_engine
 from interplay.errors import BadInput, DataError, EngineError
 from interplay.progress import Progress
@@ -74,9 +76,9 @@ def test_workers_that_die_at_every_try_end_the_work(on_ray: Engine, tmp_path: Pa
 
 
 def test_workers_of_another_version_are_refused(on_ray: Engine, monkeypatch: pytest.MonkeyPatch):
-    here = interplay.__version__
-    monkeypatch.setattr(interplay, "__version__", "99.0", raising=False)
-    with pytest.raises(EngineError, match=f"a worker has Interplay {here}, this process has 99.0"):
+    monkeypatch.setattr("interplay.engine.on_ray.own_version", lambda: "99.0")
+    here = re.escape(version("interplay"))
+    with pytest.raises(EngineError, match=rf"a worker has Interplay {here}, the process that called it has 99\.0"):
         list(on_ray.map(partial(int, "10"), times, [1], name="Multiply"))
 
 
@@ -130,3 +132,10 @@ def test_serial_shows_what_the_work_shows():
 
     assert list(SERIAL.map(lambda: 7, shown, [1, 2], name="unused", progress=seen)) == [1, 2]
     assert (seen.notes, seen.stages) == (["7 1", "7 2"], {})
+
+
+def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "interplay.engine.on_ray", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'interplay\[ray\]'"), open_engine("ray"):
+        pass

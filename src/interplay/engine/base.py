@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, final
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, needs
 from interplay.progress import SILENT, Progress
 
 State = TypeVar("State")
@@ -91,7 +91,9 @@ def open_engine(name: str = "serial", workers: int | None = None) -> Iterator[En
         The engine.
 
     Raises:
-        BadInput: there is no engine of this name, Ray is not installed, or the number of workers cannot be used.
+        BadInput: there is no engine of this name, or the number of workers cannot be used.
+        EngineError: the cluster cannot be reached.
+        ModuleNotFoundError: Ray is not installed, with what to install.
     """
     if workers is not None and workers < 1:
         raise BadInput(f"{workers} workers", expected="at least 1")
@@ -100,8 +102,10 @@ def open_engine(name: str = "serial", workers: int | None = None) -> Iterator[En
             raise BadInput(f"{workers} workers of the serial engine", expected="1", fix="choose the engine ray")
         yield SERIAL
     elif name == "ray":
-        from interplay.engine.on_ray import on_ray
-
+        try:
+            from interplay.engine.on_ray import on_ray
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(needs(error), name=error.name) from error
         with on_ray(workers) as engine:
             yield engine
     else:

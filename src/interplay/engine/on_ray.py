@@ -8,10 +8,10 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, final
 
-import interplay
 from interplay.engine.base import Engine
 from interplay.errors import EngineError
 from interplay.progress import SILENT, Progress
@@ -33,16 +33,21 @@ AHEAD = 4
 GO_ON = "look at the workers' logs; what is written is kept, so run the same command again to go on"
 
 
+def own_version() -> str:
+    """The version of Interplay that this process has."""
+    return version("interplay")
+
+
 class _Worker:
     """What runs in an actor: the state, and the function."""
 
     def start(self, needed: tuple[str, str, Callable[[], Any], Callable[[Any, Any, Progress], Iterable[Any]]]) -> None:
-        version, folder, setup, fn = needed
+        theirs, folder, setup, fn = needed
         if Path(folder).is_dir():  # paths of samples may be relative
             os.chdir(folder)
-        if interplay.__version__ != version:
+        if (here := own_version()) != theirs:
             raise EngineError(
-                f"a worker has Interplay {interplay.__version__}, this process has {version}; "
+                f"a worker has Interplay {here}, the process that called it has {theirs}; "
                 "install the same version on every machine of the cluster"
             )
         self.state, self.fn = setup(), fn
@@ -116,7 +121,7 @@ class OnRay(Engine):
             name: the stage that progress shows.
             progress: items are counted there.
         """
-        needed = ray.put((interplay.__version__, str(Path.cwd()), setup, fn))  # sent to each machine once
+        needed = ray.put((own_version(), str(Path.cwd()), setup, fn))  # sent to each machine once
         pool, turn = _Pool(self._actor, needed, items), 0
         advance = progress.stage(name)
         try:
