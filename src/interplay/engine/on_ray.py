@@ -78,7 +78,10 @@ def on_ray(workers: int | None = None) -> Iterator["OnRay"]:
             )
         has = ray.cluster_resources()
     except (RayError, ConnectionError, RuntimeError, ValueError) as error:
-        raise EngineError(f"the Ray cluster cannot be used: {error}") from error
+        raise EngineError(
+            f"the Ray cluster cannot be used: {_first_line(error)}; look whether RAY_ADDRESS names it, and whether it "
+            "asks for a token: then set RAY_AUTH_MODE=token"
+        ) from error
     gpus, cpus = int(has.get("GPU", 0)), int(has.get("CPU", 1))
     count = workers or gpus or cpus
     try:
