@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ INTERRUPTED = 130
 AGAIN = "Run the same command again."
 GO_ON = "Run the same command again to go on."
 
-out = Console()
-err = Console(stderr=True)
+# Of several processes that torchrun started the first alone speaks.
+QUIET = "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0"
+out = Console(quiet=QUIET)
+err = Console(stderr=True, quiet=QUIET)
 
 
 class CommandInterrupted(Exception):
@@ -59,7 +62,8 @@ def print_findings(findings: list[str], page: Path) -> None:
 
 def print_json(result: Any) -> None:
     """A result for machines: one JSON document on standard output, pure ASCII; undefined numbers are null."""
-    sys.stdout.write(json.dumps(_plain(result), indent=2, allow_nan=False) + "\n")
+    if not QUIET:
+        sys.stdout.write(json.dumps(_plain(result), indent=2, allow_nan=False) + "\n")
 
 
 def _plain(value: Any) -> Any:

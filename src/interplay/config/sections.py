@@ -123,6 +123,7 @@ class TrainingConfig(Section):
         2.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: those of the last step [ours]"
     )
     batch_size: int = Field(16, ge=1)
+    accumulate: int = Field(1, ge=1, description="batches of one step: their gradients are added up")
     epochs: int = Field(20, ge=1)
     decay: float = Field(0.4, ge=0, le=1, description="share of the epochs, the last, in which the rate falls to 0")
     patience: int = Field(

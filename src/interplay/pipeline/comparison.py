@@ -23,6 +23,7 @@ from interplay.results.comparison import ComparedModel, Comparison
 from interplay.training.baselines import paired_difference
 from interplay.training.calibration import calibrate, cut
 from interplay.training.data import FeatureData
+from interplay.training.processes import refuse_several
 
 
 def train_beside_others(
@@ -63,6 +64,7 @@ def train_beside_others(
         if kind != config.fusion.kind
     }
     folders = {kind: out / COMPARED_FOLDER / kind for kind in others}
+    refuse_several()
     refuse_bad_splits(dataset)
     if seeds is None and (overwrite or not (out / METRICS_FILE).exists() or open_run(out).config != config):
         refuse_taken(out, config, overwrite)

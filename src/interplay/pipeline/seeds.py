@@ -24,6 +24,7 @@ from interplay.training.baselines import BaselineAnswers, baseline_answers, comp
 from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData
 from interplay.training.fit import predict_split
+from interplay.training.processes import refuse_several
 
 
 def train_seeds(
@@ -63,6 +64,7 @@ def train_seeds(
         DataError: if a split has no samples. RunExistsError: if one of the folders holds something else.
         CheckpointError: if a finished run that is there is damaged.
     """
+    refuse_several()
     refuse_bad_splits(dataset)
     todo = seed_folders(Path(out), config, count)
     refuse_taken_seeds(todo, overwrite)

@@ -26,6 +26,7 @@ from interplay.training.calibration import calibrate
 from interplay.training.data import FeatureData, FeatureSet, token_moments
 from interplay.training.epochs import warn_of_few
 from interplay.training.fit import fit, predict_split
+from interplay.training.processes import joined
 
 
 def train(
@@ -42,7 +43,8 @@ def train(
 ) -> Run:
     """Encode what is not stored, train, evaluate the best epoch on val and test, and leave a run folder.
 
-    An interrupted training of the same configuration is continued.
+    An interrupted training of the same configuration is continued. Where torchrun started several processes, all of
+    them call this: they train one model together, the first writes, and each returns the run.
 
     Args:
         dataset: the dataset.
@@ -63,32 +65,54 @@ def train(
     """
     refuse_bad_splits(dataset)
     out = Path(out)
-    refuse_taken(out, config, overwrite)
-    encoders = encoders or encoders_for(dataset, config)
-    stores = stores or encode(dataset, config, store=store, encoders=encoders, progress=progress)
-    task, splits = splits_of(dataset, stores)
-    card = Card(
-        fusion=config.fusion,
-        labels=list(dataset.labels),
-        label_kind=dataset.label_kind,
-        modalities=dict(dataset.modalities),
-        widths={m: e.width for m, e in encoders.items()},
-        lengths={m: e.max_features for m, e in encoders.items()},
-        encoders={m: e.fingerprint for m, e in encoders.items()},
-        neighbours={m: e.neighbours for m, e in encoders.items()},
-    )
-    data = FeatureData(splits, config.training.batch_size, config.seed)
-    origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
-    start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
-    counts = label_counts(splits["train"])
-    if baselines is None:
-        baselines = prepare_baselines(splits, task, config.seed, progress)
-    balanced = config.training.class_weights == "balanced"
-    fit(build_model(card, config.seed, splits["train"], balanced), data, config, card, out, progress)
+    with joined(pick_device(config.device)) as group:
+        if group.first:
+            refuse_taken(out, config, overwrite)
+        encoders = encoders or encoders_for(dataset, config)
+        stores = stores or encode(dataset, config, store=store, encoders=encoders, progress=progress)
+        task, splits = splits_of(dataset, stores)
+        card = Card(
+            fusion=config.fusion,
+            labels=list(dataset.labels),
+            label_kind=dataset.label_kind,
+            modalities=dict(dataset.modalities),
+            widths={m: e.width for m, e in encoders.items()},
+            lengths={m: e.max_features for m, e in encoders.items()},
+            encoders={m: e.fingerprint for m, e in encoders.items()},
+            neighbours={m: e.neighbours for m, e in encoders.items()},
+        )
+        data = FeatureData(splits, config.training.batch_size, config.seed)
+        origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
+        if group.first:
+            start_run(out, config, origin, overwrite)  # only now: an input that cannot be used leaves no folder
+            baselines = baselines or prepare_baselines(splits, task, config.seed, progress)
+        else:
+            baselines = None
+        group.wait()
+        balanced = config.training.class_weights == "balanced"
+        fit(build_model(card, config.seed, splits["train"], balanced), data, config, card, out, progress)
+        run = measure_trained(out, data, task, config, baselines) if baselines else None
+        group.wait()
+    return run or open_run(out)
+
+
+def measure_trained(out: Path, data: FeatureData, task: Task, config: Config, baselines: BaselineAnswers) -> Run:
+    """Measure a trained model beside the baselines and calibrate it, which finishes its run.
+
+    Args:
+        out: the run folder.
+        data: the splits, as batches.
+        task: the labels and their kind.
+        config: the run's configuration.
+        baselines: what both baselines answer on this data.
+
+    Returns:
+        The finished run.
+    """
     model = load_model(out / "model")[0].to(pick_device(config.device))
     answers = {split: predict_split(model, data, split) for split in ("val", "test")}
     metrics = {split: task.metrics(*answer) for split, answer in answers.items()}
-    calibration = calibrate(answers, counts, task, config.seed)
+    calibration = calibrate(answers, label_counts(data.splits["train"]), task, config.seed)
     return finish_run(out, metrics, compare(answers["test"][0], baselines, task, config.seed), calibration)
 
 

@@ -13,6 +13,7 @@ from interplay.data.sample import Sample
 from interplay.features.store import Features
 from interplay.models.task import Task
 from interplay.neighbours import intact, variant_count
+from interplay.training.processes import processes
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,31 @@ class EpochShuffle(Sampler[int]):
         return iter(torch.randperm(self.size, generator=generator).tolist())
 
 
+class SharedBatches(Sampler[list[int]]):
+    """The batches of an epoch, of each of which this process gets its part: together they are those of one process.
+
+    Of a last batch with fewer samples than there are processes some samples are in two parts, so that none is empty.
+
+    Args:
+        sampler: the order of an epoch.
+        size: samples of a batch, of all processes together.
+        rank: which process this is.
+        count: how many there are.
+    """
+
+    def __init__(self, sampler: EpochShuffle, size: int, rank: int = 0, count: int = 1) -> None:
+        self.sampler, self.size, self.rank, self.count = sampler, size, rank, count
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // self.size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = list(self.sampler)
+        for start in range(0, len(order), self.size):
+            batch = order[start : start + self.size]
+            yield batch[self.rank :: self.count] or [batch[self.rank % len(batch)]]
+
+
 class FeatureData(L.LightningDataModule):
     """The train, val and test batches of one dataset."""
 
@@ -138,9 +164,12 @@ class FeatureData(L.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> DataLoader[Item]:
-        """Shuffled anew each epoch; the last, smaller batch is kept."""
-        train = self.splits["train"]
-        return DataLoader(train, self.batch_size, sampler=EpochShuffle(len(train), self.seed), collate_fn=collate)
+        """Shuffled anew each epoch; the last, smaller batch is kept. Of several processes each gets its part."""
+        train, group = self.splits["train"], processes()
+        order = EpochShuffle(len(train), self.seed)
+        return DataLoader(
+            train, batch_sampler=SharedBatches(order, self.batch_size, group.rank, group.count), collate_fn=collate
+        )
 
     def val_dataloader(self) -> DataLoader[Item]:
         """The validation split, in file order."""

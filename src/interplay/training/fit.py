@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.strategies import DDPStrategy
 
 from interplay.config import Config
 from interplay.errors import CheckpointError
@@ -25,6 +26,7 @@ from interplay.training.data import FeatureData
 from interplay.training.epochs import ShowEpochs, warn_of_first
 from interplay.training.keeping import KeepBest
 from interplay.training.module import FusionTraining, warm_epochs
+from interplay.training.processes import processes
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -72,6 +74,7 @@ def fit(
 ) -> None:
     """Train, keeping the best epoch in `folder`/model and logs (CSV, TensorBoard) in `folder`/logs.
 
+    Where torchrun started several processes, all of them call this and train one model together (Lightning's DDP).
     An interrupted training goes on from `folder`/resume.ckpt after its last whole epoch, with equal results. That file
     is Lightning's own, read without running any pickled code, and is deleted when training has ended.
 
@@ -98,10 +101,18 @@ def fit(
         shown,
     ]
     accelerator, devices = _device(config.device)
+    group = processes()
+    several: dict[str, Any] = {
+        "devices": group.here,
+        "num_nodes": group.count // group.here,
+        "strategy": DDPStrategy(find_unused_parameters=True),  # the average of weights, and experts that warm up
+        "use_distributed_sampler": False,  # `SharedBatches` deals samples
+    }
     with _quiet():
         trainer = L.Trainer(
             accelerator=accelerator,
-            devices=devices,
+            **(several if group.count > 1 else {"devices": devices}),
+            accumulate_grad_batches=options.accumulate,
             max_epochs=options.epochs,
             gradient_clip_val=options.gradient_clip or None,
             callbacks=callbacks,
@@ -114,10 +125,12 @@ def fit(
             deterministic="warn",
         )
         _run(trainer, module, data, resume if resume.exists() else None)
+    group.wait()  # until process 0 has written all of it
     shown.advance(options.epochs, options.epochs)  # early stopping leaves the bar short
     by_metric = options.monitor == "metric"  # then no epoch of the warm-up may be kept
     warn_of_first(kept.best_epoch, options.epochs, warm_epochs(config) if by_metric else 0, progress)
-    resume.unlink(missing_ok=True)
+    if group.first:
+        resume.unlink(missing_ok=True)
 
 
 def _run(trainer: L.Trainer, module: FusionTraining, data: FeatureData, resume: Path | None) -> None:

@@ -35,7 +35,8 @@ class KeepBest(Callback):
         epoch = trainer.current_epoch
         if pl_module.score > self.best or epoch == 0:
             self.best, self.best_epoch = pl_module.score, epoch
-            save_model(pl_module.kept, replace(self.card, epoch=epoch), self.folder)
+            if trainer.is_global_zero:  # every process has the same weights
+                save_model(pl_module.kept, replace(self.card, epoch=epoch), self.folder)
         if epoch - max(self.best_epoch, self.warm - 1) >= self.patience:
             trainer.should_stop = True
 

@@ -23,6 +23,7 @@ from interplay.models.roles import interaction_loss, regularisation, replace_mod
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens, concatenate, draw_keep
 from interplay.training.data import Batch
+from interplay.training.processes import processes
 
 Weights = tuple[Tensor, ...] | list[Tensor]
 
@@ -54,6 +55,7 @@ class FusionTraining(L.LightningModule):
         self.average = AveragedModel(model, multi_avg_fn=self._add_to_average) if averaged else None
         self.answers: list[tuple[Tensor, Tensor, Tensor | None]] = []
         self.score = -math.inf
+        self.averaged_steps = 0
 
     @property
     def kept(self) -> FusionModel:
@@ -65,8 +67,9 @@ class FusionTraining(L.LightningModule):
         return kept
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Called by Lightning after a step: take it into the average."""
-        if self.average is not None:
+        """Called by Lightning after a batch: take a step that it ended into the average."""
+        if self.average is not None and self.global_step > self.averaged_steps:
+            self.averaged_steps = self.global_step
             self.average.update_parameters(self.model)
 
     @torch.no_grad()
@@ -74,15 +77,19 @@ class FusionTraining(L.LightningModule):
         span = self.config.training.averaging * self.trainer.num_training_batches
         get_ema_multi_avg_fn(average_decay(int(steps), span))(averaged, current, steps)
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """One step: the batch intact and with each modality replaced, then copies of it with features removed.
 
-        Randomness restarts with each step from (seed, step), so a resumed run equals an uninterrupted one.
+        Randomness restarts with each step from (seed, step), so a resumed run equals an uninterrupted one; each process
+        and each batch of a step draws by itself.
 
         Args:
             batch: samples of the training split.
+            index: number of the batch in its epoch.
         """
-        torch.manual_seed(self.config.seed * 1_000_003 + self.global_step)
+        group, options = processes(), self.config.training
+        draw = group.rank + group.count * (index % options.accumulate)
+        torch.manual_seed(self.config.seed * 1_000_003 + self.global_step + 1_000_000_007 * draw)
         tokens = self.model.project(batch.features, batch.valid)
         B, roles = len(batch.target), self._has_roles()
         passes = [tokens, *(self._replaced(tokens, m) for m in self._modalities() if roles)]
@@ -111,8 +118,8 @@ class FusionTraining(L.LightningModule):
             extra = regularisation(output.expert_latents[:B], self.config.roles.regulariser)
             self.log("train/regularisation", extra, batch_size=B)
             loss = loss + self.config.roles.regulariser_weight * extra
-        self.log("train/task", task_loss, batch_size=B, prog_bar=True)
-        return loss
+        self.log("train/task", task_loss, batch_size=B, prog_bar=True, sync_dist=group.count > 1)
+        return group.share(B) * loss
 
     def _modalities(self) -> range:
         return range(len(self.model.modalities))

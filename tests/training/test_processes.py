@@ -1,0 +1,75 @@
+"""Two processes that torchrun started train one model: the loss curve is that of one process."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from interplay.errors import BadInput
+from interplay.models.run import open_run
+from interplay.training.data import EpochShuffle, SharedBatches
+from interplay.training.processes import Processes, processes, refuse_several
+
+# Neither dropout nor draws of what is removed, which each process makes by itself.
+SAME = ["--model", "dense", "--epochs", "3", "--no-mask-aware", "--set", "fusion.dropout=0.0", "--device", "cpu"]
+SMALL = ["--set", "fusion.width=32", "--set", "fusion.heads=2", "--set", "training.batch_size=36"]
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 5))
+def test_the_parts_of_a_batch_are_the_batch(samples: int, size: int, count: int):
+    order = EpochShuffle(samples, 3)
+    whole = list(SharedBatches(order, size))
+    parts = [list(SharedBatches(order, size, rank, count)) for rank in range(count)]
+    assert all(len(part) == len(whole) == len(SharedBatches(order, size)) for part in parts)
+    for k, batch in enumerate(whole):
+        together = [row for part in parts for row in part[k]]
+        assert set(together) == set(batch)
+        assert all(part[k] for part in parts)
+        if len(batch) >= count:
+            assert len(together) == len(batch)
+
+
+def test_without_torchrun_there_is_one_process():
+    assert processes() == Processes(0, 1, 1)
+    assert Processes().share(7) == 1.0
+    refuse_several()
+
+
+def test_several_models_by_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "RANK": "1", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert processes() == Processes(1, 4, 2)
+    with pytest.raises(BadInput, match="several models by 4 processes; expected one model"):
+        refuse_several()
+
+
+def curve(run: Path) -> dict[str, np.ndarray]:
+    """Validation losses by epoch, and training losses of the steps that were logged."""
+    with (run / "logs" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {n: np.array([float(r[n]) for r in rows if r.get(n)]) for n in ("val/loss", "train/task")}
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_loss_curve_of_one(scenes, store, tmp_path: Path):
+    train = ["-m", "interplay", "train", str(scenes.source), "--store", str(store), *SAME, *SMALL]
+    one = subprocess.run([sys.executable, *train, "--out", str(tmp_path / "one")], capture_output=True, text=True)
+    assert one.returncode == 0, one.stderr
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *train]
+    two = subprocess.run([sys.executable, *launch, "--out", str(tmp_path / "two")], capture_output=True, text=True)
+    assert two.returncode == 0, two.stderr
+    assert two.stderr.count("Epoch 3 of 3") == 1, "one process speaks"
+    for name, expected in curve(tmp_path / "one").items():
+        np.testing.assert_allclose(curve(tmp_path / "two")[name], expected, rtol=1e-4, atol=1e-5)
+    first, second = (load_file(tmp_path / run / "model" / "model.safetensors") for run in ("one", "two"))
+    for name, weights in first.items():
+        torch.testing.assert_close(second[name], weights, rtol=1e-3, atol=1e-4)
+    assert open_run(tmp_path / "two").metrics["test"].keys() == open_run(tmp_path / "one").metrics["test"].keys()
+    assert not (tmp_path / "two" / "resume.ckpt").exists()
