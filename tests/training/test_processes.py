@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from interplay.config import make_config
 from interplay.errors import BadInput
 from interplay.models.run import open_run
+from interplay.pipeline.train import train
 from interplay.training.data import EpochShuffle, SharedBatches
 from interplay.training.processes import Processes, processes, refuse_several
 
@@ -73,3 +75,23 @@ def test_two_processes_have_the_loss_curve_of_one(scenes, store, tmp_path: Path)
         torch.testing.assert_close(second[name], weights, rtol=1e-3, atol=1e-4)
     assert open_run(tmp_path / "two").metrics["test"].keys() == open_run(tmp_path / "one").metrics["test"].keys()
     assert not (tmp_path / "two" / "resume.ckpt").exists()
+
+
+@pytest.mark.slow
+def test_gradients_of_two_batches_make_the_step_of_one_twice_as_large(scenes, store, tmp_path: Path):
+    count = len(scenes.split("train"))
+    half = next(size for size in range(30, 10, -1) if count % (2 * size) == 0)
+    alike = {"device": "cpu", "fusion": {"kind": "dense", "width": 32, "heads": 2, "dropout": 0.0}}
+    alike["removal"] = {"mask_aware": False}
+    for name, training in {
+        "once": {"batch_size": 2 * half},
+        "twice": {"batch_size": half, "accumulate": 2},
+        "small": {"batch_size": half},
+    }.items():
+        train(scenes, make_config({**alike, "training": {"epochs": 2, **training}}), tmp_path / name, store=store)
+    weights = {name: load_file(tmp_path / name / "model" / "model.safetensors") for name in ("once", "twice", "small")}
+    close = {
+        name: all(torch.allclose(weights[name][key], one, rtol=1e-3, atol=1e-4) for key, one in weights["once"].items())
+        for name in ("twice", "small")
+    }
+    assert close == {"twice": True, "small": False}

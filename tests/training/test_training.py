@@ -227,6 +227,7 @@ def test_the_model_that_is_kept_is_the_average_of_those_after_each_step():
         module.training_step(batch, 0).backward()
         optimizer.step()
         optimizer.zero_grad()
+        module.trainer.global_step += 1
         module.on_train_batch_end()
         now = [p.detach().clone() for p in module.model.parameters()]
         keep = min(1 - 1 / 3, (1 + step) / (10 + step))  # .5 epochs of 6 steps: over 3
