@@ -92,7 +92,7 @@ EXTRAS = {
     "report": ("jinja2", "markupsafe", "matplotlib", "PIL"),
     "serve": ("fastapi", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
     "huggingface": ("datasets",),
-    "ray": ("ray",),
+    "ray": ("ray", "pyarrow"),
     "shapiq": ("shapiq",),
     "sklearn": ("sklearn",),
     "train": (

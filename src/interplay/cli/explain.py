@@ -1,5 +1,6 @@
 """`interplay explain`: why a run decided as it did."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,9 @@ def explain(
         typer.Option("--input", metavar="MODALITY=VALUE", help="A new sample: a text, or a file's path. One each."),
     ] = None,
     split: Annotated[str, typer.Option(help="Without --sample and --input: explain the first of this split.")] = "test",
-    count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 3,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many of them; 3 if absent, with --parquet all of the split.")
+    ] = None,
     target: Annotated[str | None, typer.Option(help="The label to explain; the most probable if absent.")] = None,
     on: Annotated[str | None, typer.Option(help="What is explained: logit or probability.")] = None,
     expert: Annotated[str | None, typer.Option(help="Whose answer is explained: mixture, or an expert's name.")] = None,
@@ -51,6 +54,13 @@ def explain(
         Path | None,
         typer.Option(help="Folder for page and JSON; explanations in the first RUN, or RUN-results, if absent."),
     ] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="For very many samples: a row each in Parquet files in FOLDER, and no page. Called again, it goes on.",
+        ),
+    ] = None,
     blur: Blur = None,
     device: Device = None,
     engine: Engine = "serial",
@@ -67,7 +77,7 @@ def explain(
         "device": device,
     }
     assignments = options.assigned(set_) | options.given(flags)
-    with console.working() as progress:
+    with console.working(console.GO_ON if parquet else console.AGAIN) as progress:
         sources = [*runs, *(beside or [])]
         options.check_early(*sources, several=True)
         out = out or results_folder(runs[0], hub_name(runs[0])) / "explanations"
@@ -78,7 +88,16 @@ def explain(
         opened, *more = [run for source in sources for run in open_runs(source)]
         settings = stage.explain_config(opened, assignments)
         others = [(other, stage.explain_config(other, assignments)) for other in more]
-        chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, count)
+        most = count or (sys.maxsize if parquet else 3)
+        chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, most)
+        if parquet:
+            from interplay.pipeline.parquet import explain_to_parquet
+
+            with open_engine(engine, workers) as by:
+                done = explain_to_parquet(
+                    opened, chosen, parquet, config=settings, target=target, beside=others, engine=by, progress=progress
+                )
+            return console.print_lines([f"{done} of {len(chosen)} samples explained; all of them are in {parquet}"])
         stage.explanations_folder(opened, out)
         with open_engine(engine, workers) as by:
             each = stage.explain_each(
