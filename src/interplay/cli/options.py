@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interplay.cli import console
-from interplay.errors import ConfigError
+from interplay.engine import ENGINES
+from interplay.errors import BadInput, ConfigError
 from interplay.files.fetching import hub_name
 from interplay.files.run_folder import require_finished_run, runs_in
 
@@ -35,9 +36,19 @@ Preset = Annotated[str | None, typer.Option(help="Settings to start from: defaul
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Data = Annotated[Path | None, typer.Option(help="A dataset; the one trained on if absent.")]
 Fill = Annotated[str | None, typer.Option(help="What replaces removed features: attention, mean, zero.")]
+
+
+def _engine(name: str) -> str:
+    """The engine's name, refused before anything is loaded where there is no such engine."""
+    if name not in ENGINES:
+        raise BadInput(f"--engine {name}", expected=" or ".join(ENGINES))
+    return name
+
+
 Engine = Annotated[
     str,
     typer.Option(
+        callback=_engine,
         help="Who does the work: serial (this process), or ray: workers on this machine, or of the cluster that "
         "RAY_ADDRESS names.",
     ),

@@ -74,6 +74,9 @@ class Serial(Engine):
             yield from fn(state, item, progress)
 
 
+ENGINES = ("serial", "ray")
+"""What `open_engine` knows."""
+
 SERIAL = Serial()
 """The default of every function that takes an engine."""
 
@@ -109,4 +112,4 @@ def open_engine(name: str = "serial", workers: int | None = None) -> Iterator[En
         with on_ray(workers) as engine:
             yield engine
     else:
-        raise BadInput(f"there is no engine {name!r}", expected="serial or ray")
+        raise BadInput(f"there is no engine {name!r}", expected=" or ".join(ENGINES))
