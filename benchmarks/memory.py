@@ -91,16 +91,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[1000, 4000, 16000])
     parser.add_argument("--folder", type=Path, default=None, help="to work in; a temporary one if absent")
+    parser.add_argument("--commands", nargs="+", default=list(COMMANDS), help="in this order; each needs those before")
     options = parser.parse_args()
     sizes = sorted(options.samples)
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in options.commands}
     with tempfile.TemporaryDirectory() as temporary:
         for size in sizes:
             folder = (options.folder or Path(temporary)).resolve() / str(size)
             shutil.rmtree(folder, ignore_errors=True)
             write_data(folder / "data", size)
             (folder / "small.toml").write_text(SETTINGS)
-            for name, command in COMMANDS.items():
+            for name, command in ((name, COMMANDS[name]) for name in options.commands):
                 start = time.perf_counter()
                 found[name].append(measure(tuple(part.format(samples=size) for part in command), folder))
                 seconds, memory = found[name][-1]
