@@ -33,6 +33,8 @@ SECTIONS = {
     "unit_cost": "What one answer costs",
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
+    "kills": "`kill -9` at random moments, flipped bits, two at once",
+    "memory": "Time and memory as data grows",
     "service": "What the service stands",
     "pages": "How soon pages are seen",
 }

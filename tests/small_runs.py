@@ -15,6 +15,7 @@ from interplay.data.sample import Dataset
 from interplay.data.scenes import make_scenes
 from interplay.encoders.frozen import Encoder
 from interplay.explanation.trained.prepared import prepare_sample
+from interplay.files.checksums import sums_of, write_sums
 from interplay.models.run import Run, open_run
 from interplay.models.tokens import Tokens
 from interplay.pipeline.encode import encode, open_encoders
@@ -47,6 +48,14 @@ class SmallRun:
 def small_config() -> Config:
     """The default settings, made small: one thing a test must not depend on is how good the model is."""
     return make_config(SMALL)
+
+
+def rewrite(run: Path, name: str, change: Callable[[str], str]) -> None:
+    """Change a file of a run as if it had been written so."""
+    text = (run / name).read_text(encoding="utf-8")
+    assert change(text) != text
+    (run / name).write_text(change(text), encoding="utf-8")
+    write_sums(run, sums_of(run))
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

@@ -68,6 +68,14 @@ class RunExistsError(BadInput):
     """The run folder is there already; nothing is overwritten unasked."""
 
 
+class InUseError(BadInput):
+    """Another process writes to the folder."""
+
+
+class DivergedError(BadInput):
+    """A training left all bounds: its loss, its answers or its weights are no finite numbers any more."""
+
+
 class GameError(BadInput):
     """A value function broke its contract (shape, finite values, same answer twice), or lacks what was asked for."""
 
@@ -96,7 +104,7 @@ EXTRAS = {
     "shapiq": ("shapiq",),
     "sklearn": ("sklearn",),
     "train": (
-        *("captum", "efficientnet_lite_pytorch", "filelock", "fsspec", "huggingface_hub", "lightning", "onnx"),
+        *("captum", "efficientnet_lite_pytorch", "fsspec", "huggingface_hub", "lightning", "onnx"),
         *("safetensors", "tensorboard", "tokenizers", "torch", "torchmetrics", "transformers"),
     ),
 }

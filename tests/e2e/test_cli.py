@@ -20,7 +20,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tests.small_runs import SMALL
+from tests.small_runs import SMALL, rewrite
 
 import interplay.pipeline.explain as explain_stage
 from interplay.cli import app as cli
@@ -394,10 +394,29 @@ def _reshape(run: Path) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["evaluate", "explain"])
 def test_a_damaged_run(run_cli, tmp_path, small_run, damage, words, command):
+    """Of a version that kept no SHA256SUMS."""
     shutil.copytree(small_run.run.folder, tmp_path / "run")
+    (tmp_path / "run" / "SHA256SUMS").unlink()
     damage(tmp_path / "run")
     done = run_cli(command, tmp_path / "run")
     assert done.code == 2 and re.search(words, done.error()), done.err
+
+
+@pytest.mark.parametrize(
+    "file, old, new",
+    [
+        ("config.toml", 'fill = "attention"', 'fill = "mean"'),  # else an explanation would say it was trained so
+        ("provenance.json", '"seed": 0', '"seed": 1'),
+        ("model/card.json", '"animal"', '"animals"'),
+        ("metrics.json", "0.", "1."),
+    ],
+)
+def test_a_run_that_was_changed_by_hand(run_cli, tmp_path, small_run, file, old, new):
+    shutil.copytree(small_run.run.folder, tmp_path / "run")
+    _replace(tmp_path / "run" / file, old, new)
+    done = run_cli("explain", tmp_path / "run", "--count", 1)
+    assert done.code == 2 and f"run/{file}: the file is not the one that was written" in done.error(), done.err
+    assert not (tmp_path / "run" / "explanations").exists()
 
 
 # What works
@@ -488,7 +507,7 @@ def test_a_dataset_of_the_users_own(run_cli, tmp_path, reviews):
     done = run_cli("explain", run, *inputs, "--target", "bad", "--out", tmp_path / "new öut", *BRIEF, "--json")
     (one,) = done.json
     assert done.code == 0 and one["target"] == "bad" and one["schema"]
-    assert {p.suffix for p in (tmp_path / "new öut").iterdir()} == {".json", ".html"}
+    assert {p.suffix or p.name for p in (tmp_path / "new öut").iterdir()} == {".json", ".html", "SHA256SUMS"}
 
 
 def test_two_models_side_by_side(run_cli, tmp_path, small_run):
@@ -567,8 +586,8 @@ def test_runs_that_differ_in_their_seed_are_explained_as_their_mean_too(run_cli,
     runs = [out / f"seed{seed}" for seed in (0, 1)]
     for seed, folder in enumerate(runs):
         shutil.copytree(small_run.run.folder, folder)
-        text = (folder / "config.toml").read_text()
-        (folder / "config.toml").write_text(re.sub(r"(?m)^seed = \d+", f"seed = {seed}", text))
+        if seed:
+            rewrite(folder, "config.toml", lambda text: text.replace("\nseed = 0\n", "\nseed = 1\n"))
     (out / "ensemble.json").write_text('{"runs": ["seed0", "seed1"]}')
     command = ("explain", out, "--data", small_run.dataset.source, "--count", 1, *BRIEF)
     done = run_cli(*command, "--json")
@@ -581,9 +600,7 @@ def test_runs_that_differ_in_their_seed_are_explained_as_their_mean_too(run_cli,
     told = run_cli(*command)
     assert "  mean of 2 fl-i2moe (seed0, seed1): scene-" in told.out
     assert "what the mean of 2 fl-i2moe says holds in both models" in " ".join(told.out.split())
-    text = (runs[1] / "config.toml").read_text()
-    assert "patience = 10" in text
-    (runs[1] / "config.toml").write_text(text.replace("patience = 10", "patience = 9"))
+    rewrite(runs[1], "config.toml", lambda text: text.replace("patience = 10", "patience = 9"))
     done = run_cli("explain", *runs, *command[2:], "--out", tmp_path / "page", "--json")
     assert [one["provenance"]["members"] for one in done.json] == [[], []]
     assert "differ in more than their seed: each is explained by itself" in done.err
@@ -702,8 +719,8 @@ def test_runs_that_cannot_be_put_beside(run_cli, tmp_path, small_run):
 def test_a_run_of_other_labels_is_not_put_beside(run_cli, tmp_path, small_run):
     other = tmp_path / "other"
     shutil.copytree(small_run.run.folder, other)
-    card = other / "model" / "card.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"labels": ["a", *small_run.run.card.labels[1:]]}))
+    labels = ["a", *small_run.run.card.labels[1:]]
+    rewrite(other, "model/card.json", lambda text: json.dumps(json.loads(text) | {"labels": labels}))
     done = run_cli("explain", small_run.run.folder, "--beside", other, "--data", small_run.dataset.source)
     assert done.code == 2 and "the labels of the run other are ['a', " in done.error()
 
@@ -725,8 +742,8 @@ def test_an_estimator_and_a_width_that_were_asked_for(run_cli, tmp_path, small_r
 
 def test_a_dataset_that_was_moved(run_cli, tmp_path, small_run):
     shutil.copytree(small_run.run.folder, tmp_path / "run")
-    file = tmp_path / "run" / "provenance.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"source": str(tmp_path / "gone")}))
+    gone = {"source": str(tmp_path / "gone")}
+    rewrite(tmp_path / "run", "provenance.json", lambda text: json.dumps(json.loads(text) | gone))
     for command in ("evaluate", "explain"):
         done = run_cli(command, tmp_path / "run")
         assert done.code == 2 and re.search("gone: .*not there any more; .*--data", done.error())

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tests.small_runs import rewrite
 
 from interplay.config import FusionConfig
 from interplay.errors import BadInput, CheckpointError, DataError
@@ -211,8 +212,7 @@ def test_a_dataset_of_other_labels_is_refused(small_run):
 
 def test_another_encoder_is_refused(small_run, tmp_path):
     shutil.copytree(small_run.run.folder, tmp_path / "run")
-    text = (tmp_path / "run" / "config.toml").read_text()
-    (tmp_path / "run" / "config.toml").write_text(text.replace("layer = 2", "layer = 3"))
+    rewrite(tmp_path / "run", "config.toml", lambda text: text.replace("layer = 2", "layer = 3"))
     with pytest.raises(BadInput, match=r"encoder of 'text'.*other weights or settings"):
         open_encoders(open_run(tmp_path / "run"), "cpu")
 

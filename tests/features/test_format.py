@@ -32,11 +32,11 @@ def test_a_folder_stored_before_opens():
 
 
 def test_a_newer_layout_is_refused_by_name(folder):
-    rewrite(folder, layout="interplay/features/3")
+    rewrite(folder, layout="interplay/features/4")
     with pytest.raises(DataError) as error:
         open_features(folder)
     message = str(error.value)
-    assert "written by a newer version of Interplay: interplay/features/3" in message
+    assert "written by a newer version of Interplay: interplay/features/4" in message
     assert "update, or encode into another feature store" in message and folder.name in message
 
 
@@ -55,3 +55,15 @@ def test_another_layout_is_named(folder, layout):
     with pytest.raises(DataError, match="the stored features are damaged") as error:
         open_features(folder)
     assert f"its layout is {str(layout)!r}" in str(error.value)
+
+
+def test_features_of_layout_2_are_not_compared_but_must_be_finite(folder):
+    values = np.fromfile(folder / "features.bin", np.float16)
+    values[3] += 1
+    values[-1] = np.nan
+    values.tofile(folder / "features.bin")
+    stored = open_features(folder)
+    first, *_, last = stored.rows
+    assert len(stored[first][0])
+    with pytest.raises(DataError, match=rf"the stored features of sample '{last}' are not finite; delete this folder"):
+        stored[last]

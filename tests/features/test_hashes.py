@@ -76,7 +76,25 @@ def test_a_damaged_memory_costs_reading_again(files, tmp_path, content):
     hashes.of(files[0])
     assert hashes.bytes_read == 100
     hashes.save()
-    assert list(json.loads((tmp_path / FILE).read_text())) == [str(files[0])]
+    assert list(json.loads((tmp_path / FILE).read_text())["files"]) == [str(files[0])]
+
+
+def test_a_changed_digit_gives_no_wrong_hash(files, tmp_path):
+    hashes = ContentHashes(tmp_path)
+    digest = hashes.of(files[0])
+    hashes.save()
+    text = (tmp_path / FILE).read_text()
+    (tmp_path / FILE).write_text(text.replace(digest, digest[:-1] + ("0" if digest[-1] != "0" else "1")))
+    assert ContentHashes(tmp_path).of(files[0]) == digest
+
+
+def test_what_a_dead_process_left_goes_when_hashes_are_saved(files, tmp_path):
+    left = tmp_path / f".{FILE}.4194304.part"
+    left.write_text("half")
+    hashes = ContentHashes(tmp_path)
+    hashes.of(files[0])
+    hashes.save()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
 def test_writers_at_once_leave_a_whole_file(files, tmp_path):
@@ -88,8 +106,8 @@ def test_writers_at_once_leave_a_whole_file(files, tmp_path):
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(remember, files))
-    stored = json.loads((tmp_path / "store" / FILE).read_text())
-    assert stored and set(stored) <= {str(path) for path in files}
+    stored = json.loads((tmp_path / "store" / FILE).read_text())["files"]
+    assert set(stored) == {str(path) for path in files}  # none loses what another wrote
     for path in files:
         assert ContentHashes(tmp_path / "store").of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 

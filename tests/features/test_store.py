@@ -27,6 +27,7 @@ from interplay.encoders.settings import EncoderConfig
 from interplay.errors import BadInput, DataError, DiskFullError, EncoderError
 from interplay.features import writing
 from interplay.features.store import Features, content_key, encode_one, open_features, read_input, store_features
+from interplay.files import locking
 
 
 class Letters(Encoder):
@@ -145,7 +146,7 @@ def test_interrupted_and_resumed_gives_the_same_bytes(tmp_path: Path, whole: Fea
     assert content(resumed.folder) == content(whole.folder)
 
 
-@pytest.mark.parametrize("file", ["features.bin", "valid.bin", "counts.bin", "meta.json"])
+@pytest.mark.parametrize("file", ["features.bin", "valid.bin", "counts.bin", "sums.bin", "meta.json"])
 @pytest.mark.parametrize("change", [b"garbage" * 9, -5])
 def test_what_was_not_counted_is_cut(tmp_path: Path, whole: Features, file: str, change: bytes | int) -> None:
     """Half a batch behind the count, or files shorter than counted (a power cut): the rest is encoded again."""
@@ -155,6 +156,16 @@ def test_what_was_not_counted_is_cut(tmp_path: Path, whole: Features, file: str,
     before = path.read_bytes() if path.exists() else b""
     path.write_bytes(before + change if isinstance(change, bytes) else before[:change])
     assert content(store(tmp_path).folder) == content(whole.folder)
+
+
+@pytest.mark.parametrize("file", ["features.bin", "valid.bin", "sums.bin"])
+def test_what_has_changed_since_it_was_written_is_encoded_again(tmp_path: Path, whole: Features, file: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        store(tmp_path, Letters(12, KeyboardInterrupt()))
+    flip(next(tmp_path.glob("*.partial")) / file, 0.6)  # in the second of three batches
+    encoder = Letters()
+    assert content(store(tmp_path, encoder).folder) == content(whole.folder)
+    assert encoder.encoded == 18
 
 
 def test_another_batch_size_may_go_on(tmp_path: Path, whole: Features) -> None:
@@ -223,6 +234,51 @@ def test_threads_store_once(tmp_path: Path, whole: Features) -> None:
     assert content(tmp_path / whole.folder.name) == content(whole.folder)
 
 
+def flip(path: Path, where: float = 0.5) -> None:
+    """Flip one bit of a file."""
+    changed = bytearray(path.read_bytes())
+    changed[int(len(changed) * where)] ^= 1
+    path.write_bytes(changed)
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("file", ["features.bin", "valid.bin"])
+def test_a_flipped_bit_is_named_at_its_sample(whole: Features, file: str) -> None:
+    flip(whole.folder / file, 0.9)
+    stored = open_features(whole.folder)
+    size = (whole.folder / file).stat().st_size
+    position = int(size * 0.9) // (6 if file == "features.bin" else 1)
+    row = int(np.searchsorted(stored.offsets, position, side="right")) - 1
+    for place, sample in enumerate(DATA.samples):
+        if place != row:
+            assert torch.equal(stored[sample.id][0], whole[sample.id][0])  # the others are as they were
+            continue
+        for _ in range(2):
+            with pytest.raises(DataError, match=rf"sample '{sample.id}' have changed since they were stored; delete"):
+                stored[sample.id]
+
+
+def test_a_nan_is_named_at_its_sample(whole: Features) -> None:
+    values = np.memmap(whole.folder / "features.bin", np.float16, "r+")
+    values[int(whole.offsets[7]) * 3] = np.nan
+    values.flush()
+    with pytest.raises(DataError, match=r"the stored features of sample 's7' are not finite"):
+        open_features(whole.folder)["s7"]
+
+
+def test_the_folder_of_another_dataset_is_refused(whole: Features, tmp_path: Path) -> None:
+    other = store(tmp_path / "other", data=dataset(TEXTS[::-1]))
+    shutil.rmtree(whole.folder)
+    shutil.copytree(other.folder, whole.folder)
+    with pytest.raises(DataError, match=f"damaged .*it is the folder {other.folder.name}"):
+        store(whole.folder.parent)
+
+
 DAMAGE = {
     "no meta": lambda folder: (folder / "meta.json").unlink(),
     "broken meta": lambda folder: (folder / "meta.json").write_text('{"ids": ["s0"'),
@@ -234,6 +290,11 @@ DAMAGE = {
     "no features": lambda folder: (folder / "features.bin").unlink(),
     "short valid": lambda folder: os.truncate(folder / "valid.bin", 3),
     "no valid": lambda folder: (folder / "valid.bin").unlink(),
+    "flipped counts": lambda folder: flip(folder / "counts.bin"),
+    "flipped sums": lambda folder: flip(folder / "sums.bin"),
+    "flipped meta": lambda folder: flip(folder / "meta.json"),
+    "other ids": lambda folder: rewrite(folder / "meta.json", '"s0", "s1"', '"s1", "s0"'),
+    "no sums": lambda folder: (folder / "sums.bin").unlink(),
     "short counts": lambda folder: os.truncate(folder / "counts.bin", 32),
     "no counts": lambda folder: (folder / "counts.bin").unlink(),
     "everything": lambda folder: [path.unlink() for path in folder.iterdir()],
@@ -340,7 +401,7 @@ def test_store_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monkey
     def refuse(*args: object, **kwargs: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(writing.FileLock, "acquire", refuse)
+    monkeypatch.setattr(locking.FileLock, "acquire", refuse)
     with pytest.raises(BadInput, match="Permission denied"):
         store(tmp_path)
 

@@ -200,6 +200,7 @@ def test_the_list_of_what_training_needs_is_whole():
     nodes = [node for file in source.rglob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
     heads = {name.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for name in node.names}
     heads |= {str(node.module).split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
-    base = {"interplay", "jaxtyping", "numpy", "pydantic", "rich", "scipy", "threadpoolctl", "tomli_w", "typer"}
+    base = {"interplay", "filelock", "jaxtyping", "numpy", "pydantic", "rich", "scipy", "threadpoolctl", "tomli_w"}
+    base.add("typer")
     known = {module for modules in EXTRAS.values() for module in modules}
     assert "torch" in heads and heads - base - known - set(sys.stdlib_module_names) == set()

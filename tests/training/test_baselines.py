@@ -180,6 +180,9 @@ def test_baselines_that_are_damaged_or_not_there(small_run, tmp_path, content, w
         assert open_run(folder).baselines is None
         return
     file.write_text(content)
+    with pytest.raises(CheckpointError, match=r"baselines\.json: the file is not the one that was written"):
+        _ = open_run(folder).baselines
+    (folder / "SHA256SUMS").unlink()  # as of an older version
     with pytest.raises(CheckpointError, match=words) as caught:
         _ = open_run(folder).baselines
     assert caught.value.exit_code == 2

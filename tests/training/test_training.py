@@ -142,6 +142,7 @@ def test_the_kept_weights_are_those_measured(scenes, store, tmp_path, kind):
     assert card.epoch in (0, 1) and not model.training
     assert evaluate(run, scenes, split="test", store=store) == run.metrics["test"]
     files = {"config.toml", "model", "metrics.json", "baselines.json", "calibration.json", "provenance.json", "logs"}
+    files |= {"SHA256SUMS"}
     assert {p.name for p in run.folder.iterdir()} == files
     assert list((run.folder / "logs").glob("events.*"))
     with (run.folder / "logs" / "metrics.csv").open() as file:

@@ -37,16 +37,14 @@ def make_scenes(
     """Generate scenes: pictures and captions whose evidence is known."""
     names = tuple(name.strip() for name in stories.split(",") if name.strip())
     with console.working() as progress:
-        from interplay.data.sample import SPLITS
-        from interplay.data.scenes import make_scenes as make
+        from interplay.data.scenes import write_scenes
 
         advance = progress.stage("Draw scenes")
-        dataset = make(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite, progress=advance)
-    splits = {split: len(dataset.split(split)) for split in SPLITS}
+        splits = write_scenes(folder, samples=samples, seed=seed, stories=names, overwrite=overwrite, progress=advance)
     if json:
-        return console.print_json({"folder": folder, "labels": dataset.labels, "splits": splits})
+        return console.print_json({"folder": folder, "labels": names, "splits": splits})
     counts = ", ".join(f"{n} {split}" for split, n in splits.items())
-    return console.print_lines([f"{len(dataset.samples)} scenes in {folder} ({counts})"])
+    return console.print_lines([f"{samples} scenes in {folder} ({counts})"])
 
 
 @app.command("check", **epilog("interplay data check my-data"))

@@ -9,6 +9,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import Blur, Data, Device, Engine, Fill, Json, Set, Workers
+from interplay.files import only_writer
 from interplay.files.fetching import hub_name
 from interplay.files.run_folder import results_folder
 
@@ -99,12 +100,13 @@ def explain(
                 )
             return console.print_lines([f"{done} of {len(chosen)} samples explained; all of them are in {parquet}"])
         stage.explanations_folder(opened, out)
-        with open_engine(engine, workers) as by:
-            each = stage.explain_each(
-                opened, chosen, config=settings, target=target, engine=by, progress=progress, beside=others
-            )
-            explanations, stopped = _until_interrupted(each)
-        page = stage.write_explanations(opened, explanations, chosen, out, blur=blur)
+        with only_writer(out):
+            with open_engine(engine, workers) as by:
+                each = stage.explain_each(
+                    opened, chosen, config=settings, target=target, engine=by, progress=progress, beside=others
+                )
+                explanations, stopped = _until_interrupted(stage.write_each(each, out))
+            page = stage.write_explanations(opened, explanations, chosen, out, blur=blur)
     if stopped:
         samples = len({explanation.sample_id for explanation in explanations})
         raise console.CommandInterrupted(

@@ -11,6 +11,7 @@ import typer
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, Engine, Json, Set, Store, Workers
 from interplay.errors import ConfigError
+from interplay.files import only_writer
 
 if TYPE_CHECKING:
     from interplay.data.sample import Dataset
@@ -55,20 +56,21 @@ def study(
             from interplay.study.running import run_study, write_provenance
             from interplay.study.writing import write_study
 
-            with open_engine(engine, workers) as by:
-                results = run_study(
-                    asked,
-                    dataset,
-                    folder,
-                    store=store,
-                    overwrite=overwrite,
-                    engine=by,
-                    progress=progress,
-                    say=console.say,
-                )
-            command = shlex.join(["interplay", *sys.argv[1:]])
-            page, claims = write_study(results, folder, command, progress)
-            write_provenance(results, folder, command, started)
+            with only_writer(folder):
+                with open_engine(engine, workers) as by:
+                    results = run_study(
+                        asked,
+                        dataset,
+                        folder,
+                        store=store,
+                        overwrite=overwrite,
+                        engine=by,
+                        progress=progress,
+                        say=console.say,
+                    )
+                command = shlex.join(["interplay", *sys.argv[1:]])
+                page, claims = write_study(results, folder, command, progress)
+                write_provenance(results, folder, command, started)
     if dry_run:
         return _print_costs(costs, f"What {config.name} on {dataset.name} will cost, timed on this machine", json)
     if json:

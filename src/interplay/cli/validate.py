@@ -7,6 +7,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import DEFAULT_STORE, Data, Device, Fill, Json, RunPath, Set, Store
+from interplay.files import only_writer
 
 
 def validate(
@@ -58,30 +59,31 @@ def validate(
         settings = explain_config(opened, assignments)
         folder = explanations_folder(opened, out or opened.results / "validation")
         dataset = data_of(opened, data)
-        if plant:
-            dataset, opened = plant_and_train(
-                opened, dataset, folder, config=settings, samples=planted, store=store, progress=progress
+        with only_writer(folder):
+            if plant:
+                dataset, opened = plant_and_train(
+                    opened, dataset, folder, config=settings, samples=planted, store=store, progress=progress
+                )
+            encoders = open_encoders(opened, settings.device)
+            stores = stored_features(dataset, encoders, store)
+            found = validate_run(
+                opened,
+                dataset,
+                encoders=encoders,
+                stores=stores,
+                config=settings,
+                samples=samples,
+                backgrounds=backgrounds,
+                progress=progress,
             )
-        encoders = open_encoders(opened, settings.device)
-        stores = stored_features(dataset, encoders, store)
-        found = validate_run(
-            opened,
-            dataset,
-            encoders=encoders,
-            stores=stores,
-            config=settings,
-            samples=samples,
-            backgrounds=backgrounds,
-            progress=progress,
-        )
-        if claims:
-            predictor = TrainedPredictor(opened, encoders, settings, stores)
-            checked = check_claims(predictor, dataset, config=settings, samples=claims, progress=progress)
-            verdicts = [*claims_sentences(checked, found.stories), *found.verdicts]
-            found = found.model_copy(update={"claims": checked, "verdicts": verdicts})
-        from interplay.report.validity import CLAIM_HEADER, SHORT, claim_rows, short_rows, write_validity
+            if claims:
+                predictor = TrainedPredictor(opened, encoders, settings, stores)
+                checked = check_claims(predictor, dataset, config=settings, samples=claims, progress=progress)
+                verdicts = [*claims_sentences(checked, found.stories), *found.verdicts]
+                found = found.model_copy(update={"claims": checked, "verdicts": verdicts})
+            from interplay.report.validity import CLAIM_HEADER, SHORT, claim_rows, short_rows, write_validity
 
-        page = write_validity(found, folder)
+            page = write_validity(found, folder)
     if json:
         return console.print_json(found.model_dump(mode="json", by_alias=True))
     console.out.print(console.plain_table("The planted pairs, by the mixture", SHORT, short_rows(found)))

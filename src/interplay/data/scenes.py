@@ -4,8 +4,9 @@ Each sample is drawn from its own seed, so that sample 17 is the same however ma
 chosen as labels; the same seed gives the same bytes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -63,24 +64,54 @@ def make_scenes(
         RunExistsError: the folder is in use.
         DiskFullError: no room; nothing is left behind.
     """
+    write_scenes(folder, samples, seed, stories, overwrite, progress)
+    return read_table(folder)
+
+
+def write_scenes(
+    folder: str | Path,
+    samples: int | Mapping[str, int] = 3000,
+    seed: int = 0,
+    stories: Sequence[str] = DEFAULT_STORIES,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, int]:
+    """`make_scenes` without opening what was written: one scene is in memory at a time, however many there are.
+
+    Args:
+        folder: a new folder.
+        samples: see `make_scenes`.
+        seed: see `make_scenes`.
+        stories: see `make_scenes`.
+        overwrite: replace a table that is there already.
+        progress: called with scenes drawn and their number.
+
+    Returns:
+        Split -> how many scenes.
+
+    Raises:
+        DataError: an argument out of range.
+        RunExistsError: the folder is in use.
+        DiskFullError: no room; nothing is left behind.
+    """
     splits = _splits(samples)
     labels = _labels(stories)
     if seed < 0:
         raise DataError(f"the seed is {seed}", expected="a whole number from 0", fix="choose another")
     with new_folder(folder, overwrite) as made:
         (made / "images").mkdir()
-        rows, scenes = [], []
-        for index, split in enumerate(splits):
-            sample, truth, picture = make_scene(seed, index, split, labels)
-            place = f"images/{sample.id}.png"
-            picture.save(made / place)
-            scenes.append(sample)
-            rows.append({**table_row(sample, {Path(place): place}), "truth": truth.row()})
-            if progress is not None:
-                progress(len(scenes), len(splits))
-        dataset = Dataset("scenes", made, {"text": "text", "image": "image"}, labels, "multi", scenes)
-        write_rows(made, dataset, rows)
-    return read_table(folder)
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for index, split in enumerate(splits):
+                sample, truth, picture = make_scene(seed, index, split, labels)
+                place = f"images/{sample.id}.png"
+                picture.save(made / place)
+                yield {**table_row(sample, {Path(place): place}), "truth": truth.row()}
+                if progress is not None:
+                    progress(index + 1, len(splits))
+
+        write_rows(made, Dataset("scenes", made, {"text": "text", "image": "image"}, labels, "multi", []), rows())
+    return {split: splits.count(split) for split in SPLITS}
 
 
 def make_scene(

@@ -137,7 +137,7 @@ def _together(places: Sequence[tuple[str, Features]]) -> Features:
     if all(features is first for _, features in places):
         return first
     parts = [(f, f.rows[name]) for name, f in places]
-    spans = [slice(int(f.offsets[row]), int(f.offsets[row + 1])) for f, row in parts]
+    spans = [f.span(name) for name, f in places]
     return Features(
         first.folder,
         np.concatenate([f.values[span] for (f, _), span in zip(parts, spans, strict=True)]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from interplay.errors import DiskFullError
 from interplay.files import write_atomic
+from interplay.files.locking import clean, held
 
 FILE = "hashes.json"
 GRANULARITY_NS = 2_000_000_000
@@ -19,8 +20,8 @@ Stamp = tuple[int, int, int]
 class ContentHashes:
     """SHA-256 of files, remembered by path, size and times of change in one file of the feature store's root.
 
-    Several processes may use one root: each writes the file whole, with what the others wrote before. What one of
-    them loses costs another reading, and a damaged file costs reading everything.
+    Several processes may use one root: each writes the file whole, one after another, with what the others wrote
+    before. The file holds its own SHA-256: a damaged one costs reading everything, and gives no wrong hash.
 
     Args:
         root: the feature store; None to remember nothing beyond this object.
@@ -60,21 +61,36 @@ class ContentHashes:
 
     def save(self) -> None:
         """Write what is new. A store that cannot be written is no error here: it is one when features are stored."""
-        if self._file is None or not self._new:
-            return
+        if self._file is None:
+            return None
+        lock = self._file.with_name(f".{FILE}.lock")
+        if not self._new:
+            return clean(self._file, lock)
         with contextlib.suppress(OSError, DiskFullError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._file, json.dumps(self._stored() | self._new))
+            with held(lock, self._file, wait=True):
+                for dead in self._file.parent.glob(f".{FILE}.*.part"):
+                    dead.unlink(missing_ok=True)
+                files = json.dumps(self._stored() | self._new)
+                write_atomic(self._file, f'{{"sha256": "{_sum(files)}", "files": {files}}}\n')
             self._new = {}
+        return None
 
     def _stored(self) -> dict[str, tuple[Stamp, str]]:
         if self._file is None:
             return {}
         try:
-            values = json.loads(self._file.read_text(encoding="utf-8"))
+            content = json.loads(self._file.read_text(encoding="utf-8"))
+            values = content["files"]
+            if content["sha256"] != _sum(json.dumps(values)):
+                return {}
             return {name: ((int(a), int(b), int(c)), str(digest)) for name, ((a, b, c), digest) in values.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _stamp(path: Path) -> Stamp:

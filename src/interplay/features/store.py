@@ -8,16 +8,18 @@ width and half precision, memory-mapped:
       features.bin   (N, W) float16, all samples' positions one after another
       valid.bin      (N,) bool, False where a position holds no feature
       counts.bin     (samples, 2) int64: each sample's positions, and its tokens cut off
-      meta.json      layout, ids, width, encoder
+      sums.bin       (samples, 32) bytes: the SHA-256 of each sample's features and validity
+      meta.json      layout, ids, width, encoder, and the SHA-256 of all this
     hashes.json      SHA-256 of the content files, see `hashes.py`
 
-It is written by `writing.py` under another name and renamed when whole: a folder with this name is complete.
+It is written by `writing.py` under another name and renamed when whole: a folder with this name is complete. A sample
+is compared with its SHA-256 when it is first read.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,12 +33,28 @@ from interplay.encoders.frozen import Encoded, Encoder
 from interplay.engine import SERIAL, Engine
 from interplay.errors import DataError, EncoderError
 from interplay.features.hashes import ContentHashes
-from interplay.features.writing import COUNT, LAYOUT, Writer, halved, readable, refuse_unusable, writable
+from interplay.features.writing import (
+    COUNT,
+    LAYOUT,
+    SUM,
+    Writer,
+    halved,
+    lock_of,
+    readable,
+    refuse_unusable,
+    sum_of,
+    sum_of_description,
+    writable,
+)
+from interplay.files.locking import clean
 from interplay.modalities import MODALITIES
 from interplay.progress import Advance, Progress
 
 VERSION = int(LAYOUT.rpartition("/")[2])
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+KEY = "interplay/features/2"
+"""Part of the key since that layout: version 3 stores the same features, so what was stored before is of use."""
+AGAIN = "delete this folder; the features will be encoded again"
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: lambda meta: {**meta, "sha256": None}}
 """Version of the layout -> what makes meta.json of it one of the next version; the arrays stay as they are."""
 
 
@@ -51,6 +69,8 @@ class Features:
         rows: sample id -> its place.
         truncated: tokens cut off, per sample.
         neighbours: with how many to each side features were encoded, as far as they are left.
+        sums: the SHA-256 of each sample, one after another; None of what an older version stored.
+        checked: places of the samples that were compared with it.
     """
 
     folder: Path
@@ -60,12 +80,39 @@ class Features:
     rows: dict[str, int]
     truncated: list[int]
     neighbours: int = 0
+    sums: bytes | None = None
+    checked: set[int] = field(default_factory=set)
 
     def __getitem__(self, sample_id: str) -> tuple[Tensor, Tensor]:
         """Features (T, W) float32, all variants side by side, and validity (T,) of one sample."""
+        part = self.span(sample_id)
+        return torch.from_numpy(self.values[part].astype(np.float32)), torch.from_numpy(np.array(self.valid[part]))
+
+    def span(self, sample_id: str) -> slice:
+        """Where the positions of a sample are; its features are checked when they are first read.
+
+        Args:
+            sample_id: the sample's id.
+
+        Raises:
+            DataError: they are not those that were stored, or not finite.
+        """
         row = self.rows[sample_id]
-        part = slice(self.offsets[row], self.offsets[row + 1])
-        return torch.from_numpy(self.values[part].astype(np.float32)), torch.from_numpy(self.valid[part].copy())
+        part = slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+        if row not in self.checked:
+            self._check(sample_id, row, part)
+            self.checked.add(row)
+        return part
+
+    def _check(self, sample_id: str, row: int, part: slice) -> None:
+        kept = self.sums and self.sums[row * SUM : (row + 1) * SUM]
+        if kept and sum_of(self.values[part], self.valid[part]) == kept:  # what is written is finite
+            return
+        finite = bool(np.isfinite(self.values[part]).all())
+        if finite and not kept:
+            return
+        came = "have changed since they were stored" if finite else "are not finite"
+        raise DataError(f"the stored features of sample {sample_id!r} {came}", file=self.folder, fix=AGAIN)
 
     def one(self, sample_id: str) -> Encoded:
         """One sample as its encoder gave it, rounded to half precision.
@@ -123,6 +170,7 @@ def store_features(
             if not folder.exists():  # another process may have stored it while this one waited
                 encoded = partial(engine.map, setup or partial(_as_it_is, encoder), partial(_encode_batch, modality))
                 _write(folder, samples, modality, encoder, batch_size, encoded, progress)
+    clean(folder, lock_of(folder))  # of a process that was killed when it had stored it
     return open_features(folder)
 
 
@@ -156,24 +204,31 @@ def open_features(folder: Path) -> Features:
     """
     try:
         meta = _current(json.loads((folder / "meta.json").read_text(encoding="utf-8")), folder)
-        ids, width = meta["ids"], meta["width"]
+        ids, width, sums = meta["ids"], meta["width"], None
         neighbours = meta["encoder"].get("neighbours", 0)  # features of before could have none
         counts = np.fromfile(folder / "counts.bin", dtype=COUNT)
-        valid = np.fromfile(folder / "valid.bin", dtype=np.bool_)
+        if meta["sha256"] is not None:
+            sums = (folder / "sums.bin").read_bytes()
+            described = {name: value for name, value in meta.items() if name != "sha256"}
+            if sum_of_description(described, counts.tobytes(), sums) != meta["sha256"]:
+                raise ValueError("meta.json, counts.bin and sums.bin are not those that were written")
+            if meta["folder"] != folder.name:
+                raise ValueError(f"it is the folder {meta['folder']}")
         offsets = np.concatenate([[0], np.cumsum(counts["positions"])]).astype(np.int64)
-        size = (folder / "features.bin").stat().st_size
-        whole = len(counts) == len(ids) and len(valid) == offsets[-1] and size == offsets[-1] * width * 2
+        size, marks = ((folder / name).stat().st_size for name in ("features.bin", "valid.bin"))
+        whole = len(counts) == len(ids) and marks == offsets[-1] and size == offsets[-1] * width * 2
         if not whole:
             raise ValueError(f"it holds {len(counts)} of {len(ids)} samples and {size} bytes of features")
+        valid = np.memmap(folder / "valid.bin", dtype=np.bool_, mode="r", shape=(int(offsets[-1]),))
         values = np.memmap(folder / "features.bin", dtype=np.float16, mode="r", shape=(int(offsets[-1]), width))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the stored features are damaged ({type(error).__name__}: {error})",
             file=folder,
-            fix="delete this folder; the features will be encoded again",
+            fix=AGAIN,
         ) from error
     rows = {sample_id: row for row, sample_id in enumerate(ids)}
-    return Features(folder, values, valid, offsets, rows, counts["cut"].tolist(), neighbours)
+    return Features(folder, values, valid, offsets, rows, counts["cut"].tolist(), neighbours, sums)
 
 
 def _current(meta: Any, folder: Path) -> dict[str, Any]:
@@ -212,7 +267,7 @@ def content_key(samples: Sequence[Sample], modality: str, encoder: Encoder, hash
         DataError: a file cannot be read.
     """
     hashes = hashes or ContentHashes()
-    digest = hashlib.sha256(f"{LAYOUT} {encoder.fingerprint}".encode())
+    digest = hashlib.sha256(f"{KEY} {encoder.fingerprint}".encode())
     for sample in samples:
         digest.update(json.dumps([sample.id, _content_hash(sample, modality, hashes)]).encode())
     return digest.hexdigest()[:20]

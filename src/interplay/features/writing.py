@@ -1,27 +1,29 @@
 """Write one folder of the feature store: batch by batch, resumable, by one process at a time, renamed when whole."""
 
-import errno
+import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded
 from interplay.errors import BadInput, DataError, DiskFullError
+from interplay.files import NO_ROOM
+from interplay.files.locking import held
 
-LAYOUT = "interplay/features/2"
+LAYOUT = "interplay/features/3"
 COUNT = np.dtype([("positions", np.int64), ("cut", np.int64)])
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+SUM = hashlib.sha256().digest_size
 
 
 def readable(modality: str) -> str:
@@ -34,6 +36,15 @@ def readable(modality: str) -> str:
         modality: name of the modality.
     """
     return re.sub(r"[^\w-]", "_", modality)[:40]
+
+
+def lock_of(folder: Path) -> Path:
+    """The lock of who writes a folder of the store.
+
+    Args:
+        folder: the folder.
+    """
+    return folder.with_name(folder.name + ".lock")
 
 
 @contextmanager
@@ -49,7 +60,7 @@ def writable(folder: Path) -> Iterator[None]:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(folder.name + ".lock")):
+        with held(lock_of(folder), folder, wait=True):
             yield
     except OSError as error:
         if error.errno in NO_ROOM:
@@ -113,11 +124,34 @@ def refuse_unusable(sample: Sample, one: Encoded, modality: str) -> None:
         )
 
 
+def sum_of(features: np.ndarray, valid: np.ndarray) -> bytes:
+    """SHA-256 of what is stored of one sample.
+
+    Args:
+        features: (T, W) float16.
+        valid: (T,) bool.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(features).data)
+    digest.update(np.ascontiguousarray(valid).data)
+    return digest.digest()
+
+
+def sum_of_description(meta: Mapping[str, Any], counts: bytes, sums: bytes) -> str:
+    """SHA-256 (hex) of all that says what is stored where.
+
+    Args:
+        meta: what meta.json holds, without this sum.
+        counts: the bytes of counts.bin.
+        sums: the bytes of sums.bin.
+    """
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode() + counts + sums).hexdigest()
+
+
 class Writer:
     """A folder in the making, `<folder>.partial`.
 
-    A batch is appended to features and valid, then counted: bytes beyond the count are cut off when writing is
-    continued, so an interruption costs one batch and never leaves half of one.
+    A batch is appended to features, valid and sums, then counted: bytes beyond the count are cut off when writing is
+    continued, and so is what has changed since, so an interruption costs one batch and never leaves half of one.
 
     Attributes:
         done: samples written and counted.
@@ -133,9 +167,10 @@ class Writer:
         for name, size in sizes.items():  # shorter than counted only after a crash of the whole machine
             ends = ends[ends * size <= self._size(name)]
         # Writing is continued after whole batches only: equal batches give equal bytes.
-        self.done = (len(ends) - 1) // batch_size * batch_size
+        self.done = self._unchanged(ends, width) // batch_size * batch_size
         for name, size in sizes.items():
             self._cut(name, int(ends[self.done]) * size)
+        self._cut("sums.bin", self.done * SUM)
         self._cut("counts.bin", self.done * COUNT.itemsize)
 
     def append(self, encoded: Sequence[Encoded]) -> None:
@@ -145,8 +180,10 @@ class Writer:
             encoded: the batch.
         """
         counts = np.array([(len(one.features), one.truncated) for one in encoded], dtype=COUNT)
-        self._add("features.bin", [one.features.half().numpy().tobytes() for one in encoded])
-        self._add("valid.bin", [one.valid.numpy().tobytes() for one in encoded])
+        arrays = [(one.features.half().numpy(), one.valid.numpy()) for one in encoded]
+        self._add("features.bin", [features.tobytes() for features, _ in arrays])
+        self._add("valid.bin", [valid.tobytes() for _, valid in arrays])
+        self._add("sums.bin", [sum_of(*both) for both in arrays])
         self._add("counts.bin", [counts.tobytes()])
         self.done += len(encoded)
 
@@ -169,13 +206,28 @@ class Writer:
         Args:
             meta: the description.
         """
+        described = {"layout": LAYOUT, "folder": self.folder.name, **meta}
+        counts, sums = ((self.partial / name).read_bytes() for name in ("counts.bin", "sums.bin"))
+        described["sha256"] = sum_of_description(described, counts, sums)
         self._cut("meta.json", 0)
-        self._add("meta.json", [json.dumps({"layout": LAYOUT, **meta}).encode()])
+        self._add("meta.json", [json.dumps(described).encode()])
         self.partial.rename(self.folder)
 
     def _counted(self) -> np.ndarray:
         path = self.partial / "counts.bin"
         return np.fromfile(path, dtype=COUNT) if path.exists() else np.zeros(0, dtype=COUNT)
+
+    def _unchanged(self, ends: np.ndarray, width: int) -> int:
+        """How many of the first samples are as they were written."""
+        if not ends[-1]:
+            return 0
+        sums = (self.partial / "sums.bin").read_bytes() if self._size("sums.bin") else b""
+        features = np.memmap(self.partial / "features.bin", np.float16, "r", shape=(int(ends[-1]), width))
+        valid = np.memmap(self.partial / "valid.bin", np.bool_, "r", shape=(int(ends[-1]),))
+        for row, (start, end) in enumerate(pairwise(ends.tolist())):
+            if sum_of(features[start:end], valid[start:end]) != sums[row * SUM : (row + 1) * SUM]:
+                return row
+        return len(ends) - 1
 
     def _size(self, name: str) -> int:
         path = self.partial / name

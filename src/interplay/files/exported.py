@@ -4,7 +4,6 @@ It is checked before anything of the folder is used: nothing that may run code l
 has changed. Files guard against damage, not against whoever made them: they list their own hashes.
 """
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from interplay.errors import CheckpointError
+from interplay.files.checksums import sha256_of
 from interplay.files.versions import upgrade_document
 from interplay.files.writing import write_atomic
 
@@ -30,16 +30,6 @@ CODE_KEYS = ("auto_map", "trust_remote_code")
 """Keys of a model's configuration that have code of its own run."""
 
 AGAIN = "fetch or copy the folder anew, or export the run again"
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex.
-
-    Args:
-        path: the file.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, name: str, version: str, files: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """Write a folder whole or not at all: under another name first, then renamed."""
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -7,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from interplay.errors import DiskFullError, RunExistsError
+from interplay.files.locking import LOCK, held, is_empty
 from interplay.files.writing import NO_ROOM, refuse_blocked
 
 
 @contextmanager
 def whole_folder(folder: str | Path, overwrite: bool, marks: Sequence[str], what: str) -> Iterator[Path]:
     """A temporary folder that is given its name when the block ends without an error, and is removed otherwise.
+
+    One process at a time makes a folder, and removes what those left that were killed.
 
     Args:
         folder: the folder to be made.
@@ -22,24 +26,27 @@ def whole_folder(folder: str | Path, overwrite: bool, marks: Sequence[str], what
 
     Raises:
         RunExistsError: something is there, and `overwrite` is False or it is of another kind.
+        InUseError: another process makes it.
         DiskFullError: the disk is full.
     """
     folder = Path(folder).absolute()
-    require_free(folder, overwrite, marks, what)
     refuse_blocked(folder.parent)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
-    made.mkdir()
-    try:
-        yield made
-        require_free(folder, overwrite, marks, what)  # asked again: another process may have been faster
-        _swap(made, folder)
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise DiskFullError(f"{folder}: the disk is full; nothing was written") from error
-        raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with held(folder.with_name(f".{folder.name}{LOCK}"), folder):
+        _clean(folder)
+        require_free(folder, overwrite, marks, what)
+        made = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
+        made.mkdir()
+        try:
+            yield made
+            require_free(folder, overwrite, marks, what)  # asked again: something may be there by now
+            _swap(made, folder)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise DiskFullError(f"{folder}: the disk is full; nothing was written") from error
+            raise
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def require_free(folder: Path, overwrite: bool, marks: Sequence[str], what: str) -> None:
@@ -54,7 +61,7 @@ def require_free(folder: Path, overwrite: bool, marks: Sequence[str], what: str)
     Raises:
         RunExistsError: something is there, and `overwrite` is False or it is of another kind.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or (folder.is_dir() and is_empty(folder)):
         return
     ours = folder.is_dir() and any((folder / name).is_file() for name in marks)
     if overwrite and ours:
@@ -78,3 +85,14 @@ def _swap(made: Path, folder: Path) -> None:
         old.rename(folder)
         raise
     shutil.rmtree(old)
+
+
+def _clean(folder: Path) -> None:
+    """Remove what killed processes left beside a folder; one that was killed between two renames is finished first."""
+    ours = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{12}}(\.old)?")
+    left = [path for path in folder.parent.iterdir() if ours.fullmatch(path.name)]
+    for old in (path for path in left if path.suffix == ".old" and not folder.exists()):
+        made = old.with_name(old.name.removesuffix(".old"))  # it was whole before the old one was moved away
+        (made if made.exists() else old).rename(folder)
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)

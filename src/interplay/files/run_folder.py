@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from interplay.errors import BadInput, CheckpointError
+from interplay.files.checksums import check_sum
 from interplay.files.exported import MANIFEST_FILE, PICKLES, check_exported, refuse_code
 from interplay.files.fetching import local_folder
 
@@ -147,6 +148,7 @@ def _refuse_other_model(folder: Path) -> None:
 def _members(folder: Path) -> list[Path]:
     """The runs that a folder's ensemble.json names."""
     file = folder / ENSEMBLE_FILE
+    check_sum(folder, ENSEMBLE_FILE)
     try:
         names = [str(name) for name in json.loads(file.read_text(encoding="utf-8"))["runs"]]
         if outside := [name for name in names if Path(name).name != name]:

@@ -15,7 +15,8 @@ from torch import Tensor
 from interplay.config import FusionConfig
 from interplay.errors import CheckpointError
 from interplay.files import write_atomic
-from interplay.files.exported import refuse_code_files, sha256_of
+from interplay.files.checksums import sha256_of
+from interplay.files.exported import refuse_code_files
 from interplay.files.versions import Upgrade, upgrade_document
 from interplay.kinds import LabelKind
 from interplay.models.designs import Shape

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TypeVar
 
+from interplay.files.checksums import check_sum
 from interplay.models.origin import damaged
 from interplay.results.baselines import Baselines
 from interplay.results.calibration import ProbabilityCalibration
@@ -20,8 +21,9 @@ def read_kept(path: Path, kind: type[Kept]) -> Kept:
         kind: what it holds.
 
     Raises:
-        CheckpointError: it is missing, damaged, or of a newer version.
+        CheckpointError: it is missing, damaged, changed since it was written, or of a newer version.
     """
+    check_sum(path.parent, path.name)
     try:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -8,22 +8,28 @@
   calibration.json   how far its probabilities are off, and from where each label is best predicted
   comparison.json    how much better it is than the other models, if they were trained beside it, in compared/
   provenance.json    data, versions, seed
+  SHA256SUMS         of the files above: one that has changed is refused
+  resume.ckpt        while it is trained: the state after the last whole epoch
   logs/              CSV and TensorBoard
   explanations/      what `interplay explain` wrote
 """
 
+import hashlib
 import json
 import math
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from interplay.config import Config, config_toml, read_run_config
-from interplay.errors import CheckpointError, ConfigError, RunExistsError
-from interplay.files import refuse_blocked, write_atomic
+from interplay.errors import CheckpointError, ConfigError, InUseError, RunExistsError
+from interplay.files import only_writer, refuse_blocked, write_atomic
+from interplay.files.checksums import check_sum, write_sums
 from interplay.files.exported import MANIFEST_FILE, is_listed
 from interplay.files.fetching import hub_name
+from interplay.files.locking import LOCK, is_empty
 from interplay.files.run_folder import (
     COMPARISON_FILE,
     CONFIG_FILE,
@@ -43,6 +49,11 @@ from interplay.results.comparison import Comparison
 from interplay.results.validity import weights_in
 
 VALIDITY_FILE = "validation/validity.json"
+RESUME_FILE = "resume.ckpt"
+MEASURED = ("baselines.json", "calibration.json")
+TRUSTED = (CONFIG_FILE, "provenance.json", "model/card.json")
+"""What a run is, besides its metrics; the card has the SHA-256 of the weights."""
+RESTORE = "undo the change (settings of an explanation go with --set), copy the run folder anew, or train again"
 Metrics = dict[str, dict[str, float]]
 
 
@@ -189,6 +200,8 @@ def open_runs(source: str | Path) -> list[Run]:
 
 
 def _open(folder: Path, hub: str) -> Run:
+    for name in (*TRUSTED, METRICS_FILE):  # `read_kept` checks the others
+        check_sum(folder, name, fix=RESTORE)
     model, card = load_model(folder / "model")
     config, origin = read_run_config(folder / CONFIG_FILE), read_origin(folder / "provenance.json")
     run = Run(folder, config, model, card, origin, hub, weights_hash(folder / "model"))
@@ -215,7 +228,7 @@ def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
         BadInput: it cannot be a folder.
     """
     refuse_blocked(folder)
-    if not folder.exists() or not any(folder.iterdir()):
+    if is_empty(folder):
         return
     before = folder / "config.toml"
     if overwrite and before.exists():
@@ -224,6 +237,7 @@ def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
     if not before.exists():
         raise RunExistsError("something that is no run is there", file=folder, fix="choose another --out")
     if (folder / "metrics.json").exists():
+        remove_state(folder)
         raise RunExistsError("a finished run is there already", file=folder, fix=fix)
     if not _same_config(before, config):
         raise RunExistsError("an unfinished run of another configuration is there already", file=folder, fix=fix)
@@ -245,20 +259,34 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
     if _unfinished(folder, config, origin):
         return
     if (folder / "config.toml").exists():
-        if not overwrite:
+        if not overwrite and (folder / "provenance.json").exists():  # else it was killed before it began
             raise RunExistsError(
                 "an unfinished run on other data is there already",
                 file=folder,
                 fix="choose another --out, or give --overwrite to replace it",
             )
-        shutil.rmtree(folder)  # only ever what a run of ours left
+        remove_run(folder)  # only ever what a run of ours left
     folder.mkdir(parents=True, exist_ok=True)
     try:
+        write_atomic(folder / CONFIG_FILE, config_toml(config))
         write_atomic(folder / "provenance.json", origin_json(origin))
-        write_atomic(folder / "config.toml", config_toml(config))
     except BaseException:
-        shutil.rmtree(folder)  # it was empty
+        remove_run(folder)  # it was empty
         raise
+
+
+def remove_run(folder: Path) -> None:
+    """Remove all that is in a run folder; its lock stays with the process that holds it.
+
+    Args:
+        folder: the run folder.
+    """
+    # Half removed it is an unfinished run: its mark goes first, what says that it is a run last.
+    for path in sorted(folder.iterdir(), key=lambda path: (path.name != METRICS_FILE, path.name == CONFIG_FILE)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
 
 
 def _same_config(path: Path, config: Config) -> bool:
@@ -283,7 +311,7 @@ def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
 
 
 def finish_run(folder: Path, metrics: Metrics, baselines: Baselines, calibration: ProbabilityCalibration) -> Run:
-    """Mark a run as finished by writing its metrics, last of all.
+    """Mark a run as finished by writing its metrics; only then the state of its training goes.
 
     Args:
         folder: the run folder.
@@ -294,5 +322,20 @@ def finish_run(folder: Path, metrics: Metrics, baselines: Baselines, calibration
     write_atomic(folder / "calibration.json", calibration.model_dump_json(indent=2) + "\n")
     write_atomic(folder / "baselines.json", baselines.model_dump_json(indent=2) + "\n")
     plain = {s: {k: None if math.isnan(v) else v for k, v in m.items()} for s, m in metrics.items()}
-    write_atomic(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")
+    text = json.dumps(plain, indent=2) + "\n"
+    write_sums(folder, [*TRUSTED, *MEASURED], {METRICS_FILE: hashlib.sha256(text.encode()).hexdigest()})
+    write_atomic(folder / METRICS_FILE, text)
+    remove_state(folder)
     return open_run(folder)
+
+
+def remove_state(folder: Path) -> None:
+    """Remove the state of a training that has ended, and what else its process left if it was killed before it could.
+
+    Args:
+        folder: the folder of a finished run.
+    """
+    if not any((folder / name).exists() for name in (RESUME_FILE, LOCK)):
+        return
+    with suppress(InUseError, OSError), only_writer(folder):
+        (folder / RESUME_FILE).unlink(missing_ok=True)

@@ -9,7 +9,8 @@ from torch import Tensor
 from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.features.store import Features
-from interplay.files import write_atomic
+from interplay.files import only_writer
+from interplay.files.checksums import write_summed
 from interplay.files.run_folder import COMPARED_FOLDER, COMPARISON_FILE, METRICS_FILE
 from interplay.models.designs import MODELS
 from interplay.models.run import Run, open_run, refuse_taken
@@ -55,6 +56,7 @@ def train_beside_others(
 
     Raises:
         DataError: if a split has no samples. RunExistsError: if a folder holds something else.
+        InUseError: another process trains there.
         CheckpointError: if a finished run that is there is damaged.
     """
     out, count = Path(out), seeds or 1
@@ -72,53 +74,54 @@ def train_beside_others(
         refuse_taken_seeds(seed_folders(folders[kind], other, count), overwrite)
     if overwrite:
         progress.note("If this is interrupted, go on without --overwrite: what is finished by then is kept.")
-    encoders = encoders_for(dataset, config)
-    stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
-    task, splits = splits_of(dataset, stores)
-    baselines = prepare_baselines(splits, task, config.seed, progress)
-    if seeds is None:
-        before = None if overwrite else finished_run(out, dataset, config, stores)
-        runs = [
-            before
-            or train(
+    with only_writer(out):  # a second process is refused before the work
+        encoders = encoders_for(dataset, config)
+        stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)
+        task, splits = splits_of(dataset, stores)
+        baselines = prepare_baselines(splits, task, config.seed, progress)
+        if seeds is None:
+            before = None if overwrite else finished_run(out, dataset, config, stores)
+            runs = [
+                before
+                or train(
+                    dataset,
+                    config,
+                    out,
+                    encoders=encoders,
+                    stores=stores,
+                    baselines=baselines,
+                    overwrite=overwrite,
+                    progress=progress,
+                )
+            ]
+        else:
+            runs = train_seeds(
                 dataset,
                 config,
                 out,
+                seeds,
                 encoders=encoders,
                 stores=stores,
                 baselines=baselines,
                 overwrite=overwrite,
                 progress=progress,
             )
-        ]
-    else:
-        runs = train_seeds(
-            dataset,
-            config,
-            out,
-            seeds,
-            encoders=encoders,
-            stores=stores,
-            baselines=baselines,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    beside = {
-        kind: train_seeds(  # whatever was to be replaced is gone by now
-            dataset,
-            other,
-            folders[kind],
-            count,
-            encoders=encoders,
-            stores=stores,
-            baselines=baselines,
-            progress=progress.prefixed(f"{kind}: "),
-        )
-        for kind, other in others.items()
-    }
-    compared = compare_trainings(runs, beside, dataset, stores, out)
-    write_atomic(out / COMPARISON_FILE, compared.model_dump_json(indent=2) + "\n")
-    return runs
+        beside = {
+            kind: train_seeds(  # whatever was to be replaced is gone by now
+                dataset,
+                other,
+                folders[kind],
+                count,
+                encoders=encoders,
+                stores=stores,
+                baselines=baselines,
+                progress=progress.prefixed(f"{kind}: "),
+            )
+            for kind, other in others.items()
+        }
+        compared = compare_trainings(runs, beside, dataset, stores, out)
+        write_summed(out / COMPARISON_FILE, compared.model_dump_json(indent=2) + "\n")
+        return runs
 
 
 @dataclass(frozen=True)

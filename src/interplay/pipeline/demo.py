@@ -11,6 +11,7 @@ from interplay.data.scenes import make_scenes
 from interplay.data.scenes_story import STORIES
 from interplay.errors import RunExistsError
 from interplay.evaluation.claims import is_right
+from interplay.files import only_writer
 from interplay.models.run import Run, open_run
 from interplay.pipeline.encode import open_encoders
 from interplay.pipeline.explain import explain, write_explanations
@@ -51,6 +52,13 @@ def run_demo(
         RunExistsError: what is there was made with another number of samples or other settings.
     """
     config = config or DEMO
+    with only_writer(out):
+        return _demo(out, samples, config, overwrite, progress, say)
+
+
+def _demo(
+    out: Path, samples: int, config: Config, overwrite: bool, progress: Progress, say: Callable[[str], None]
+) -> dict[str, Any]:
     dataset = _scenes(out / "scenes", samples, overwrite, progress, say)
     run = _run(dataset, out, config, overwrite, progress, say)
     say("Explaining one prediction of each story")

@@ -1,7 +1,7 @@
 """Run + samples -> explanations -> one page and one JSON file a sample."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ from interplay.explanation.explaining import explain_sample
 from interplay.explanation.predictor import Opened, Predictor
 from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.explanation.trained.prepared import refuse_unknown_expert
-from interplay.files import refuse_blocked, write_atomic
+from interplay.files import only_writer, refuse_blocked, write_atomic
+from interplay.files.checksums import SUMS_FILE, write_sums
 from interplay.modalities import MODALITIES, drawn_as
 from interplay.modalities.pictures import open_picture
 from interplay.models.device import pick_device
@@ -278,6 +279,26 @@ def _modality_value(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
+def write_each(explanations: Iterable[Explanation], out: Path) -> Iterator[Explanation]:
+    """Explanations as they become ready, each of them written before the next one is begun.
+
+    Args:
+        explanations: the explanations.
+        out: their folder.
+
+    Yields:
+        Each explanation.
+
+    Raises:
+        InUseError: another process writes explanations there.
+    """
+    with only_writer(out):
+        (out / SUMS_FILE).unlink(missing_ok=True)  # of what is there now
+        for number, explanation in enumerate(explanations, start=1):
+            write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
+            yield explanation
+
+
 def write_explanations(
     run: Run,
     explanations: Sequence[Explanation],
@@ -297,23 +318,22 @@ def write_explanations(
 
     Returns:
         The page's path.
+
+    Raises:
+        InUseError: another process writes explanations there.
     """
     out = explanations_folder(run, out)
-    out.mkdir(parents=True, exist_ok=True)
-    for number, explanation in enumerate(explanations, start=1):
-        write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
     images = drawn_as("image", run.card.modalities)
     explained = {explanation.sample_id for explanation in explanations}
     pictures = {s.id: {m: open_picture(s.inputs[m]) for m in images} for s in samples if s.id in explained}
     models = dict.fromkeys(explanation.provenance.model for explanation in explanations)
     title = f"{run.origin.data}: why {' and '.join(models)} decided so"
-    return write_page(
-        explanations,
-        pictures,
-        out / "page.html",
-        title=title,
-        blur=is_sensitive(run.card.labels) if blur is None else blur,
-    )
+    blur = is_sensitive(run.card.labels) if blur is None else blur
+    with only_writer(out):
+        list(write_each(explanations, out))
+        page = write_page(explanations, pictures, out / "page.html", title=title, blur=blur)
+        write_sums(out, [page.name, *(json_name(number, one) for number, one in enumerate(explanations, start=1))])
+        return page
 
 
 def json_name(number: int, explanation: Explanation) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from interplay.explanation.functions.explain import rgb
 from interplay.explanation.wrapped.predictor import WrappedPredictor
-from interplay.files import refuse_blocked, write_atomic
-from interplay.pipeline.explain import json_name
+from interplay.files import only_writer, refuse_blocked
+from interplay.pipeline.explain import write_each
 from interplay.progress import SILENT, Progress
 from interplay.report.page import write_page
 from interplay.results import Explanation
@@ -50,10 +50,9 @@ def explain_and_write(
         asked["target"] = found[0].target
         if asked.pop("seconds", None):  # the same for all ways, so that none is known better
             asked["budget"] = one.provenance.settings["budget"]
-    out.mkdir(parents=True, exist_ok=True)
-    for number, explanation in enumerate(found, start=1):
-        write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
     known = found[0].provenance
     pictures = {} if asked["image"] is None else {name: {"image": asked["image"]}}
     title = f"{known.run}: why {known.model} decided so"
-    return found, write_page(found, pictures, out / "page.html", title=title, blur=blur)
+    with only_writer(out):
+        list(write_each(found, out))
+        return found, write_page(found, pictures, out / "page.html", title=title, blur=blur)

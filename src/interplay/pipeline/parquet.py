@@ -18,7 +18,7 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.engine import SERIAL, Engine
 from interplay.errors import DataError, RunExistsError
-from interplay.files import refuse_blocked, write_atomic
+from interplay.files import only_writer, refuse_blocked, write_atomic
 from interplay.models.run import Run
 from interplay.pipeline.explain import explain_each
 from interplay.progress import SILENT, Progress
@@ -84,6 +84,7 @@ def explain_to_parquet(
 
     Raises:
         RunExistsError: the folder holds explanations by other runs or settings.
+        InUseError: another process writes to it.
         DataError: a file of it is damaged.
         And what `explain_each` raises.
     """
@@ -97,15 +98,15 @@ def explain_to_parquet(
         },
         sort_keys=True,
     )
-    there = samples_in(folder, made_by)
-    todo = [sample for sample in samples if sample.id not in there]
-    if there:
-        progress.note(f"{len(samples) - len(todo)} of {len(samples)} samples are explained in {folder} already.")
-    each = explain_each(run, todo, config=config, target=target, beside=beside, engine=engine, progress=progress)
-    folder.mkdir(parents=True, exist_ok=True)
-    last = max((int(part.stem.partition("-")[2]) for part in folder.glob(PARTS)), default=-1)
-    for number, rows in enumerate(_by_part(each), start=last + 1):
-        write_atomic(folder / f"part-{number:06d}.parquet", parquet_bytes(rows, made_by))
+    with only_writer(folder):
+        there = samples_in(folder, made_by)
+        todo = [sample for sample in samples if sample.id not in there]
+        if there:
+            progress.note(f"{len(samples) - len(todo)} of {len(samples)} samples are explained in {folder} already.")
+        each = explain_each(run, todo, config=config, target=target, beside=beside, engine=engine, progress=progress)
+        last = max((int(part.stem.partition("-")[2]) for part in folder.glob(PARTS)), default=-1)
+        for number, rows in enumerate(_by_part(each), start=last + 1):
+            write_atomic(folder / f"part-{number:06d}.parquet", parquet_bytes(rows, made_by))
     return len(todo)
 
 
@@ -123,7 +124,7 @@ def samples_in(folder: Path, made_by: str | None = None) -> set[str]:
     ids = set[str]()
     for part in sorted(folder.glob(PARTS)):
         try:
-            table = pyarrow.parquet.read_table(part, columns=["sample_id"])
+            table = pyarrow.parquet.read_table(part, columns=["sample_id"], page_checksum_verification=True)
             known = table.schema.metadata[MADE_BY].decode()
         except (OSError, pyarrow.ArrowException, KeyError, TypeError) as error:
             raise DataError(
@@ -152,7 +153,7 @@ def parquet_bytes(explanations: Sequence[Explanation], made_by: str) -> bytes:
     schema = SCHEMA.with_metadata({MADE_BY: made_by.encode()})
     table = pyarrow.Table.from_pylist([_row(one) for one in explanations], schema=schema)
     out = io.BytesIO()
-    pyarrow.parquet.write_table(table, out, compression="zstd")
+    pyarrow.parquet.write_table(table, out, compression="zstd", write_page_checksum=True)
     return out.getvalue()
 
 

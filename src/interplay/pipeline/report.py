@@ -10,6 +10,8 @@ from interplay.data.sample import Dataset, Sample
 from interplay.encoders.sources import public_name
 from interplay.errors import BadInput
 from interplay.features.store import Features
+from interplay.files import only_writer
+from interplay.files.checksums import check_sum
 from interplay.modalities import drawn_as
 from interplay.models.device import pick_device
 from interplay.models.origin import origin_of
@@ -123,11 +125,13 @@ def report_run(
 
     Raises:
         BadInput: a folder that holds something else; and see `make_report`.
+        InUseError: another process writes the report.
         DataError: see `make_report`.
     """
     folder = report_folder(run, out)
-    report = make_report(run, dataset, splits=splits, blur=blur, store=store, device=device, progress=progress)
-    return write_report(report, folder, progress)
+    with only_writer(folder):  # from here on: a second process is refused before the work
+        report = make_report(run, dataset, splits=splits, blur=blur, store=store, device=device, progress=progress)
+        return write_report(report, folder, progress)
 
 
 def report_folder(run: Run, out: str | Path | None = None) -> Path:
@@ -246,9 +250,10 @@ def explained_before(run: Run) -> tuple[list[tuple[Explanation, str | None]], di
     found: dict[tuple[str, str], tuple[Explanation, str | None]] = {}
     for file in sorted(folder.glob("*.json"), key=lambda file: (len(file.name.partition("-")[0]), file.name)):
         try:
+            check_sum(folder, file.name)
             one = Explanation.model_validate_json(file.read_bytes())
         except (ValidationError, BadInput, OSError):
-            notes.append("One file of explanations/ is left out: it is of another version, or damaged.")
+            notes.append(f"explanations/{file.name} is not shown: it is of another version, damaged, or was changed.")
             continue
         ours = one.provenance.model in ("", run.config.fusion.kind)  # not of a model that was put beside
         if run.exported and one.provenance.weights != run.weights:  # of another export of that name
@@ -266,6 +271,7 @@ def explained_before(run: Run) -> tuple[list[tuple[Explanation, str | None]], di
 def _validity(file: Path | None, copies: Mapping[str, Path]) -> Iterator[Table]:
     if file is None:
         return
+    check_sum(file.parent, file.name)
     from interplay.report.validity import SHORT, short_rows
 
     try:

@@ -11,7 +11,8 @@ from interplay.data.sample import Dataset
 from interplay.encoders.frozen import Encoder
 from interplay.errors import RunExistsError
 from interplay.features.store import Features
-from interplay.files import refuse_blocked, write_atomic
+from interplay.files import only_writer, refuse_blocked
+from interplay.files.checksums import write_summed
 from interplay.files.run_folder import COMPARED_FOLDER, COMPARISON_FILE, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE
 from interplay.models.device import pick_device
 from interplay.models.run import Run, open_run, refuse_taken
@@ -62,38 +63,43 @@ def train_seeds(
 
     Raises:
         DataError: if a split has no samples. RunExistsError: if one of the folders holds something else.
+        InUseError: another process trains there.
         CheckpointError: if a finished run that is there is damaged.
     """
     refuse_several()
     refuse_bad_splits(dataset)
-    todo = seed_folders(Path(out), config, count)
+    out = Path(out)
+    todo = seed_folders(out, config, count)
     refuse_taken_seeds(todo, overwrite)
-    encoders = encoders or encoders_for(dataset, config)
-    stores = stores or encode(dataset, config, store=store, encoders=encoders, progress=progress)
-    task, splits = splits_of(dataset, stores)
-    baselines = baselines or prepare_baselines(splits, task, config.seed, progress)
-    if overwrite:
-        shutil.rmtree(Path(out) / COMPARED_FOLDER, ignore_errors=True)  # it is of the runs that were there
-    for file in (ENSEMBLE_FILE, COMPARISON_FILE):  # they are of these runs, or of none
-        (Path(out) / file).unlink(missing_ok=True)
-    before = {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
-    runs = [
-        before.get(folder)
-        or train(
-            dataset,
-            one,
-            folder,
-            encoders=encoders,
-            stores=stores,
-            baselines=baselines,
-            overwrite=overwrite,
-            progress=progress.prefixed(f"seed {one.seed}: "),
+    with only_writer(out):  # a second process is refused before the work
+        encoders = encoders or encoders_for(dataset, config)
+        stores = stores or encode(dataset, config, store=store, encoders=encoders, progress=progress)
+        task, splits = splits_of(dataset, stores)
+        baselines = baselines or prepare_baselines(splits, task, config.seed, progress)
+        if overwrite:
+            shutil.rmtree(out / COMPARED_FOLDER, ignore_errors=True)  # it is of the runs that were there
+        for file in (ENSEMBLE_FILE, COMPARISON_FILE):  # they are of these runs, or of none
+            (out / file).unlink(missing_ok=True)
+        before = (
+            {} if overwrite else {folder: finished_run(folder, dataset, one, stores) for folder, one in todo.items()}
         )
-        for folder, one in todo.items()
-    ]
-    scores = ensemble_scores(runs, dataset, stores, baselines)
-    write_atomic(Path(out) / ENSEMBLE_FILE, scores.model_dump_json(indent=2) + "\n")
-    return runs
+        runs = [
+            before.get(folder)
+            or train(
+                dataset,
+                one,
+                folder,
+                encoders=encoders,
+                stores=stores,
+                baselines=baselines,
+                overwrite=overwrite,
+                progress=progress.prefixed(f"seed {one.seed}: "),
+            )
+            for folder, one in todo.items()
+        ]
+        scores = ensemble_scores(runs, dataset, stores, baselines)
+        write_summed(out / ENSEMBLE_FILE, scores.model_dump_json(indent=2) + "\n")
+        return runs
 
 
 def seed_folders(out: Path, config: Config, count: int) -> dict[Path, Config]:

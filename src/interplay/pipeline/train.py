@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -10,14 +11,23 @@ from interplay.config import Config
 from interplay.data.sample import SPLITS, Dataset
 from interplay.data.table import split_problems
 from interplay.encoders.frozen import Encoder
-from interplay.errors import DataError
+from interplay.errors import DataError, DivergedError
 from interplay.features.store import Features, open_features
+from interplay.files import only_writer
 from interplay.files.run_folder import METRICS_FILE
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.device import pick_device
 from interplay.models.fusion import FusionModel
 from interplay.models.origin import origin_of
-from interplay.models.run import Run, finish_run, open_run, refuse_taken, start_run
+from interplay.models.run import (
+    Run,
+    finish_run,
+    open_run,
+    refuse_taken,
+    remove_run,
+    remove_state,
+    start_run,
+)
 from interplay.models.task import Task
 from interplay.pipeline.encode import DEFAULT_STORE, encode, encoders_for
 from interplay.progress import SILENT, Progress
@@ -62,10 +72,11 @@ def train(
 
     Raises:
         DataError: if a split has no samples. RunExistsError: if `out` holds something else.
+        InUseError: another process trains there. DivergedError: the training diverged; nothing of it is left.
     """
     refuse_bad_splits(dataset)
     out = Path(out)
-    with joined(pick_device(config.device)) as group:
+    with joined(pick_device(config.device)) as group, only_writer(out) if group.first else nullcontext():
         if group.first:
             refuse_taken(out, config, overwrite)
         encoders = encoders or encoders_for(dataset, config)
@@ -90,7 +101,12 @@ def train(
             baselines = None
         group.wait()
         balanced = config.training.class_weights == "balanced"
-        fit(build_model(card, config.seed, splits["train"], balanced), data, config, card, out, progress)
+        try:
+            fit(build_model(card, config.seed, splits["train"], balanced), data, config, card, out, progress)
+        except DivergedError:
+            if group.first:
+                remove_run(out)  # else the same command would go on with it, and other settings would be refused
+            raise
         run = measure_trained(out, data, task, config, baselines) if baselines else None
         group.wait()
     return run or open_run(out)
@@ -166,7 +182,10 @@ def finished_run(folder: Path, dataset: Dataset, config: Config, stores: Mapping
         return None
     run = open_run(folder)
     origin = origin_of(dataset, {m: s.folder.name for m, s in stores.items()}, config)
-    return run if run.config == config and run.origin.data_hash == origin.data_hash else None
+    if run.config != config or run.origin.data_hash != origin.data_hash:
+        return None
+    remove_state(folder)
+    return run
 
 
 def samples_cut(run: Run, store: str | Path = DEFAULT_STORE) -> dict[str, int]:

@@ -24,7 +24,8 @@ import jinja2
 from markupsafe import Markup
 
 from interplay.errors import BadInput
-from interplay.files import refuse_blocked, write_atomic
+from interplay.files import only_writer, refuse_blocked, write_atomic
+from interplay.files.locking import is_empty
 from interplay.kinds import LabelKind
 from interplay.progress import SILENT, Progress
 from interplay.report.bundle import asset, script_of
@@ -40,6 +41,11 @@ ENTRY = "run-main.js"
 IN_A_CHUNK = 500
 MARK = '<meta name="generator" content="interplay report">'
 PAGE = "index.html"
+UNFINISHED = f"""<!doctype html><html lang="en"><head><meta charset="utf-8">{MARK}<title>Not finished</title></head>
+<body><p>This report is being written. If that was interrupted, run <code>interplay report</code> again.</p></body>
+</html>
+"""
+"""Stands in the place of the page while what lies beside it is written: whoever was killed may begin again."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class RunReport:
 
 
 def write_report(report: RunReport, out: str | Path, progress: Progress = SILENT) -> Path:
-    """Write the page of a run and all that lies beside it; an earlier one is replaced.
+    """Write the page of a run and all that lies beside it; an earlier one, or an unfinished one, is replaced.
 
     Args:
         report: what the page shows, of `interplay.make_report`.
@@ -109,6 +115,7 @@ def write_report(report: RunReport, out: str | Path, progress: Progress = SILENT
 
     Raises:
         BadInput: there are no samples, or something else than such a page is in the folder.
+        InUseError: another process writes it.
         DataError: a picture cannot be read.
         DiskFullError: the disk has no room.
     """
@@ -116,7 +123,13 @@ def write_report(report: RunReport, out: str | Path, progress: Progress = SILENT
         raise BadInput("there is no sample to show", expected="at least one")
     out = Path(out)
     refuse_other(out)
-    out.mkdir(parents=True, exist_ok=True)
+    with only_writer(out):
+        return _write(report, out, progress)
+
+
+def _write(report: RunReport, out: Path, progress: Progress) -> Path:
+    """Write it into a folder that no other process writes to."""
+    write_atomic(out / PAGE, UNFINISHED)
     for part in ("data", "pictures"):
         shutil.rmtree(out / part, ignore_errors=True)
     numbers: dict[Path, int] = {}
@@ -150,7 +163,7 @@ def refuse_other(out: Path) -> None:
         BadInput: something else is there.
     """
     refuse_blocked(out)
-    if not out.exists() or not any(out.iterdir()):
+    if is_empty(out):
         return
     page = out / PAGE
     if not page.is_file() or MARK not in page.read_text(encoding="utf-8", errors="replace")[:2000]:

@@ -9,7 +9,8 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from interplay.files import write_atomic
+from interplay.files import only_writer, write_atomic
+from interplay.files.checksums import write_summed
 from interplay.report.svg import svg_of
 from interplay.results import MIXTURE, SCORE_NAMES
 from interplay.results.validity import ClaimCheck, Estimate, Validity
@@ -144,10 +145,13 @@ def write_validity(validity: Validity, folder: Path) -> Path:
 
     Returns:
         The page's path.
+
+    Raises:
+        InUseError: another process writes there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / "validity.json", validity.model_dump_json(indent=1) + "\n")
-    return write_atomic(folder / "validity.html", render_validity(validity))
+    with only_writer(folder):
+        write_summed(folder / "validity.json", validity.model_dump_json(indent=1) + "\n")
+        return write_atomic(folder / "validity.html", render_validity(validity))
 
 
 def render_validity(validity: Validity) -> str:

@@ -1,5 +1,6 @@
 """What a stage measured, as one safetensors file: arrays, and as JSON what they are and what decided them."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +34,16 @@ def write_arrays(path: Path, arrays: Arrays, key: str) -> None:
         key: a hash of the settings that the result was measured under.
     """
     content = {name: np.ascontiguousarray(value) for name, value in arrays.values.items()}
-    write_atomic(path, save(content, metadata={"key": key, "about": json.dumps(dict(arrays.about))}))
+    about = json.dumps(dict(arrays.about))
+    write_atomic(path, save(content, metadata={"key": key, "about": about, "sha256": _sum(content, key, about)}))
+
+
+def _sum(content: Mapping[str, np.ndarray], key: str, about: str) -> str:
+    digest = hashlib.sha256(f"{key}\0{about}\0".encode())
+    for name, value in sorted(content.items()):
+        digest.update(f"{name} {value.dtype.str} {value.shape}\0".encode())
+        digest.update(np.ascontiguousarray(value).data)
+    return digest.hexdigest()
 
 
 def read_arrays(path: Path, key: str) -> Arrays | None:
@@ -48,6 +58,9 @@ def read_arrays(path: Path, key: str) -> Arrays | None:
             meta = file.metadata() or {}
             if meta.get("key") != key:
                 return None
-            return Arrays({name: file.get_tensor(name) for name in file.keys()}, json.loads(meta["about"]))  # noqa: SIM118
+            content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if meta.get("sha256", found := _sum(content, key, meta["about"])) != found:  # older files have none
+                return None
+            return Arrays(content, json.loads(meta["about"]))
     except (OSError, SafetensorError, ValueError, KeyError):
         return None

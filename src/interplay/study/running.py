@@ -29,7 +29,7 @@ from interplay.data.sample import Dataset, Sample
 from interplay.data.truth import read_truth
 from interplay.engine import SERIAL, Engine
 from interplay.errors import ConfigError, DataError
-from interplay.files import refuse_blocked, write_atomic
+from interplay.files import only_writer, refuse_blocked, write_atomic
 from interplay.models.device import pick_device
 from interplay.models.run import Run
 from interplay.pipeline.datasets import find_sample
@@ -79,20 +79,22 @@ def run_study(
 
     Raises:
         RunExistsError: a run of another configuration is where one of the study's should go.
+        InUseError: another process works on the study.
         And what `refuse_unfit` raises.
     """
     refuse_blocked(out)
     refuse_unfit(study, dataset)
     encoded = EncodedDataset(dataset, store, engine=engine, progress=progress)
-    for variant in study.variants:  # workers find features stored
-        encoded.open(study.config(variant, study.options.seeds[0]))
     asked = [(variant, seed) for variant in study.variants for seed in study.options.seeds]
     needed = _Needed(study, encoded, out, overwrite)
-    if engine is not SERIAL:  # what workers leave in files is read below, as that of an interrupted study is
-        # Workers open features themselves: memory maps would be sent as copies.
-        alone = replace(needed, encoded=EncodedDataset(dataset, store))
-        list(engine.map(partial(_as_it_is, alone), _measure_one, asked, name="Train and measure", progress=progress))
-    return Results(study, encoded, list(_measured(needed, asked, progress, say)))
+    with only_writer(out):
+        for variant in study.variants:  # workers find features stored
+            encoded.open(study.config(variant, study.options.seeds[0]))
+        if engine is not SERIAL:  # what workers leave in files is read below, as that of an interrupted study is
+            # Workers open features themselves: memory maps would be sent as copies.
+            alone = partial(_as_it_is, replace(needed, encoded=EncodedDataset(dataset, store)))
+            list(engine.map(alone, _measure_one, asked, name="Train and measure", progress=progress))
+        return Results(study, encoded, list(_measured(needed, asked, progress, say)))
 
 
 @dataclass(frozen=True)
@@ -276,10 +278,8 @@ def _stories(
     except DataError:
         return None
     key = stage_key(run, options, ("pair_samples",))
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["key"] == key:
-            return Validity.model_validate(kept["validity"])
+    if (kept := _read_stories(path, key)) is not None:
+        return kept
     found = validate_run(
         run,
         dataset,
@@ -289,8 +289,24 @@ def _stories(
         backgrounds=STORY_BACKGROUNDS,
         progress=progress,
     )
-    write_atomic(path, json.dumps({"key": key, "validity": json.loads(found.model_dump_json())}, indent=1) + "\n")
+    validity = json.loads(found.model_dump_json())
+    write_atomic(path, json.dumps({"key": key, "sha256": _sum(validity), "validity": validity}, indent=1) + "\n")
     return found
+
+
+def _read_stories(path: Path, key: str) -> Validity | None:
+    """What was measured before; None if it is missing, damaged, or was measured under other settings."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["key"] != key or kept.get("sha256", found := _sum(kept["validity"])) != found:  # older ones have none
+            return None
+        return Validity.model_validate(kept["validity"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _sum(validity: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(validity).encode()).hexdigest()
 
 
 def write_provenance(results: Results, out: Path, command: str, started: float) -> None:

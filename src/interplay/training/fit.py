@@ -1,5 +1,6 @@
 """Train one model through Lightning; the best epoch's weights end up in the checkpoint folder."""
 
+import hashlib
 import io
 import logging
 import signal
@@ -21,16 +22,23 @@ from interplay.errors import CheckpointError
 from interplay.files import write_atomic
 from interplay.models.checkpoint import Card
 from interplay.models.fusion import FusionModel
+from interplay.models.run import RESUME_FILE
 from interplay.progress import SILENT, Progress
 from interplay.training.data import FeatureData
+from interplay.training.diverging import StopDiverged
 from interplay.training.epochs import ShowEpochs, warn_of_first
 from interplay.training.keeping import KeepBest
 from interplay.training.module import FusionTraining, warm_epochs
 from interplay.training.processes import processes
 
+RESUME_FORMAT = b"interplay/resume/1"
+
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Resume files are on disk whole or not at all: Lightning's own are copied into place from another disk."""
+    """Resume files are on disk whole or not at all: Lightning's own are copied into place from another disk.
+
+    Before Lightning's own bytes a line says the version and their SHA-256: PyTorch notices no flipped bit.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         """Write the state of a training: the whole file or nothing.
@@ -43,7 +51,8 @@ class WholeCheckpoints(TorchCheckpointIO):
         content = io.BytesIO()
         torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(path), content.getvalue())
+        digest = hashlib.sha256(content.getbuffer()).hexdigest().encode()
+        write_atomic(Path(path), b"%s %s\n%s" % (RESUME_FORMAT, digest, content.getbuffer()))
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read the state of a training, without running any pickled code.
@@ -54,10 +63,18 @@ class WholeCheckpoints(TorchCheckpointIO):
             kwargs: as Lightning passes them.
 
         Raises:
-            CheckpointError: the file is damaged.
+            CheckpointError: the file is damaged, or of another version.
         """
+        begin, _, content = Path(path).read_bytes().partition(b"\n")
+        if begin != b"%s %s" % (RESUME_FORMAT, hashlib.sha256(content).hexdigest().encode()):
+            raise CheckpointError(
+                "this file of an interrupted training is damaged, or of another version of Interplay",
+                file=path,
+                expected=f"{RESUME_FORMAT.decode()} and the SHA-256 of the rest",
+                fix="delete it to train from the start",
+            )
         try:
-            return super().load_checkpoint(path, *args, **kwargs)
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except Exception as error:  # torch's reader raises anything on broken bytes, even KeyError
             raise CheckpointError(
                 "this file of an interrupted training is damaged", file=path, fix="delete it to train from the start"
@@ -75,8 +92,9 @@ def fit(
     """Train, keeping the best epoch in `folder`/model and logs (CSV, TensorBoard) in `folder`/logs.
 
     Where torchrun started several processes, all of them call this and train one model together (Lightning's DDP).
-    An interrupted training goes on from `folder`/resume.ckpt after its last whole epoch, with equal results. That file
-    is Lightning's own, read without running any pickled code, and is deleted when training has ended.
+    An interrupted training goes on from `folder`/resume.ckpt after its last whole epoch, with equal results; one that
+    had ended does nothing more. That file is read without running any pickled code. It stays until the run is finished
+    (`finish_run`), so that an interruption while the model is measured costs no epoch.
 
     Args:
         model: trained in place.
@@ -88,16 +106,19 @@ def fit(
 
     Raises:
         KeyboardInterrupt: interrupted, after the state was saved.
+        DivergedError: the loss, the answers or the weights are no finite numbers any more.
+        CheckpointError: the state of an interrupted training is damaged.
     """
-    options, resume = config.training, folder / "resume.ckpt"
+    options, resume = config.training, folder / RESUME_FILE
     labels = [sample.labels for sample in data.splits["train"].samples]
     balanced = card.task.balanced_weights(labels) if options.class_weights == "balanced" else None
     module = FusionTraining(model, config, card.task, balanced)
     kept = KeepBest(folder / "model", card, options, warm_epochs(config))
     shown = ShowEpochs(kept, card.task.headline, warm_epochs(config), progress)
     callbacks: list[Callback] = [
+        StopDiverged(options),  # before the model of a diverged epoch could be kept
         kept,
-        ModelCheckpoint(folder, filename="resume", save_on_train_epoch_end=True, enable_version_counter=False),
+        ModelCheckpoint(folder, filename=resume.stem, save_on_train_epoch_end=True, enable_version_counter=False),
         shown,
     ]
     accelerator, devices = _device(config.device)
@@ -129,8 +150,6 @@ def fit(
     shown.advance(options.epochs, options.epochs)  # early stopping leaves the bar short
     by_metric = options.monitor == "metric"  # then no epoch of the warm-up may be kept
     warn_of_first(kept.best_epoch, options.epochs, warm_epochs(config) if by_metric else 0, progress)
-    if group.first:
-        resume.unlink(missing_ok=True)
 
 
 def _run(trainer: L.Trainer, module: FusionTraining, data: FeatureData, resume: Path | None) -> None:

@@ -22,7 +22,16 @@ class KeepBest(Callback):
 
     def __init__(self, folder: Path, card: Card, options: TrainingConfig, warm: int) -> None:
         self.folder, self.card, self.patience, self.warm = folder, card, options.patience, warm
-        self.best, self.best_epoch = -math.inf, 0
+        self.best, self.best_epoch, self.ended = -math.inf, 0, False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Do nothing more if the training had ended before it was interrupted.
+
+        Args:
+            trainer: Lightning's trainer.
+            pl_module: the module that is trained.
+        """
+        trainer.should_stop = self.ended
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the model if this epoch is the best so far; stop after `patience` epochs that were not.
@@ -38,11 +47,11 @@ class KeepBest(Callback):
             if trainer.is_global_zero:  # every process has the same weights
                 save_model(pl_module.kept, replace(self.card, epoch=epoch), self.folder)
         if epoch - max(self.best_epoch, self.warm - 1) >= self.patience:
-            trainer.should_stop = True
+            trainer.should_stop = self.ended = True
 
     def state_dict(self) -> dict[str, Any]:
         """What has to be kept to continue an interrupted training."""
-        return {"best": self.best, "best_epoch": self.best_epoch}
+        return {"best": self.best, "best_epoch": self.best_epoch, "ended": self.ended}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from the state of an interrupted training.
@@ -50,4 +59,4 @@ class KeepBest(Callback):
         Args:
             state_dict: what `state_dict` returned.
         """
-        self.best, self.best_epoch = state_dict["best"], state_dict.get("best_epoch", 0)
+        self.best, self.best_epoch, self.ended = (state_dict[name] for name in ("best", "best_epoch", "ended"))
