@@ -25,10 +25,11 @@ from interplay.pipeline.report import report_run
 from interplay.report import write_page
 from interplay.results import Explanation
 from interplay.serving import uploads
+from interplay.serving.accepted import Accepted
 from interplay.serving.app import make_app
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
-from interplay.serving.uploads import Accepted, file_name
+from interplay.serving.uploads import file_name
 
 PLACES = {str(Path(place)) for place in (tempfile.gettempdir(), Path.home(), Path.cwd(), sys.prefix)} - {"/"}
 """Where this machine keeps what the service works with."""
@@ -147,7 +148,7 @@ def refusing(explainer, tmp_path_factory):
 
     meter = Meter()
     with JobQueue(Gate(), tmp_path_factory.mktemp("refusing"), LIMITS, meter) as queue:
-        yield queue, TestClient(make_app(explainer.run, queue, meter, token=None), base_url="http://127.0.0.1")
+        yield queue, TestClient(make_app(explainer, queue, meter, token=None), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize("parts, status, message", [row[1:] for row in BAD], ids=[row[0] for row in BAD])
@@ -410,7 +411,7 @@ def test_pages_of_the_run(start, explainer, tmp_path):
     (folder / "validation").mkdir()
     (folder / "validation" / "old.html").write_text("<!doctype html><head><script>alert(1)</script></head>")
     other = replace(explainer, run=replace(explainer.run, folder=folder))
-    client = TestClient(make_app(other.run, service.queue, Meter(), token=None), base_url="http://localhost")
+    client = TestClient(make_app(other, service.queue, Meter(), token=None), base_url="http://localhost")
     pages = client.get("/api/pages").json()
     assert [p["href"] for p in pages] == ["/pages/explanations/page.html", "/pages/validation/old.html"]
     assert all(p["href"] in client.get("/").text for p in pages)
@@ -422,11 +423,13 @@ def test_pages_of_the_run(start, explainer, tmp_path):
     assert client.get("/pages/explanations/01-new.json").status_code == 404
 
 
-def test_the_page_of_the_run_and_what_it_loads(start, small_run, tmp_path):
+def test_the_page_of_the_run_and_what_it_loads(start, explainer, small_run, tmp_path):
     run = replace(small_run.run, folder=tmp_path / "run")
     shutil.copytree(small_run.run.folder, run.folder)
     report_run(run, small_run.dataset, splits=["val"], store=small_run.store)
-    client = TestClient(make_app(run, start().queue, Meter(), token=None), base_url="http://localhost")
+    client = TestClient(
+        make_app(replace(explainer, run=run), start().queue, Meter(), token=None), base_url="http://localhost"
+    )
     assert [p["href"] for p in client.get("/api/pages").json()] == ["/pages/report/index.html"]
     policy = client.get("/pages/report/index.html").headers["content-security-policy"]
     assert "frame-src 'self'" in policy and "frame-ancestors 'none'" in policy and "script-src 'sha256-" in policy

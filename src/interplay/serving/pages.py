@@ -59,7 +59,13 @@ def read_page(run: Path, folder: str, name: str) -> bytes:
     for page in run_pages(run):
         if (page.folder, page.name) == (folder, name):
             return (run / page.folder / page.name).read_bytes()
-    raise ApiError(404, f"no page {shown(name)} in {shown(folder)}", expected="one of /api/pages", reason="unknown")
+    raise ApiError(
+        404,
+        f"no page {shown(name)} in {shown(folder)}",
+        expected="one of /api/pages",
+        fix="choose one of these; `interplay report` makes more",
+        reason="unknown",
+    )
 
 
 def read_samples(run: Path, name: str) -> bytes:
@@ -91,7 +97,12 @@ def read_thumbnail(run: Path, name: str) -> tuple[bytes, str]:
 
 def _beside(folder: Path, name: str, names: re.Pattern[str]) -> bytes:
     if not names.fullmatch(name) or not (folder / name).is_file():
-        raise ApiError(404, f"there is no {shown(name)} beside the page of the run", reason="unknown")
+        raise ApiError(
+            404,
+            f"there is no {shown(name)} beside the page of the run",
+            fix="load the page of the run anew: it may have been made again",
+            reason="unknown",
+        )
     return (folder / name).read_bytes()
 
 
