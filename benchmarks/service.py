@@ -24,6 +24,7 @@ import service_bombs
 from hypothesis import strategies as st
 from markdown_table import markdown
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from service_attack import attack, kills, never_read, wrong_tokens
 from service_process import HEADERS, Service, picture
 
@@ -58,7 +59,9 @@ def made_up(service: Service, cases: int) -> list[Row]:
         response = case.call(headers=HEADERS)
         statuses[response.status_code] += 1
         try:
-            case.validate_response(response)
+            # A schema cannot say that all fields of several samples have as many values.
+            several = case.operation.label in ("POST /api/predict", "POST /api/jobs/batch")
+            case.validate_response(response, excluded_checks=[positive_data_acceptance] if several else [])
         except (schemathesis.errors.SchemathesisError, BaseExceptionGroup) as error:
             breaches[f"{case.operation.label}: {error}"] += 1
 

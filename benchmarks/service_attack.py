@@ -21,7 +21,7 @@ Row = tuple[str, str, str]
 GOOD, BAD = 25, 25
 """Clients; a fifth of the good ones have their samples explained, the others predicted."""
 
-THINK = {"good": 2.0, "bad": 1.0}
+THINK = {"good": 10.0, "bad": 2.0}
 """Seconds between two requests of one client, on average: the good ones alone must not fill two cores."""
 
 
@@ -171,7 +171,7 @@ def never_read(service: Service, count: int = 500) -> list[Row]:
         (
             f"{count} connections that never read",
             f"{held} held after {connecting + 2:.0f} s",
-            f"{where[:9]}..., 20 times",
+            "a page of a job, 20 times",
         ),
         ("all of them closed", f"after {seconds:.1f} s, {left} left", f"bound 30 s; {reset} see it themselves"),
     ]

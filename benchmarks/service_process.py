@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ class Service:
 
     def __init__(self, run: Path, jobs: Path, queue: int) -> None:
         command = [sys.executable, "-m", "interplay", "serve", run, "--port", "0", "--json", "--jobs", jobs]
-        self._log = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - it lives as long as the service
         self.process = subprocess.Popen(
             [*map(str, command), "--budget", "400", "--most-budget", "1000", "--queue", str(queue), "--keep", "300"],
             stdout=subprocess.PIPE,
@@ -71,28 +72,28 @@ class Service:
         return found
 
     def memory(self) -> float:
-        """Bytes held by all processes together: private pages of each, and the files of the first.
-
-        Pages that a forked process shares with its parent count twice: it is never less than what is held.
-        """
-        total = 0
-        for pid in self.tree():
+        """Bytes held by all processes together; pages that several share are counted once."""
+        main, *children = self.tree()
+        resident = int(Path(f"/proc/{main}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
+        for pid in children:
             with contextlib.suppress(OSError):  # it ended just now
-                _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split())
-                total += resident - (shared if pid != self.process.pid else 0)
-        return total * os.sysconf("SC_PAGESIZE")
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+                if held := re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE):
+                    resident += int(held[1]) * 1024
+        return float(resident)
 
     def _watch(self) -> None:
         while self._watching and self.process.poll() is None:
-            self.peak = max(self.peak, self.memory())
-            time.sleep(0.02)
+            with contextlib.suppress(OSError):  # the process ended just now
+                self.peak = max(self.peak, self.memory())
+            time.sleep(0.05)
 
     def connections(self) -> int:
         """Sockets that the process holds."""
         found = 0
         for file in Path(f"/proc/{self.process.pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                found += os.readlink(file).startswith("socket:")
+                found += str(file.readlink()).startswith("socket:")
         return found
 
     def log(self) -> str:

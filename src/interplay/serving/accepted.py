@@ -39,11 +39,11 @@ class Accepted:
         """Evaluations of a job that asks for no number."""
         return min(self.limits.budget, self.limits.most_budget)
 
-    def schema(self, several: bool = False, options: bool = True) -> dict[str, Any]:
+    def schema(self, most: int = 1, options: bool = True) -> dict[str, Any]:
         """The form as JSON schema.
 
         Args:
-            several: whether each modality may be there several times, once for each sample.
+            most: samples; each modality may be there as often.
             options: whether target, budget and seed are taken.
         """
         limits, named = self.limits, self.options
@@ -54,12 +54,12 @@ class Accepted:
                 fields[modality]["pattern"] = VISIBLE
             else:
                 fields[modality] = {"type": "string", "format": "binary"}
-            if several:
+            if most > 1:
                 fields[modality] = {
                     "type": "array",
                     "items": fields[modality],
                     "minItems": 1,
-                    "maxItems": limits.samples,
+                    "maxItems": most,
                     "description": "one for each sample, in the same order in every field",
                 }
         if options:

@@ -14,7 +14,8 @@ from interplay.errors import BadInput
 log = logging.getLogger("interplay.serving")
 
 LONGEST = 300
-_PATH = re.compile(r"(?<![\w.<])(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\"<>:;,()]+){2,}[/\\]?")
+# The service's own addresses are no paths of this machine.
+_PATH = re.compile(r"(?<![\w.<])(?!/api/)(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\"<>:;,()]+){2,}[/\\]?")
 
 MEANINGS = {
     400: "the request cannot be read, or names a host that is not this one",

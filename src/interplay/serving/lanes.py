@@ -37,6 +37,15 @@ class Lane:
         Raises:
             ApiError: too many files wait (429).
         """
+        self.refuse_full()
+        self._places -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, read_apart, task, self._bounds)
+        finally:
+            self._places += 1
+
+    def refuse_full(self) -> None:
+        """Raise ApiError (429) if too many files wait."""
         if self._places <= 0:
             raise ApiError(
                 429,
@@ -46,11 +55,6 @@ class Lane:
                 reason="files",
                 headers={"Retry-After": "2"},
             )
-        self._places -= 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, read_apart, task, self._bounds)
-        finally:
-            self._places += 1
 
     def close(self) -> None:
         """Read no more files."""
@@ -88,6 +92,17 @@ class FileReader:
     slow: Lane
     stopped: Recent
     """Clients of whom a file had to be stopped in the last minute: theirs are read with the slow ones."""
+
+    def refuse_full(self, client: str) -> None:
+        """Refuse a client's file before it comes in, where it would not be read anyway.
+
+        Args:
+            client: the address of who sends it.
+
+        Raises:
+            ApiError: too many files wait (429).
+        """
+        (self.slow if self.stopped.wait(client) else self.quick).refuse_full()
 
     async def read(self, client: str, kind: str, width: int, file: BinaryIO, suffix: str = "") -> bytes:
         """An uploaded file, read and written anew. Called on the event loop.

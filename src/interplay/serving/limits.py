@@ -52,7 +52,7 @@ class Limits:
     pixels: int = 25_000_000
     side: int = 16_000
     quick: Bounds = Bounds(cpu_seconds=0.5, seconds=15.0, memory=125_000_000, nice=0)
-    slow: Bounds = Bounds(cpu_seconds=5.0, seconds=30.0, memory=225_000_000, nice=10)
+    slow: Bounds = Bounds(cpu_seconds=5.0, seconds=30.0, memory=225_000_000, nice=19)
     waiting: int = 256
     waiting_slow: int = 8
     predictions: int = 256
@@ -63,7 +63,7 @@ class Limits:
     most_budget: int = 65_536
     connections: int = 512
     header_seconds: float = 10.0
-    read_seconds: float = 10.0
+    read_seconds: float = 8.0
     wrong_tokens: int = 10
 
     def with_pixels(self, pixels: int) -> "Limits":

@@ -18,7 +18,7 @@ from interplay.serving.errors import ApiError, error_body_of
 from interplay.serving.explainer import Explainer
 from interplay.serving.job import JobRequest
 
-TOGETHER = 8
+TOGETHER = 4
 """Samples of one batch; of more, the activations of the encoders would take memory and save no time on a processor."""
 
 

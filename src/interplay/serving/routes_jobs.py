@@ -97,6 +97,7 @@ def _add_submit(routes: APIRouter, accepted: Accepted, queue: JobQueue, reader: 
 
 
 def _add_batch(routes: APIRouter, accepted: Accepted, queue: JobQueue, reader: FileReader, uploads: Uploads) -> None:
+    most = min(queue.limits.samples, queue.limits.queue)
     waits: Declared = {202: {"description": "they wait: a job for each sample, in the order of the form"}}
 
     @routes.post(
@@ -104,11 +105,11 @@ def _add_batch(routes: APIRouter, accepted: Accepted, queue: JobQueue, reader: F
         summary="Explain several new samples: a job for each, or none at all",
         status_code=202,
         response_model=list[Job],
-        openapi_extra=multipart(accepted.schema(several=True), accepted.encoding()),
+        openapi_extra=multipart(accepted.schema(most), accepted.encoding()),
         responses=error_responses(*ALWAYS, 403, 408, 413, 415, 422, 429) | waits,
     )
     async def submit_several(request: Request) -> Response:
         queue.refuse_full()
-        job_requests = await read_job_requests(request, accepted, reader, uploads, several=True)
+        job_requests = await read_job_requests(request, accepted, reader, uploads, most=most)
         jobs = await run_in_threadpool(queue.submit_all, job_requests)
         return JSONResponse([job.model_dump(mode="json") for job in jobs], 202)

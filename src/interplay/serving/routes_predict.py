@@ -33,11 +33,12 @@ def predict_routes(accepted: Accepted, predictor: Predictor, reader: FileReader,
         "/api/predict",
         summary="Predict the labels of one sample or several, without explaining them",
         response_model=Predictions,
-        openapi_extra=multipart(accepted.schema(several=True, options=False), accepted.encoding()),
+        openapi_extra=multipart(accepted.schema(accepted.limits.samples, options=False), accepted.encoding()),
         responses=error_responses(*ALWAYS, 403, 408, 413, 415, 422, 429),
     )
     async def predict(request: Request) -> Response:
-        samples = await read_job_requests(request, accepted, reader, uploads, several=True, options=False)
+        most = accepted.limits.samples
+        samples = await read_job_requests(request, accepted, reader, uploads, most=most, options=False)
         found = await predictor.predict(samples)
         return JSONResponse(Predictions(predictions=found).model_dump())
 

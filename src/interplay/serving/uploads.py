@@ -3,7 +3,7 @@
 import asyncio
 import re
 import unicodedata
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
 from python_multipart.multipart import parse_options_header
@@ -55,7 +55,7 @@ async def read_job_requests(
     reader: FileReader,
     uploads: Uploads,
     *,
-    several: bool = False,
+    most: int = 1,
     options: bool = True,
 ) -> list[JobRequest]:
     """Read and check a form.
@@ -65,7 +65,7 @@ async def read_job_requests(
         accepted: what uploads are accepted.
         reader: reads the files.
         uploads: counts the bodies that come in.
-        several: whether each modality may be there several times, once for each sample.
+        most: samples; each modality may be there as often.
         options: whether target, budget and seed are taken.
 
     Returns:
@@ -74,11 +74,11 @@ async def read_job_requests(
     Raises:
         ApiError: what is wrong with it (400, 408, 413, 415, 422 or 429).
     """
-    most = accepted.limits.samples if several else 1
+    reader.refuse_full(request.state.client)
     with uploads:  # not while files are read: a large picture that waits keeps nobody from sending a small one
         form = await read_form(request, accepted.limits, max(PARTS, most * len(accepted.modalities) + len(OPTIONS)))
     try:
-        fields = _fields(form, [*accepted.modalities, *(accepted.options.values() if options else ())])
+        fields = _fields(form, accepted, options)
         count = _count(fields, accepted, most)
         target, budget, seed = _options(fields, accepted)
         texts = [_texts(fields, accepted, k) for k in range(count)]
@@ -142,13 +142,16 @@ async def read_form(request: Request, limits: Limits, parts: int) -> FormData:
         ) from None
 
 
-def _fields(form: FormData, known: Sequence[str]) -> Fields:
+def _fields(form: FormData, accepted: Accepted, options: bool) -> Fields:
+    known = [*accepted.modalities, *(accepted.options.values() if options else ())]
+    files = [m for m, kind in accepted.modalities.items() if MODALITIES[kind].file]
     fields: Fields = {}
     for raw, value in form.multi_items():
         name = raw.encode("latin-1").decode(errors="replace")
         if name not in known:
             raise _unusable(f"unknown field {shown(name)}", f"of {', '.join(known)}", "remove it")
-        fields.setdefault(name, []).append(_utf8(name, value) if isinstance(value, str) else value)
+        text = isinstance(value, str) and name not in files
+        fields.setdefault(name, []).append(_utf8(name, str(value)) if text else value)
     return fields
 
 
