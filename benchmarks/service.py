@@ -124,10 +124,10 @@ def load(service: Service, jobs: int) -> list[Row]:
     known = {job["id"]: job["state"] for job in service.client.get("/api/jobs").json()}
     states = collections.Counter(known[job_id] for job_id in taken)
     assert set(statuses) <= {202, 429} and set(states) <= {"done", "cancelled"}, (statuses, states)
-    told = ", ".join(f"{count} {state}" for state, count in states.items())
+    ended = ", ".join(f"{count} {state}" for state, count in states.items())
     return [
-        (f"{jobs} jobs at one time", f"{statuses[202]} taken, {statuses[429]} told to wait", f"{answered:.1f} s"),
-        ("what became of those taken", told, "half were cancelled"),
+        (f"{jobs} jobs at one time", f"{statuses[202]} taken, {statuses[429]} had to wait", f"{answered:.1f} s"),
+        ("what became of those taken", ended, "half were cancelled"),
         ("slowest /health meanwhile", f"{slowest[0]:.2f} s", ""),
     ]
 
