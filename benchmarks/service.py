@@ -1,7 +1,7 @@
 """What the service of a run stands: requests made up from its OpenAPI document, many at one time, and pictures that
 are bombs, clients that never read, kills - against a real process, whose memory is watched with its children's.
 
-    python benchmarks/service.py [--run RUN] [--cases 2000] [--jobs 200] [--seconds 60]
+    python benchmarks/service.py [--run RUN] [--cases 2000] [--jobs 200] [--seconds 60] [--pace 1]
 
 Without --run a small one is trained on scenes first.
 """
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=2_000)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--pace", type=float, default=1.0, help="longer pauses of all clients, on a busy machine")
     given = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with tempfile.TemporaryDirectory() as folder:
@@ -190,7 +191,7 @@ def main() -> None:
 
         measured("made-up", 5_000, lambda s: made_up(s, given.cases))  # a full queue would refuse most of them unread
         measured("load", 16, lambda s: load(s, given.jobs), bombs)
-        measured("attack", 16, lambda s: attack(s, given.seconds), never_read, wrong_tokens)
+        measured("attack", 16, lambda s: attack(s, given.seconds, given.pace), never_read, wrong_tokens)
         rows += kills(run, Path(folder) / "kills", 10)
         assert not any("Traceback" in log for log in logs), logs
         rows.append(("tracebacks in the logs", "0", "of all services above"))

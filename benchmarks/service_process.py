@@ -38,6 +38,7 @@ class Service:
             stderr=self._log,
             text=True,
             env={**os.environ, "INTERPLAY_TOKEN": TOKEN},
+            start_new_session=True,  # its share of the processors is not that of its clients
         )
         assert self.process.stdout is not None
         printed = ""

@@ -409,7 +409,7 @@ def test_headers_of_every_answer(start, small_run):
 def test_pages_of_the_run(start, explainer, tmp_path):
     service = start()
     job_id = service.ended(service.post())["id"]
-    explanation = Explanation.model_validate_json(service.queue.result(job_id))
+    explanation = Explanation.model_validate_json(service.queue.result(job_id).read_bytes())
     folder = tmp_path / "run"
     (folder / "explanations").mkdir(parents=True)
     write_page([explanation], {}, folder / "explanations" / "page.html")

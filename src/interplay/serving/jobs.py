@@ -199,8 +199,8 @@ class JobQueue:
             entry.job = entry.job.model_copy(update={"cancelling": True})
             return entry.job
 
-    def result(self, job_id: str) -> bytes:
-        """The explanation of a job that is done, as JSON.
+    def result(self, job_id: str) -> Path:
+        """The file with the explanation of a job that is done, JSON.
 
         Args:
             job_id: id of the job.
@@ -210,8 +210,8 @@ class JobQueue:
         """
         return self._left(job_id, "explanation.json")
 
-    def page(self, job_id: str) -> bytes:
-        """The page of a job that is done.
+    def page(self, job_id: str) -> Path:
+        """The file with the page of a job that is done.
 
         Args:
             job_id: id of the job.
@@ -221,21 +221,21 @@ class JobQueue:
         """
         return self._left(job_id, "page.html")
 
-    def _left(self, job_id: str, name: str) -> bytes:
+    def _left(self, job_id: str, name: str) -> Path:
         job = self.job(job_id)
         if job.state != "done":
             why = f": {job.fault.error}" if job.fault else ""
             wait = "wait until it is done" if job.state not in ENDED else "send it again"
             raise ApiError(409, f"the job is {job.state}{why}", expected="one that is done", fix=wait, reason="state")
-        try:
-            return (self.folder / job.id / name).read_bytes()
-        except FileNotFoundError:  # it was the oldest just now, or somebody tidied up
-            raise _unknown(job_id) from None
+        path = self.folder / job.id / name
+        if not path.is_file():  # it was the oldest just now, or somebody tidied up
+            raise unknown_job(job_id)
+        return path
 
     def _known(self, job_id: str) -> _Entry:
         entry = self._entries.get(job_id)
         if entry is None:
-            raise _unknown(job_id)
+            raise unknown_job(job_id)
         return entry
 
     def _work(self) -> None:
@@ -309,7 +309,12 @@ class JobQueue:
         self._trim()
 
 
-def _unknown(job_id: str) -> ApiError:
+def unknown_job(job_id: str) -> ApiError:
+    """The error of an id that no job has (404).
+
+    Args:
+        job_id: what the client sent.
+    """
     return ApiError(
         404,
         f"no job {shown(job_id)}",

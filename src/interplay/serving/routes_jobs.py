@@ -10,9 +10,9 @@ from interplay.results import Explanation
 from interplay.serving.accepted import Accepted
 from interplay.serving.errors import ALWAYS, HTML, Declared, error_responses
 from interplay.serving.job import Job
-from interplay.serving.jobs import JobQueue
+from interplay.serving.jobs import JobQueue, unknown_job
 from interplay.serving.lanes import FileReader
-from interplay.serving.pages import html
+from interplay.serving.pages import html_file, streamed
 from interplay.serving.uploads import Uploads, read_job_requests
 
 
@@ -52,7 +52,10 @@ def job_routes(accepted: Accepted, queue: JobQueue, reader: FileReader, uploads:
         responses=error_responses(*ALWAYS, 404, 409),
     )
     def result(job_id: str) -> Response:
-        return Response(queue.result(job_id), media_type="application/json")
+        try:
+            return streamed(queue.result(job_id), "application/json", {})
+        except FileNotFoundError:  # forgotten just now, for a newer one
+            raise unknown_job(job_id) from None
 
     @routes.get(
         "/api/jobs/{job_id}/page",
@@ -61,7 +64,10 @@ def job_routes(accepted: Accepted, queue: JobQueue, reader: FileReader, uploads:
         responses=error_responses(*ALWAYS, 404, 409) | HTML,
     )
     def page(job_id: str) -> Response:
-        return html(queue.page(job_id))
+        try:
+            return html_file(queue.page(job_id))
+        except FileNotFoundError:
+            raise unknown_job(job_id) from None
 
     return routes
 

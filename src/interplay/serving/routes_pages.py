@@ -9,7 +9,17 @@ from interplay.report.start_page import render_docs, render_login, render_start
 from interplay.serving.accepted import Accepted
 from interplay.serving.errors import ALWAYS, HTML, ApiError, Declared, error_responses
 from interplay.serving.middleware import COOKIE, cookie_of, same
-from interplay.serving.pages import PICTURES, PageLink, frame, html, read_page, read_samples, read_thumbnail, run_pages
+from interplay.serving.pages import (
+    PICTURES,
+    PageLink,
+    frame,
+    html,
+    html_file,
+    page_file,
+    read_samples,
+    read_thumbnail,
+    run_pages,
+)
 from interplay.serving.recent import Recent
 
 FORM = "application/x-www-form-urlencoded"
@@ -70,7 +80,7 @@ def page_routes(run: Run, accepted: Accepted, token: str | None, wrong: Recent) 
         responses=error_responses(*ALWAYS, 404) | HTML,
     )
     def page(folder: str, name: str) -> Response:
-        return html(read_page(run.results, folder, name))
+        return html_file(page_file(run.results, folder, name))
 
     _add_beside(routes, run)
     _add_login(routes, token, wrong)

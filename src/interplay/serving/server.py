@@ -18,6 +18,8 @@ from interplay.serving.limits import Limits
 from interplay.serving.protocol import TimedProtocol
 
 SHORTEST_TOKEN = 16
+SEND_BUFFER = 256_000
+"""Bytes of an answer that the system holds for one connection; by itself it would hold megabytes for each."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def bind(host: str, port: int) -> Address:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.bind(where)
     except OSError as error:
         sock.close()
