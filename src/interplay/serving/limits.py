@@ -52,9 +52,9 @@ class Limits:
     pixels: int = 25_000_000
     side: int = 16_000
     quick: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=125_000_000, nice=0)
-    slow: Bounds = Bounds(cpu_seconds=5.0, seconds=30.0, memory=225_000_000, nice=19)
+    slow: Bounds = Bounds(cpu_seconds=5.0, seconds=20.0, memory=225_000_000, nice=10)
     waiting: int = 256
-    waiting_slow: int = 8
+    waiting_slow: int = 4
     predictions: int = 256
     queue: int = 16
     keep: int = 200
