@@ -23,7 +23,7 @@ CONTENT, REFUSED, LATER, TOO_MUCH = b"c", b"r", b"l", b"m"
 QUICK_PIXELS = 4_000_000
 """Of a picture that is certainly decoded within `Limits.quick`."""
 
-_JPEG = b"\xff\xd8\xff"
+_JPEG, _WEBP = b"\xff\xd8\xff", b"RIF"
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ def read_file(task: FileTask) -> bytes:
         )
     # A JPEG is shrunk while it is decoded, whatever its size.
     if task.quick and width * height > QUICK_PIXELS and begins != _JPEG:
+        return LATER
+    if task.quick and begins == _WEBP and not width:  # its header alone takes memory for all pixels
         return LATER
     return CONTENT + kind.received(task.path, task.width)
 

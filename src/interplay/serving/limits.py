@@ -51,7 +51,7 @@ class Limits:
     characters: int = 20_000
     pixels: int = 25_000_000
     side: int = 16_000
-    quick: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=125_000_000, nice=0)
+    quick: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=80_000_000, nice=0)
     slow: Bounds = Bounds(cpu_seconds=5.0, seconds=20.0, memory=225_000_000, nice=10)
     waiting: int = 256
     waiting_slow: int = 4
