@@ -408,5 +408,6 @@ interface Job {
   target: string | null;
   inputs: Record<string, string>;
   progress: { done: number; most: number };
+  ahead: number | null;
   fault: Fault | null;
 }

@@ -109,7 +109,7 @@ def start(explainer, tmp_path) -> Iterator[Starter]:
             queue = stack.enter_context(JobQueue(explain or explainer, folder or tmp_path / "jobs", limits, meter))
             if isinstance(explain, Gate):
                 stack.callback(explain.go_on.release, 1_000)  # nothing is waited for at the end
-            app = make_app(explainer.run, queue, meter, token=token, **more)
+            app = make_app(explainer, queue, meter, token=token, **more)
             client = TestClient(app, base_url="http://127.0.0.1:8000", follow_redirects=False)
             return Service(queue, stack.enter_context(client))
 

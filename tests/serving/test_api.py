@@ -1,5 +1,6 @@
 """The service as somebody meets who asks it: the whole way, every refusal, and what is on every answer."""
 
+import asyncio
 import io
 import re
 import shutil
@@ -14,21 +15,23 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from starlette.datastructures import UploadFile
 from starlette.testclient import TestClient
 from tests.serving.conftest import LIMITS, PICTURE, TEXT, TOKEN, Gate, form, picture, wait_for
 from tests.serving.hostile import MEGABYTE_WORD
 
-from interplay.modalities import MODALITIES
 from interplay.pipeline.explain import explain, new_sample
 from interplay.pipeline.report import report_run
 from interplay.report import write_page
 from interplay.results import Explanation
 from interplay.serving import uploads
+from interplay.serving.accepted import Accepted
 from interplay.serving.app import make_app
+from interplay.serving.errors import ApiError
+from interplay.serving.lanes import file_reader
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
-from interplay.serving.uploads import Accepted, file_name
+from interplay.serving.uploads import file_name
 
 PLACES = {str(Path(place)) for place in (tempfile.gettempdir(), Path.home(), Path.cwd(), sys.prefix)} - {"/"}
 """Where this machine keeps what the service works with."""
@@ -60,7 +63,7 @@ def zipped() -> bytes:
 
 def told(response: httpx.Response) -> str:
     """The fault of a refused answer, which is never more than a fault."""
-    assert set(response.json()) == {"error", "expected", "fix"}, response.text
+    assert set(response.json()) == {"error", "expected", "fix"} and response.json()["fix"], response.text
     assert not LEAKS.search(response.text + str(response.headers)), response.text
     return response.text
 
@@ -113,6 +116,8 @@ BAD = [
     ("empty text", form(text=""), 422, "'text' is empty"),
     ("blank text", form(text=" \n\t "), 422, "'text' is empty"),
     ("unseen text", form(text="\u200b\u200d\u2066"), 422, "'text' is empty"),
+    ("variation selector alone", form(text="\ufe0f"), 422, "'text' is empty"),
+    ("NBSP and soft hyphen", form(text="\xa0\xad"), 422, "'text' is empty"),
     ("1 MB word", form(text=MEGABYTE_WORD), 413, "text is too long"),
     ("text one too long", form(text="a" * (LIMITS.characters + 1)), 413, "text is too long"),
     ("unknown target", form(target="rain"), 422, "unknown target 'rain'"),
@@ -127,6 +132,7 @@ BAD = [
     ("seed below 0", form(seed=-1), 422, "seed is '-1'"),
     ("unknown field", form(speed=3), 422, "unknown field 'speed'"),
     ("twice", {**form(), "data": {"text": ["a", "b"]}}, 422, "there twice"),
+    ("twice a picture", {"data": {"text": "a"}, "files": [("image", ("x", PICTURE))] * 2}, 422, "/api/jobs/batch"),
     ("many parts", {"data": {f"x{n}": "1" for n in range(40)}, "files": {"image": ("x", b"")}}, 400, "too many parts"),
     ("many files", {"files": [(f"x{n}", ("x", b"")) for n in range(40)]}, 400, "too many parts"),
     ("json", {"json": {"text": "a"}}, 415, "multipart/form-data"),
@@ -147,7 +153,7 @@ def refusing(explainer, tmp_path_factory):
 
     meter = Meter()
     with JobQueue(Gate(), tmp_path_factory.mktemp("refusing"), LIMITS, meter) as queue:
-        yield queue, TestClient(make_app(explainer.run, queue, meter, token=None), base_url="http://127.0.0.1")
+        yield queue, TestClient(make_app(explainer, queue, meter, token=None), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize("parts, status, message", [row[1:] for row in BAD], ids=[row[0] for row in BAD])
@@ -203,13 +209,6 @@ def test_pictures_of_every_kind_and_side_up_to_the_limit(start):
         assert service.client.post("/api/jobs", **form(content=picture(size))).status_code == status, size
     for kind in ("JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"):
         assert service.client.post("/api/jobs", **form(content=picture((90, 80), kind))).status_code == 202, kind
-
-
-def test_the_header_alone_is_read_of_a_picture_too_large(start, monkeypatch):
-    service = start(Gate())
-    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("it was decoded"))
-    monkeypatch.setattr("interplay.modalities.image.open_picture", lambda *_: pytest.fail("it was decoded"))
-    assert service.client.post("/api/jobs", **form(content=png(20_000, 20_000))).status_code == 413
 
 
 def test_a_full_queue(start):
@@ -276,7 +275,7 @@ def test_states_of_a_job_that_has_not_ended(start):
         ("GET", "/pages/explanations/none.html", 404),
         ("GET", "/pages/model/card.json", 404),
         ("GET", "/pages/%2e%2e/config.toml", 404),
-        ("GET", "/docs", 404),
+        ("GET", "/redoc", 404),
         ("GET", "/api/jobs/", 404),
         ("PUT", "/api/jobs", 405),
         ("TRACE", "/api/jobs", 405),
@@ -291,7 +290,7 @@ def test_addresses_that_are_not_there(refusing, method, address, status):
 
 
 def test_a_token(start):
-    service = start(Gate(), token=TOKEN)
+    service = start(Gate(), token=TOKEN, limits=replace(LIMITS, wrong_tokens=1_000))
     client = service.client
     for address in ("/api/jobs", "/api/run", "/metrics", "/openapi.json", "/api/pages", "/nowhere"):
         for headers in (
@@ -343,7 +342,16 @@ def test_a_browser_shows_the_token_once(start):
         ("evil.example", 400),
         ("127.0.0.1.evil.example", 400),
         ("localhost.evil.example", 400),
-        ("evil.example@localhost", 200),
+        ("evil.example@localhost", 400),
+        ("user:evil.example@127.0.0.1", 400),
+        ("localhost#.evil.example", 400),
+        ("localhost/evil.example", 400),
+        ("localhost\\evil.example", 400),
+        ("127.0.0.1, evil.example", 400),
+        ("127.0.0.1:80:90", 400),
+        ("localhost:", 400),
+        ("[::1]evil.example", 400),
+        ("LOCALHOST:8000", 200),
         ("localhost@evil.example", 400),
         ("", 400),
         ("[", 400),
@@ -401,7 +409,7 @@ def test_headers_of_every_answer(start, small_run):
 def test_pages_of_the_run(start, explainer, tmp_path):
     service = start()
     job_id = service.ended(service.post())["id"]
-    explanation = Explanation.model_validate_json(service.queue.result(job_id))
+    explanation = Explanation.model_validate_json(service.queue.result(job_id).read_bytes())
     folder = tmp_path / "run"
     (folder / "explanations").mkdir(parents=True)
     write_page([explanation], {}, folder / "explanations" / "page.html")
@@ -410,7 +418,7 @@ def test_pages_of_the_run(start, explainer, tmp_path):
     (folder / "validation").mkdir()
     (folder / "validation" / "old.html").write_text("<!doctype html><head><script>alert(1)</script></head>")
     other = replace(explainer, run=replace(explainer.run, folder=folder))
-    client = TestClient(make_app(other.run, service.queue, Meter(), token=None), base_url="http://localhost")
+    client = TestClient(make_app(other, service.queue, Meter(), token=None), base_url="http://localhost")
     pages = client.get("/api/pages").json()
     assert [p["href"] for p in pages] == ["/pages/explanations/page.html", "/pages/validation/old.html"]
     assert all(p["href"] in client.get("/").text for p in pages)
@@ -422,11 +430,13 @@ def test_pages_of_the_run(start, explainer, tmp_path):
     assert client.get("/pages/explanations/01-new.json").status_code == 404
 
 
-def test_the_page_of_the_run_and_what_it_loads(start, small_run, tmp_path):
+def test_the_page_of_the_run_and_what_it_loads(start, explainer, small_run, tmp_path):
     run = replace(small_run.run, folder=tmp_path / "run")
     shutil.copytree(small_run.run.folder, run.folder)
     report_run(run, small_run.dataset, splits=["val"], store=small_run.store)
-    client = TestClient(make_app(run, start().queue, Meter(), token=None), base_url="http://localhost")
+    client = TestClient(
+        make_app(replace(explainer, run=run), start().queue, Meter(), token=None), base_url="http://localhost"
+    )
     assert [p["href"] for p in client.get("/api/pages").json()] == ["/pages/report/index.html"]
     policy = client.get("/pages/report/index.html").headers["content-security-policy"]
     assert "frame-src 'self'" in policy and "frame-ancestors 'none'" in policy and "script-src 'sha256-" in policy
@@ -478,14 +488,17 @@ def test_features_that_were_computed_beforehand(tmp_path):
     accepted = Accepted({"sound": "features", "target": "text"}, ("a", "b"), {"sound": 3}, LIMITS)
     assert accepted.options == {"target": "explain_target", "budget": "budget", "seed": "seed"}
     assert accepted.schema()["required"] == ["sound", "target"]
+    reader = file_reader(LIMITS)
 
-    def upload(values, name: str):
+    def read(values, name: str) -> bytes:
         out = io.BytesIO()
         np.save(out, values)
         out.seek(0)
-        return uploads.UploadFile(out, filename=name)
+        fields = {"sound": [UploadFile(out, filename=name)], "target": ["a word"]}
+        files, _ = asyncio.run(uploads._files(fields, accepted, reader, 0, "somebody"))
+        return files["sound"][1]
 
-    kept = np.load(io.BytesIO(uploads._content(upload(np.ones((4, 3)), "x.npy"), MODALITIES["features"], 3, Limits())))
+    kept = np.load(io.BytesIO(read(np.ones((4, 3)), "x.npy")))
     assert kept.shape == (4, 3) and kept.dtype == np.float32
     for values, name, message in (
         (np.ones((4, 2)), "x.npy", "2 columns"),
@@ -493,9 +506,67 @@ def test_features_that_were_computed_beforehand(tmp_path):
         (np.ones((4, 3)), "x.pkl", "'.pkl'"),
         (np.full((4, 3), np.nan), "x.npy", "nan"),
     ):
-        with pytest.raises(uploads.ApiError, match=message) as refused:
-            uploads._content(upload(values, name), MODALITIES["features"], 3, Limits())
+        with pytest.raises(ApiError, match=message) as refused:
+            read(values, name)
         assert refused.value.status == 422 and not LEAKS.search(refused.value.body.model_dump_json())
+
+
+def body_of(text: bytes, name: bytes = b"cat.png") -> dict:
+    """A form written by hand: any bytes as text."""
+    head = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n' + text + b"\r\n"
+    file = b'--x\r\nContent-Disposition: form-data; name="image"; filename="' + name + b'"\r\n\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    return {"content": head + file + PICTURE + b"\r\n--x--\r\n", "headers": kind}
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("h\xe9llo storm".encode("latin-1"), "byte 1 is 0xe9"),
+        ("storm".encode("utf-16"), "byte 0 is 0xff"),
+        ("storm \u2019".encode("cp1252"), "byte 6 is 0x92"),
+        (b"storm \xed\xa0\x80", "byte 6 is 0xed"),
+        (b"\xc0\xafstorm", "byte 0 is 0xc0"),
+    ],
+)
+def test_a_text_that_is_not_utf_8_is_refused(refusing, text, problem):
+    response = refusing[1].post("/api/jobs", **body_of(text))
+    assert response.status_code == 422 and problem in told(response) and "iconv" in response.json()["fix"]
+
+
+@pytest.mark.parametrize("text", ["\U0001f44d", "\U0001f3f3\ufe0f\u200d\U0001f308", "!", "\u6f22", "\ufeffstorm", "é"])
+def test_a_text_of_any_visible_character_is_taken_as_it_is(start, text):
+    response = start(Gate()).client.post("/api/jobs", **body_of(text.encode(), "Zoë \u6f22.png".encode()))
+    assert response.status_code == 202 and response.json()["inputs"] == {"text": text, "image": "Zoë \u6f22.png"}
+
+
+def test_behind_a_reverse_proxy_its_name_is_answered_and_no_other(start):
+    client = start(Gate(), token=TOKEN, public_host="interplay.example").client
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    for host, status in (
+        ("interplay.example", 200),
+        ("interplay.example:8443", 200),
+        ("127.0.0.1", 200),
+        ("interplayXexample", 400),
+        ("x.interplay.example", 400),
+        ("interplay.example@evil.example", 400),
+    ):
+        assert client.get("/api/run", headers=headers | {"host": host}).status_code == status, host
+    own = {"host": "interplay.example", "origin": "https://interplay.example"}
+    assert client.post("/api/jobs", **form(), headers=headers | own).status_code == 202
+
+
+def test_the_docs_describe_every_address_and_load_nothing(start):
+    client = start(Gate(), token=TOKEN).client
+    assert client.get("/docs").status_code == 401
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    page = client.get("/docs", headers=headers)
+    assert page.status_code == 200 and "script-src" not in page.headers["content-security-policy"]
+    for path, operations in client.get("/openapi.json", headers=headers).json()["paths"].items():
+        for method in operations:
+            assert f"<code>{method.upper()} {path}</code>" in page.text
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page.text) and "<script" not in page.text
+    assert "one of " in page.text and "Authorization: Bearer" in page.text
 
 
 @pytest.mark.parametrize("name, kept", [("../../etc/passwd", "passwd"), ("a\x00b.png", "ab.png"), ("..", ""), ("", "")])

@@ -139,8 +139,8 @@ def test_a_restart_finds_what_had_ended_and_tells_what_had_not(tmp_path):
         crashed.append(job.id)
     (tmp_path / ("f" * 16) / "inputs").mkdir(parents=True)  # the crash came before the job was answered for
     with queue_on(tmp_path) as queue:
-        assert queue.job(done) == before and json.loads(queue.result(done)) == {"text": 4}
-        assert queue.page(done).startswith(b"<!doctype html>")
+        assert queue.job(done) == before and json.loads(queue.result(done).read_bytes()) == {"text": 4}
+        assert queue.page(done).read_bytes().startswith(b"<!doctype html>")
         for job_id in crashed:
             job = queue.job(job_id)
             assert job.state == "failed" and job.fault.error == "interrupted by a restart"

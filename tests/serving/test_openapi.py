@@ -7,13 +7,14 @@ import pytest
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.serving.conftest import PICTURE, TOKEN, Gate, form, picture
 
 from interplay.serving.job import Explained, JobRequest
 from interplay.serving.limits import Limits
 
 CASES = 12
-"""Of each kind, for each route; there are 11 routes and 2 kinds."""
+"""Of each kind, for each route; there are 15 routes and 2 kinds."""
 
 
 class Repeated(Gate):
@@ -39,7 +40,7 @@ def explained(explainer, tmp_path_factory) -> Explained:
 @pytest.mark.slow
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_made_up_requests(start, explained, token):
-    service = start(Repeated(explained), limits=Limits(queue=1_000, keep=1_000), token=token)
+    service = start(Repeated(explained), limits=Limits(queue=1_000, keep=1_000, wrong_tokens=10_000), token=token)
     headers = {"Host": "127.0.0.1"} | ({"Authorization": f"Bearer {token}"} if token else {})
     sent = service.client.post("/api/jobs", **form(), headers=headers)
     done = service.ended(sent.json()["id"]) if token is None else sent.json()
@@ -57,7 +58,11 @@ def test_made_up_requests(start, explained, token):
     def ask(case: schemathesis.Case) -> None:
         if case.meta.generation.mode.is_positive and "job_id" in case.path_parameters:
             case.path_parameters["job_id"] = done["id"]
-        response = case.call_and_validate(headers=headers)
+        # Forms of several samples: a schema cannot say that all fields have as many values, and arrays of files are
+        # made up as arrays of texts.
+        several = case.operation.label in ("POST /api/predict", "POST /api/jobs/batch")
+        skipped = [positive_data_acceptance] if several else []
+        response = case.call_and_validate(headers=headers, excluded_checks=skipped)
         seen[case.operation.label, response.status_code] += 1
 
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):

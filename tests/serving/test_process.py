@@ -11,15 +11,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
+import uvicorn
 from tests.serving.conftest import TOKEN, form, wait_for
 
 from interplay.errors import BadInput
 from interplay.serving.limits import Limits
-from interplay.serving.server import bind, choose_token, server_of
+from interplay.serving.protocol import TimedProtocol
+from interplay.serving.server import bind, choose_token, refuse_public_host, server_of
 
 COMMAND = """
 import signal
@@ -100,6 +104,11 @@ def serve(small_run, tmp_path) -> Iterator[Serve]:
         one.process.communicate()
 
 
+def processes_below(pid: int) -> list[int]:
+    """The children of a process."""
+    return [int(n) for task in Path(f"/proc/{pid}/task").glob("*/children") for n in task.read_text().split()]
+
+
 HEAD = b"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=x\r\n"
 PART = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
 
@@ -121,10 +130,21 @@ def test_bodies_that_come_slowly_or_never_end(serve):
     for answer in (slow, drip, declared, endless):
         fault = json.loads(answer.partition(b"\r\n\r\n")[2])
         assert set(fault) == {"error", "expected", "fix"} and fault["fix"]
-    assert service.raw(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    for malformed in (
+        [b"nonsense\r\n\r\n"],
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\nabc"],
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + begins, b"-5\r\nabc"],
+        [HEAD + b"Content-Length: five\r\n\r\n"],
+    ):
+        answer = service.raw(*malformed, pause=0.1)
+        assert answer.startswith(b"HTTP/1.1 400 ") and b"nosniff" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["fix"], answer
+    # The answer to too much is on its way when a chunk is malformed.
+    late = service.raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + begins, *[chunk] * 8, b"zz\r\n", pause=0.05)
+    assert late.startswith(b"HTTP/1.1 413 ")
     assert service.client.get("/health").json()["ready"] and service.client.get("/api/jobs").json() == []
     code, said = service.end(signal.SIGTERM)
-    assert code == 0 and "Traceback" not in said
+    assert code == 0 and "Traceback" not in said and "Loading the encoders" in said
 
 
 @pytest.mark.slow
@@ -134,7 +154,10 @@ def test_a_restart_keeps_results_and_tells_what_broke(serve, tmp_path):
     wait_for(lambda: first.state(done) == "done")
     result, page = (first.client.get(f"/api/jobs/{done}/{what}").content for what in ("result", "page"))
     waiting = [first.post(budget=4_000) for _ in range(4)]
+    children = processes_below(first.process.pid)
+    assert children, "what reads uploads"
     code, _ = first.end(signal.SIGKILL)  # as if the power went
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
     assert code == -signal.SIGKILL
     left = {job_id: json.loads((tmp_path / "run" / "served" / job_id / "job.json").read_text()) for job_id in waiting}
     broken = [job_id for job_id, job in left.items() if job["state"] in ("queued", "running")]
@@ -171,21 +194,38 @@ def test_a_token_of_ones_own_is_not_printed(serve):
     assert service.client.get("/api/jobs", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@contextmanager
+def answering(app, limits: Limits) -> Iterator[tuple[uvicorn.Server, tuple[str, int]]]:
+    """A server in a thread of this process: these bounds are no options of the command."""
+    address = bind("127.0.0.1", 0)
+    address.socket.listen()
+    server = server_of(app, limits)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [address.socket]})
+    thread.start()
+    try:
+        yield server, address.socket.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join(timeout=60)
+
+
+def read_whole(connection: socket.socket) -> bytes:
+    answer = bytearray()
+    while chunk := connection.recv(1 << 20):
+        answer += chunk
+    return bytes(answer)
+
+
 @pytest.mark.slow
 def test_headers_that_never_end_and_connections_that_say_nothing():
-    """The bound is no option of the command, so the server runs in a thread of this process."""
-
     async def app(scope, receive, send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    address = bind("127.0.0.1", 0)
-    address.socket.listen()
-    server = server_of(app, Limits(header_seconds=0.3))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [address.socket]})
-    thread.start()
-    try:
-        where = address.socket.getsockname()
+    with answering(app, Limits(header_seconds=0.3)) as (_, where):
         for sent in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"):
             with socket.create_connection(where, timeout=60) as connection:
                 connection.sendall(sent)
@@ -193,9 +233,80 @@ def test_headers_that_never_end_and_connections_that_say_nothing():
                 while chunk := connection.recv(4096):
                     answer += chunk
             assert answer.endswith(b"ok") == (b"\r\n\r\n" in sent), "it is closed, answered or not"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=60)
+
+
+async def much(scope, receive, send) -> None:
+    """An app whose answer does not fit into the buffers of a connection."""
+    body = b"x" * 20_000_000
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def test_clients_that_never_read_are_closed_and_others_are_not():
+    with answering(much, Limits(read_seconds=0.2)) as (server, where):
+        silent = [socket.create_connection(where, timeout=60) for _ in range(20)]
+        for one in silent:
+            one.sendall(GET * 3)
+        wait_for(lambda: len(server.server_state.connections) == 20)
+        wait_for(lambda: not server.server_state.connections)
+        for one in silent:
+            one.close()
+        with socket.create_connection(where, timeout=60) as reader:
+            reader.sendall(GET)
+            assert len(read_whole(reader)) > 20_000_000
+
+
+def test_too_many_connections_are_told_what_to_do():
+    with answering(much, Limits(connections=2)) as (_, where):
+        first, second = (socket.create_connection(where, timeout=60) for _ in range(2))
+        with first, second, socket.create_connection(where, timeout=60) as third:
+            third.sendall(GET)
+            answer = read_whole(third)
+            assert answer.startswith(b"HTTP/1.1 503 ") and b"retry-after: 5" in answer.lower()
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["fix"]
+
+
+class Transport:
+    """A connection of which so much is not read yet."""
+
+    def __init__(self) -> None:
+        self.unread, self.aborted = 0, False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+@pytest.mark.parametrize(
+    "unread, aborted",
+    [
+        ([0, 0, 0], False),
+        ([500_000, 480_000, 460_000], False),  # slow, but it reads
+        ([500_000, 0, 500_000], False),  # the next answer
+        ([500_000, 499_000], True),  # a byte now and then
+        ([500_000, 500_000], True),
+        ([0, 3, 3], True),  # closed, but the last bytes are never read
+    ],
+)
+def test_who_reads_too_little_between_two_looks_is_cut_off(unread, aborted):
+    one = object.__new__(TimedProtocol)
+    one.transport, one.loop, one.limits = Transport(), Mock(), Limits(read_seconds=10)
+    for size in unread:
+        assert not one.transport.aborted
+        one.transport.unread = size
+        one._look_at_reader()
+    assert one.transport.aborted == aborted
+
+
+@pytest.mark.parametrize("name", ["https://x.example", "x.example:80", "x.example/", "*", "", "a b", "-x", "é.example"])
+def test_names_of_a_proxy_that_are_none(name):
+    with pytest.raises(BadInput, match="is no name of a host"):
+        refuse_public_host(name)
+    refuse_public_host("interplay.example")
+    refuse_public_host(None)
 
 
 @pytest.mark.parametrize("token", ["short", "with a blank in its midst", "é" * 20, ""])

@@ -21,6 +21,10 @@ def serve(
         str | None,
         typer.Option(envvar="INTERPLAY_TOKEN", show_envvar=True, help="Ask for this token; without, one may be made."),
     ] = None,
+    public_host: Annotated[
+        str | None,
+        typer.Option(help="Name under which a reverse proxy on this machine offers it; then a token is asked for."),
+    ] = None,
     jobs: Annotated[
         Path | None, typer.Option(help="Folder of the jobs; RUN/served if absent; RUN-results here if it was exported.")
     ] = None,
@@ -41,38 +45,49 @@ def serve(
 
     Listens on this machine alone unless --host says otherwise. See docs/service.md.
     """
-    with console.working():
+    with console.working() as progress:
         options.check_early(run)
         from interplay.serving import server
 
         address = server.bind(host, port)
-        secret = server.choose_token(token, address.loopback)
+        server.refuse_public_host(public_host)
+        secret = server.choose_token(token, address.loopback and public_host is None)
 
         from interplay.serving.app import make_app
         from interplay.serving.explainer import open_explainer
         from interplay.serving.jobs import JobQueue
+        from interplay.serving.lanes import file_reader
         from interplay.serving.limits import Limits
         from interplay.serving.meter import Meter
 
-        explainer = open_explainer(run)
+        explainer = open_explainer(run, progress)
         limits = Limits(
             upload_bytes=upload_bytes,
             upload_seconds=upload_seconds,
             characters=characters,
-            pixels=pixels,
             queue=queue,
             keep=keep,
             job_seconds=job_seconds,
             budget=budget or explainer.run.config.explain.budget,
             most_budget=most_budget,
-        )
+        ).with_pixels(pixels)
+        reader = file_reader(limits)
+        reader.warm_up()
         meter = Meter()
         logging.getLogger("interplay.serving").setLevel(logging.WARNING)
         with JobQueue(explainer, jobs or explainer.run.results / "served", limits, meter) as job_queue:
-            app = make_app(explainer.run, job_queue, meter, token=secret, loopback=address.loopback)
+            app = make_app(
+                explainer,
+                job_queue,
+                meter,
+                token=secret,
+                loopback=address.loopback,
+                public_host=public_host,
+                reader=reader,
+            )
             address.socket.listen(256)
             _announce(address.url, secret if token is None else None, json)
-            server.serve(app, address, limits)
+            server.serve(app, address, limits, proxied=public_host is not None)
     console.say("Stopped. Ended jobs are kept.")
 
 

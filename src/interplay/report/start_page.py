@@ -5,6 +5,7 @@ As every page, it lies in one file and asks for nothing from elsewhere; its scri
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -55,6 +56,49 @@ def render_login(*, wrong: bool) -> tuple[str, str]:
         wrong: whether another one was given.
     """
     return _rendered("login.html.j2", "", wrong=wrong)
+
+
+def render_docs(document: Mapping[str, Any]) -> tuple[str, str]:
+    """The page that describes every address of the service, and its policy. It loads nothing and runs nothing.
+
+    Args:
+        document: the service's OpenAPI document.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            body = operation.get("requestBody", {}).get("content", {})
+            one = {
+                "method": method.upper(),
+                "path": path,
+                "summary": operation["summary"],
+                "fields": [field for kind in body.values() for field in _fields(kind["schema"])],
+                "parameters": [parameter["name"] for parameter in operation.get("parameters", [])],
+                "responses": [(status, response["description"]) for status, response in operation["responses"].items()],
+            }
+            groups.setdefault(operation["tags"][0], []).append(one)
+    secured = "securitySchemes" in document["components"]
+    return _rendered("docs.html.j2", "", about=document["info"]["description"], groups=groups, secured=secured)
+
+
+def _fields(schema: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+    """(name, what it holds in words, whether it must be there) of each field of a form."""
+    fields = []
+    for name, field in schema["properties"].items():
+        inner = field.get("items", field)
+        words = (
+            "file" if inner.get("format") == "binary" else {"string": "text", "integer": "whole number"}[inner["type"]]
+        )
+        if "enum" in inner:
+            words = f"one of {', '.join(inner['enum'])}"
+        if "maximum" in inner:
+            words += f" from {inner['minimum']} to {inner['maximum']}"
+        if "maxLength" in inner:
+            words += f" of at most {inner['maxLength']} characters"
+        if inner is not field:
+            words += f"; up to {field['maxItems']} times, once for each sample"
+        fields.append((name, words, name in schema["required"]))
+    return fields
 
 
 def _rendered(template: str, script: str, **context: object) -> tuple[str, str]:

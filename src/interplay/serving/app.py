@@ -8,42 +8,69 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from interplay.models.run import Run
+from interplay.serving.accepted import Accepted
 from interplay.serving.errors import ErrorBody, error_response
+from interplay.serving.explainer import Explainer
 from interplay.serving.jobs import JobQueue
+from interplay.serving.lanes import FileReader, file_reader
 from interplay.serving.meter import Meter
 from interplay.serving.middleware import OPEN_PATHS, ProtectionMiddleware
+from interplay.serving.predicting import Predictor
+from interplay.serving.recent import Recent
 from interplay.serving.routes_jobs import job_routes
 from interplay.serving.routes_pages import page_routes
+from interplay.serving.routes_predict import predict_routes
 from interplay.serving.routes_state import state_routes
-from interplay.serving.uploads import Accepted
+from interplay.serving.uploads import Uploads
 
 
-def make_app(run: Run, queue: JobQueue, meter: Meter, *, token: str | None, loopback: bool = True) -> FastAPI:
+def make_app(
+    explainer: Explainer,
+    queue: JobQueue,
+    meter: Meter,
+    *,
+    token: str | None,
+    loopback: bool = True,
+    public_host: str | None = None,
+    reader: FileReader | None = None,
+) -> FastAPI:
     """The service of one run.
 
     Args:
-        run: the trained run.
+        explainer: the trained run with its encoders.
         queue: takes the jobs; it must be running.
         meter: the service's metrics.
         token: whoever sends it is let in; None lets everybody in.
         loopback: whether it is reached from this machine alone; requests that name another host are then refused.
+        public_host: the name under which a reverse proxy on this machine offers it.
+        reader: reads uploaded files; a new one if None.
     """
-    accepted = Accepted(dict(run.card.modalities), tuple(run.card.labels), dict(run.card.widths), queue.limits)
+    run, limits = explainer.run, queue.limits
+    accepted = Accepted(dict(run.card.modalities), tuple(run.card.labels), dict(run.card.widths), limits)
+    reader, uploads, wrong = reader or file_reader(limits), Uploads(limits.uploads), Recent(limits.wrong_tokens)
     app = FastAPI(
         title="Interplay",
         description="Explains new samples with a trained run: which words and patches act together, or alone.",
         version="1",
-        docs_url=None,  # they load scripts from elsewhere
+        docs_url=None,  # they load scripts from elsewhere; ours is in routes_pages
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(page_routes(run, accepted, token))
+    app.include_router(page_routes(run, accepted, token, wrong))
     app.include_router(state_routes(run, accepted, queue, meter))
-    app.include_router(job_routes(accepted, queue))
+    app.include_router(job_routes(accepted, queue, reader, uploads))
+    app.include_router(predict_routes(accepted, Predictor(explainer, limits.predictions), reader, uploads))
     _handle(app, meter)
     _complete(app, token)
-    app.add_middleware(ProtectionMiddleware, token=token, loopback=loopback, limits=queue.limits, meter=meter)
+    app.add_middleware(
+        ProtectionMiddleware,
+        token=token,
+        loopback=loopback,
+        public_host=public_host,
+        limits=limits,
+        meter=meter,
+        wrong=wrong,
+    )
     return app
 
 
@@ -55,9 +82,8 @@ def _handle(app: FastAPI, meter: Meter) -> None:
         meter.refused("route")
         problem = "this method is not offered there" if error.status_code == 405 else "there is nothing at this address"
         headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-        return error_response(
-            ErrorBody(error=problem, expected="an address of /openapi.json"), error.status_code, headers
-        )
+        body = ErrorBody(error=problem, expected="an address of /openapi.json", fix="/docs shows all of them")
+        return error_response(body, error.status_code, headers)
 
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:

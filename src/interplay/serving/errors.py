@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import JSONResponse
 
 from interplay.errors import BadInput
@@ -14,7 +14,8 @@ from interplay.errors import BadInput
 log = logging.getLogger("interplay.serving")
 
 LONGEST = 300
-_PATH = re.compile(r"(?<![\w.<])(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\"<>:;,()]+){2,}[/\\]?")
+# The service's own addresses are no paths of this machine.
+_PATH = re.compile(r"(?<![\w.<])(?!/api/)(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\"<>:;,()]+){2,}[/\\]?")
 
 MEANINGS = {
     400: "the request cannot be read, or names a host that is not this one",
@@ -23,13 +24,16 @@ MEANINGS = {
     404: "there is no such thing",
     408: "the body took too long to arrive",
     409: "the job is not in a state for that",
-    413: "the body, the text or the picture is too large",
+    413: "the body, the text or the picture is too large, or takes too much time or memory to read",
     415: "the body is of another type",
     422: "the request is understood, but cannot be used as it is",
     429: "too much at one time; try again after as many seconds as Retry-After says",
     500: "something went wrong here",
     503: "not ready, or too many connections",
 }
+
+
+SEE_DOCS = "compare the request with /docs, which says what is accepted, and send it again"
 
 
 class ErrorBody(BaseModel):
@@ -39,7 +43,13 @@ class ErrorBody(BaseModel):
 
     error: str = Field(description="what came")
     expected: str = Field("", description="what would have been right")
-    fix: str = Field("", description="what can be done about it")
+    fix: str = Field(SEE_DOCS, min_length=1, description="what can be done about it; never empty")
+
+    @field_validator("fix", mode="before")
+    @classmethod
+    def _never_empty(cls, fix: object) -> object:
+        """Errors of other rooms, and jobs kept by older versions, may say nothing here."""
+        return fix or SEE_DOCS
 
 
 class ApiError(Exception):
@@ -48,6 +58,8 @@ class ApiError(Exception):
     Args:
         status: of the answer.
         problem: what came, in one clause.
+        expected: what would have been right.
+        fix: what the client can do.
         reason: one word for the metrics.
         headers: further headers of the answer.
     """
@@ -58,7 +70,7 @@ class ApiError(Exception):
         problem: str,
         *,
         expected: str = "",
-        fix: str = "",
+        fix: str,
         reason: str,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -126,7 +138,7 @@ def error_response(body: ErrorBody, status: int, headers: Mapping[str, str] | No
 Declared = dict[int | str, dict[str, Any]]
 """Status -> how OpenAPI describes it."""
 
-ALWAYS = (400, 401, 500, 503)
+ALWAYS = (400, 401, 429, 500, 503)
 """Errors that any request can meet."""
 
 HTML: Declared = {200: {"description": "the page", "content": {"text/html": {"schema": {"type": "string"}}}}}

@@ -1,7 +1,9 @@
 """One job: its request, its state and its result."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -39,6 +41,7 @@ class Job(BaseModel):
     started: str | None = None
     ended: str | None = None
     progress: JobProgress = JobProgress()
+    ahead: int | None = Field(None, ge=0, description="jobs that are before it, while it waits")
     cancelling: bool = Field(False, description="it was asked to stop, and will at its next evaluation")
     fault: ErrorBody | None = Field(None, description="why it failed")
 
@@ -72,3 +75,26 @@ class Explained:
 
 Explain = Callable[[JobRequest, Path, Advance], Explained]
 """(job_request, its folder of inputs, an `Advance` called with (done, most) that may raise) -> its result."""
+
+
+def new_job(job_request: JobRequest) -> Job:
+    """A job that waits, under a new id.
+
+    Args:
+        job_request: what it is to do.
+    """
+    inputs = {modality: text[:80] for modality, text in job_request.texts.items()} | dict(job_request.names)
+    return Job(
+        id=secrets.token_hex(8),
+        state="queued",
+        inputs=inputs,
+        target=job_request.target,
+        budget=job_request.budget,
+        seed=job_request.seed,
+        created=now(),
+    )
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")

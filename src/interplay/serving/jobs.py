@@ -1,22 +1,29 @@
 """Jobs: a bounded queue and one worker. What is kept of them on disk: `job_folder`."""
 
 import math
-import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from interplay.errors import BadInput, DiskFullError
+from interplay.errors import DiskFullError
 from interplay.progress import Advance
-from interplay.serving.errors import ApiError, ErrorBody, error_body_of, log, shown, unforeseen
-from interplay.serving.job import ENDED, STATES, Explain, Job, JobProgress, JobRequest, State
+from interplay.serving.errors import ApiError, ErrorBody, log, shown
+from interplay.serving.job import ENDED, STATES, Explain, Job, JobProgress, JobRequest, State, new_job, now
 from interplay.serving.job_folder import JobFolder
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
-from interplay.serving.stops import INTERRUPTED, NO_ROOM, STOPPED, JobCancelled, JobTooLong, ServiceStopped
+from interplay.serving.stops import (
+    INTERRUPTED,
+    NO_ROOM,
+    STOPPED,
+    JobCancelled,
+    JobTooLong,
+    ServiceStopped,
+    ended_by,
+)
 
 
 @dataclass
@@ -79,7 +86,7 @@ class JobQueue:
     def jobs(self) -> list[Job]:
         """All that are known, the newest first."""
         with self._changed:
-            return [entry.job for entry in reversed(self._entries.values())]
+            return [self._shown(entry.job) for entry in reversed(self._entries.values())]
 
     def job(self, job_id: str) -> Job:
         """One job of the queue.
@@ -91,11 +98,25 @@ class JobQueue:
             ApiError: there is no such job (404).
         """
         with self._changed:
-            return self._known(job_id).job
+            return self._shown(self._known(job_id).job)
 
-    def refuse_full(self) -> None:
-        """Raise ApiError (429) if the queue has no place: to be asked before an upload is read, too."""
-        if len(self._waiting) >= self.limits.queue:
+    def _shown(self, job: Job) -> Job:
+        """With how many jobs are before it. Called with the lock."""
+        if job.state != "queued":
+            return job
+        running = sum(entry.job.state == "running" for entry in self._entries.values())
+        return job.model_copy(update={"ahead": running + self._waiting.index(job.id)})
+
+    def refuse_full(self, count: int = 1) -> None:
+        """Refuse if the queue has no place: to be called before an upload is read, too.
+
+        Args:
+            count: places that are needed.
+
+        Raises:
+            ApiError: there are not as many (429).
+        """
+        if len(self._waiting) + count > self.limits.queue:
             raise ApiError(
                 429,
                 f"{len(self._waiting)} jobs wait already",
@@ -118,32 +139,37 @@ class JobQueue:
         Raises:
             ApiError: the queue is full (429), or the disk is (503).
         """
-        inputs = {modality: text[:80] for modality, text in job_request.texts.items()} | dict(job_request.names)
-        job = Job(
-            id=secrets.token_hex(8),
-            state="queued",
-            inputs=inputs,
-            target=job_request.target,
-            budget=job_request.budget,
-            seed=job_request.seed,
-            created=_now(),
-        )
+        return self.submit_all([job_request])[0]
+
+    def submit_all(self, job_requests: Sequence[JobRequest]) -> list[Job]:
+        """Accept a job for each request, or none of them.
+
+        Args:
+            job_requests: what the jobs are to do, and their uploaded files.
+
+        Raises:
+            ApiError: the queue is full (429), or the disk is (503).
+        """
+        jobs = [new_job(job_request) for job_request in job_requests]
         try:
-            self._disk.create(job, job_request)
+            for job, job_request in zip(jobs, job_requests, strict=True):
+                self._disk.create(job, job_request)
             with self._changed:
                 if self._stopping:
                     raise ApiError(503, "the service is stopping", fix="try again later", reason="stopping")
-                self.refuse_full()
-                self._entries[job.id] = _Entry(job, job_request)
-                self._waiting.append(job.id)
+                self.refuse_full(len(jobs))
+                for job, job_request in zip(jobs, job_requests, strict=True):
+                    self._entries[job.id] = _Entry(job, job_request)
+                    self._waiting.append(job.id)
                 self._changed.notify_all()
+                return [self._shown(job) for job in jobs]
         except BaseException as error:
-            self._disk.forget(job.id)
+            for job in jobs:
+                self._disk.forget(job.id)
             if isinstance(error, OSError | DiskFullError):
                 log.exception("A job cannot be kept")
                 raise ApiError(503, NO_ROOM.error, fix=NO_ROOM.fix, reason="disk") from None
             raise
-        return job
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: at once if it waits, at its next evaluation if it runs.
@@ -161,6 +187,7 @@ class JobQueue:
                     409,
                     f"the job has ended already: {entry.job.state}",
                     expected="one that waits or runs",
+                    fix="nothing is left to cancel; get its result, or send the sample again",
                     reason="state",
                 )
             if entry.job.state == "queued":
@@ -172,8 +199,8 @@ class JobQueue:
             entry.job = entry.job.model_copy(update={"cancelling": True})
             return entry.job
 
-    def result(self, job_id: str) -> bytes:
-        """The explanation of a job that is done, as JSON.
+    def result(self, job_id: str) -> Path:
+        """The file with the explanation of a job that is done, JSON.
 
         Args:
             job_id: id of the job.
@@ -183,8 +210,8 @@ class JobQueue:
         """
         return self._left(job_id, "explanation.json")
 
-    def page(self, job_id: str) -> bytes:
-        """The page of a job that is done.
+    def page(self, job_id: str) -> Path:
+        """The file with the page of a job that is done.
 
         Args:
             job_id: id of the job.
@@ -194,21 +221,21 @@ class JobQueue:
         """
         return self._left(job_id, "page.html")
 
-    def _left(self, job_id: str, name: str) -> bytes:
+    def _left(self, job_id: str, name: str) -> Path:
         job = self.job(job_id)
         if job.state != "done":
             why = f": {job.fault.error}" if job.fault else ""
             wait = "wait until it is done" if job.state not in ENDED else "send it again"
             raise ApiError(409, f"the job is {job.state}{why}", expected="one that is done", fix=wait, reason="state")
-        try:
-            return (self.folder / job.id / name).read_bytes()
-        except FileNotFoundError:  # it was the oldest just now, or somebody tidied up
-            raise _unknown(job_id) from None
+        path = self.folder / job.id / name
+        if not path.is_file():  # it was the oldest just now, or somebody tidied up
+            raise unknown_job(job_id)
+        return path
 
     def _known(self, job_id: str) -> _Entry:
         entry = self._entries.get(job_id)
         if entry is None:
-            raise _unknown(job_id)
+            raise unknown_job(job_id)
         return entry
 
     def _work(self) -> None:
@@ -220,7 +247,7 @@ class JobQueue:
                     return
                 job_id = self._waiting.popleft()
                 entry = self._entries[job_id]
-                entry.job = entry.job.model_copy(update={"state": "running", "started": _now()})
+                entry.job = entry.job.model_copy(update={"state": "running", "started": now()})
             self._disk.save(entry.job)
             self._run(entry)
 
@@ -255,27 +282,14 @@ class JobQueue:
             advance(entry.job.progress.done, entry.job.progress.most)  # cancelled since the last evaluation?
             self._disk.write_result(job_id, explained)
             return "done", None
-        except JobCancelled:
-            return "cancelled", None
-        except JobTooLong:
-            seconds = f"it ran longer than {self.limits.job_seconds:g} seconds"
-            return "failed", ErrorBody(error=seconds, fix="ask for a smaller budget, or try again")
-        except ServiceStopped:
-            return "failed", STOPPED
-        except BadInput as error:
-            return "failed", error_body_of(error)
-        except DiskFullError:
-            return "failed", NO_ROOM
-        except MemoryError:
-            return "failed", ErrorBody(error="there was not enough memory for it", fix="send a smaller picture or text")
-        except Exception:
-            return "failed", unforeseen(f"Job {job_id}")
+        except Exception as error:
+            return ended_by(error, job_id, self.limits.job_seconds)
 
     def _end(self, job_id: str, state: State, error: ErrorBody | None = None) -> Job:
         """Note how a job ended, and drop what was uploaded for it. Called with the lock."""
         entry = self._entries[job_id]
         entry.job_request = None
-        entry.job = entry.job.model_copy(update={"state": state, "ended": _now(), "fault": error, "cancelling": False})
+        entry.job = entry.job.model_copy(update={"state": state, "ended": now(), "fault": error, "cancelling": False})
         self._disk.end(entry.job)
         return entry.job
 
@@ -295,9 +309,16 @@ class JobQueue:
         self._trim()
 
 
-def _unknown(job_id: str) -> ApiError:
-    return ApiError(404, f"no job {shown(job_id)}", expected="the id of a job that is kept", reason="unknown")
+def unknown_job(job_id: str) -> ApiError:
+    """The error of an id that no job has (404).
 
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    Args:
+        job_id: what the client sent.
+    """
+    return ApiError(
+        404,
+        f"no job {shown(job_id)}",
+        expected="the id of a job that is kept",
+        fix="look at /api/jobs for those that are, or send the sample again",
+        reason="unknown",
+    )

@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import hmac
+import math
+import re
 import time
 from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from interplay.serving.errors import ApiError, error_response, unforeseen
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
+from interplay.serving.recent import Recent
 
 COOKIE = "interplay"
 OPEN_PATHS = ("/", "/health", "/login")
@@ -32,6 +35,10 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 DRAIN_BYTES, DRAIN_SECONDS = 128_000_000, 5.0
+
+# The whole header must be one of these: parsers of addresses take `evil.example@localhost` for localhost. starlette's
+# TrustedHostMiddleware does, too, in recent versions; but it does not know all of 127/8, nor answer in JSON.
+_LOOPBACK = r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]"
 
 
 def cookie_of(token: str) -> str:
@@ -59,10 +66,27 @@ class ProtectionMiddleware:
     Args:
         token: None asks for none.
         loopback: whether the service listens on this machine alone; then it must be called by one of its names.
+        public_host: the name under which a reverse proxy on this machine offers it; another of its names.
+        limits: the service's limits.
+        meter: the service's metrics.
+        wrong: counts wrong tokens.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, loopback: bool, limits: Limits, meter: Meter) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        loopback: bool,
+        public_host: str | None,
+        limits: Limits,
+        meter: Meter,
+        wrong: Recent,
+    ) -> None:
         self._app, self._token, self._loopback, self._limits, self._meter = app, token, loopback, limits, meter
+        self._public, self._wrong = public_host, wrong
+        names = _LOOPBACK if public_host is None else f"{_LOOPBACK}|{re.escape(public_host)}"
+        self._host = re.compile(rf"(?:{names})(?::[0-9]{{1,5}})?", re.IGNORECASE | re.ASCII)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request, answer it, and put security headers on the response."""
@@ -87,7 +111,10 @@ class ProtectionMiddleware:
         body = Body(receive, self._limits, Headers(scope=scope))
         try:
             headers = Headers(scope=scope)
-            scope.setdefault("state", {})["let_in"] = self._let_in(headers)
+            self._check_host(headers)
+            client = scope.setdefault("state", {})["client"] = client_of(scope)
+            # Whether the service lives is answered whatever else a request brings.
+            scope["state"]["let_in"] = scope["path"] != "/health" and self._let_in(scope, headers, client)
             self._check(scope, headers)
             await self._app(scope, body, secured)
         except ApiError as error:
@@ -104,19 +131,27 @@ class ProtectionMiddleware:
             if not started:
                 await error_response(error_body, 500)(scope, receive, secured)
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
-        if self._loopback and not _local(headers.get("host", "")):
+    def _check_host(self, headers: Headers) -> None:
+        """A page elsewhere whose name was made to point to this machine is not answered."""
+        if self._loopback and not self._host.fullmatch(headers.get("host", "")):
+            public = f", {self._public}" if self._public else ""
             raise ApiError(
                 400,
                 "the request names another host",
-                expected="127.0.0.1, localhost or [::1]",
-                fix="call the service by one of these; to offer it to others, start it with --host",
+                expected=f"127.0.0.1, localhost or [::1]{public}",
+                fix="call the service by one of these; to offer it to others, start it with --host or --public-host",
                 reason="host",
             )
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
         # Under our Referrer-Policy a form says Origin: null; and who has the token may send it from anywhere.
         if scope["method"] not in SAFE and scope["path"] != "/login" and not _own_origin(headers):
             raise ApiError(
-                403, "the request comes from a page of another site", expected="a page of this service", reason="origin"
+                403,
+                "the request comes from a page of another site",
+                expected="a page of this service, or no page",
+                fix="send it from the start page, or from a program with the header `Authorization: Bearer TOKEN`",
+                reason="origin",
             )
         if scope["path"] not in OPEN_PATHS and not scope["state"]["let_in"]:
             raise ApiError(
@@ -131,18 +166,67 @@ class ProtectionMiddleware:
         if length.isascii() and length.isdigit() and int(length[:20]) > self._limits.upload_bytes:
             raise _too_large(self._limits)
 
-    def _let_in(self, headers: Headers) -> bool:
-        """Whether the token, or the cookie of who has shown it, is there; both are looked at whatever comes of one."""
-        if self._token is None:
+    def _let_in(self, scope: Scope, headers: Headers, client: str) -> bool:
+        """Whether the token, or the cookie of who has shown it, is there. Raises ApiError (429)."""
+        if self._token is None or self._has_cookie(headers):
             return True
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        by_header = kind.lower() == "bearer" and same(given.strip(), self._token)
+        given = headers.get("authorization")
+        if given is None and scope["path"] != "/login":
+            return False
+        refuse_waiting(self._wrong, client)
+        if given is None:
+            return False
+        kind, _, secret = given.partition(" ")
+        right = kind.lower() == "bearer" and same(secret.strip(), self._token)
+        if not right:
+            self._wrong.add(client)
+        return right
+
+    def _has_cookie(self, headers: Headers) -> bool:
+        """A wrong one is not counted: a browser keeps sending that of a token of yesterday, and none can be guessed."""
+        assert self._token is not None
         try:
             cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
-            return by_header
-        by_cookie = COOKIE in cookies and same(cookies[COOKIE].value, cookie_of(self._token))
-        return by_header or by_cookie
+            return False
+        return COOKIE in cookies and same(cookies[COOKIE].value, cookie_of(self._token))
+
+
+def refuse_waiting(wrong: Recent, client: str) -> None:
+    """Refuse a client that has sent too many wrong tokens, before its next one is looked at.
+
+    Args:
+        wrong: counts wrong tokens.
+        client: its address.
+
+    Raises:
+        ApiError: it must wait (429).
+    """
+    if wait := math.ceil(wrong.wait(client)):
+        raise ApiError(
+            429,
+            "too many wrong tokens came from this address",
+            expected="the token of this service",
+            fix=f"wait {wait} seconds, then send the token that `interplay serve` printed when it started",
+            reason="wrong tokens",
+            headers={"Retry-After": str(wait)},
+        )
+
+
+def client_of(scope: Scope) -> str:
+    """Whose request it is: an IPv4 address, or of an IPv6 address the half that stands for one network.
+
+    >>> client_of({"client": ("2001:db8:1:2:3::4", 80)}), client_of({"client": ("192.0.2.7", 80)})
+    ('2001:db8:1:2::/64', '192.0.2.7')
+
+    Args:
+        scope: the request's ASGI scope.
+    """
+    address = (scope.get("client") or ("",))[0]
+    try:
+        return str(ip_network((address, 64), strict=False)) if ":" in address else address
+    except ValueError:
+        return address
 
 
 class Body:
@@ -204,15 +288,6 @@ def _too_large(limits: Limits) -> ApiError:
         fix="send a smaller picture or text",
         reason="bytes",
     )
-
-
-def _local(host: str) -> bool:
-    """Whether a Host header names this machine. A page elsewhere whose name was made to point here does not."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _own_origin(headers: Headers) -> bool:

@@ -1,10 +1,12 @@
 """The pages of a run, and the policy each is shown under."""
 
+import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, StreamingResponse
 
 from interplay.serving.errors import ApiError, shown
 
@@ -21,6 +23,7 @@ PICTURES = {
 _META = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 _HASH = re.compile(r"'sha256-[A-Za-z0-9+/]{43}='")
 HEAD = 8192
+CHUNK = 65_536
 
 
 class PageLink(BaseModel):
@@ -45,7 +48,7 @@ def run_pages(run: Path) -> list[PageLink]:
     return found
 
 
-def read_page(run: Path, folder: str, name: str) -> bytes:
+def page_file(run: Path, folder: str, name: str) -> Path:
     """One of the pages of a run. The client's text is only compared with names, never used as a path.
 
     Args:
@@ -58,8 +61,14 @@ def read_page(run: Path, folder: str, name: str) -> bytes:
     """
     for page in run_pages(run):
         if (page.folder, page.name) == (folder, name):
-            return (run / page.folder / page.name).read_bytes()
-    raise ApiError(404, f"no page {shown(name)} in {shown(folder)}", expected="one of /api/pages", reason="unknown")
+            return run / page.folder / page.name
+    raise ApiError(
+        404,
+        f"no page {shown(name)} in {shown(folder)}",
+        expected="one of /api/pages",
+        fix="choose one of these; `interplay report` makes more",
+        reason="unknown",
+    )
 
 
 def read_samples(run: Path, name: str) -> bytes:
@@ -91,7 +100,12 @@ def read_thumbnail(run: Path, name: str) -> tuple[bytes, str]:
 
 def _beside(folder: Path, name: str, names: re.Pattern[str]) -> bytes:
     if not names.fullmatch(name) or not (folder / name).is_file():
-        raise ApiError(404, f"there is no {shown(name)} beside the page of the run", reason="unknown")
+        raise ApiError(
+            404,
+            f"there is no {shown(name)} beside the page of the run",
+            fix="load the page of the run anew: it may have been made again",
+            reason="unknown",
+        )
     return (folder / name).read_bytes()
 
 
@@ -123,6 +137,42 @@ def policy_of(page: bytes, framed: bool = False) -> str:
     return "; ".join(
         [*parts, "base-uri 'none'", "form-action 'none'", f"frame-ancestors '{'self' if framed else 'none'}'"]
     )
+
+
+def streamed(path: Path, media_type: str, headers: Mapping[str, str]) -> StreamingResponse:
+    """A file as a response that is read as its client reads it: hundreds of slow ones hold no hundred copies.
+
+    Args:
+        path: the file.
+        media_type: what it is.
+        headers: further headers of the answer.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    file = path.open("rb")
+    length = str(os.fstat(file.fileno()).st_size)
+
+    def parts() -> Iterator[bytes]:
+        with file:
+            while part := file.read(CHUNK):
+                yield part
+
+    return StreamingResponse(parts(), headers={**headers, "Content-Length": length}, media_type=media_type)
+
+
+def html_file(path: Path) -> StreamingResponse:
+    """One of our pages as a response.
+
+    Args:
+        path: the page.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    with path.open("rb") as file:
+        policy = policy_of(file.read(HEAD))
+    return streamed(path, "text/html", {"Content-Security-Policy": policy})
 
 
 def html(page: bytes, status: int = 200, policy: str | None = None) -> HTMLResponse:

@@ -1,48 +1,33 @@
 """Jobs over HTTP: send a sample, see how far it is, cancel it, get what it leaves."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from interplay.results import Explanation
-from interplay.serving.errors import ALWAYS, HTML, ApiError, Declared, error_responses
+from interplay.serving.accepted import Accepted
+from interplay.serving.errors import ALWAYS, HTML, Declared, error_responses
 from interplay.serving.job import Job
-from interplay.serving.jobs import JobQueue
-from interplay.serving.pages import html
-from interplay.serving.uploads import Accepted, read_job_request
+from interplay.serving.jobs import JobQueue, unknown_job
+from interplay.serving.lanes import FileReader
+from interplay.serving.pages import html_file, streamed
+from interplay.serving.uploads import Uploads, read_job_requests
 
 
-class Uploads:
-    """How many bodies come in at this time; only ever touched on the event loop."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._now = most, 0
-
-    def __enter__(self) -> None:
-        if self._now >= self._most:
-            raise ApiError(
-                429,
-                f"{self._now} uploads come in at this time",
-                expected=f"at most {self._most}",
-                fix="try again later",
-                reason="uploads",
-                headers={"Retry-After": "1"},
-            )
-        self._now += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._now -= 1
-
-
-def job_routes(accepted: Accepted, queue: JobQueue) -> APIRouter:
+def job_routes(accepted: Accepted, queue: JobQueue, reader: FileReader, uploads: Uploads) -> APIRouter:
     """The routes under /api/jobs.
 
     Args:
         accepted: what uploads are accepted.
         queue: the job queue.
+        reader: reads uploaded files.
+        uploads: counts the bodies that come in.
     """
     routes = APIRouter(tags=["jobs"])
-    _add_submit(routes, accepted, queue)
+    _add_submit(routes, accepted, queue, reader, uploads)
+    _add_batch(routes, accepted, queue, reader, uploads)
 
     @routes.get("/api/jobs", summary="All jobs that are kept, the newest first", responses=error_responses(*ALWAYS))
     def jobs() -> list[Job]:
@@ -67,7 +52,10 @@ def job_routes(accepted: Accepted, queue: JobQueue) -> APIRouter:
         responses=error_responses(*ALWAYS, 404, 409),
     )
     def result(job_id: str) -> Response:
-        return Response(queue.result(job_id), media_type="application/json")
+        try:
+            return streamed(queue.result(job_id), "application/json", {})
+        except FileNotFoundError:  # forgotten just now, for a newer one
+            raise unknown_job(job_id) from None
 
     @routes.get(
         "/api/jobs/{job_id}/page",
@@ -76,14 +64,26 @@ def job_routes(accepted: Accepted, queue: JobQueue) -> APIRouter:
         responses=error_responses(*ALWAYS, 404, 409) | HTML,
     )
     def page(job_id: str) -> Response:
-        return html(queue.page(job_id))
+        try:
+            return html_file(queue.page(job_id))
+        except FileNotFoundError:
+            raise unknown_job(job_id) from None
 
     return routes
 
 
-def _add_submit(routes: APIRouter, accepted: Accepted, queue: JobQueue) -> None:
-    uploads = Uploads(queue.limits.uploads)
-    form = {"schema": accepted.schema(), "encoding": accepted.encoding()}
+def multipart(schema: dict[str, Any], encoding: dict[str, Any]) -> dict[str, Any]:
+    """How OpenAPI describes a form.
+
+    Args:
+        schema: its fields.
+        encoding: content types of its files.
+    """
+    form = {"schema": schema, "encoding": encoding}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}
+
+
+def _add_submit(routes: APIRouter, accepted: Accepted, queue: JobQueue, reader: FileReader, uploads: Uploads) -> None:
     where = {"Location": {"description": "where its state is found", "schema": {"type": "string"}}}
     waits: Declared = {202: {"description": "it waits", "headers": where}}
 
@@ -92,12 +92,30 @@ def _add_submit(routes: APIRouter, accepted: Accepted, queue: JobQueue) -> None:
         summary="Explain a new sample",
         status_code=202,
         response_model=Job,
-        openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": form}}},
+        openapi_extra=multipart(accepted.schema(), accepted.encoding()),
         responses=error_responses(*ALWAYS, 403, 408, 413, 415, 422, 429) | waits,
     )
     async def submit(request: Request) -> Response:
         queue.refuse_full()
-        with uploads:
-            job_request = await read_job_request(request, accepted)
-            job = await run_in_threadpool(queue.submit, job_request)
+        job_requests = await read_job_requests(request, accepted, reader, uploads)
+        job = await run_in_threadpool(queue.submit, job_requests[0])
         return JSONResponse(job.model_dump(mode="json"), 202, headers={"Location": f"/api/jobs/{job.id}"})
+
+
+def _add_batch(routes: APIRouter, accepted: Accepted, queue: JobQueue, reader: FileReader, uploads: Uploads) -> None:
+    most = min(queue.limits.samples, queue.limits.queue)
+    waits: Declared = {202: {"description": "they wait: a job for each sample, in the order of the form"}}
+
+    @routes.post(
+        "/api/jobs/batch",
+        summary="Explain several new samples: a job for each, or none at all",
+        status_code=202,
+        response_model=list[Job],
+        openapi_extra=multipart(accepted.schema(most), accepted.encoding()),
+        responses=error_responses(*ALWAYS, 403, 408, 413, 415, 422, 429) | waits,
+    )
+    async def submit_several(request: Request) -> Response:
+        queue.refuse_full()
+        job_requests = await read_job_requests(request, accepted, reader, uploads, most=most)
+        jobs = await run_in_threadpool(queue.submit_all, job_requests)
+        return JSONResponse([job.model_dump(mode="json") for job in jobs], 202)

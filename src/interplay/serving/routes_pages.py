@@ -5,23 +5,35 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from interplay.models.run import Run
-from interplay.report.start_page import render_login, render_start
+from interplay.report.start_page import render_docs, render_login, render_start
+from interplay.serving.accepted import Accepted
 from interplay.serving.errors import ALWAYS, HTML, ApiError, Declared, error_responses
 from interplay.serving.middleware import COOKIE, cookie_of, same
-from interplay.serving.pages import PICTURES, PageLink, frame, html, read_page, read_samples, read_thumbnail, run_pages
-from interplay.serving.uploads import Accepted
+from interplay.serving.pages import (
+    PICTURES,
+    PageLink,
+    frame,
+    html,
+    html_file,
+    page_file,
+    read_samples,
+    read_thumbnail,
+    run_pages,
+)
+from interplay.serving.recent import Recent
 
 FORM = "application/x-www-form-urlencoded"
 LONGEST_TOKEN = 1000
 
 
-def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
-    """The routes /, /login, /api/pages, and those under /pages.
+def page_routes(run: Run, accepted: Accepted, token: str | None, wrong: Recent) -> APIRouter:
+    """The routes /, /docs, /login, /api/pages, and those under /pages.
 
     Args:
         run: the trained run.
         accepted: what uploads are accepted.
         token: the token that requests must bring; None lets everybody in.
+        wrong: counts wrong tokens.
     """
     routes = APIRouter(tags=["pages"])
     asks: Declared = {401: HTML[200] | {"description": "the page that asks for the token"}}
@@ -47,6 +59,16 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
         )
         return html(page.encode(), 200, policy)
 
+    @routes.get(
+        "/docs",
+        summary="How the service is asked, for people",
+        response_class=HTMLResponse,
+        responses=error_responses(*ALWAYS) | HTML,
+    )
+    def docs(request: Request) -> Response:
+        page, policy = render_docs(request.app.openapi())
+        return html(page.encode(), 200, policy)
+
     @routes.get("/api/pages", summary="The pages of the run", responses=error_responses(*ALWAYS))
     def pages() -> list[PageLink]:
         return run_pages(run.results)
@@ -58,10 +80,10 @@ def page_routes(run: Run, accepted: Accepted, token: str | None) -> APIRouter:
         responses=error_responses(*ALWAYS, 404) | HTML,
     )
     def page(folder: str, name: str) -> Response:
-        return html(read_page(run.results, folder, name))
+        return html_file(page_file(run.results, folder, name))
 
     _add_beside(routes, run)
-    _add_login(routes, token)
+    _add_login(routes, token, wrong)
     return routes
 
 
@@ -90,7 +112,7 @@ def _add_beside(routes: APIRouter, run: Run) -> None:
         return Response(content, media_type=kind)
 
 
-def _add_login(routes: APIRouter, token: str | None) -> None:
+def _add_login(routes: APIRouter, token: str | None, wrong: Recent) -> None:
     fields = {
         "type": "object",
         "properties": {"token": {"type": "string", "maxLength": LONGEST_TOKEN}},
@@ -111,11 +133,12 @@ def _add_login(routes: APIRouter, token: str | None) -> None:
         status_code=303,
         response_class=RedirectResponse,
         openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": fields}}}},
-        responses=error_responses(400, 408, 413, 415, 500, 503) | answers,
+        responses=error_responses(400, 408, 413, 415, 429, 500, 503) | answers,
     )
     async def login(request: Request) -> Response:
         given = await _token_of(request)
         if token is not None and not same(given, token):
+            wrong.add(request.state.client)
             page, policy = render_login(wrong=True)
             return html(page.encode(), 401, policy)
         response = RedirectResponse("/", 303)
@@ -128,7 +151,9 @@ def _add_login(routes: APIRouter, token: str | None) -> None:
 async def _token_of(request: Request) -> str:
     """What the form of the login holds. Raises ApiError (400, 415)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise ApiError(415, "the body is of another type", expected=FORM, reason="type")
+        raise ApiError(
+            415, "the body is of another type", expected=FORM, fix="send the form of the start page", reason="type"
+        )
     try:
         async with request.form(max_fields=2, max_part_size=12 * LONGEST_TOKEN) as form:
             given = form.multi_items()
@@ -136,5 +161,5 @@ async def _token_of(request: Request) -> str:
         given = []
     names, values = [name for name, _ in given], [value for _, value in given]
     if names != ["token"] or not isinstance(values[0], str) or len(values[0]) > LONGEST_TOKEN:
-        raise ApiError(400, "the form cannot be read", expected="one field, token", reason="form")
+        raise ApiError(400, "the form cannot be read", expected="one field, token", fix="send it so", reason="form")
     return values[0].strip()

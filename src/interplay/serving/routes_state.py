@@ -5,10 +5,10 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from interplay.models.run import Run
+from interplay.serving.accepted import Accepted
 from interplay.serving.errors import ALWAYS, Declared, error_responses, in_json
 from interplay.serving.jobs import JobQueue
 from interplay.serving.meter import MEDIA_TYPE, Meter
-from interplay.serving.uploads import Accepted
 
 
 class Health(BaseModel):

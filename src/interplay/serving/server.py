@@ -1,6 +1,6 @@
 """The service as a process: its socket, its signals, uvicorn."""
 
-import asyncio
+import re
 import secrets
 import signal
 import socket
@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from interplay.errors import BadInput
 from interplay.serving.limits import Limits
+from interplay.serving.protocol import TimedProtocol
 
 SHORTEST_TOKEN = 16
+SEND_BUFFER = 256_000
+"""Bytes of an answer that the system holds for one connection; by itself it would hold megabytes for each."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def bind(host: str, port: int) -> Address:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.bind(where)
     except OSError as error:
         sock.close()
@@ -80,93 +82,58 @@ def choose_token(given: str | None, loopback: bool) -> str | None:
     return given
 
 
-class Protocol(H11Protocol):
-    """uvicorn's, which also closes connections whose request headers do not become whole in time."""
+def refuse_public_host(name: str | None) -> None:
+    """Refuse what is no name of a host.
 
-    seconds = Limits.header_seconds
-    _timer: asyncio.TimerHandle | None = None
+    Args:
+        name: what the user gave, if anything.
 
-    def connection_made(self, transport: Any) -> None:
-        """Called by asyncio for a new connection.
-
-        Args:
-            transport: the connection.
-        """
-        super().connection_made(transport)
-        self._arm()
-
-    def data_received(self, data: bytes) -> None:
-        """Called by asyncio for bytes that arrived.
-
-        Args:
-            data: the bytes.
-        """
-        super().data_received(data)
-        if self._between_requests():
-            self._arm()
-        else:
-            self._disarm()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Called by asyncio when the connection is closed.
-
-        Args:
-            exc: why, if there was an error.
-        """
-        self._disarm()
-        super().connection_lost(exc)
-
-    def _between_requests(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
-
-    def _arm(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(self.seconds, self._late)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _late(self) -> None:
-        self._timer = None
-        if self._between_requests() and not self.transport.is_closing():
-            self.transport.close()
+    Raises:
+        BadInput: it is none.
+    """
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+        raise BadInput(
+            f"--public-host {name!r} is no name of a host",
+            expected="a name alone, as interplay.example",
+            fix="leave out https://, the port and the path",
+        )
 
 
-def server_of(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+def server_of(app: ASGIApp, limits: Limits, proxied: bool = False) -> uvicorn.Server:
     """A uvicorn server with our limits, without its own log lines.
 
     Args:
         app: the service.
         limits: the service's limits.
+        proxied: whether a reverse proxy on this machine says whose requests it forwards.
     """
     config = uvicorn.Config(
         app,
-        http=type("Timed", (Protocol,), {"seconds": limits.header_seconds}),
+        http=type("Protocol", (TimedProtocol,), {"limits": limits}),
         ws="none",
         lifespan="off",
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
-        limit_concurrency=limits.connections,
+        proxy_headers=proxied,
+        forwarded_allow_ips="127.0.0.1,::1",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)
 
 
-def serve(app: ASGIApp, address: Address, limits: Limits) -> None:
+def serve(app: ASGIApp, address: Address, limits: Limits, proxied: bool = False) -> None:
     """Answer requests until Ctrl-C or SIGTERM; requests that are being answered are finished.
 
     Args:
         app: the service.
         address: what `bind` returned.
         limits: the service's limits.
+        proxied: whether a reverse proxy on this machine says whose requests it forwards.
     """
     with _stopped_quietly():
-        server_of(app, limits).run(sockets=[address.socket])
+        server_of(app, limits, proxied).run(sockets=[address.socket])
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Why a job ends before its result is there: what stops a running one, and what its client then reads."""
 
-from interplay.serving.errors import ErrorBody
+from interplay.errors import BadInput, DiskFullError
+from interplay.serving.errors import ErrorBody, error_body_of, unforeseen
+from interplay.serving.job import State
 
 
 class JobStopped(Exception):
@@ -26,3 +28,29 @@ NO_ROOM = ErrorBody(
     expected="",
     fix="ask the operator of this service to free some",
 )
+
+
+def ended_by(error: Exception, job_id: str, seconds: float) -> tuple[State, ErrorBody | None]:
+    """How a job ends that raised an error, and what its client then reads. Called where the error is handled.
+
+    Args:
+        error: what was raised.
+        job_id: id of the job, for the log.
+        seconds: how long a job may take.
+    """
+    match error:
+        case JobCancelled():
+            return "cancelled", None
+        case JobTooLong():
+            came = f"it ran longer than {seconds:g} seconds"
+            return "failed", ErrorBody(error=came, fix="ask for a smaller budget, or try again")
+        case ServiceStopped():
+            return "failed", STOPPED
+        case BadInput():
+            return "failed", error_body_of(error)
+        case DiskFullError():
+            return "failed", NO_ROOM
+        case MemoryError():
+            return "failed", ErrorBody(error="there was not enough memory for it", fix="send a smaller picture or text")
+        case _:
+            return "failed", unforeseen(f"Job {job_id}")

@@ -1,103 +1,104 @@
-"""A multipart body to a request for a job. Too much is refused while it comes in, pictures by their header alone."""
+"""A multipart body to samples. Too much is refused while it comes in, files are read in processes of their own."""
 
 import asyncio
 import re
-import tempfile
 import unicodedata
 from collections.abc import AsyncGenerator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from interplay.errors import BadInput
-from interplay.modalities import MODALITIES, Modality
-from interplay.serving.errors import ApiError, plain, shown
+from interplay.modalities import MODALITIES
+from interplay.serving.accepted import MOST_SEED, OPTIONS, VISIBLE, Accepted
+from interplay.serving.errors import ApiError, shown
 from interplay.serving.job import JobRequest
+from interplay.serving.lanes import FileReader
 from interplay.serving.limits import LEAST_BUDGET, Limits
 
-OPTIONS = ("target", "budget", "seed")
-MOST_SEED = 2**32 - 1
 NAME_LENGTH = 120
-
-# Pictures are decoded one at a time in any case; by one thread, the memory of one decoded picture is all that the
-# allocator ever holds back. By sixteen it was 1.3 GB.
-_READER = ThreadPoolExecutor(1, thread_name_prefix="uploads")
+PARTS = 16
+"""Most parts of a form of one sample."""
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """What a run takes.
+class Uploads:
+    """How many bodies come in at this time; only ever touched on the event loop."""
 
-    Attributes:
-        modalities: modality -> kind.
-        labels: what can be the target.
-        widths: modality -> columns, of modalities that are features.
-    """
+    def __init__(self, most: int) -> None:
+        self._most, self._now = most, 0
 
-    modalities: Mapping[str, str]
-    labels: tuple[str, ...]
-    widths: Mapping[str, int]
-    limits: Limits
+    def __enter__(self) -> None:
+        if self._now >= self._most:
+            raise ApiError(
+                429,
+                f"{self._now} uploads come in at this time",
+                expected=f"at most {self._most}",
+                fix="try again later",
+                reason="uploads",
+                headers={"Retry-After": "1"},
+            )
+        self._now += 1
 
-    @property
-    def options(self) -> dict[str, str]:
-        """Option -> the name of its field; another one where a modality is called so."""
-        return {name: f"explain_{name}" if name in self.modalities else name for name in OPTIONS}
-
-    @property
-    def budget(self) -> int:
-        """Evaluations of a job that asks for no number."""
-        return min(self.limits.budget, self.limits.most_budget)
-
-    def schema(self) -> dict[str, Any]:
-        """The form as JSON schema."""
-        limits, named = self.limits, self.options
-        fields: dict[str, Any] = {}
-        for modality, kind in self.modalities.items():
-            if not MODALITIES[kind].file:
-                fields[modality] = {"type": "string", "minLength": 1, "maxLength": limits.characters, "pattern": r"\w"}
-            else:
-                fields[modality] = {"type": "string", "format": "binary"}
-        fields[named["target"]] = {"type": "string", "enum": list(self.labels)}
-        fields[named["budget"]] = {"type": "integer", "minimum": LEAST_BUDGET, "maximum": limits.most_budget}
-        fields[named["seed"]] = {"type": "integer", "minimum": 0, "maximum": MOST_SEED}
-        return {
-            "type": "object",
-            "properties": fields,
-            "required": list(self.modalities),
-            "additionalProperties": False,
-        }
-
-    def encoding(self) -> dict[str, Any]:
-        """The content type of each file of the form."""
-        types = {m: MODALITIES[kind].media_types for m, kind in self.modalities.items()}
-        return {m: {"contentType": types[m]} for m in types if types[m]}
+    def __exit__(self, *_: object) -> None:
+        self._now -= 1
 
 
-async def read_job_request(request: Request, accepted: Accepted) -> JobRequest:
-    """Read and check the form of a job.
+Fields = dict[str, list[str | UploadFile]]
+"""Field of a form -> its values, in their order."""
+
+
+async def read_job_requests(
+    request: Request,
+    accepted: Accepted,
+    reader: FileReader,
+    uploads: Uploads,
+    *,
+    most: int = 1,
+    options: bool = True,
+) -> list[JobRequest]:
+    """Read and check a form.
 
     Args:
         request: the HTTP request.
         accepted: what uploads are accepted.
+        reader: reads the files.
+        uploads: counts the bodies that come in.
+        most: samples; each modality may be there as often.
+        options: whether target, budget and seed are taken.
+
+    Returns:
+        A request for each sample, in the order of the form.
 
     Raises:
-        ApiError: what is wrong with it (400, 408, 413, 415 or 422).
+        ApiError: what is wrong with it (400, 408, 413, 415, 422 or 429).
     """
-    form = await _form(request, accepted.limits)
+    reader.refuse_full(request.state.client)
+    with uploads:  # not while files are read: a large picture that waits keeps nobody from sending a small one
+        form = await read_form(request, accepted.limits, max(PARTS, most * len(accepted.modalities) + len(OPTIONS)))
     try:
-        return await asyncio.get_running_loop().run_in_executor(_READER, _job_request, form, accepted)
+        fields = _fields(form, accepted, options)
+        count = _count(fields, accepted, most)
+        target, budget, seed = _options(fields, accepted)
+        texts = [_texts(fields, accepted, k) for k in range(count)]
+        files = await asyncio.gather(*(_files(fields, accepted, reader, k, request.state.client) for k in range(count)))
+        return [JobRequest(t, *f, target, budget, seed) for t, f in zip(texts, files, strict=True)]
     finally:
         await form.close()
 
 
-async def _form(request: Request, limits: Limits) -> FormData:
+async def read_form(request: Request, limits: Limits, parts: int) -> FormData:
+    """The parts of a multipart body; texts in it are Latin-1, whatever they are, see `_utf8`.
+
+    Args:
+        request: the HTTP request.
+        limits: the service's limits.
+        parts: the most there may be.
+
+    Raises:
+        ApiError: it is no form (400, 415), too large (413) or too slow (408).
+    """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or options.get(b"charset", b"utf-8").lower() != b"utf-8":
         raise ApiError(
@@ -117,9 +118,12 @@ async def _form(request: Request, limits: Limits) -> FormData:
             refused.append(error)
             raise MultiPartException("refused") from None
 
+    # The parser reads what is not UTF-8 as Latin-1, silently. As Latin-1 everything keeps its bytes, and is checked.
+    boundary = re.sub(rb'["\\]', b"", options.get(b"boundary", b""))
+    header = b"multipart/form-data; charset=latin-1" + (b'; boundary="%s"' % boundary if boundary else b"")
     most = 4 * limits.characters + 4096  # bytes of a text of so many characters
     parser = MultiPartParser(
-        request.headers, body(), max_files=limits.parts, max_fields=limits.parts, max_part_size=most
+        Headers(raw=[(b"content-type", header)]), body(), max_files=parts, max_fields=parts, max_part_size=most
     )
     try:
         return await parser.parse()
@@ -128,54 +132,106 @@ async def _form(request: Request, limits: Limits) -> FormData:
             raise refused[0] from None
         if "maximum size" in error.message:
             raise _too_long(limits) from None
+        many = "Too many" in error.message
         raise ApiError(
             400,
-            "the form has too many parts" if "Too many" in error.message else "the form cannot be read",
-            expected=f"at most {limits.parts} parts, each with a name"
-            if "Too many" in error.message
-            else "whole parts",
+            "the form has too many parts" if many else "the form cannot be read",
+            expected=f"at most {parts} parts, each with a name" if many else "whole parts",
+            fix="send fewer" if many else "curl -F makes such a form",
             reason="form",
         ) from None
 
 
-def _job_request(form: FormData, accepted: Accepted) -> JobRequest:
-    named = accepted.options
-    known = [*accepted.modalities, *named.values()]
-    given: dict[str, str | UploadFile] = {}
-    for name, value in form.multi_items():
+def _fields(form: FormData, accepted: Accepted, options: bool) -> Fields:
+    known = [*accepted.modalities, *(accepted.options.values() if options else ())]
+    files = [m for m, kind in accepted.modalities.items() if MODALITIES[kind].file]
+    fields: Fields = {}
+    for raw, value in form.multi_items():
+        name = raw.encode("latin-1").decode(errors="replace")
         if name not in known:
-            raise _unusable(f"unknown field {shown(name)}", f"of {', '.join(known)}")
-        if name in given:
-            raise _unusable(f"the field {name!r} is there twice", "each once")
-        given[name] = value
-    texts, files, names = {}, {}, {}
-    for number, (modality, kind) in enumerate(accepted.modalities.items()):
-        if modality not in given:
-            raise _unusable(f"{modality!r} is missing", f"the inputs {', '.join(accepted.modalities)}")
-        value = given[modality]
-        if not MODALITIES[kind].file:
-            texts[modality] = _text(modality, value, accepted.limits)
-            continue
-        upload = _file(modality, value)
-        names[modality] = file_name(upload.filename or "") or modality
-        content = _content(upload, MODALITIES[kind], accepted.widths.get(modality, 0), accepted.limits)
-        files[modality] = (f"{number}{MODALITIES[kind].stored_as}", content)
+            raise _unusable(f"unknown field {shown(name)}", f"of {', '.join(known)}", "remove it")
+        text = isinstance(value, str) and name not in files
+        fields.setdefault(name, []).append(_utf8(name, str(value)) if text else value)
+    return fields
+
+
+def _utf8(name: str, value: str) -> str:
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError as error:
+        raise _unusable(
+            f"{name!r} is not UTF-8: byte {error.start} is 0x{value.encode('latin-1')[error.start]:02x}",
+            "a text in UTF-8",
+            "save or send it as UTF-8: iconv -f latin1 -t utf-8",
+        ) from None
+
+
+def _count(fields: Fields, accepted: Accepted, most: int) -> int:
+    """How many samples are in a form."""
+    names = list(accepted.modalities)
+    for name in names:
+        if name not in fields:
+            raise _unusable(f"{name!r} is missing", f"the inputs {', '.join(names)}", "add the field to the form")
+    counts = {name: len(fields[name]) for name in names}
+    count = max(counts.values())
+    if count > most == 1:
+        twice = max(counts, key=lambda name: counts[name])
+        fix = "send one sample, or several to /api/jobs/batch"
+        raise _unusable(f"the field {twice!r} is there twice", "each once", fix)
+    if count > most:
+        raise _unusable(f"there are {count} samples", f"at most {most}", "send them in several requests")
+    if len(set(counts.values())) > 1:
+        came = ", ".join(f"{n} of {name!r}" for name, n in counts.items())
+        raise _unusable(f"the form holds {came}", "as many of each, one for each sample", "add those that are missing")
+    return count
+
+
+def _options(fields: Fields, accepted: Accepted) -> tuple[str | None, int, int]:
+    """Target, budget and seed."""
+    named, limits = accepted.options, accepted.limits
+    given: dict[str, str | UploadFile] = {}
+    for name in named.values():
+        if len(values := fields.get(name, [])) > 1:
+            raise _unusable(f"the field {name!r} is there twice", "each once", "leave one")
+        given.update((name, value) for value in values)
     target = given.get(named["target"])
     if target is not None and target not in accepted.labels:
         came = shown(target) if isinstance(target, str) else "a file"
-        raise _unusable(f"unknown target {came}", f"one of {', '.join(accepted.labels)}")
-    limits = accepted.limits
-    return JobRequest(
-        texts,
-        files,
-        names,
+        labels = ", ".join(accepted.labels)
+        raise _unusable(f"unknown target {came}", f"one of {labels}", "choose one, or none for the most probable label")
+    return (
         target if isinstance(target, str) else None,
         _number(named["budget"], given, LEAST_BUDGET, limits.most_budget, accepted.budget),
         _number(named["seed"], given, 0, MOST_SEED, 0),
     )
 
 
-def _unusable(problem: str, expected: str, fix: str = "") -> ApiError:
+def _texts(fields: Fields, accepted: Accepted, sample: int) -> dict[str, str]:
+    names = [m for m, kind in accepted.modalities.items() if not MODALITIES[kind].file]
+    return {name: _text(name, fields[name][sample], accepted.limits) for name in names}
+
+
+async def _files(
+    fields: Fields, accepted: Accepted, reader: FileReader, sample: int, client: str
+) -> tuple[dict[str, tuple[str, bytes]], dict[str, str]]:
+    """The files of one sample, read and written anew, and their names."""
+    files, names = {}, {}
+    for number, (modality, kind) in enumerate(accepted.modalities.items()):
+        if not MODALITIES[kind].file:
+            continue
+        upload = _file(modality, fields[modality][sample])
+        name = file_name((upload.filename or "").encode("latin-1", "replace").decode(errors="replace"))
+        names[modality] = name or modality
+        suffix = Path(name).suffix.lower() if MODALITIES[kind].suffixes else ""
+        if MODALITIES[kind].suffixes and suffix not in MODALITIES[kind].suffixes:
+            right = " or ".join(MODALITIES[kind].suffixes)
+            raise _unusable(f"the file's name ends in {shown(suffix)}", right, f"send a file in {right}")
+        content = await reader.read(client, kind, accepted.widths.get(modality, 0), upload.file, suffix)
+        files[modality] = (f"{number}{MODALITIES[kind].stored_as}", content)
+    return files, names
+
+
+def _unusable(problem: str, expected: str, fix: str) -> ApiError:
     return ApiError(422, problem, expected=expected, fix=fix, reason="input")
 
 
@@ -190,8 +246,8 @@ def _text(name: str, value: str | UploadFile, limits: Limits) -> str:
         raise _unusable(f"{name!r} is a file", "a text", f"send its content: curl -F '{name}=<file'")
     if len(value) > limits.characters:
         raise _too_long(limits)
-    if not re.search(r"\w", value):
-        raise _unusable(f"{name!r} is empty or holds no word", "a text with a letter or a digit")
+    if not re.search(VISIBLE, value):
+        raise _unusable(f"{name!r} is empty: nothing in it is seen", "a text", "write a word into it")
     return value
 
 
@@ -208,45 +264,8 @@ def _number(name: str, given: Mapping[str, str | UploadFile], low: int, high: in
     whole = isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,9}", value)
     if not isinstance(value, str) or not whole or not low <= int(value) <= high:
         came = shown(value) if isinstance(value, str) else "a file"
-        raise _unusable(f"{name} is {came}", f"a whole number from {low} to {high}")
+        raise _unusable(f"{name} is {came}", f"a whole number from {low} to {high}", "send such a number, or none")
     return int(value)
-
-
-def _content(upload: UploadFile, kind: Modality, width: int, limits: Limits) -> bytes:
-    """The file decoded and written anew: the worker never meets what came in."""
-    suffix = Path(file_name(upload.filename or "")).suffix.lower()
-    if kind.suffixes and suffix not in kind.suffixes:
-        raise _unusable(f"the file's name ends in {shown(suffix)}", " or ".join(kind.suffixes))
-    _refuse_size(*(kind.pixels(upload.file) or (0, 0)), limits)
-    with tempfile.TemporaryDirectory() as folder:
-        path = _kept(upload, Path(folder) / f"content{suffix if kind.suffixes else ''}")
-        try:
-            return kind.received(path, width)
-        except BadInput as error:
-            fix = plain(error.fix) if kind.precomputed else "send another file"
-            raise _unusable(error.problem, error.expected, fix) from None
-        except MemoryError:
-            raise ApiError(
-                413, "there is not enough memory to decode it", fix="make it smaller", reason="pixels"
-            ) from None
-
-
-def _refuse_size(width: int, height: int, limits: Limits) -> None:
-    if width * height > limits.pixels or max(width, height) > limits.side:
-        raise ApiError(
-            413,
-            "the picture has too many pixels",
-            expected=f"at most {limits.pixels} in all, and {limits.side} a side",
-            fix="make it smaller",
-            reason="pixels",
-        )
-
-
-def _kept(upload: UploadFile, path: Path) -> Path:
-    with path.open("wb") as file:
-        while chunk := upload.file.read(1 << 20):
-            file.write(chunk)
-    return path
 
 
 def file_name(given: str) -> str:

@@ -51,7 +51,9 @@ function row(job) {
   if (job.state === "running") {
     const name = `evaluations done of at most ${job.progress.most}`;
     line.append(make("progress", undefined, { value: job.progress.done, max: Math.max(1, job.progress.most), "aria-label": name }));
+    line.append(make("span", `${job.progress.done} of at most ${job.progress.most} evaluations`, { class: "soft" }));
   }
+  if (job.ahead) line.append(make("span", job.ahead === 1 ? "1 job before it" : `${job.ahead} jobs before it`, { class: "soft" }));
   if (LIVE.includes(job.state) && !job.cancelling) {
     const button = make("button", "Cancel", { type: "button" });
     button.addEventListener("click", () => act(() => ask(`/api/jobs/${job.id}`, { method: "DELETE" })));

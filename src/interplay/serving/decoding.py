@@ -1,0 +1,120 @@
+"""Reads one uploaded file in a process of its own, within bounds: a bomb ends alone, and nobody waits for it.
+
+What runs here is forked from a server process that has Pillow and NumPy loaded but not PyTorch: that takes
+milliseconds, and no two uploads meet in one process. The answer is bytes: a letter, then the content or a refusal.
+"""
+
+import json
+import math
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from interplay.errors import BadInput
+from interplay.modalities import MODALITIES
+from interplay.serving.limits import Bounds
+
+CONTENT, REFUSED, LATER, TOO_MUCH = b"c", b"r", b"l", b"m"
+"""What answers begin with; LATER: it may take long, and was not tried."""
+QUICK_PIXELS = 4_000_000
+"""Of a picture that is certainly decoded within `Limits.quick`."""
+
+_JPEG, _WEBP = b"\xff\xd8\xff", b"RIF"
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """One file to be read.
+
+    Attributes:
+        kind: kind of its modality.
+        path: where it lies; its name ends as the modality wants it.
+        width: columns that features must have.
+        pixels, side: most of a picture.
+        quick: whether a picture that may take long is left to a second try.
+    """
+
+    kind: str
+    path: Path
+    width: int
+    pixels: int
+    side: int
+    quick: bool = False
+
+
+def read_in_bounds(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    """What the process runs: read the file and send an answer; none is sent if the system stops it first.
+
+    Args:
+        answer: where the answer is sent.
+        task: the file.
+        bounds: what reading may take.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then stops this process
+    _confine(bounds)
+    try:
+        message = read_file(task)
+    except MemoryError:
+        message = TOO_MUCH
+    except BadInput as error:
+        message = _refusal(
+            422, error.problem, error.expected, "" if not MODALITIES[task.kind].precomputed else error.fix
+        )
+    except Exception as error:  # a reader that fails in a new way must not look like a fault of the service
+        print(f"An uploaded file cannot be read: {type(error).__name__}: {error}", file=sys.stderr)
+        message = _refusal(422, "the file cannot be read", "a whole file", "")
+    answer.send_bytes(message)
+    answer.close()
+
+
+def read_file(task: FileTask) -> bytes:
+    """The answer about a file: its content written anew, a refusal by its header, or that it may take long.
+
+    Args:
+        task: the file.
+
+    Raises:
+        BadInput: it cannot be read.
+        MemoryError: there is not enough memory for it.
+    """
+    kind = MODALITIES[task.kind]
+    with task.path.open("rb") as file:
+        begins = file.read(len(_JPEG))
+        file.seek(0)
+        width, height = kind.pixels(file) or (0, 0)
+    if width * height > task.pixels or max(width, height) > task.side:
+        return _refusal(
+            413,
+            f"the picture has too many pixels: {width} x {height}",
+            f"at most {task.pixels} in all, and {task.side} a side",
+            "make it smaller",
+        )
+    # A JPEG is shrunk while it is decoded, whatever its size.
+    if task.quick and width * height > QUICK_PIXELS and begins != _JPEG:
+        return LATER
+    if task.quick and begins == _WEBP and not width:  # its header alone takes memory for all pixels
+        return LATER
+    return CONTENT + kind.received(task.path, task.width)
+
+
+def _refusal(status: int, problem: str, expected: str, fix: str) -> bytes:
+    body = {"status": status, "problem": problem, "expected": expected, "fix": fix or "send another file"}
+    return REFUSED + json.dumps(body).encode()
+
+
+def _confine(bounds: Bounds) -> None:
+    os.nice(bounds.nice)
+    signal.setitimer(signal.ITIMER_PROF, bounds.cpu_seconds)  # SIGPROF ends the process, also in the midst of C
+    held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    for what, most in (
+        (resource.RLIMIT_AS, held + bounds.memory),
+        (resource.RLIMIT_CPU, math.ceil(bounds.cpu_seconds)),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
