@@ -8,7 +8,7 @@ from importlib.metadata import version as installed_version
 
 project = "Interplay"
 author = "The Interplay authors"
-copyright = author  # noqa: A001 - Sphinx's own name
+copyright = author
 version = release = installed_version("interplay")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
