@@ -40,6 +40,7 @@ from interplay.progress import Advance
 from interplay.report.claims import EDGE
 from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, Shapley, ValueFunction, WhatIf
 from interplay.results.explanation import SIDE, Member
+from interplay.words import is_written_without_blanks
 
 MOST_ORDERS = 8  # random orders of the features, for their Shapley values
 
@@ -160,7 +161,7 @@ def explain_opened(
         ],
         evaluations=probe.evaluations,
         estimator=" and ".join(sorted({block.estimator for block in probe.blocks})),
-        notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes],
+        notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes, *_characters(opened)],
         provenance=predictor.provenance.model_copy(update={"seed": seed}),
         whatif=asked,
         shapley=_shapley(opened, predictor, label, most, seed),
@@ -349,3 +350,13 @@ def _notes(settings: ExplainConfig, n: int, probe: Probe, looked_into: bool) -> 
             "This model cannot be looked into, so there are no attributions, only answers with features removed."
         )
     return notes + [f"Pair scores: {choice}." for choice in dict.fromkeys(b.choice for b in probe.blocks) if choice]
+
+
+def _characters(opened: Opened) -> list[str]:
+    """A sentence about texts that have no blanks to part their words."""
+    texts = [name for name, given in opened.inputs.items() if given.text and is_written_without_blanks(given.text)]
+    return [
+        f"{name} holds a script that puts no blanks between words (such as Chinese, Japanese or Thai): there each "
+        "character is a feature of its own, or as few as the model reads as one."
+        for name in texts
+    ]

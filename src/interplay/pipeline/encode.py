@@ -107,7 +107,7 @@ def open_encoders(run: Run, device: str = "auto") -> dict[str, Encoder]:
     shapes = {m: (run.card.widths[m], run.card.lengths[m]) for m in run.card.modalities}
     encoders = load_encoders(run.config, run.card.modalities, device, shapes)
     for modality, encoder in encoders.items():
-        if encoder.fingerprint != run.card.encoders[modality]:
+        if run.card.encoders[modality] not in (encoder.fingerprint, *encoder.earlier):
             raise BadInput(
                 f"the encoder of {modality!r} ({run.config.encoder(modality, encoder.kind).model}) has other weights "
                 f"or settings than the run was trained on",
