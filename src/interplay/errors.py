@@ -91,7 +91,7 @@ class EngineError(InterplayError):
 EXTRAS = {
     "report": ("jinja2", "markupsafe", "matplotlib", "PIL"),
     "serve": ("fastapi", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
-    "huggingface": ("datasets",),
+    "huggingface": ("datasets", "pyarrow"),
     "ray": ("ray", "pyarrow"),
     "shapiq": ("shapiq",),
     "sklearn": ("sklearn",),

@@ -281,7 +281,6 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded(tmp_path: 
     with pytest.raises(DataError, match=r"has 2,4\d\d scans") as caught:
         open_picture(tmp_path / "a.jpg")
     assert time.process_time() - before < 0.5 and caught.value.fix
-    assert not looks_whole(tmp_path / "a.jpg")
     scan_bomb(tmp_path / "b.jpg", 3)  # an ordinary progressive JPEG with a few scans more
     assert open_picture(tmp_path / "b.jpg").size == (256, 256)
 

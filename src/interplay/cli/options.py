@@ -63,8 +63,31 @@ Blur = Annotated[
 ]
 DataPath = Annotated[
     Path,
-    typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or .jsonl, or of a published layout."),
+    typer.Argument(
+        metavar="DATA",
+        help="A dataset: a table (.csv, .tsv, .jsonl, .parquet, .arrow), its folder, or one of a published layout.",
+    ),
 ]
+
+LabelColumn = Annotated[
+    list[str] | None,
+    typer.Option("--label-column", metavar="COLUMN", help="Labels; repeat it for columns of zeros and ones."),
+]
+TextColumn = Annotated[list[str] | None, typer.Option("--text-column", metavar="COLUMN", help="Texts. Repeatable.")]
+ImageColumn = Annotated[
+    list[str] | None, typer.Option("--image-column", metavar="COLUMN", help="Paths of pictures. Repeatable.")
+]
+IdColumn = Annotated[str | None, typer.Option("--id-column", metavar="COLUMN", help="Ids.")]
+SplitColumn = Annotated[str | None, typer.Option("--split-column", metavar="COLUMN", help="train, val or test.")]
+
+
+def columns(
+    label: list[str] | None, text: list[str] | None, image: list[str] | None, id_: str | None, split: str | None
+) -> dict[str, Any]:
+    """The columns of a table that were named, as settings."""
+    several = {"label_column": label, "text_column": text, "image_column": image}
+    named = {key: ",".join(names) for key, names in several.items() if names}
+    return {f"data.{key}": value for key, value in (named | given({"id_column": id_, "split_column": split})).items()}
 
 
 def epilog(example: str) -> dict[str, Any]:

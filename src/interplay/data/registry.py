@@ -1,11 +1,13 @@
 """Which layouts can be read, and which one a path holds."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from interplay.data.enrico import read_enrico
 from interplay.data.mmhs150k import is_hate_speech, read_mmhs150k
 from interplay.data.mmimdb import read_mmimdb
+from interplay.data.remarks import label_problems
 from interplay.data.sample import Dataset, Options
 from interplay.data.table import TABLES, read_table
 from interplay.errors import DataError
@@ -37,7 +39,9 @@ def open_dataset(path: str | Path, options: Options | None = None) -> Dataset:
         DataError: nothing is there, no known layout is, or its reader refuses it.
         ConfigError: the layout does not know an option.
     """
-    return LAYOUTS[layout_of(path)](Path(path), options)
+    dataset = LAYOUTS[layout_of(path)](Path(path), options)
+    named = [f"{p.problem[0].upper()}{p.problem[1:]}; {p.fix}." for p in label_problems(dataset)]
+    return replace(dataset, notes=(*dataset.notes, *named)) if named else dataset
 
 
 def is_sensitive(labels: Sequence[str]) -> bool:

@@ -99,7 +99,7 @@ def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[Tokenized
         verbose=False,
     )
     columns = (batch["input_ids"], batch["special_tokens_mask"], batch["offset_mapping"])
-    return [tokenized(text, *row, limit) for text, *row in zip(whole, *columns, strict=True)]
+    return [tokenized(text, *row, limit) for text, row in zip(whole, zip(*columns, strict=True), strict=True)]
 
 
 def tokenized(

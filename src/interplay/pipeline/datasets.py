@@ -4,6 +4,7 @@ from pathlib import Path
 
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
+from interplay.data.table_columns import TableOptions
 from interplay.errors import BadInput, DataError
 from interplay.models.run import Run
 
@@ -33,7 +34,11 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
             fix="give its new place with --data",
         )
     path = data or Path(run.origin.source)
-    return open_dataset(path, {} if layout_of(path) == "table" else run.config.data)
+    if layout_of(path) != "table":
+        return open_dataset(path, run.config.data)
+    # A run of another layout can be asked about a table, which knows none of its options.
+    known = {key: value for key, value in run.config.data.items() if key in TableOptions.model_fields}
+    return open_dataset(path, known)
 
 
 def samples_of(dataset: Dataset, split: str) -> list[Sample]:
