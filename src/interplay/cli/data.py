@@ -85,14 +85,18 @@ def data_check(
         check = look_over(path, settings.data, settings, progress=progress.stage("Check rows"))
         done = write_clean(check, fix, overwrite)[1] if fix else []
     errors, problems = check.errors, check.problems
-    empty = any(p.column == "split" and p.row is None for p in problems)
     if json:
         table = [dict(zip(check.header, row, strict=True)) for row in check.rows]
-        found: dict[str, Any] = {"usable": not errors, "problems": [vars(p) for p in problems], "table": table}
+        usable = {"usable": not errors, "trainable": check.trainable}
+        found: dict[str, Any] = usable | {"problems": [vars(p) for p in problems], "table": table}
         console.print_json(found | ({"fixed": fix, "changes": done} if fix else {}))
     else:
         verdict = (
-            "cannot be used as it is" if errors else "can be evaluated on, not trained on" if empty else "is sound"
+            "cannot be used as it is"
+            if errors
+            else "is sound"
+            if check.trainable
+            else "can be evaluated on, not trained on"
         )
         console.print_lines(f"{p.severity}: {p.error()}" for p in problems)
         if check.rows:

@@ -44,6 +44,11 @@ class Check:
         """The problems that stand against using the dataset as it is."""
         return [problem for problem in self.problems if problem.severity == "error"]
 
+    @property
+    def trainable(self) -> bool:
+        """Whether a training takes it: it has no error, and samples in train, val and test."""
+        return not self.errors and not any(p.column == "split" and p.row is None for p in self.problems)
+
 
 def check_dataset(
     path: str | Path, options: Options | None = None, progress: Callable[[int, int], None] | None = None

@@ -9,10 +9,10 @@ from typing import Any
 
 from interplay.data.huggingface_rows import IMAGES, RowCopier
 from interplay.data.labels import LabelColumn
-from interplay.data.sample import Dataset, ModalityKind
+from interplay.data.sample import SPLIT_NAMES, Dataset, ModalityKind
 from interplay.data.table import TABLES, read_table
 from interplay.data.table_declaration import RESERVED
-from interplay.data.table_fields import SHARES, SPLIT_NAMES, hashed_split
+from interplay.data.table_fields import SHARES, hashed_split
 from interplay.data.table_write import new_folder, write_declaration, write_lines
 from interplay.errors import BadInput, DataError
 from interplay.kinds import LabelKind

@@ -173,7 +173,7 @@ def _list_in(text: str) -> list[Any] | None:
     """The list that a text writes, as JSON, Python or numpy do; None if it writes none."""
     if _NUMBERS.fullmatch(text):
         text = "[" + ",".join(text[1:-1].split()) + "]"
-    elif text[0] == "[" and (quoted := _QUOTED.findall(text)) and not _QUOTED.sub("", text).strip("[] \r\n\t"):
+    elif text[0] == "[" and len(quoted := _QUOTED.findall(text)) > 1 and not _QUOTED.sub("", text).strip("[] \r\n\t"):
         return [one or other for one, other in quoted]  # numpy parts them by blanks, which Python would join
     for read in (json.loads, ast.literal_eval):
         try:

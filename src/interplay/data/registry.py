@@ -10,7 +10,9 @@ from interplay.data.mmimdb import read_mmimdb
 from interplay.data.remarks import label_problems
 from interplay.data.sample import Dataset, Options
 from interplay.data.table import TABLES, read_table
+from interplay.data.table_folders import is_picture_folder, shards_at
 from interplay.errors import DataError
+from interplay.files.run_folder import CONFIG_FILE, ENSEMBLE_FILE
 
 Reader = Callable[[Path, Options | None], Dataset]
 LAYOUTS: dict[str, Reader] = {
@@ -63,7 +65,7 @@ def layout_of(path: str | Path) -> str:
         DataError: nothing is there, or no known layout.
     """
     path = Path(path)
-    if path.is_file():
+    if path.is_file() or shards_at(path):
         return "table"
     if not path.is_dir():
         raise DataError(
@@ -72,6 +74,11 @@ def layout_of(path: str | Path) -> str:
     for layout, marks in MARKS.items():
         if any((path / mark).exists() for mark in marks):
             return layout
+    if is_picture_folder(path):
+        return "table"
+    if (path / CONFIG_FILE).exists() or (path / ENSEMBLE_FILE).exists():
+        fix = "give the dataset that it was trained on, or another"
+        raise DataError("a run lies here, no dataset", expected="a dataset", fix=fix, file=path)
     known = "; ".join(f"{layout}: {' or '.join(marks)}" for layout, marks in MARKS.items())
-    fix = "give a folder of one of these layouts, or write your samples as a table"
+    fix = "give a folder of one of these layouts or of pictures, a folder a class, or write your samples as a table"
     raise DataError("no known dataset layout is here", expected=f"a folder with ({known})", fix=fix, file=path)

@@ -17,6 +17,7 @@ are ignored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from interplay.data.sample import SPLITS, Dataset, Options, Sample
 from interplay.data.table_columns import Columns, TableOptions, resolve_columns
 from interplay.data.table_declaration import Declaration, read_declaration, resolve_labels
 from interplay.data.table_fields import Fields
+from interplay.data.table_folders import is_picture_folder, shards_at
 from interplay.data.table_rows import SUFFIXES, ReportProblem, TableRow, read_rows
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES, drawn_as
@@ -128,8 +130,8 @@ def find_table(path: Path, report: ReportProblem) -> Path | None:
         path: a folder or file.
         report: called with each problem that is found.
     """
-    if path.is_file():
-        if path.suffix.lower() in SUFFIXES:
+    if path.is_file() or has_magic(str(path)):
+        if path.suffix.lower() in SUFFIXES or shards_at(path):
             return path
         report(Problem(path, None, None, "this file is no table", f"give a {', '.join(SUFFIXES)} file, or a folder"))
         return None
@@ -141,6 +143,8 @@ def find_table(path: Path, report: ReportProblem) -> Path | None:
     if len(there) == 1:
         return there[0]
     several = f"the folder holds several tables: {', '.join(one.name for one in there)}"
+    if not there and (shards_at(path) or is_picture_folder(path)):
+        return path
     problem = several if there else "the folder holds no table"
     report(Problem(path, None, None, problem, "keep exactly one", expected=names))
     return None
@@ -169,7 +173,8 @@ def scan_table(
     def note(sentence: str) -> None:
         notes[f"{sentence[0].upper()}{sentence[1:]}."] = None
 
-    declared = read_declaration(file.parent, report)
+    home = file if file.is_dir() else file.parent
+    declared = read_declaration(home, report)
     columns, rows = read_rows(file, report, note)
     if not rows:
         if columns:
@@ -183,7 +188,7 @@ def scan_table(
     labels, kind = resolve_labels(declared, file, given, report, note)
     if found.labels:
         _check_labels(file, samples, labels, kind, declared, found.labels[0], given, report)
-    name = declared.name or (file.parent.resolve().name if file.name in TABLES else file.stem)
+    name = declared.name or (home.resolve().name if file.name in TABLES or file.is_dir() else file.stem)
     given_options = {key: value for key, value in chosen.model_dump().items() if value}
     return Dataset(name or "table", path, found.modalities, labels, kind, samples, given_options, tuple(notes))
 

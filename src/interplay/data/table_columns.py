@@ -9,6 +9,7 @@ from interplay.data.problems import Problem
 from interplay.data.sample import ModalityKind
 from interplay.data.table_declaration import DECLARATION, GUESSED_MODALITIES, Declaration
 from interplay.data.table_rows import Note, ReportProblem
+from interplay.errors import suggestion
 
 ALSO_LABELS = ("label", "class", "target", "category")
 """What a column of labels is called where there is none called `labels`."""
@@ -71,7 +72,7 @@ def resolve_columns(
     """
 
     def missing(column: str, where: str) -> None:
-        came = f"the table has no such column; it has {', '.join(columns)}"
+        came = f"the table has no such column{suggestion(column, columns)}; it has {', '.join(columns)}"
         file = table if where.startswith("--") else declared.file
         report(Problem(file, None, column, came, f"correct {where}, or add the column"))
 
@@ -130,7 +131,7 @@ def _modalities(
             report(Problem(table, None, None, came, fix))
         return wanted
     for column in (c for c in wanted if c not in columns):
-        came = f"the table has no such column; it has {', '.join(columns)}"
+        came = f"the table has no such column{suggestion(column, columns)}; it has {', '.join(columns)}"
         report(Problem(table if named else declared.file, None, column, came, f"add the column, or correct {where}"))
     for column in (c for c in wanted if c in taken):
         came = "this column holds ids, splits or labels, and is named as a modality too"

@@ -10,12 +10,11 @@ from typing import Any
 
 from interplay.data.labels import label_name
 from interplay.data.problems import Problem
-from interplay.data.sample import SPLITS, Evidence
+from interplay.data.sample import SPLIT_NAMES, Evidence
 from interplay.data.table_rows import ReportProblem, TableRow
 from interplay.words import has_content, strip_invisible
 
 URL = re.compile(r"(?:https?|ftp|s3|gs|hf|data):(?=\S)", re.IGNORECASE)
-SPLIT_NAMES = {**{name: name for name in SPLITS}, "dev": "val", "valid": "val", "validation": "val"}
 SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
 """Of rows without a split column, by a hash of their id."""
 

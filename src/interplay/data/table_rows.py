@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from interplay.data.problems import Problem
+from interplay.data.sample import SPLIT_NAMES
+from interplay.data.table_folders import read_picture_folder, read_shards, shards_at
 
 ReportProblem = Callable[[Problem], None]
 """Takes each problem as it is found; may raise to stop there."""
@@ -62,16 +64,20 @@ def read_text(path: Path, report: ReportProblem) -> str | None:
 
 
 def read_rows(path: Path, report: ReportProblem, note: Note = ignore) -> tuple[list[str], list[TableRow]]:
-    """(columns, rows) of a table; rows that cannot be read are reported and skipped.
+    """(columns, rows) of a table, of shards or of a folder of pictures; what cannot be read is reported and skipped.
 
-    JSONL has no header: its columns are the keys that any row has. Parquet and Arrow files have no lines: their rows
-    are counted from 1.
+    JSONL has no header: its columns are the keys that any row has. Where there are no lines rows are counted from 1.
 
     Args:
         path: the file.
         report: called with each problem that is found.
         note: called with what was read otherwise than it stands.
     """
+    if path.is_dir() or path.suffix.lower() == ".tar":
+        columns, records = (
+            read_shards(path, SPLIT_NAMES, report) if shards_at(path) else read_picture_folder(path, SPLIT_NAMES)
+        )
+        return columns, [TableRow(number, fields) for number, fields in enumerate(records, start=1)]
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".arrow", ".feather"):
         from interplay.data.table_arrow import read_arrow  # a package of its own, needed for these alone
@@ -105,6 +111,11 @@ def _read_jsonl(path: Path, text: str, report: ReportProblem) -> Iterator[TableR
 
 
 def _read_csv(path: Path, text: str, report: ReportProblem, note: Note) -> tuple[list[str], list[TableRow]]:
+    first = text.lstrip().partition("\n")[0]
+    if path.suffix.lower() == ".csv" and "," not in first and any(mark in first for mark in ";\t"):
+        fix = "save it with commas (.csv), or with tabs as .tsv"
+        report(Problem(path, 1, None, "the columns are not separated by commas", fix))
+        return [], []
     limit = csv.field_size_limit(len(text) + 1)  # the default refuses long texts
     try:
         records = list(_csv_records(path, text, report))
@@ -158,9 +169,5 @@ def _header_is_sound(path: Path, line: int, names: list[str], report: ReportProb
         report(Problem(path, line, None, f"the header repeats {odd}", fix))
     if not any(names):
         report(Problem(path, line, None, "the header is blank", "write the names of the columns into the first row"))
-        return False
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-        fix = "save it with commas (.csv), or with tabs as .tsv"
-        report(Problem(path, line, None, "the columns are not separated by commas", fix))
         return False
     return not odd

@@ -10,7 +10,7 @@ from scipy import special
 
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
-from interplay.errors import BadInput, BudgetError
+from interplay.errors import BadInput, BudgetError, suggestion
 from interplay.explanation.candidates import candidate_players, ranking_maps
 from interplay.explanation.pairs import PairEstimator, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
@@ -310,7 +310,8 @@ def refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
         BadInput: the name is unknown.
     """
     if name not in known:
-        raise BadInput(f"unknown {what} {name!r}", expected=f"one of {', '.join(known)}")
+        some = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
+        raise BadInput(f"unknown {what} {name!r}{suggestion(name, known)}", expected=f"one of {some}")
 
 
 def _pairs(probe: Probe, value: ValueFunction) -> list[Pair]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
 from interplay.data.table_columns import TableOptions
-from interplay.errors import BadInput, DataError
+from interplay.errors import BadInput, DataError, suggestion
 from interplay.models.run import Run
 
 
@@ -53,7 +53,7 @@ def samples_of(dataset: Dataset, split: str) -> list[Sample]:
         DataError: it has no samples.
     """
     if split not in SPLITS:
-        raise BadInput(f"unknown split {split!r}", expected=f"one of {', '.join(SPLITS)}")
+        raise BadInput(f"unknown split {split!r}{suggestion(split, SPLITS)}", expected=f"one of {', '.join(SPLITS)}")
     if not (samples := dataset.split(split)):
         raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
     return list(samples)
@@ -73,7 +73,8 @@ def find_sample(dataset: Dataset, sample_id: str) -> Sample:
         if sample.id == sample_id:
             return sample
     some = ", ".join(s.id for s in dataset.samples[:3])
-    raise BadInput(f"no sample {sample_id!r}", file=dataset.source, expected=f"an id such as {some}")
+    near = suggestion(sample_id, [s.id for s in dataset.samples[:10_000]])
+    raise BadInput(f"no sample {sample_id!r}{near}", file=dataset.source, expected=f"an id such as {some}")
 
 
 def refuse_other_data(run: Run, dataset: Dataset) -> None:
