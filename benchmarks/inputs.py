@@ -3,7 +3,7 @@
 `python benchmarks/inputs.py tables --count 1000` makes tables and texts of every format with faults of every kind, and
 counts in how many `data check` and train's own reader agree, and how many ended in a traceback.
 `python benchmarks/inputs.py pictures --executions 50000` runs the picture reader on mutated files of tests/corpus, and
-counts crashes, hangs and its peak memory. Both print tables for benchmarks/RESULTS.md.
+counts crashes, hangs and its peak memory. Both print tables for benchmarks/RESULTS.md; without a word both are run.
 """
 
 import argparse
@@ -483,7 +483,7 @@ def print_pictures(executions: int, seed: int) -> bool:
 def main() -> None:
     """Measure one of both."""
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     one = commands.add_parser("tables")
     one.add_argument("--count", type=int, default=1000)
     two = commands.add_parser("pictures")
@@ -494,11 +494,13 @@ def main() -> None:
         start, stop, seed, folder = sys.argv[2:6]
         return child(int(start), int(stop), int(seed), Path(folder))
     given = parser.parse_args()
-    sound = (
-        print_tables(given.count, given.seed)
-        if given.command == "tables"
-        else print_pictures(given.executions, given.seed)
-    )
+    sound = True
+    if given.command in (None, "tables"):
+        sound = print_tables(getattr(given, "count", 1000), getattr(given, "seed", 0))
+    if given.command is None:
+        print()
+    if given.command in (None, "pictures"):
+        sound = print_pictures(getattr(given, "executions", 50_000), getattr(given, "seed", 0)) and sound
     return sys.exit(0 if sound else 1)
 
 

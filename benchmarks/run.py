@@ -34,6 +34,7 @@ SECTIONS = {
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
     "service": "What the service stands",
+    "inputs": "What people bring: check and train agree, and no picture breaks the reader",
     "pages": "How soon pages are seen",
 }
 READ = "<!-- read -->"

@@ -1,6 +1,7 @@
 """What messages say beside the fault: what was meant, and all packages that are missing, at once."""
 
 import importlib.util
+import re
 import sys
 from typing import Any
 
@@ -84,7 +85,5 @@ def test_a_walk_over_natural_mistakes(line, answer, tmp_path, monkeypatch, capsy
         cli.main()
     out, err = capsys.readouterr()
     assert ended.value.code == 2 and "Traceback" not in err
-    import re
-
     assert re.search(answer.replace("(", r"\(").replace(")", r"\)"), " ".join((out + err).split())), err
     assert not (tmp_path / "run").exists()

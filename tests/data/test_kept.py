@@ -174,6 +174,16 @@ def test_a_folder_a_class(tmp_path: Path, deep: bool) -> None:
         open_dataset(tmp_path / "pets")
 
 
+def test_pictures_beside_a_table_are_no_classes(tmp_path: Path) -> None:
+    for name in ("front", "back"):
+        (tmp_path / "d" / name).mkdir(parents=True)
+        (tmp_path / "d" / name / "1.png").write_bytes(png())
+    assert layout_of(tmp_path / "d") == "table"
+    (tmp_path / "d" / "films.csv").write_text(ODD)
+    with pytest.raises(DataError, match=r"no known dataset layout.*give the table itself, .*films\.csv"):
+        open_dataset(tmp_path / "d")
+
+
 def shard(path: Path, start: int) -> None:
     with tarfile.open(path, "w") as archive:
         for n in range(start, start + 4):

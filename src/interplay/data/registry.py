@@ -8,9 +8,9 @@ from interplay.data.enrico import read_enrico
 from interplay.data.mmhs150k import is_hate_speech, read_mmhs150k
 from interplay.data.mmimdb import read_mmimdb
 from interplay.data.remarks import label_problems
-from interplay.data.sample import Dataset, Options
+from interplay.data.sample import SPLIT_NAMES, Dataset, Options
 from interplay.data.table import TABLES, read_table
-from interplay.data.table_folders import is_picture_folder, shards_at
+from interplay.data.table_folders import is_picture_folder, shards_at, tables_in
 from interplay.errors import DataError
 from interplay.files.run_folder import CONFIG_FILE, ENSEMBLE_FILE
 
@@ -74,11 +74,13 @@ def layout_of(path: str | Path) -> str:
     for layout, marks in MARKS.items():
         if any((path / mark).exists() for mark in marks):
             return layout
-    if is_picture_folder(path):
+    if is_picture_folder(path, SPLIT_NAMES):
         return "table"
     if (path / CONFIG_FILE).exists() or (path / ENSEMBLE_FILE).exists():
         fix = "give the dataset that it was trained on, or another"
         raise DataError("a run lies here, no dataset", expected="a dataset", fix=fix, file=path)
     known = "; ".join(f"{layout}: {' or '.join(marks)}" for layout, marks in MARKS.items())
     fix = "give a folder of one of these layouts or of pictures, a folder a class, or write your samples as a table"
+    if there := tables_in(path):
+        fix = f"give the table itself, {there[0]}" if len(there) == 1 else "give one of the tables that lie here"
     raise DataError("no known dataset layout is here", expected=f"a folder with ({known})", fix=fix, file=path)

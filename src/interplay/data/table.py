@@ -25,12 +25,13 @@ from interplay.data.file_checks import file_problems
 from interplay.data.labels import LabelColumn, read_indicators, read_labels
 from interplay.data.options import parse_options
 from interplay.data.problems import Problem, Severity
-from interplay.data.sample import SPLITS, Dataset, Options, Sample
+from interplay.data.sample import SPLIT_NAMES, SPLITS, Dataset, Options, Sample
 from interplay.data.table_columns import Columns, TableOptions, resolve_columns
 from interplay.data.table_declaration import Declaration, read_declaration, resolve_labels
 from interplay.data.table_fields import Fields
+from interplay.data.table_folders import TABLES as SUFFIXES
 from interplay.data.table_folders import is_picture_folder, shards_at
-from interplay.data.table_rows import SUFFIXES, ReportProblem, TableRow, read_rows
+from interplay.data.table_rows import ReportProblem, TableRow, read_rows
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES, drawn_as
 
@@ -143,7 +144,7 @@ def find_table(path: Path, report: ReportProblem) -> Path | None:
     if len(there) == 1:
         return there[0]
     several = f"the folder holds several tables: {', '.join(one.name for one in there)}"
-    if not there and (shards_at(path) or is_picture_folder(path)):
+    if not there and (shards_at(path) or is_picture_folder(path, SPLIT_NAMES)):
         return path
     problem = several if there else "the folder holds no table"
     report(Problem(path, None, None, problem, "keep exactly one", expected=names))

@@ -11,6 +11,8 @@ from interplay.data.problems import Problem
 from interplay.data.table_arrow import keep_picture
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif")
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
+"""How the names of tables end."""
 TEXTS = (".txt", ".text", ".caption")
 CLASSES = (".cls", ".label")
 Rows = tuple[list[str], list[dict[str, Any]]]
@@ -30,17 +32,30 @@ def shards_at(path: Path) -> list[Path]:
     return sorted(path.glob("*.tar")) if path.is_dir() else []
 
 
-def is_picture_folder(path: Path) -> bool:
-    """Whether a folder holds folders of pictures: cat/1.jpg, or train/cat/1.jpg.
+def is_picture_folder(path: Path, splits: Any) -> bool:
+    """Whether a folder holds folders of pictures, a class each: cat/1.jpg, or train/cat/1.jpg.
+
+    Pictures beside a table are not: the table says what they are.
+
+    Args:
+        path: a folder.
+        splits: what the folders of splits may be called.
+    """
+    if not path.is_dir() or (path / "dataset.toml").exists() or tables_in(path):
+        return False
+    inner = [one for one in path.iterdir() if one.is_dir() and not _is_hidden(one.name)]
+    deep = [two for one in inner if one.name.lower() in splits for two in one.iterdir() if two.is_dir()]
+    classes = {one for one in (deep or inner) if any(f.suffix.lower() in PICTURES for f in one.iterdir())}
+    return len({one.name for one in classes}) > 1
+
+
+def tables_in(path: Path) -> list[Path]:
+    """The tables that lie in a folder, whatever they are called.
 
     Args:
         path: a folder.
     """
-    if not path.is_dir():
-        return False
-    inner = [one for one in path.iterdir() if one.is_dir() and not _is_hidden(one.name)]
-    places = [*inner, *(two for one in inner for two in one.iterdir() if two.is_dir())]
-    return any(file.suffix.lower() in PICTURES for place in places for file in place.iterdir())
+    return sorted(one for one in path.iterdir() if one.suffix.lower() in TABLES)
 
 
 def read_picture_folder(path: Path, splits: Any) -> Rows:

@@ -18,9 +18,6 @@ ReportProblem = Callable[[Problem], None]
 Note = Callable[[str], None]
 """Takes a sentence about something that was read otherwise than it stands."""
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
-"""How the names of tables end."""
-
 
 def ignore(note: str) -> None:
     """Take a note, and do nothing with it.
