@@ -36,6 +36,7 @@ SECTIONS = {
     "kills": "`kill -9` at random moments, flipped bits, two at once",
     "memory": "Time and memory as data grows",
     "service": "What the service stands",
+    "inputs": "What people bring: check and train agree, and no picture breaks the reader",
     "pages": "How soon pages are seen",
 }
 READ = "<!-- read -->"

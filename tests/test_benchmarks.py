@@ -40,3 +40,19 @@ def test_what_one_imports_inside_of_functions_exists(file: Path) -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("interplay"):
             home = import_module(node.module or "")
             assert not [name.name for name in node.names if not hasattr(home, name.name)], node.module
+
+
+def test_check_and_train_agree_about_datasets_of_every_format() -> None:
+    """A small part of what benchmarks/inputs.py measures."""
+    inputs = import_module("inputs")
+    tokenizer = inputs.minilm_tokenizer()
+    for form in inputs.FORMATS:
+        found = inputs.compare(form, 4, 1, tokenizer)
+        assert (found.agree, found.tracebacks, found.broken_spans, found.broken_labels) == (4, 0, 0, 0), form
+
+
+def test_the_picture_reader_takes_whatever_comes() -> None:
+    """A small part of what benchmarks/inputs.py measures: no crash, no other error than a refusal."""
+    found = import_module("inputs").fuzz(150, seed=1)
+    assert found.results.keys() <= {"read", "refused"} and sum(found.results.values()) == 150
+    assert found.crashes == 0 and found.peak <= 600e6

@@ -3,6 +3,9 @@
 The command line turns `InterplayError` into exit code 1 and `BadInput` into exit code 2.
 """
 
+import difflib
+import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -99,7 +102,7 @@ class EngineError(InterplayError):
 EXTRAS = {
     "report": ("jinja2", "markupsafe", "matplotlib", "PIL"),
     "serve": ("fastapi", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
-    "huggingface": ("datasets",),
+    "huggingface": ("datasets", "pyarrow"),
     "ray": ("ray", "pyarrow"),
     "shapiq": ("shapiq",),
     "sklearn": ("sklearn",),
@@ -110,9 +113,32 @@ EXTRAS = {
 }
 """Extra of the package -> modules that come with it."""
 
+INCLUDED = {
+    "train": ("report",),
+    "serve": ("train", "report"),
+    "huggingface": ("train", "report"),
+    "sklearn": ("train", "report"),
+}
+"""Extra -> the extras that it brings."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """What to add to a message where a name is nearly one of those known; empty if none is near.
+
+    >>> suggestion("smears", ["sarcasm", "smear"]), suggestion("x", ["sarcasm"])
+    ('; did you mean smear?', '')
+
+    Args:
+        name: what was given.
+        known: the names there are.
+    """
+    by_case = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_case, n=1)
+    return f"; did you mean {by_case[near[0]]}?" if near else ""
+
 
 def needs(error: ModuleNotFoundError) -> str | None:
-    """What to install for a module that is missing; None if no extra has it.
+    """What to install for a module that is missing, with all others of its extra; None if no extra has it.
 
     >>> needs(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
     "this needs torch, which is not installed; pip install 'interplay[train]'"
@@ -122,4 +148,9 @@ def needs(error: ModuleNotFoundError) -> str | None:
     """
     module = (error.name or "").split(".")[0]
     extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
-    return extra and f"this needs {module}, which is not installed; pip install 'interplay[{extra}]'"
+    if extra is None:
+        return None
+    every = [one for name in (extra, *INCLUDED.get(extra, ())) for one in EXTRAS[name]]
+    missing = [module, *(one for one in every if one != module and importlib.util.find_spec(one) is None)]
+    are = "which is not installed" if len(missing) == 1 else "which are not installed"
+    return f"this needs {', '.join(missing)}, {are}; pip install 'interplay[{extra}]'"

@@ -182,15 +182,36 @@ def test_texts_that_cannot_be_written_are_replaced(folder: Path) -> None:
     assert "1 sample with half a surrogate pair" in dataset.notes[0]
 
 
+ODD_VOTES: dict[str, tuple[dict[str, Any], str]] = {  # cases.md H
+    "none of the six": ({"labels": [0, 6, 0]}, "with votes that are no list of numbers from 0 to 5"),
+    "negative": ({"labels": [0, -1, 0]}, "with votes that are no list of numbers from 0 to 5"),
+    "as text": ({"labels": ["0", "1", "1"]}, "with votes that are no list of numbers from 0 to 5"),
+    "a list as text": ({"labels": "[0, 1, 1]"}, "with votes that are no list of numbers from 0 to 5"),
+    "true": ({"labels": [True, 1, 1]}, "with votes that are no list of numbers from 0 to 5"),
+    "fractions": ({"labels": [0.5, 1, 1]}, "with votes that are no list of numbers from 0 to 5"),
+    "null": ({"labels": None}, "without a vote"),
+    "no list": ({"labels": []}, "without a vote"),
+    "a text of nothing": ({"tweet_text": "\u200b \ufe0f"}, "without a text"),
+}
+
+
+@pytest.mark.parametrize("odd, reason", ODD_VOTES.values(), ids=ODD_VOTES)
+def test_a_tweet_that_cannot_be_used_is_skipped_and_counted(folder: Path, odd: dict[str, Any], reason: str) -> None:
+    before = {s.id for s in open_dataset(folder).samples}
+    change(folder, IDS[0], **odd)
+    dataset = open_dataset(folder)
+    assert before - {s.id for s in dataset.samples} == {IDS[0]}
+    assert any(f"is skipped: {reason} (the first: {IDS[0]})" in note for note in dataset.notes)
+
+
+def test_a_tweet_without_labels_is_skipped_and_counted(folder: Path) -> None:
+    truth = json.loads((folder / "MMHS150K_GT.json").read_text())
+    del truth[IDS[0]]["labels"]
+    (folder / "MMHS150K_GT.json").write_text(json.dumps(truth))
+    assert any(f"without a vote (the first: {IDS[0]})" in note for note in open_dataset(folder).notes)
+
+
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "a vote that is none": (
-        lambda f: change(f, IDS[3], labels=[0, 6, 0]),
-        rf"labels of tweet '{IDS[3]}' are .0, 6, 0.",
-    ),
-    "a negative vote": (lambda f: change(f, IDS[3], labels=[0, -1, 0]), f"labels of tweet '{IDS[3]}'.*5 .OtherHate."),
-    "a vote in words": (lambda f: change(f, IDS[3], labels=["0", 1, 1]), f"labels of tweet '{IDS[3]}'"),
-    "a true vote": (lambda f: change(f, IDS[3], labels=[True, 1, 1]), f"labels of tweet '{IDS[3]}'"),
-    "no votes": (lambda f: change(f, IDS[3], labels=None), f"labels of tweet '{IDS[3]}' are None"),
     "an empty list of ids": (lambda f: (f / "splits" / "val_ids.txt").write_text(""), "the file is empty"),
     "no list of ids": (lambda f: (f / "splits" / "test_ids.txt").unlink(), "cannot be read"),
     "an id twice": (lambda f: (f / "splits" / "val_ids.txt").write_text(IDS[0]), "listed in train and again in val"),

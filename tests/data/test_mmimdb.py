@@ -67,13 +67,27 @@ MISSING: dict[str, tuple[Callable[[Path], Any], str]] = {
     "an empty poster": (lambda f: (f / "0000003.jpeg").write_bytes(b""), "without a poster"),
     "broken JSON": (lambda f: (f / "0000003.json").write_text('{"plot": ["a"'), "their JSON cannot be read"),
     "not UTF-8": (lambda f: (f / "0000003.json").write_bytes(b'{"plot": ["\xff"]}'), "their JSON cannot be read"),
-    "a list": (lambda f: (f / "0000003.json").write_text("[]"), "their JSON cannot be read"),
+    "a list": (lambda f: (f / "0000003.json").write_text("[]"), "their JSON is no object"),
     "deep": (lambda f: (f / "0000003.json").write_text("[" * 100_000), "their JSON cannot be read"),
-    "a plot that is a number": (lambda f: write(f, plot=[3]), "their JSON cannot be read"),
-    "genres that are no list": (lambda f: write(f, genres="Drama"), "their JSON cannot be read"),
+    "a plot that is a number": (lambda f: write(f, plot=[3]), "with 'plot' that is no list of texts"),
+    "genres that are no list": (lambda f: write(f, genres="Drama"), "with 'genres' that is no list of texts"),
+    "a plot that is a text": (lambda f: write(f, plot="A storm."), "with 'plot' that is no list of texts"),
+    "genres with a number": (lambda f: write(f, genres=["Drama", 3]), "with 'genres' that is no list of texts"),
+    "plot null": (lambda f: write(f, plot=None), "without a plot"),
+    "genres null": (lambda f: write(f, genres=None), "without genres: null"),
+    "a plot of nothing": (lambda f: write(f, plot=["\u200b", "\ufe0f"]), "without a plot"),
+    "a poster cut short": (lambda f: cut(f / "0000003.jpeg"), "with a poster that is no whole picture"),
+    "a poster that is a page": (
+        lambda f: (f / "0000003.jpeg").write_text("<html>"),
+        "with a poster that is no whole picture",
+    ),
     "blank plots": (lambda f: write(f, plot=["", " \n"]), "without a plot"),
     "no plot": (lambda f: write(f, plot=[]), "without a plot"),
 }
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-40])
 
 
 def write(folder: Path, **change: Any) -> None:

@@ -36,12 +36,12 @@ def test_bad_options_are_named(options: dict[str, str | int], message: str) -> N
         parse_options(Kinds, options, "x")
 
 
-def test_a_table_has_no_options(tmp_path: Path) -> None:
+def test_a_table_knows_its_columns_alone(tmp_path: Path) -> None:
     made = make_scenes(tmp_path / "s", samples=10)
     assert layout_of(tmp_path / "s") == layout_of(tmp_path / "s" / "samples.jsonl") == "table"
     assert open_dataset(tmp_path / "s", {}) == made and not made.options and not made.notes and not made.published
     for path in (tmp_path / "s", tmp_path / "s" / "samples.jsonl"):
-        with pytest.raises(ConfigError, match=r"unknown key data\.plot.*'table': it has none"):
+        with pytest.raises(ConfigError, match=r"unknown key data\.plot.*'table': data\.id_column, data\.split_column"):
             open_dataset(path, {"plot": "first"})
 
 

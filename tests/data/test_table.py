@@ -217,7 +217,6 @@ FILES: dict[str, tuple[str, bytes, str, int | None]] = {
     "header only": ("samples.csv", b"id,text,labels\n", "no rows", None),
     "header twice": ("samples.csv", b"id,text,text\n1,2,3\n", "repeats", 1),
     "semicolons": ("samples.csv", b"id;text;labels\n1;a;b\n", "commas", 1),
-    "no id": ("samples.csv", b"text,labels\na,b\n", "column is missing", None),
     "no labels": ("samples.csv", b"id,text\n1,b\n", "column is missing", None),
     "no modality": ("samples.csv", b"id,labels\n1,b\n", "no column `text`", None),
     "no label at all": ("samples.csv", b"id,text,labels\n1,b,\n", "no row has a label", None),

@@ -17,10 +17,11 @@ from interplay.data.sample import SPLITS, Dataset, Evidence, Sample
 from interplay.data.table import read_table
 from interplay.data.table_write import new_folder, write_table
 from interplay.errors import DataError, DiskFullError, RunExistsError
+from interplay.words import has_content, strip_invisible
 
 # Any Unicode but lone surrogates: commas, quotes, line breaks of every kind, zero bytes, right-to-left marks.
-words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30).filter(str.strip)
-names = words.map(str.strip)
+words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30).filter(has_content)
+names = words.map(strip_invisible)
 units = st.floats(0, 1)
 
 
@@ -37,7 +38,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
     labels = tuple(draw(st.lists(names, min_size=1, max_size=4, unique=True)))
     kind = draw(st.sampled_from(["single", "multi"]))
     samples = []
-    for sample_id in draw(st.lists(words, min_size=1, max_size=5, unique=True)):
+    for sample_id in draw(st.lists(names, min_size=1, max_size=5, unique=True)):
         text = draw(words)
         number = draw(st.integers(1, 1) if kind == "single" else st.integers(0, len(labels)))
         held = tuple(draw(st.permutations(labels))[:number])

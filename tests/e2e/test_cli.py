@@ -238,7 +238,6 @@ BAD_DATA = {
         r"samples\.csv, row \d+: .*labels; expected one label",
     ),
     "no labels": (lambda d: _without(d, "labels"), r"samples\.csv: column 'labels': the column is missing"),
-    "no id": (lambda d: _without(d, "id"), r"samples\.csv: column 'id': the column is missing"),
     "id twice": (lambda d: _row(d, 6, id="scene-000001"), r"samples\.csv, row 6: .*'scene-000001' is also on row 3"),
     "split unknown": (lambda d: _row(d, 7, split="holdout"), r"samples\.csv, row 7: .*'holdout'.*train, val or test"),
     "train of one class": (
@@ -292,7 +291,7 @@ def test_check_tells_every_problem_at_once(run_cli, tmp_path, tiny):
         ("--set training=3", "training: "),
         ("--set fusion.width=many", "fusion.width: .*many"),
         ("--set fusion.heads=3", "width 64 is not a multiple of heads 3"),
-        ("--preset papper", "unknown preset 'papper'; expected one of default, paper"),
+        ("--preset papper", "unknown preset 'papper'; did you mean paper.; expected one of default, paper"),
         ("--model moe", "fusion.kind: .*'dense', 'i2moe' or 'fl-i2moe'.*moe"),
         ("--fill blur", "removal.fill: .*blur"),
         ("--device gpu", "device: .*gpu"),
@@ -345,7 +344,10 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("explain --budget 20", "a budget of 20 evaluations is too small for .* pairs .*expected at least"),
         ("explain --estimator magic", "explain.estimator: .*'auto'.*magic"),
         ("explain --target rain", "unknown target 'rain'; expected one of sarcasm, storm"),
-        ("explain --expert synergie", "unknown expert 'synergie' of small; expected one of unique_text"),
+        (
+            "explain --expert synergie",
+            "unknown expert 'synergie' of small; did you mean synergy.; expected one of unique_text",
+        ),
         ("explain --on odds", "explain.scale: .*odds"),
         ("explain --set explain.budgets=8", "unknown key explain.budgets .*explain.budget"),
         ("explain --out {picture}", "scene-000000.png: a file is there; expected a folder"),

@@ -117,3 +117,15 @@ def test_one_label_each_that_is_missing_from_test_is_compared_by_macro_f1(tmp_pa
         theirs = open_run(run.folder / other.runs[0]).metrics["test"]["macro_f1"]
         assert other.difference_cut is None and other.test["macro_f1"] == pytest.approx(theirs)
         assert other.difference.value == pytest.approx(run.metrics["test"]["macro_f1"] - theirs, abs=1e-6)
+
+
+def test_texts_that_an_encoder_does_not_read_are_all_named_before_any_is_encoded(tmp_path):
+    rows = [
+        {"id": f"s{n}", "split": ("train", "train", "val", "test")[n % 4], "text": f"text {n}", "labels": "ab"[n % 2]}
+        for n in range(16)
+    ]
+    rows[3]["text"], rows[9]["text"] = "\ue000", "\ue001 \ue002"  # private characters, which the tokenizer drops
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match="2 texts in 'text' hold nothing that the encoder reads: s3, s9"):
+        train(open_dataset(tmp_path), make_config({"device": "cpu"}), tmp_path / "run", store=tmp_path / "store")
+    assert not (tmp_path / "run").exists() and not (tmp_path / "store").exists()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import torch
 import transformers
 
 from interplay.encoders.loading import load_encoder
+from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
 from interplay.encoders.text import TextEncoder
 from interplay.encoders.tokens import tokenize
 from interplay.errors import EncoderError
+from interplay.modalities import MODALITIES
+from interplay.words import has_content
 
 Folder = Callable[[str], Path]
 # Family -> its model class, how many special tokens stand before and after the text, and its own last norm.
@@ -41,7 +45,8 @@ def naive(path: Path, family: str, text: str, layer: int | None = None) -> torch
     """The tokens of one text after one layer (T, W)."""
     name, before, after, norm = FAMILIES[family]
     model = getattr(transformers, name).from_pretrained(path).eval()
-    ids = transformers.AutoTokenizer.from_pretrained(path)(text)["input_ids"]
+    found = transformers.AutoTokenizer.from_pretrained(path)(text, return_offsets_mapping=True)
+    ids, visible = found["input_ids"], [bool(text[a:b].strip()) for a, b in found["offset_mapping"]]
     with torch.no_grad():
         out = model(input_ids=torch.tensor([ids]), output_hidden_states=True)
         if layer is None:
@@ -49,7 +54,7 @@ def naive(path: Path, family: str, text: str, layer: int | None = None) -> torch
         else:
             hidden = out.hidden_states[layer]
             hidden = model.get_submodule(norm)(hidden) if norm else hidden
-    return hidden[0, before : len(ids) - after]
+    return hidden[0, before : len(ids) - after][torch.tensor(visible[before : len(ids) - after])]  # blanks are none
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -89,11 +94,9 @@ def test_frozen(folder: Folder, family: str) -> None:
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
-@pytest.mark.parametrize("text", ["", " ", "\n"])
+@pytest.mark.parametrize("text", ["", " ", "\n", "\u200b", "\ufe0f", " \u2060 \n"])
 def test_empty_text_has_no_features(folder: Folder, family: str, text: str) -> None:
     encoder = load(folder(family))
-    if text and family not in ("bert", "distilbert", "modernbert", "clip"):
-        return  # byte-level and unigram tokenizers have tokens for blanks
     for texts in ([text], [text, "the cat"]):
         assert encoder.encode(texts)[0].features.shape == (0, encoder.width)
     assert encoder.parts(text) == [] and encoder.encode([]) == []
@@ -103,15 +106,17 @@ def test_empty_text_has_no_features(folder: Folder, family: str, text: str) -> N
 def test_truncation_is_counted_and_keeps_the_beginning(folder: Folder, family: str) -> None:
     long = "the cat sat on a mat, " * 30
     unlimited, limited = load(folder(family)), load(folder(family), max_tokens=5)
-    total = len(unlimited.tokenizer(long, add_special_tokens=False)["input_ids"])
+    spans = unlimited.tokenizer(long, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    visible = [bool(long[a:b].strip()) for a, b in spans]  # a blank takes a place, and is no feature
     for encoder in (unlimited, limited):
         encoded = encoder.encode([long, "a cat"])[0]
-        assert len(encoded.features) == encoder.max_features == len(encoder.parts(long))
-        assert encoded.truncated == total - encoder.max_features > 0
+        kept = sum(visible[: encoder.max_features])
+        assert len(encoded.features) == kept == len(encoder.parts(long))
+        assert encoded.truncated == sum(visible) - kept > 0
         # Cut texts keep their special tokens, so a text that fits exactly is the same text.
         assert encoder.encode(["the cat"])[0].truncated == 0
     assert limited.max_features == 5
-    assert limited.parts(long) == unlimited.parts(long)[:5]
+    assert limited.parts(long) == unlimited.parts(long)[:kept]
 
 
 def test_longest_text_is_what_the_position_table_takes(folder: Folder) -> None:
@@ -140,9 +145,10 @@ def test_siglip_sees_padding_to_full_length_without_a_mask(folder: Folder) -> No
     encoder = load(folder("siglip"))
     for text in TEXTS[:2]:
         ids = encoder.tokenizer(text, padding="max_length", max_length=20, return_tensors="pt")["input_ids"]
-        count = len(encoder.tokenizer(text, add_special_tokens=False)["input_ids"])
+        spans = encoder.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        places = [k for k, (a, b) in enumerate(spans) if text[a:b].strip()]
         with torch.no_grad():
-            expected = model(input_ids=ids).last_hidden_state[0, :count]
+            expected = model(input_ids=ids).last_hidden_state[0, places]
         torch.testing.assert_close(
             encoder.encode(TEXTS[:2])[TEXTS.index(text)].features, expected, atol=1e-5, rtol=1e-4
         )
@@ -299,3 +305,60 @@ def test_a_text_that_is_encoded_and_then_asked_for_its_parts_is_tokenized_once(f
     encoder.encode(["another"])  # only the last batch is kept
     encoder.parts(TEXTS[0])
     assert calls == [TEXTS, ["another"], [TEXTS[0]]]
+
+
+# cases.md B and C. The texts are made up.
+LETTER = "Dear all,\n\nstorms  at noon. \nBye "
+MARKED = ["हिन्दी में", "كَتَبَ الوَلَد", "cafe\u0301s d\u2019e\u0301te\u0301 \u2764\ufe0f", "a\u0328\u0301 b"]
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
+@pytest.mark.parametrize("settings", [{}, {"isolate": True}, {"isolate": True, "neighbours": 1}])
+def test_blanks_are_no_features_with_any_tokenizer(folder: Folder, family: str, settings: dict[str, object]) -> None:
+    encoder = load(folder(family), **settings, max_tokens=60)
+    for text in (LETTER, "\t\tone \u3000 two\r\n", "\u00a0x\u00a0\u00a0y\u00a0"):
+        parts = encoder.parts(text)
+        assert len(parts) == len(encoder.encode([text])[0].features)
+        assert all(has_content(part.text or "") and part.text == (part.text or "").strip() for part in parts)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
+@pytest.mark.parametrize("text", [LETTER, *MARKED])
+def test_words_are_what_blanks_part_in_both_normal_forms(folder: Folder, family: str, text: str) -> None:
+    """Dropped marks belong to their word: no word is torn, and both forms of a text have the same words."""
+    encoder = load(folder(family), max_tokens=60)
+    words = []
+    for form in ("NFC", "NFD"):
+        same = unicodedata.normalize(form, text)
+        if encoder.encode([same])[0].truncated:
+            return
+        parts = encoder.parts(same)
+        groups = MODALITIES["text"].groups(parts, token_groups=True, grid=None)
+        whole = [
+            MODALITIES["text"].whole([p for p, g in zip(parts, groups, strict=True) if g == n], same).text
+            for n in range(groups.max() + 1)
+        ]
+        words.append([unicodedata.normalize("NFC", str(word)) for word in whole])
+    assert words[0] == words[1] == [w for w in unicodedata.normalize("NFC", text).split() if w in words[0]]
+    assert family in ("bert", "distilbert", "mpnet", "t5", "siglip") or len(words[0]) == len(text.split())
+
+
+def test_pieces_that_show_nothing_do_not_play_by_themselves() -> None:
+    text = "\u2764\ufe0f \u200bhi"
+    spans = [
+        (0, 1),
+        (0, 1),
+        (1, 2),
+        (3, 4),
+        (4, 6),
+    ]  # two bytes of a heart; what draws it in colour; a space without width
+    parts = [Part(text[a:b], (a, b), word=w) for (a, b), w in zip(spans, [0, 0, 0, 1, 1], strict=True)]
+    groups = MODALITIES["text"].groups(parts, token_groups=False, grid=None)
+    assert groups.tolist() == [0, 0, 0, 1, 1]
+    alone = [Part("a", (0, 1), word=0), Part("b", (1, 2), word=0), Part("c", (3, 4), word=1)]
+    assert MODALITIES["text"].groups(alone, token_groups=False, grid=None).tolist() == [0, 1, 2]
+
+
+def test_a_run_of_earlier_features_is_opened(folder: Folder) -> None:
+    encoder = load(folder("bert"))
+    assert len(encoder.earlier) == 1 and encoder.fingerprint not in encoder.earlier

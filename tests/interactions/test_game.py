@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from interplay.errors import GameError
-from interplay.interactions import Game, block_pairs
+from interplay.interactions import Game, block_pairs, estimate_pairs
 
 
 def everything(n):
@@ -194,3 +195,38 @@ def test_a_game_of_one_player_has_values_but_no_pairs():
     assert game(everything(1)).tolist() == [0, 1]
     with pytest.raises(GameError, match="player 1 of the columns is not in the game"):
         block_pairs(game, [0], [1])
+
+
+@pytest.mark.parametrize(
+    "number", [64, 64.0, np.int64(64), np.float32(64), torch.tensor(64), torch.tensor(64.0)], ids=repr
+)
+def test_whole_numbers_of_any_kind_are_taken(number):
+    """cases.md M: `budget=5e3`, and scalars of numpy and PyTorch."""
+    game = Game(lambda c: c.sum(axis=1) * 1.0, players=6, budget=number, batch_size=number)
+    scores = estimate_pairs(game, [0, 1], [2, 3], budget=number)
+    assert game.budget == 64 and type(game.budget) is int and scores.estimator == "exact"
+
+
+@pytest.mark.parametrize("number", [5000.5, "5000", float("nan"), float("inf"), -1, [1], None, torch.ones(2)], ids=repr)
+def test_what_is_no_whole_number_is_refused_with_what_to_give(number):
+    game = Game(lambda c: c.sum(axis=1) * 1.0, players=6)
+    with pytest.raises(GameError, match="a whole number of at least 0; give an int"):
+        game.reach(number)
+    with pytest.raises(GameError, match="a whole number of at least 1"):
+        Game(lambda c: c.sum(axis=1) * 1.0, players=number)
+
+
+@pytest.mark.parametrize("kind", ["grad", "half", "bfloat16", "list", "scalars"])
+def test_values_of_pytorch_are_taken_off_their_graph(kind):
+    weight = torch.arange(6.0, requires_grad=True)
+
+    def value(coalitions):
+        out = torch.from_numpy(coalitions).float() @ weight
+        if kind == "list":
+            return out.tolist()
+        if kind == "scalars":
+            return list(out)
+        return out.to({"grad": torch.float32, "half": torch.float16, "bfloat16": torch.bfloat16}[kind])
+
+    coalitions = np.eye(6, dtype=bool)
+    assert Game(value, players=6)(coalitions).tolist() == [0, 1, 2, 3, 4, 5]

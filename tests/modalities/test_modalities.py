@@ -105,7 +105,8 @@ def test_what_is_wrong_with_a_file_of_a_new_kind_is_said(audio, table):
 def test_words_are_what_blanks_part_and_cells_hold_the_middle_of_their_patches():
     text = "an unwashed cup, now"
     spans = [(0, 2), (3, 5), (5, 9), (9, 11), (12, 15), (15, 16), (17, 20)]
-    parts = [Part(text=text[a:b], span=(a, b)) for a, b in spans]
+    words = [0, 1, 1, 1, 2, 2, 3]
+    parts = [Part(text=text[a:b], span=(a, b), word=w) for (a, b), w in zip(spans, words, strict=True)]
     assert TEXT.groups(parts, token_groups=True, grid=2).tolist() == [0, 1, 1, 1, 2, 2, 3]
     assert TEXT.groups(parts, token_groups=False, grid=2).tolist() == list(range(7))
     assert TEXT.whole(parts[1:4], text) == Part(text="unwashed", span=(3, 11))

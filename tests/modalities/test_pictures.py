@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from PIL import Image
 
 from interplay.errors import DataError
-from interplay.modalities.pictures import MEMORY_LIMIT, open_picture
+from interplay.modalities.picture_limits import MEMORY_LIMIT
+from interplay.modalities.pictures import looks_whole, open_picture
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -250,3 +252,61 @@ def test_pillows_own_limit_is_left_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         open_picture(tmp_path / "none.png")
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+def scan_bomb(path: Path, scans: int) -> None:
+    """A progressive JPEG whose last scan, of one coefficient, comes again and again: cases.md N."""
+    Image.effect_noise((256, 256), 90).convert("RGB").save(path, progressive=True)
+    data = path.read_bytes()
+    last = data.rindex(b"\xff\xda")
+    tables = data.rfind(b"\xff\xc4", 0, last)
+    path.write_bytes(data[:-2] + data[tables:-2] * scans + b"\xff\xd9")
+
+
+def tile_bomb(path: Path, side: int, picture: int = 1000) -> None:
+    """A TIFF with one deflated tile far larger than its header says the picture is: cases.md N."""
+    tile = zlib.compress(bytes(min(side, 4096) * 64), 9)  # its pixels need not be there for the memory to be taken
+    entries = [
+        *[(256, 4, picture), (257, 4, picture), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1)],
+        *[(322, 4, side), (323, 4, side), (324, 4, 8), (325, 4, len(tile))],
+    ]
+    start = 8 + len(tile) + len(tile) % 2
+    table = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", t, k, 1, v) for t, k, v in entries)
+    path.write_bytes(b"II*\0" + struct.pack("<I", start) + tile.ljust(start - 8, b"\0") + table + bytes(4))
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    scan_bomb(tmp_path / "a.jpg", 2434)
+    before = time.process_time()
+    with pytest.raises(DataError, match=r"has 2,4\d\d scans") as caught:
+        open_picture(tmp_path / "a.jpg")
+    assert time.process_time() - before < 0.5 and caught.value.fix
+    scan_bomb(tmp_path / "b.jpg", 3)  # an ordinary progressive JPEG with a few scans more
+    assert open_picture(tmp_path / "b.jpg").size == (256, 256)
+
+
+@pytest.mark.parametrize("side", [32_768, 16_384, 8_192])
+def test_a_tiff_of_one_huge_tile_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
+    tile_bomb(tmp_path / "a.tif", side)
+    with pytest.raises(DataError, match=f"tiles of {side} x {side} pixels for a picture of 1000 x 1000"):
+        open_picture(tmp_path / "a.tif")
+
+
+def test_a_picture_far_larger_than_its_file_can_hold_is_refused(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", 20_000, 20_000, 8, 2, b"", 0)  # 1.2 GB of pixels, none of which is there
+    with pytest.raises(DataError, match="20000 x 20000 pixels in a file of"):
+        open_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".gif", ".tif"])
+def test_whole_pictures_are_known_from_their_beginning_and_end(tmp_path: Path, suffix: str) -> None:
+    whole = tmp_path / f"a{suffix}"
+    noise().save(whole)
+    assert looks_whole(whole)
+    data = whole.read_bytes()
+    whole.write_bytes(data + b"\0\n")  # what some writers leave behind the end
+    assert looks_whole(whole)
+    for broken in (data[: len(data) // 2], b"", b"<html>not found</html>"):
+        whole.write_bytes(broken)
+        assert not looks_whole(whole), broken[:10]
+    assert not looks_whole(tmp_path / "none")

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from interplay.errors import EXTRAS, DataError, needs
+from interplay.modalities.pictures import open_picture
 from interplay.report import read_explanation
 from interplay.report.notebook import as_html, as_png, register, show
 from interplay.results import Explanation, Explanations, Input
@@ -53,6 +54,41 @@ def test_pictures_are_given_or_looked_for(examples, tmp_path):
     found = show(explanation, folder=tmp_path / "scenes").html
     assert "data:image/webp" in found and "data:image/webp" not in show(explanation, folder=tmp_path).html
     assert show(explanation, {"image": Image.new("RGB", (64, 64), "red")})._repr_html_() == found
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_the_frame_shows_the_picture_as_the_encoder_saw_it(examples, tmp_path, orientation):
+    """cases.md A: a stored picture that EXIF turns is shown upright, where the boxes lie."""
+    stored = Image.new("RGB", (80, 48), "red")
+    stored.paste("blue", (0, 0, 40, 24))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    upright = open_picture(tmp_path / "turned.jpg")
+    explanation = examples.planted()
+    expected = show(explanation, {"image": upright}).html
+    assert show(explanation, {"image": tmp_path / "turned.jpg"}).html == expected
+    with Image.open(tmp_path / "turned.jpg") as opened:
+        assert show(explanation, {"image": opened}).html == expected
+    explanation.remember_pictures({"image": tmp_path / "turned.jpg"})
+    assert as_html(explanation) == expected
+
+
+@pytest.mark.parametrize("mode", ["I;16", "F", "RGBA", "LA", "P"])
+def test_the_frame_shows_pictures_of_every_mode_as_the_encoder_saw_them(examples, tmp_path, mode):
+    levels = np.linspace(0, 1, 64 * 64).reshape(64, 64)
+    if mode == "I;16":
+        picture = Image.fromarray((levels * 65535).astype(np.uint16))
+    elif mode == "F":
+        picture = Image.fromarray(levels.astype(np.float32))
+    else:
+        picture = Image.fromarray((levels * 255).astype(np.uint8)).convert("RGBA")
+        picture.putalpha(120)
+        picture = picture.convert(mode)
+    picture.save(tmp_path / "a.tif")
+    explanation = examples.planted()
+    expected = show(explanation, {"image": open_picture(tmp_path / "a.tif")}).html
+    assert show(explanation, {"image": tmp_path / "a.tif"}).html == expected
 
 
 @pytest.mark.parametrize("where", ["beside", "of the run", "given", "nowhere", "no run"])

@@ -112,6 +112,16 @@ def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     return table
 
 
+def numbers_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Rows by their first column, all others numbers."""
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    for k, name in enumerate(header):
+        table.add_column(Text(name), justify="right" if k else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
 def _number(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.3f}"
 

@@ -1,12 +1,22 @@
 """`interplay data`: make, bring in and check datasets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DataPath, Json, Set, epilog
+from interplay.cli.options import (
+    DataPath,
+    IdColumn,
+    ImageColumn,
+    Json,
+    LabelColumn,
+    Set,
+    SplitColumn,
+    TextColumn,
+    epilog,
+)
 from interplay.errors import BadInput
 
 app = typer.Typer(
@@ -47,26 +57,51 @@ def make_scenes(
     return console.print_lines([f"{samples} scenes in {folder} ({counts})"])
 
 
-@app.command("check", **epilog("interplay data check my-data"))
-def data_check(path: DataPath, set_: Set = None, json: Json = False) -> None:
-    """Say what is wrong with each bad row of a dataset. Exit code 2 if it cannot be used as it is."""
-    settings = options.config(None, None, set_)
+@app.command("check", **epilog("interplay data check my-data --fix cleaned"))
+def data_check(
+    path: DataPath,
+    label_column: LabelColumn = None,
+    text_column: TextColumn = None,
+    image_column: ImageColumn = None,
+    id_column: IdColumn = None,
+    split_column: SplitColumn = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option("--fix", metavar="OUT", help="Write a copy without the rows that are wrong or leak, to OUT."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table that is at OUT already.")] = False,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Say what is wrong with each bad row of a dataset, and what else should be known. Exit code 2 if unusable."""
+    named = options.columns(label_column, text_column, image_column, id_column, split_column)
+    settings = options.config(None, None, set_, named)
     with console.working() as progress:
-        from interplay.data.check import check_dataset
+        from interplay.data.check import look_over
+        from interplay.data.fix import write_clean
 
-        problems = check_dataset(path, settings.data, progress=progress.stage("Check rows"))
-    errors = [p for p in problems if p.severity == "error"]
-    empty = any(p.column == "split" and p.row is None for p in problems)
+        check = look_over(path, settings.data, settings, progress=progress.stage("Check rows"))
+        done = write_clean(check, fix, overwrite)[1] if fix else []
+    errors, problems = check.errors, check.problems
     if json:
-        console.print_json({"usable": not errors, "problems": [vars(p) for p in problems]})
+        table = [dict(zip(check.header, row, strict=True)) for row in check.rows]
+        usable = {"usable": not errors, "trainable": check.trainable}
+        found: dict[str, Any] = usable | {"problems": [vars(p) for p in problems], "table": table}
+        console.print_json(found | ({"fixed": fix, "changes": done} if fix else {}))
     else:
         verdict = (
-            "cannot be used as it is" if errors else "can be evaluated on, not trained on" if empty else "is sound"
+            "cannot be used as it is"
+            if errors
+            else "is sound"
+            if check.trainable
+            else "can be evaluated on, not trained on"
         )
-        warnings = len(problems) - len(errors)
         console.print_lines(f"{p.severity}: {p.error()}" for p in problems)
-        console.print_lines([f"{path} {verdict} ({len(errors)} errors, {warnings} warnings)"])
-    if errors:
+        if check.rows:
+            console.out.print(console.numbers_table("", check.header, check.rows))
+        console.print_lines([f"{path} {verdict} ({len(errors)} errors, {len(problems) - len(errors)} warnings)"])
+        console.print_lines([*done, f"Written: {fix} (its changes.txt names every row)"] if fix else [])
+    if errors and not fix:
         raise typer.Exit(BadInput.exit_code)
 
 

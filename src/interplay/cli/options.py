@@ -8,7 +8,7 @@ import typer
 
 from interplay.cli import console
 from interplay.engine import ENGINES
-from interplay.errors import BadInput, ConfigError
+from interplay.errors import BadInput, CheckpointError, ConfigError, suggestion
 from interplay.files.fetching import hub_name
 from interplay.files.run_folder import require_finished_run, runs_in
 
@@ -63,8 +63,31 @@ Blur = Annotated[
 ]
 DataPath = Annotated[
     Path,
-    typer.Argument(metavar="DATA", help="A dataset: a folder with samples.csv or .jsonl, or of a published layout."),
+    typer.Argument(
+        metavar="DATA",
+        help="A dataset: a table (.csv, .tsv, .jsonl, .parquet, .arrow), its folder, or one of a published layout.",
+    ),
 ]
+
+LabelColumn = Annotated[
+    list[str] | None,
+    typer.Option("--label-column", metavar="COLUMN", help="Labels; repeat it for columns of zeros and ones."),
+]
+TextColumn = Annotated[list[str] | None, typer.Option("--text-column", metavar="COLUMN", help="Texts. Repeatable.")]
+ImageColumn = Annotated[
+    list[str] | None, typer.Option("--image-column", metavar="COLUMN", help="Paths of pictures. Repeatable.")
+]
+IdColumn = Annotated[str | None, typer.Option("--id-column", metavar="COLUMN", help="Ids.")]
+SplitColumn = Annotated[str | None, typer.Option("--split-column", metavar="COLUMN", help="train, val or test.")]
+
+
+def columns(
+    label: list[str] | None, text: list[str] | None, image: list[str] | None, id_: str | None, split: str | None
+) -> dict[str, Any]:
+    """The columns of a table that were named, as settings."""
+    several = {"label_column": label, "text_column": text, "image_column": image}
+    named = {key: ",".join(names) for key, names in several.items() if names}
+    return {f"data.{key}": value for key, value in (named | given({"id_column": id_, "split_column": split})).items()}
 
 
 def epilog(example: str) -> dict[str, Any]:
@@ -79,7 +102,9 @@ def config(file: Path | None, preset: str | None, texts: list[str] | None, flags
     settings = read_settings(file) if file else {}
     if preset is not None:
         if preset not in PRESETS:
-            raise ConfigError(f"unknown preset {preset!r}", expected=f"one of {', '.join(PRESETS)}")
+            raise ConfigError(
+                f"unknown preset {preset!r}{suggestion(preset, PRESETS)}", expected=f"one of {', '.join(PRESETS)}"
+            )
         settings["preset"] = preset
     all_given = assigned(texts) | given(flags or {})
     sources = [str(file)] * (file is not None) + ["the options given"] * bool(all_given or not file)
@@ -89,8 +114,33 @@ def config(file: Path | None, preset: str | None, texts: list[str] | None, flags
 def check_early(*runs: Path, several: bool = False) -> None:
     """Refuse what is no run, or not one, before PyTorch is loaded; those of the hub are fetched when opened."""
     for run in runs:
-        if not hub_name(run):
+        if hub_name(run):
+            continue
+        try:
             (runs_in if several else require_finished_run)(run, hashes=False)  # read when opened, once
+        except CheckpointError:
+            refuse_dataset(run)
+            raise
+
+
+def refuse_dataset(path: Path) -> None:
+    """Refuse a dataset that was given where a run is wanted."""
+    if not path.exists():
+        return
+    from interplay.data.registry import layout_of
+
+    try:
+        layout = layout_of(path)
+    except BadInput:
+        return
+    if path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".tar"):
+        what = "a dataset (a table)" if layout == "table" else f"a dataset ({layout})"
+        fix = (
+            f"train on it first, `interplay train {path} --out runs/first`, and give runs/first; a run's data is --data"
+        )
+        raise BadInput(
+            f"{what} lies here, no run", expected="a folder written by `interplay train`", fix=fix, file=path
+        )
 
 
 def run_and_data(run: Path, data: Path | None, device: str | None) -> "tuple[Run, Config, Dataset]":

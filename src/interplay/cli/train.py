@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interplay.cli import console, options
-from interplay.cli.options import DEFAULT_STORE, ConfigFile, DataPath, Device, Json, Preset, Set, Store
+from interplay.cli.options import (
+    DEFAULT_STORE,
+    ConfigFile,
+    DataPath,
+    Device,
+    IdColumn,
+    ImageColumn,
+    Json,
+    LabelColumn,
+    Preset,
+    Set,
+    SplitColumn,
+    Store,
+    TextColumn,
+)
 from interplay.files.run_folder import COMPARISON_FILE, ENSEMBLE_FILE
 
 if TYPE_CHECKING:
@@ -34,6 +48,11 @@ def train(
     mask_aware: Annotated[bool | None, typer.Option(help="Train on samples with features removed, too.")] = None,
     fill: Annotated[str | None, typer.Option(help="What replaces removed features: mean, zero, attention.")] = None,
     device: Device = None,
+    label_column: LabelColumn = None,
+    text_column: TextColumn = None,
+    image_column: ImageColumn = None,
+    id_column: IdColumn = None,
+    split_column: SplitColumn = None,
     set_: Set = None,
     store: Store = DEFAULT_STORE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
@@ -48,14 +67,16 @@ def train(
         "removal.mask_aware": mask_aware,
         "removal.fill": fill,
     }
+    flags |= options.columns(label_column, text_column, image_column, id_column, split_column)
     settings = options.config(config, preset, set_, flags)
     with console.working(console.GO_ON) as progress:
         from interplay.data.registry import open_dataset
+        from interplay.data.twins import twin_problems
         from interplay.pipeline.seeds import train_seeds
         from interplay.pipeline.train import samples_cut, train
 
         dataset = open_dataset(data, settings.data)
-        console.say_notes(dataset.notes)
+        console.say_notes([*dataset.notes, *(f"{p.problem}; {p.fix}." for p in twin_problems(dataset))])
         if compare:
             from interplay.pipeline.comparison import train_beside_others
 

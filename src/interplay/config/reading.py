@@ -14,6 +14,9 @@ from interplay.config.versions import RENAMED, upgrade_config
 from interplay.encoders.settings import EncoderConfig
 from interplay.errors import ConfigError
 
+DEVICES = {"gpu": "cuda", "nvidia": "cuda", "cuda0": "cuda:0", "cuda1": "cuda:1", "metal": "mps", "apple": "mps"}
+"""What devices are called elsewhere."""
+
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`base` with the keys of `over` laid on top, section by section.
@@ -142,9 +145,19 @@ def format_validation_error(
         if fault["type"] != "extra_forbidden":
             whole_section = isinstance(fault["input"], Mapping)  # too long to be read
             got = "" if whole_section else f" (got {fault['input']!r})"
+            if where == ["device"]:
+                meant = DEVICES.get(str(fault["input"]).lower())
+                hint = f"; did you mean {meant}?" if meant else ""
+                clauses.append(
+                    f"device: there is none called {fault['input']!r}, but auto, cpu, cuda, cuda:1 or mps{hint}"
+                )
+                continue
             clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']}{got}")
             continue
         near = difflib.get_close_matches(where[-1], known(where[:-1]), n=1)
+        if not near and not inside and (places := _keys_called(where[-1])):
+            clauses.append(f"unknown key {'.'.join(where)} (did you mean {' or '.join(places)}?)")
+            continue
         path = ".".join(where)
         if path in RENAMED:
             clauses.append(f"{path} is now {RENAMED[path]}")
@@ -161,3 +174,13 @@ def _known_keys(section: list[str]) -> list[str]:
             annotation = model.model_fields[name].annotation
             model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else EncoderConfig
     return list(model.model_fields)
+
+
+def _keys_called(name: str) -> list[str]:
+    """The keys of all sections that are called so, as they are written: training.epochs."""
+    found = []
+    for section, field in Config.model_fields.items():
+        model = field.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel) and name in model.model_fields:
+            found.append(f"{section}.{name}")
+    return found + [f"encoders.text.{name}"] * (name in EncoderConfig.model_fields)

@@ -14,6 +14,8 @@ from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import Dataset, ModalityKind, Options, Sample
 from interplay.data.table_rows import read_rows
 from interplay.errors import DataError
+from interplay.modalities.pictures import looks_whole
+from interplay.words import strip_invisible
 
 TABLE = "design_topics.csv"
 CORRUPT = frozenset({"50105", "50109"})
@@ -29,7 +31,8 @@ OFFICIAL = Official("ENRICO", {"train": 947, "val": 219, "test": 292}, {"I2MoE":
 def read_enrico(path: str | Path, options: Options | None = None) -> Dataset:
     """The screens of a folder, split by split.
 
-    A screen that lacks a picture is skipped, with a note; the others stay in their splits.
+    A screen that lacks a picture, or whose picture cannot be read, is skipped, with a note; the others stay in their
+    splits.
 
     Args:
         path: the folder.
@@ -51,6 +54,9 @@ def read_enrico(path: str | Path, options: Options | None = None) -> Dataset:
             return "without a screenshot"
         if f"{name}.png" not in wires:
             return "without a wireframe"
+        for what in ("screenshot", "wireframe"):
+            if not looks_whole(folder / f"{what}s" / f"{name}.{'jpg' if what == 'screenshot' else 'png'}"):
+                return f"with a {what} that is no whole picture"
         row, topic = topics[name]
         inputs: dict[str, str | Path] = {
             "screenshot": folder / "screenshots" / f"{name}.jpg",
@@ -88,7 +94,7 @@ def _topics(table: Path) -> dict[str, tuple[int, str]]:
         raise DataError(came, expected="the columns screen_id and topic", file=table)
     out: dict[str, tuple[int, str]] = {}
     for row in rows:
-        screen, topic = row.fields["screen_id"].strip(), row.fields["topic"].strip()
+        screen, topic = (strip_invisible(row.fields[column]) for column in ("screen_id", "topic"))
         if not screen:
             raise DataError("the screen_id is blank", expected="an id", file=table, row=row.line)
         if screen in out:

@@ -1,5 +1,6 @@
 """Bring a dataset of the Hugging Face library into the table layout. The library is an extra; rows are streamed."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from interplay.data.huggingface_rows import IMAGES, RowCopier
-from interplay.data.sample import Dataset, ModalityKind
-from interplay.data.table import read_table
+from interplay.data.labels import LabelColumn
+from interplay.data.sample import SPLIT_NAMES, Dataset, ModalityKind
+from interplay.data.table import TABLES, read_table
 from interplay.data.table_declaration import RESERVED
-from interplay.data.table_fields import SHARES, SPLIT_NAMES, hashed_split
+from interplay.data.table_fields import SHARES, hashed_split
 from interplay.data.table_write import new_folder, write_declaration, write_lines
 from interplay.errors import BadInput, DataError
 from interplay.kinds import LabelKind
@@ -23,11 +25,12 @@ SAVED = ("dataset_dict.json", "state.json")
 
 @dataclass(frozen=True)
 class SourceSplit:
-    """One split: its rows, our name for it, and the names its class numbers stand for (empty: there are none)."""
+    """One split: its rows, our name for it, the names of class numbers (empty: none), and whether labels are lists."""
 
     table: Any
     split: str
     classes: list[str]
+    lists: bool
 
 
 def import_huggingface(
@@ -72,12 +75,16 @@ def import_huggingface(
         ours = _split_names(list(tables), source)
         parts = [_part(datasets, tables[name], split, copier) for name, split in ours.items()]
         write_lines(made, _lines(parts, copier, source, progress))
-        notes = (*_split_notes(list(tables), ours), *copier.notes())
-        if not copier.kept:
+        named = tuple(dict.fromkeys(name for part in parts for name in part.classes))
+        column = copier.labels(named)
+        _write_labels(made, column)
+        read = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in column.notes]
+        notes = (*_split_notes(list(tables), ours), *copier.notes(), *read)
+        if not any(copier.kept.values()):
             raise DataError(f"no row can be used; {' '.join(notes)}", expected="at least one whole row", file=source)
-        named = dict.fromkeys(name for part in parts for name in part.classes)
-        order = tuple(named) or tuple(sorted(copier.seen))
-        kind: LabelKind = "multi" if copier.several else "single"
+        order = named or column.names or tuple(sorted({name for row in column.rows if row for name in row}))
+        several = column.several or any(part.lists for part in parts) or any(len(row or ()) > 1 for row in column.rows)
+        kind: LabelKind = "multi" if several else "single"
         write_declaration(made, Dataset(_name(source), made, columns, order, kind, []))
     return replace(read_table(folder), notes=notes)
 
@@ -90,7 +97,7 @@ def _lines(
     there = {part.split for part in parts}
     for part in parts:
         for number, row in enumerate(_rows(part.table, source)):
-            line = copier.line(f"{part.split}-{number:06d}", part.split, row, part.classes)
+            line = copier.line(f"{part.split}-{number:06d}", part.split, row)
             if line is not None:
                 yield line | {"split": _moved(line["id"], part.split, there)}
             done += 1
@@ -98,6 +105,21 @@ def _lines(
                 progress(done, max(total, done + 1))
     if progress:
         progress(done, done)
+
+
+def _write_labels(made: Path, column: LabelColumn) -> None:
+    """Give the lines that were written their labels; those without are removed, and their pictures with them."""
+    lines = (made / TABLES[0]).read_text(encoding="utf-8").split("\n")[:-1]
+    kept = []
+    for line, labels in zip(lines, column.rows, strict=True):
+        row = json.loads(line)
+        if labels is not None:
+            kept.append(row | {"labels": list(labels)})
+            continue
+        for value in row.values():
+            if isinstance(value, str) and value.startswith(f"{IMAGES}/"):
+                (made / value).unlink(missing_ok=True)
+    write_lines(made, kept)
 
 
 def _columns(text: Sequence[str], image: Sequence[str]) -> dict[str, ModalityKind]:
@@ -158,11 +180,10 @@ def _part(datasets: Any, table: Any, split: str, copier: RowCopier) -> SourceSpl
         if MODALITIES[kind].file and isinstance(features.get(column), datasets.Image):
             table = table.cast_column(column, datasets.Image(decode=False))
     labels = features.get(copier.label_column)
-    if isinstance(labels, datasets.List | datasets.LargeList):
-        copier.several = True
-        labels = labels.feature
+    lists = isinstance(labels, datasets.List | datasets.LargeList)
+    labels = labels.feature if lists and labels is not None else labels
     classes = [name.strip() for name in labels.names] if isinstance(labels, datasets.ClassLabel) else []
-    return SourceSplit(table, split, classes)
+    return SourceSplit(table, split, classes, lists)
 
 
 def _rows(table: Iterable[dict[str, Any]], source: str) -> Iterator[dict[str, Any]]:

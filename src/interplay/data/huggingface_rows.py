@@ -1,26 +1,20 @@
 """The rows of a Hugging Face dataset, one by one, as lines of a table; pictures are copied as they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from interplay.data.benchmark import replace_surrogates
-from interplay.data.sample import ModalityKind
+from interplay.data.labels import MISSING, LabelColumn, read_labels
+from interplay.data.sample import SPLITS, ModalityKind
+from interplay.data.table_arrow import SUFFIXES
 from interplay.errors import BadInput, DataError
 from interplay.modalities import MODALITIES
 from interplay.modalities.pictures import open_picture
+from interplay.words import has_content
 
 IMAGES = "images"
-SUFFIXES = {
-    b"\xff\xd8\xff": ".jpg",
-    b"\x89PNG": ".png",
-    b"GIF8": ".gif",
-    b"RIFF": ".webp",
-    b"BM": ".bmp",
-    b"II*\0": ".tif",
-    b"MM\0*": ".tif",
-}
 
 
 @dataclass
@@ -32,8 +26,8 @@ class RowCopier:
         home: where pictures named by a relative path lie; None for a dataset of the hub.
         columns: modality, which is the column's name -> kind.
         label_column: the column of the labels.
-        several: whether a row may have any number of labels; set by the first list.
-        seen: labels that occur.
+        values: the labels of each row that was copied, as they are kept; they are read together.
+        row_ids: (split, id) of each row that was copied.
         kept: split -> rows copied.
         left: (split, why) -> ids of skipped rows.
     """
@@ -42,19 +36,18 @@ class RowCopier:
     home: Path | None
     columns: Mapping[str, ModalityKind]
     label_column: str
-    several: bool = False
-    seen: set[str] = field(default_factory=set)
+    values: list[Any] = field(default_factory=list)
+    row_ids: list[tuple[str, str]] = field(default_factory=list)
     kept: dict[str, int] = field(default_factory=dict)
     left: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
-    def line(self, row_id: str, split: str, row: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any] | None:
-        """A line of the table, its pictures written; None if the row is skipped.
+    def line(self, row_id: str, split: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A line of the table without its labels, its pictures written; None if the row is skipped.
 
         Args:
             row_id: the id of the sample.
             split: its split.
             row: column -> value, of the source.
-            classes: the names that class numbers stand for; empty if labels are no class numbers.
 
         Raises:
             BadInput: there is no such column.
@@ -62,46 +55,47 @@ class RowCopier:
         for column in (*self.columns, self.label_column):
             if column not in row:
                 raise BadInput(f"there is no column {column!r}", expected=f"one of {', '.join(row)}")
-        labels = self._labels(row[self.label_column], classes)
-        if labels is None:
-            self._leave(row_id, split, "without a label")
-            return None
-        out: dict[str, Any] = {"id": row_id, "split": split, "labels": labels}
+        out: dict[str, Any] = {"id": row_id, "split": split}
         for place, (column, kind) in enumerate(self.columns.items()):
             what = MODALITIES[kind].file
             out[column] = self._picture(row[column], f"{row_id}-{place}") if what else _text(row[column])
             if out[column] is None:
                 self._leave(row_id, split, f"without {f'a whole {what}' if what else 'a text'} in {column!r}")
                 return None
-        self.seen.update(labels)
+        self.values.append(row[self.label_column])
+        self.row_ids.append((split, row_id))
         self.kept[split] = self.kept.get(split, 0) + 1
         return out
 
     def notes(self) -> list[str]:
         """A sentence for each reason in each split."""
         notes = []
-        for (split, why), ids in self.left.items():
+        for (split, why), ids in sorted(self.left.items(), key=lambda item: SPLITS.index(item[0][0])):
             are, kept = "is" if len(ids) == 1 else "are", self.kept.get(split, 0)
             notes.append(f"{len(ids)} of the {split} rows {are} skipped: {why} (the first: {ids[0]}); {kept} remain.")
         return notes
 
+    def labels(self, classes: Sequence[str]) -> LabelColumn:
+        """The labels of the rows that were copied; those that have none, or one of no use, are counted as skipped.
+
+        Args:
+            classes: the names that class numbers stand for; empty if labels are no class numbers.
+        """
+        column = read_labels(self.values, classes=classes)
+        bad = dict(column.reasons)
+        if not column.several and not column.names:
+            bad |= {at: MISSING for at, names in enumerate(column.rows) if names == ()}
+        for at, reason in sorted(bad.items()):
+            split, row_id = self.row_ids[at]
+            self._leave(row_id, split, "without a label" if reason == MISSING else f"with no label of use: {reason}")
+            self.kept[split] -= 1
+        rows = [
+            None if at in bad or names is None else tuple(dict.fromkeys(names)) for at, names in enumerate(column.rows)
+        ]
+        return replace(column, rows=rows)
+
     def _leave(self, row_id: str, split: str, why: str) -> None:
         self.left.setdefault((split, why), []).append(row_id)
-
-    def _labels(self, value: Any, classes: Sequence[str]) -> list[str] | None:
-        """The names of a row's labels; None if there is none where one has to be, or one is of no use."""
-        if isinstance(value, list | tuple):
-            self.several = True
-        names = []
-        for one in value if isinstance(value, list | tuple) else [value]:
-            if classes and isinstance(one, int):
-                name = classes[one] if 0 <= one < len(classes) else ""  # -1 is a label that is withheld
-            else:
-                name = replace_surrogates(str(one)).strip() if isinstance(one, str | int) else ""
-            if not name:
-                return None
-            names.append(name)
-        return list(dict.fromkeys(names))
 
     def _picture(self, value: Any, name: str) -> str | None:
         """Write a picture as it is; its path inside the table's folder, or None if it cannot be read."""
@@ -120,7 +114,7 @@ class RowCopier:
 
 
 def _text(value: Any) -> str | None:
-    return replace_surrogates(value) if isinstance(value, str) and value.strip() else None
+    return replace_surrogates(value) if isinstance(value, str) and has_content(value) else None
 
 
 def _bytes(home: Path | None, value: Any) -> bytes | None:

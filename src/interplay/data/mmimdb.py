@@ -20,9 +20,12 @@ from interplay.data.benchmark import (
     remarks,
     replace_surrogates,
 )
+from interplay.data.labels import label_name
 from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import Dataset, ModalityKind, Options, Sample
 from interplay.errors import DataError
+from interplay.modalities.pictures import looks_whole
+from interplay.words import has_content
 
 DROPPED = frozenset({"News", "Adult", "Talk-Show", "Reality-TV"})
 """Genres of too few films [paper]."""
@@ -51,7 +54,8 @@ class MmimdbOptions(ReaderOptions):
 def read_mmimdb(path: str | Path, options: Options | None = None) -> Dataset:
     """The films of a folder, split by split as `split.json` lists them.
 
-    Films that lack a file or a plot are skipped, with a note; films of no genre are kept, without labels.
+    Films that lack a file or a plot, or whose poster or JSON cannot be read, are skipped, with a note for each reason;
+    films of no genre are kept, without labels.
 
     Args:
         path: a folder or file.
@@ -72,11 +76,13 @@ def read_mmimdb(path: str | Path, options: Options | None = None) -> Dataset:
         if f"{film_id}.jpeg" not in there:
             return "without a poster"
         about = _about(folder / "dataset" / f"{film_id}.json")
-        if about is None:
-            return "their JSON cannot be read"
+        if isinstance(about, str):
+            return about
         plots, genres = about
         if not plots:
             return "without a plot"
+        if not looks_whole(folder / "dataset" / f"{film_id}.jpeg"):
+            return "with a poster that is no whole picture"
         plot = max(plots, key=len) if chosen.plot == "longest" else plots[0]
         if replace_surrogates(plot) != plot:
             found[HALVES].append(film_id)
@@ -108,16 +114,21 @@ def _splits(file: Path) -> dict[str, list[str]]:
     return out
 
 
-def _about(file: Path) -> tuple[list[str], list[str]] | None:
-    """(plots that are not blank, genres) of one film; None if its JSON cannot be read."""
+def _about(file: Path) -> tuple[list[str], list[str]] | str:
+    """(plots that are not empty, genres) of one film, or the reason that there are none to be had."""
     try:
         film: Any = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
-        return None
+        return "their JSON cannot be read"
     if not isinstance(film, dict):
-        return None
-    plots, genres = film.get("plot", []), film.get("genres", [])
-    if not all(isinstance(v, list) and all(isinstance(t, str) for t in v) for v in (plots, genres)):
-        return None
-    names = dict.fromkeys(replace_surrogates(genre).strip() for genre in genres)
-    return [plot for plot in plots if plot.strip()], [name for name in names if name]
+        return "their JSON is no object"
+    plots, genres = film.get("plot"), film.get("genres", [])
+    if plots is None:
+        return "without a plot"
+    if genres is None:
+        return "without genres: null"
+    for key, value in (("plot", plots), ("genres", genres)):
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            return f"with {key!r} that is no list of texts"
+    names = dict.fromkeys(label_name(replace_surrogates(genre)) for genre in genres if has_content(genre))
+    return [plot for plot in plots if has_content(plot)], list(names)

@@ -1,14 +1,18 @@
 """Which layouts can be read, and which one a path holds."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from interplay.data.enrico import read_enrico
 from interplay.data.mmhs150k import is_hate_speech, read_mmhs150k
 from interplay.data.mmimdb import read_mmimdb
-from interplay.data.sample import Dataset, Options
+from interplay.data.remarks import label_problems
+from interplay.data.sample import SPLIT_NAMES, Dataset, Options
 from interplay.data.table import TABLES, read_table
+from interplay.data.table_folders import is_picture_folder, shards_at, tables_in
 from interplay.errors import DataError
+from interplay.files.run_folder import CONFIG_FILE, ENSEMBLE_FILE
 
 Reader = Callable[[Path, Options | None], Dataset]
 LAYOUTS: dict[str, Reader] = {
@@ -37,7 +41,9 @@ def open_dataset(path: str | Path, options: Options | None = None) -> Dataset:
         DataError: nothing is there, no known layout is, or its reader refuses it.
         ConfigError: the layout does not know an option.
     """
-    return LAYOUTS[layout_of(path)](Path(path), options)
+    dataset = LAYOUTS[layout_of(path)](Path(path), options)
+    named = [f"{p.problem[0].upper()}{p.problem[1:]}; {p.fix}." for p in label_problems(dataset)]
+    return replace(dataset, notes=(*dataset.notes, *named)) if named else dataset
 
 
 def is_sensitive(labels: Sequence[str]) -> bool:
@@ -59,7 +65,7 @@ def layout_of(path: str | Path) -> str:
         DataError: nothing is there, or no known layout.
     """
     path = Path(path)
-    if path.is_file():
+    if path.is_file() or shards_at(path):
         return "table"
     if not path.is_dir():
         raise DataError(
@@ -68,6 +74,13 @@ def layout_of(path: str | Path) -> str:
     for layout, marks in MARKS.items():
         if any((path / mark).exists() for mark in marks):
             return layout
+    if is_picture_folder(path, SPLIT_NAMES):
+        return "table"
+    if (path / CONFIG_FILE).exists() or (path / ENSEMBLE_FILE).exists():
+        fix = "give the dataset that it was trained on, or another"
+        raise DataError("a run lies here, no dataset", expected="a dataset", fix=fix, file=path)
     known = "; ".join(f"{layout}: {' or '.join(marks)}" for layout, marks in MARKS.items())
-    fix = "give a folder of one of these layouts, or write your samples as a table"
+    fix = "give a folder of one of these layouts or of pictures, a folder a class, or write your samples as a table"
+    if there := tables_in(path):
+        fix = f"give the table itself, {there[0]}" if len(there) == 1 else "give one of the tables that lie here"
     raise DataError("no known dataset layout is here", expected=f"a folder with ({known})", fix=fix, file=path)

@@ -11,6 +11,8 @@ ModalityKind = str
 
 Options = Mapping[str, str | bool | int | float]
 SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {**{name: name for name in SPLITS}, "dev": "val", "valid": "val", "validation": "val"}
+"""What splits are called elsewhere -> what they are called here."""
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,41 @@
 """The table layout: how people bring their own data, and how the built-in scenes are written.
 
-A folder with `samples.csv` or `samples.jsonl` (or the path of any .csv or .jsonl file), a row per sample:
+A folder with `samples.csv`, `.tsv`, `.jsonl`, `.parquet` or `.arrow` (or the path of any such file), a row per sample:
 
-- `id`: any text, each once. `split` (optional): train, val (dev, valid, validation) or test; without the column rows
-  are split 70/15/15 by a hash of their id.
-- `labels`: a text `first|second`, or in JSONL a list. Empty: no label holds.
-- one column per modality: a text, or the path of a picture or of features relative to the table's folder.
+- `id`: any text, each once; without the column a row is called by its line. `split` (optional): train, val (dev, valid,
+  validation) or test; without the column rows are split 70/15/15 by a hash of their id.
+- `labels` (or `label`): a text `first|second`, a list, a number, zeros and ones: see `labels`. Empty: no label holds.
+- one column per modality: a text, or the path of a picture or of features relative to the table's folder; Parquet and
+  Arrow files may hold pictures themselves.
 - `evidence` (optional): JSON, {label: {"words": [[start, end]], "cells": [[x0, y0, x1, y1]]}}; see `Evidence`.
 
-`dataset.toml` beside it may declare `name`, `label_kind` ("single" or "multi"), `labels` (their order) and
-`[modalities]` (column = "text", "image" or "features", in order; see `feature_files`). What it leaves out is guessed:
-the folder's name; the columns `text` and `image`; the labels seen, in alphabetical order; "multi" if any row has other
-than one label. Other columns are ignored.
+`dataset.toml` beside it may declare `name`, `label_kind` ("single" or "multi"), `labels` (their order), `id_column`,
+`split_column`, `label_column` (one, or a list of columns of zeros and ones) and `[modalities]` (column = "text",
+"image" or "features", in order; see `feature_files`). What it leaves out is guessed: the folder's name; the columns
+`text` and `image`; the labels seen, in alphabetical order; "multi" if any row has other than one label. Other columns
+are ignored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from glob import has_magic
 from pathlib import Path
+from typing import Any
 
-from interplay.data.options import ReaderOptions, parse_options
+from interplay.data.file_checks import file_problems
+from interplay.data.labels import LabelColumn, read_indicators, read_labels
+from interplay.data.options import parse_options
 from interplay.data.problems import Problem, Severity
-from interplay.data.sample import SPLITS, Dataset, ModalityKind, Options, Sample
-from interplay.data.table_declaration import Declaration, read_declaration, resolve_labels, resolve_modalities
+from interplay.data.sample import SPLIT_NAMES, SPLITS, Dataset, Options, Sample
+from interplay.data.table_columns import Columns, TableOptions, resolve_columns
+from interplay.data.table_declaration import Declaration, read_declaration, resolve_labels
 from interplay.data.table_fields import Fields
+from interplay.data.table_folders import TABLES as SUFFIXES
+from interplay.data.table_folders import is_picture_folder, shards_at
 from interplay.data.table_rows import ReportProblem, TableRow, read_rows
-from interplay.errors import DataError
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES, drawn_as
-from interplay.modalities.feature_files import refuse_other_width
 
-TABLES = ("samples.jsonl", "samples.csv")
+TABLES = ("samples.jsonl", "samples.csv", "samples.tsv", "samples.parquet", "samples.arrow")
 
 
 def read_table(path: str | Path, options: Options | None = None) -> Dataset:
@@ -38,37 +45,53 @@ def read_table(path: str | Path, options: Options | None = None) -> Dataset:
 
     Args:
         path: the table's folder or file.
-        options: none: a table has no options.
+        options: which columns to read, as `TableOptions` has them.
 
     Raises:
         DataError: at the first problem of severity "error".
-        ConfigError: there are options.
+        ConfigError: an unknown option.
     """
-    parse_options(ReaderOptions, options, "table")
 
     def stop(problem: Problem) -> None:
         if problem.severity == "error":
             raise problem.error()
 
-    dataset = _scan(Path(path), stop, pictures_too=True)
+    dataset = scan_table(Path(path), stop, pictures_too=True, options=options)
     assert dataset is not None
     return dataset
 
 
-def check_table(path: str | Path, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
+def check_table(
+    path: str | Path, progress: Callable[[int, int], None] | None = None, options: Options | None = None
+) -> list[Problem]:
     """Every problem of every row, pictures decoded too; empty if all is well. Never raises for bad data.
 
     Args:
         path: the table's folder or file.
         progress: called with (done, total) rows while pictures are opened.
+        options: which columns to read, as `TableOptions` has them.
+
+    Raises:
+        ConfigError: an unknown option.
     """
     problems: list[Problem] = []
-    dataset = _scan(Path(path), problems.append, pictures_too=False)
+    dataset = scan_table(Path(path), problems.append, options=options)
     if dataset is None:
         return problems
+    problems += note_problems(dataset)
     problems += file_problems(dataset, progress)
     problems += split_problems(dataset)
     return problems
+
+
+def note_problems(dataset: Dataset) -> list[Problem]:
+    """The notes of a dataset as warnings.
+
+    Args:
+        dataset: the dataset.
+    """
+    fix = "correct the data if that is not meant"
+    return [Problem(dataset.source, None, None, note.rstrip("."), fix, "warning") for note in dataset.notes]
 
 
 def split_problems(dataset: Dataset) -> list[Problem]:
@@ -108,10 +131,10 @@ def find_table(path: Path, report: ReportProblem) -> Path | None:
         path: a folder or file.
         report: called with each problem that is found.
     """
-    if path.is_file():
-        if path.suffix.lower() in (".csv", ".jsonl"):
+    if path.is_file() or has_magic(str(path)):
+        if path.suffix.lower() in SUFFIXES or shards_at(path):
             return path
-        report(Problem(path, None, None, "this file is no table", "give a .csv or .jsonl file, or a folder"))
+        report(Problem(path, None, None, "this file is no table", f"give a {', '.join(SUFFIXES)} file, or a folder"))
         return None
     names = " or ".join(TABLES)
     if not path.is_dir():
@@ -120,54 +143,92 @@ def find_table(path: Path, report: ReportProblem) -> Path | None:
     there = [path / name for name in TABLES if (path / name).is_file()]
     if len(there) == 1:
         return there[0]
-    problem = "the folder holds both tables" if there else "the folder holds no table"
+    several = f"the folder holds several tables: {', '.join(one.name for one in there)}"
+    if not there and (shards_at(path) or is_picture_folder(path, SPLIT_NAMES)):
+        return path
+    problem = several if there else "the folder holds no table"
     report(Problem(path, None, None, problem, "keep exactly one", expected=names))
     return None
 
 
-def _scan(path: Path, report: ReportProblem, pictures_too: bool) -> Dataset | None:
-    """Everything but the pixels. None only if there is nothing to look at."""
+def scan_table(
+    path: Path, report: ReportProblem, pictures_too: bool = False, options: Options | None = None
+) -> Dataset | None:
+    """Everything but the pixels, as far as it can be read. None only if there is nothing to look at.
+
+    Args:
+        path: the table's folder or file.
+        report: called with each problem that is found; may raise to stop there.
+        pictures_too: whether files have to exist.
+        options: which columns to read, as `TableOptions` has them.
+
+    Raises:
+        ConfigError: an unknown option.
+    """
+    chosen = parse_options(TableOptions, options, "table")
     file = find_table(path, report)
     if file is None:
         return None
-    declared = read_declaration(file.parent, report)
-    columns, rows = read_rows(file, report)
+    notes: dict[str, None] = {}
+
+    def note(sentence: str) -> None:
+        notes[f"{sentence[0].upper()}{sentence[1:]}."] = None
+
+    home = file if file.is_dir() else file.parent
+    declared = read_declaration(home, report)
+    columns, rows = read_rows(file, report, note)
     if not rows:
         if columns:
             report(Problem(file, None, None, "the table has a header and no rows", "add rows"))
         return None
-    for column in (c for c in ("id", "labels") if c not in columns):
-        came = f"the column is missing; there are {', '.join(columns)}"
-        report(Problem(file, None, column, came, f"add a column named `{column}`"))
-    modalities = resolve_modalities(declared, file, columns, report)
-    samples = _samples(file, rows, columns, modalities, report, pictures_too)
-    labels, kind = resolve_labels(declared, file, [s.labels for s in samples], report)
-    if "labels" in columns:
-        _check_labels(file, samples, labels, kind, declared, report)
-    name = declared.name or (file.parent.resolve().name if file.name in TABLES else file.stem)
-    return Dataset(name or "table", path, modalities, labels, kind, samples)
+    found = resolve_columns(chosen, declared, file, columns, report, note)
+    given = read_column(found.labels, [row.fields for row in rows], declared.labels or ())
+    for one in given.notes:
+        note(one)
+    samples = _samples(file, rows, found, given, report, pictures_too)
+    labels, kind = resolve_labels(declared, file, given, report, note)
+    if found.labels:
+        _check_labels(file, samples, labels, kind, declared, found.labels[0], given, report)
+    name = declared.name or (home.resolve().name if file.name in TABLES or file.is_dir() else file.stem)
+    given_options = {key: value for key, value in chosen.model_dump().items() if value}
+    return Dataset(name or "table", path, found.modalities, labels, kind, samples, given_options, tuple(notes))
+
+
+def read_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> LabelColumn:
+    """The labels of every row, of one column of labels or of several of zeros and ones.
+
+    Args:
+        columns: the columns of labels.
+        rows: column -> value, of every row.
+        names: the declared labels in their order.
+    """
+    if len(columns) > 1:
+        return read_indicators(columns, rows)
+    if not columns:
+        return LabelColumn([()] * len(rows), {})
+    return read_labels([row.get(columns[0]) for row in rows], names)
 
 
 def _samples(
     file: Path,
     rows: Sequence[TableRow],
-    columns: Sequence[str],
-    modalities: Mapping[str, ModalityKind],
+    columns: Columns,
+    labels: LabelColumn,
     report: ReportProblem,
     pictures_too: bool,
 ) -> list[Sample]:
     """A sample for every row, with what could be read of it; the rest is reported."""
     first: dict[str, int] = {}
-    text_column = next(iter(drawn_as("text", modalities)), "")
+    text_column = next(iter(drawn_as("text", columns.modalities)), "")
     samples = []
-    for row in rows:
+    for at, row in enumerate(rows):
         fields = Fields(file, row, report)
-        sample_id = (fields.id() if "id" in columns else None) or f"row {row.line}"
+        sample_id = (fields.id(columns.id) if columns.id else None) or f"row {row.line}"
         if sample_id in first:
-            fields.problem("id", f"the id {sample_id!r} is also on row {first[sample_id]}", "rename one of them")
+            fields.problem(columns.id, f"the id {sample_id!r} is also on row {first[sample_id]}", "rename one of them")
         first.setdefault(sample_id, row.line)
         inputs: dict[str, str | Path] = {}
-        for column, kind in modalities.items():
+        for column, kind in columns.modalities.items():
             file_kind = MODALITIES[kind].file
             value = fields.path(column, file_kind) if file_kind else fields.text(column)
             if value is not None:
@@ -175,13 +236,15 @@ def _samples(
         if pictures_too:
             for column, value in inputs.items():
                 if isinstance(value, Path):
-                    _check_file_exists(fields, column, value, MODALITIES[modalities[column]].file)
+                    _check_file_exists(fields, column, value, MODALITIES[columns.modalities[column]].file)
         samples.append(
             Sample(
                 id=sample_id,
-                split=fields.split(sample_id, "split" in columns) or "",
+                split=fields.split(sample_id, columns.split) or "",
                 inputs=inputs,
-                labels=(fields.labels() or ()) if "labels" in columns else (),
+                labels=(
+                    fields.labels(columns.labels[0], labels.rows[at], labels.reasons.get(at)) if columns.labels else ()
+                ),
                 row=row.line,
                 evidence=fields.evidence(str(inputs.get(text_column, ""))),
             )
@@ -205,51 +268,18 @@ def _check_labels(
     labels: tuple[str, ...],
     kind: LabelKind,
     declared: Declaration,
+    column: str,
+    given: LabelColumn,
     report: ReportProblem,
 ) -> None:
     known = set(labels)
-    for sample in samples:
+    for sample, names in zip(samples, given.rows, strict=True):
         for label in (v for v in (*sample.labels, *sample.evidence) if v not in known):
             fix = f"correct it, or add it to labels in {declared.file.name}"
             expected = f"one of {', '.join(labels[:30])}"
-            column = "labels" if label in sample.labels else "evidence"
-            report(Problem(file, sample.row, column, f"the label {label!r} is not known", fix, expected=expected))
-        if kind == "single" and len(sample.labels) != 1:
+            where = column if label in sample.labels else "evidence"
+            report(Problem(file, sample.row, where, f"the label {label!r} is not known", fix, expected=expected))
+        if kind == "single" and names is not None and len(sample.labels) != 1:
             fix = 'give it exactly one, or declare label_kind = "multi"'
             came = f"the row has {len(sample.labels)} labels"
-            report(Problem(file, sample.row, "labels", came, fix, expected="one label"))
-
-
-def file_problems(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
-    """What is wrong with pictures and features: every file is opened once, however many rows name it.
-
-    Args:
-        dataset: the dataset.
-        progress: called with (done, total) samples.
-    """
-    faults: dict[Path, DataError | None] = {}
-    widths: dict[str, int] = {}
-    problems = []
-    for done, sample in enumerate(dataset.samples, start=1):
-        for column, file in sample.inputs.items():
-            if not isinstance(file, Path):
-                continue
-            if file not in faults:
-                faults[file] = _fault(file, column, dataset.modalities[column], widths)
-            if (fault := faults[file]) is not None:
-                row = sample.row or None
-                problems.append(Problem(file, row, column, fault.problem, fault.fix, expected=fault.expected))
-        if progress is not None:
-            progress(done, len(dataset.samples))
-    return problems
-
-
-def _fault(file: Path, column: str, kind: ModalityKind, widths: dict[str, int]) -> DataError | None:
-    """What is wrong with one file; `widths` remembers how wide the first features of each column are."""
-    try:
-        own = MODALITIES[kind].check(file)
-        if own is not None:
-            refuse_other_width(file, None, own, widths.setdefault(column, own))
-    except DataError as error:
-        return error
-    return None
+            report(Problem(file, sample.row, column, came, fix, expected="one label"))

@@ -1,16 +1,18 @@
 """What a table holds: declared in `dataset.toml` beside it, or guessed from its columns."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from interplay.data.labels import LabelColumn
 from interplay.data.problems import Problem
 from interplay.data.sample import ModalityKind
-from interplay.data.table_rows import ReportProblem, read_text
+from interplay.data.table_rows import Note, ReportProblem, read_text
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES
+from interplay.words import strip_invisible
 
 DECLARATION = "dataset.toml"
 RESERVED = ("id", "split", "labels", "evidence")
@@ -26,6 +28,12 @@ class Declaration:
     label_kind: LabelKind | None = None
     labels: tuple[str, ...] | None = None
     modalities: Mapping[str, ModalityKind] | None = None
+    id_column: str | None = None
+    split_column: str | None = None
+    label_columns: tuple[str, ...] | None = None
+
+
+KEYS = ("name", "label_kind", "labels", "id_column", "split_column", "label_column", "modalities")
 
 
 def read_declaration(folder: Path, report: ReportProblem) -> Declaration:
@@ -44,8 +52,8 @@ def read_declaration(folder: Path, report: ReportProblem) -> Declaration:
     except tomllib.TOMLDecodeError as error:
         report(Problem(file, None, None, f"the file is not TOML ({error})", "correct the line named"))
         return Declaration(file)
-    for key in sorted(values.keys() - {"name", "label_kind", "labels", "modalities"}):
-        expected = "name, label_kind, labels or [modalities]"
+    for key in sorted(values.keys() - set(KEYS)):
+        expected = f"{', '.join(KEYS[:-1])} or [modalities]"
         report(Problem(file, None, key, "the key is not known", "remove it", expected=expected))
     return Declaration(
         file,
@@ -53,7 +61,30 @@ def read_declaration(folder: Path, report: ReportProblem) -> Declaration:
         label_kind=_label_kind(file, values.get("label_kind"), report),
         labels=_labels(file, values.get("labels"), report),
         modalities=_modalities(file, values.get("modalities"), report),
+        id_column=_column(file, "id_column", values, report),
+        split_column=_column(file, "split_column", values, report),
+        label_columns=_label_columns(file, values, report),
     )
+
+
+def _column(file: Path, key: str, values: Mapping[str, Any], report: ReportProblem) -> str | None:
+    value = values.get(key)
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value
+    report(Problem(file, None, key, f"{key} is {value!r}", f'write {key} = "..."', expected="the name of a column"))
+    return None
+
+
+def _label_columns(file: Path, values: Mapping[str, Any], report: ReportProblem) -> tuple[str, ...] | None:
+    value = values.get("label_column")
+    if not isinstance(value, list):
+        one = _column(file, "label_column", values, report)
+        return (one,) if one else None
+    if value and all(isinstance(name, str) and name.strip() for name in value):
+        return tuple(dict.fromkeys(value))
+    fix = 'write label_column = "..." or, of zeros and ones, label_column = ["first", "second"]'
+    report(Problem(file, None, "label_column", f"label_column is {value!r}", fix))
+    return None
 
 
 def _name(file: Path, value: Any, report: ReportProblem) -> str | None:
@@ -75,7 +106,7 @@ def _labels(file: Path, value: Any, report: ReportProblem) -> tuple[str, ...] | 
     if value is None:
         return None
     names = value if isinstance(value, list) else []
-    sound = names and all(isinstance(v, str) and v.strip() and v == v.strip() for v in names)
+    sound = names and all(isinstance(v, str) and v and v == strip_invisible(v) for v in names)
     if sound and len(set(names)) == len(names):
         return tuple(names)
     fix = 'write labels = ["first", "second", ...], each once, without blanks around it'
@@ -98,53 +129,37 @@ def _modalities(file: Path, value: Any, report: ReportProblem) -> Mapping[str, M
     return None
 
 
-def resolve_modalities(
-    declared: Declaration, table: Path, columns: Sequence[str], report: ReportProblem
-) -> Mapping[str, ModalityKind]:
-    """Modality -> kind of the columns that are really there; `text` and `image` if none are declared.
-
-    Args:
-        declared: the declaration in `dataset.toml`.
-        table: the table's file, for messages.
-        columns: columns of the table.
-        report: called with each problem that is found.
-    """
-    wanted = GUESSED_MODALITIES if declared.modalities is None else declared.modalities
-    if declared.modalities is not None:
-        for column in (c for c in wanted if c not in columns):
-            came = f"the table has no such column; it has {', '.join(columns)}"
-            report(Problem(declared.file, None, column, came, f"add the column, or correct {DECLARATION}"))
-    present = {column: kind for column, kind in wanted.items() if column in columns}
-    if not present and declared.modalities is None:
-        came = f"there is no column `text` or `image`; there are {', '.join(columns)}"
-        fix = f"name a column `text` or `image`, or list the columns under [modalities] in {DECLARATION}"
-        report(Problem(table, None, None, came, fix))
-    return present
-
-
 def resolve_labels(
-    declared: Declaration, table: Path, rows: Sequence[tuple[str, ...]], report: ReportProblem
+    declared: Declaration, table: Path, column: LabelColumn, report: ReportProblem, note: Note
 ) -> tuple[tuple[str, ...], LabelKind]:
     """(labels in order, label kind); where undeclared, inferred from every row's labels, with a warning.
 
     Args:
         declared: the declaration in `dataset.toml`.
         table: the table's file, for messages.
-        rows: the labels of every row.
+        column: the labels of every row.
         report: called with each problem that is found.
+        note: called where some rows without a label make the kind "multi".
 
     Returns:
         The labels in order, and their kind.
     """
-    seen = sorted({label for row in rows for label in row})
-    labels = declared.labels if declared.labels is not None else tuple(seen)
-    odd = sum(len(row) != 1 for row in rows)
-    kind: LabelKind = declared.label_kind or ("multi" if odd else "single")
+    rows = [row for row in column.rows if row is not None]
+    seen = column.names or tuple(sorted({label for row in rows for label in row}))
+    labels = declared.labels if declared.labels is not None else seen
+    odd = sum(len(set(row)) != 1 for row in rows)
+    kind: LabelKind = declared.label_kind or ("multi" if odd or column.names else "single")
+    if declared.label_kind is None and odd and not column.several and all(len(row) < 2 for row in rows):
+        note(
+            f"{odd} rows have no label and no row has several: taken to mean that any number may hold of a row; if a "
+            f'label is missing there, remove these rows and declare label_kind = "single" in {DECLARATION}'
+        )
     guesses = []
-    if declared.labels is None:
+    if declared.labels is None and not column.names:
         guesses.append(f"the {len(labels)} labels are taken from the rows, in alphabetical order")
     if declared.label_kind is None:
         why = f"{odd} rows have none or several labels" if odd else "every row has one label"
+        why = f"labels are {len(labels)} zeros and ones" if column.names and not odd else why
         guesses.append(f'the label kind is taken to be "{kind}", as {why}')
     if guesses:
         fix = f"declare label_kind and labels in {DECLARATION} to be sure"

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from interplay.data.labels import label_name
 from interplay.data.problems import Problem
-from interplay.data.sample import SPLITS, Evidence
+from interplay.data.sample import SPLIT_NAMES, Evidence
 from interplay.data.table_rows import ReportProblem, TableRow
+from interplay.words import has_content, strip_invisible
 
-SPLIT_NAMES = {**{name: name for name in SPLITS}, "dev": "val", "valid": "val", "validation": "val"}
+URL = re.compile(r"(?:https?|ftp|s3|gs|hf|data):(?=\S)", re.IGNORECASE)
 SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
 """Of rows without a split column, by a hash of their id."""
 
@@ -35,46 +38,49 @@ class Fields:
         """
         self.report(Problem(self.file, self.row.line, column, problem, fix, expected=expected))
 
-    def id(self) -> str | None:
-        """The row's id; None, with a problem reported, if it is neither text nor a whole number."""
-        value = self.row.fields.get("id")
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        if isinstance(value, str) and value.strip() and _is_unicode(value):
-            return value
-        self.problem("id", f"the id is {value!r}", "give every row an id of its own", "a name or a number")
+    def id(self, column: str) -> str | None:
+        """The row's id, stripped; None, with a problem reported, if it is neither text nor a whole number.
+
+        Args:
+            column: name of the column.
+        """
+        try:
+            return label_name(self.row.fields.get(column))
+        except ValueError:
+            came = f"the id is {self.row.fields.get(column)!r}"
+            self.problem(column, came, "give every row an id of its own", "a name or a number")
         return None
 
-    def split(self, sample_id: str, has_column: bool) -> str | None:
+    def split(self, sample_id: str, column: str | None) -> str | None:
         """The row's split: as given, or drawn from its id if the table has no such column.
 
         Args:
             sample_id: the row's id.
-            has_column: whether the table has a column `split`.
+            column: name of the column of splits, if there is one.
         """
-        if not has_column:
+        if column is None:
             return hashed_split(sample_id)
-        value = self.row.fields.get("split")
-        split = SPLIT_NAMES.get(value.strip().lower()) if isinstance(value, str) else None
+        value = self.row.fields.get(column)
+        split = SPLIT_NAMES.get(strip_invisible(value).lower()) if isinstance(value, str) else None
         if split is None:
             fix = "correct it, or leave out the whole column to split by a hash of the ids"
-            self.problem("split", f"the split is {value!r}", fix, "train, val or test")
+            self.problem(column, f"the split is {value!r}", fix, "train, val or test")
         return split
 
-    def labels(self) -> tuple[str, ...] | None:
-        """The labels as they stand: a text is split at `|`, a list is taken item by item."""
-        value = self.row.fields.get("labels")
-        if isinstance(value, str):
-            names = [part.strip() for part in value.split("|") if part.strip()]
-        elif isinstance(value, list) and all(_is_name(v) for v in value):
-            names = [str(v) for v in value]
-        elif _is_name(value):
-            names = [str(value)]
-        else:
-            self.problem("labels", f"the labels are {value!r}", 'write them as "a|b" or ["a", "b"]')
-            return None
+    def labels(self, column: str, names: tuple[str, ...] | None, reason: str | None) -> tuple[str, ...]:
+        """The row's labels, each once; what is wrong with them is reported.
+
+        Args:
+            column: name of the column, for messages.
+            names: what was read; None if nothing could be.
+            reason: why not.
+        """
+        if names is None:
+            came = f"the labels are {str(self.row.fields.get(column))[:80]}: {reason}"
+            self.problem(column, came, 'write them as "a|b" or ["a", "b"], [] where no label holds')
+            return ()
         if len(set(names)) < len(names):
-            self.problem("labels", f"a label is there twice: {names}", "write every label once")
+            self.problem(column, f"a label is there twice: {list(names)}", "write every label once")
         return tuple(dict.fromkeys(names))
 
     def text(self, column: str) -> str | None:
@@ -87,8 +93,9 @@ class Fields:
         if not isinstance(value, str):
             came = "the text is missing" if value is None else f"the text is {value!r}"
             self.problem(column, came, "write a text or remove the row", "a text")
-        elif not value.strip():
-            self.problem(column, "the text is empty or blank", "write a text or remove the row")
+        elif not has_content(value):
+            came = "the text is empty or blank" + (f": only {ascii(value)[:40]}" if value.strip() else "")
+            self.problem(column, came, "write a text or remove the row")
         elif not _is_unicode(value):
             self.problem(column, "the text holds half a surrogate pair", "write it as UTF-8, not as \\ud800")
         else:
@@ -103,6 +110,13 @@ class Fields:
             what: what the file is, for messages.
         """
         value = self.row.fields.get(column)
+        if isinstance(value, Path):  # the table holds the picture itself, which lies in a file now
+            return value
+        if isinstance(value, str) and (scheme := URL.match(value.strip())):
+            came = f"the {what} is a URL ({scheme[0]}...)"
+            fix = f"download the {what}s and name their files: what lies elsewhere can change or go"
+            self.problem(column, came, fix, "a path relative to the table")
+            return None
         if not isinstance(value, str) or not value.strip() or "\0" in value or not _is_unicode(value):
             came = f"the {what}'s path is missing" if not value else f"the {what}'s path is {value!r}"
             self.problem(column, came, f"name a {what} or remove the row", "a path relative to the table")
@@ -145,12 +159,6 @@ def hashed_split(sample_id: str) -> str:
     if number < SHARES["train"]:
         return "train"
     return "val" if number < SHARES["train"] + SHARES["val"] else "test"
-
-
-def _is_name(value: Any) -> bool:
-    if isinstance(value, str):
-        return bool(value.strip()) and _is_unicode(value)
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_unicode(text: str) -> bool:

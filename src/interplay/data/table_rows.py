@@ -1,4 +1,4 @@
-"""The rows of a CSV or JSONL file as they stand, before any meaning is given to them."""
+"""The rows of a table as they stand, before any meaning is given to them."""
 
 import csv
 import io
@@ -9,9 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from interplay.data.problems import Problem
+from interplay.data.sample import SPLIT_NAMES
+from interplay.data.table_folders import read_picture_folder, read_shards, shards_at
 
 ReportProblem = Callable[[Problem], None]
 """Takes each problem as it is found; may raise to stop there."""
+
+Note = Callable[[str], None]
+"""Takes a sentence about something that was read otherwise than it stands."""
+
+
+def ignore(note: str) -> None:
+    """Take a note, and do nothing with it.
+
+    Args:
+        note: the sentence.
+    """
 
 
 @dataclass(frozen=True)
@@ -47,20 +60,32 @@ def read_text(path: Path, report: ReportProblem) -> str | None:
     return None
 
 
-def read_rows(path: Path, report: ReportProblem) -> tuple[list[str], list[TableRow]]:
-    """(columns, rows) of a .csv or .jsonl file; rows that cannot be read are reported and skipped.
+def read_rows(path: Path, report: ReportProblem, note: Note = ignore) -> tuple[list[str], list[TableRow]]:
+    """(columns, rows) of a table, of shards or of a folder of pictures; what cannot be read is reported and skipped.
 
-    JSONL has no header: its columns are the keys that any row has.
+    JSONL has no header: its columns are the keys that any row has. Where there are no lines rows are counted from 1.
 
     Args:
         path: the file.
         report: called with each problem that is found.
+        note: called with what was read otherwise than it stands.
     """
+    if path.is_dir() or path.suffix.lower() == ".tar":
+        columns, records = (
+            read_shards(path, SPLIT_NAMES, report) if shards_at(path) else read_picture_folder(path, SPLIT_NAMES)
+        )
+        return columns, [TableRow(number, fields) for number, fields in enumerate(records, start=1)]
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".arrow", ".feather"):
+        from interplay.data.table_arrow import read_arrow  # a package of its own, needed for these alone
+
+        columns, records = read_arrow(path, report)
+        return columns, [TableRow(line, fields) for line, fields in enumerate(records, start=1)]
     text = read_text(path, report)
     if text is None:
         return [], []
-    if path.suffix.lower() == ".csv":
-        return _read_csv(path, text, report)
+    if suffix in (".csv", ".tsv"):
+        return _read_csv(path, text, report, note)
     rows = list(_read_jsonl(path, text, report))
     return list(dict.fromkeys(key for row in rows for key in row.fields)), rows
 
@@ -82,7 +107,12 @@ def _read_jsonl(path: Path, text: str, report: ReportProblem) -> Iterator[TableR
             report(Problem(path, line, None, f"the line holds {type(value).__name__}, not an object", fix))
 
 
-def _read_csv(path: Path, text: str, report: ReportProblem) -> tuple[list[str], list[TableRow]]:
+def _read_csv(path: Path, text: str, report: ReportProblem, note: Note) -> tuple[list[str], list[TableRow]]:
+    first = text.lstrip().partition("\n")[0]
+    if path.suffix.lower() == ".csv" and "," not in first and any(mark in first for mark in ";\t"):
+        fix = "save it with commas (.csv), or with tabs as .tsv"
+        report(Problem(path, 1, None, "the columns are not separated by commas", fix))
+        return [], []
     limit = csv.field_size_limit(len(text) + 1)  # the default refuses long texts
     try:
         records = list(_csv_records(path, text, report))
@@ -90,30 +120,34 @@ def _read_csv(path: Path, text: str, report: ReportProblem) -> tuple[list[str], 
         csv.field_size_limit(limit)
     if not records:
         return [], []
-    header_line, columns = records[0]
-    if not _header_is_sound(path, header_line, columns, report):
+    header_line, header = records[0]
+    names = [name.strip() for name in header]
+    if not _header_is_sound(path, header_line, names, report):
         return [], []
-    rows = []
+    rows, blank, unnamed = [], 0, False
     for line, fields in records[1:]:
-        if len(fields) == len(columns):
-            rows.append(TableRow(line, dict(zip(columns, fields, strict=True))))
+        if not any(field.strip() for field in fields):
+            blank += 1
             continue
-        report(
-            Problem(
-                path,
-                line,
-                None,
-                f"the row has {len(fields)} fields",
-                "put a text that holds commas or line breaks in double quotes",
-                expected=f"{len(columns)} as in the header",
-            )
-        )
-    return columns, rows
+        rest = fields[len(names) :]
+        if len(fields) >= len(names) and not any(field.strip() for field in rest):
+            rows.append(TableRow(line, {name: f for name, f in zip(names, fields, strict=False) if name}))
+            unnamed = unnamed or any(f.strip() for name, f in zip(names, fields, strict=False) if not name)
+            continue
+        fix = "put a text that holds commas or line breaks in double quotes"
+        came, expected = f"the row has {len(fields)} fields", f"{len(names)} as in the header"
+        report(Problem(path, line, None, came, fix, expected=expected))
+    if blank:
+        note(f"{blank} rows without any content are skipped")
+    if unnamed:
+        note("a column without a name, such as the index that pandas writes, is not read")
+    return [name for name in names if name], rows
 
 
 def _csv_records(path: Path, text: str, report: ReportProblem) -> Iterator[tuple[int, list[str]]]:
     """(line it begins on, fields) of each record that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     line = 1
     try:
         for fields in reader:
@@ -125,12 +159,12 @@ def _csv_records(path: Path, text: str, report: ReportProblem) -> Iterator[tuple
         report(Problem(path, line, None, f"the quotes do not match ({error})", fix))
 
 
-def _header_is_sound(path: Path, line: int, columns: list[str], report: ReportProblem) -> bool:
-    odd = sorted({c for c in columns if columns.count(c) > 1 or not c.strip()})
+def _header_is_sound(path: Path, line: int, names: list[str], report: ReportProblem) -> bool:
+    odd = sorted({name for name in names if name and names.count(name) > 1})
     if odd:
         fix = "give every column a name of its own"
-        report(Problem(path, line, None, f"the header repeats or leaves blank {odd}", fix))
-    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t"):
-        report(Problem(path, line, None, "the columns are not separated by commas", "save it with commas (CSV)"))
+        report(Problem(path, line, None, f"the header repeats {odd}", fix))
+    if not any(names):
+        report(Problem(path, line, None, "the header is blank", "write the names of the columns into the first row"))
         return False
     return not odd

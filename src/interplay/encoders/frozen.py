@@ -41,12 +41,14 @@ class Encoder(ABC):
         neighbours: with how many to each side a feature is encoded, as far as they are left (`interplay.neighbours`).
         max_features: the longest sequence it gives.
         fingerprint: a hash of its weights and settings; equal fingerprints give equal features.
+        earlier: what earlier versions called it; runs of theirs are opened with it.
     """
 
     kind: str
     width: int
     max_features: int
     fingerprint: str
+    earlier: tuple[str, ...] = ()
     neighbours: int = 0
 
     def __init__(self, network: nn.Module, config: EncoderConfig) -> None:

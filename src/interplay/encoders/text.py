@@ -17,6 +17,8 @@ from interplay.errors import EncoderError
 from interplay.neighbours import variant_count
 
 WORDS_AT_ONCE = 256
+WORDS = 2
+"""The rule of what a word is (`interplay.words`). Until 1, tokens with nothing between them were one."""
 
 
 @final
@@ -44,9 +46,11 @@ class TextEncoder(Encoder):
         self.neighbours = config.neighbours
         self.width = out.last_hidden_state.shape[-1] * variant_count(self.neighbours)
         prepared = {"longest": self.max_features, "tokenizer": tokenizer_state(self.tokenizer)}
+        prepared |= {"layer": config.layer, "isolate": config.isolate}
         if self.neighbours:  # without, features and their name are as they were before there was a choice
             prepared["neighbours"] = self.neighbours
-        self.fingerprint = fingerprint(self.network, layer=config.layer, isolate=config.isolate, **prepared)
+        self.earlier = (fingerprint(self.network, **prepared),)
+        self.fingerprint = fingerprint(self.network, words=WORDS, **prepared)
 
     def _refuse_foreign_tokenizer(self, tower: Tower) -> None:
         network: Any = tower.network
@@ -82,7 +86,7 @@ class TextEncoder(Encoder):
         """Each word between the special tokens of its text, by itself; equal words are encoded once.
 
         With neighbours, each word with each set of them: one feature a word, the mean of its pieces in each variant.
-        A word is what blanks part: in a script without blanks, that is a whole clause.
+        A word is what blanks part; in a script without blanks, a character (`interplay.words`).
         """
         texts = [words_with_neighbours(tokens, self.neighbours) for tokens in batch]
         different = sorted({word for rows in texts for row in rows for word in row}, key=lambda w: (len(w.ids), w.ids))
@@ -117,19 +121,20 @@ class TextEncoder(Encoder):
         return Encoded(features, torch.ones(len(features), dtype=torch.bool), tokens.cut)
 
     def parts(self, content: str) -> list[Part]:
-        """The word pieces of a text with their character spans, without blanks at their ends.
+        """The word pieces of a text with their character spans, without blanks at their ends, and their words.
 
-        A piece that is only a blank has an empty span; the bytes of one character share its span. With neighbours, the
-        whole words.
+        The bytes of one character share its span. With neighbours, the whole words.
 
         Args:
             content: the text.
         """
-        known = self._tokenized.get(content)
-        spans = (known or tokenize(self.tokenizer, [content], self.max_features)[0]).spans
+        tokens = self._tokenized.get(content) or tokenize(self.tokenizer, [content], self.max_features)[0]
+        spans, words = tokens.spans, tokens.words
         if self.neighbours:
-            spans = [(spans[a][0], spans[b - 1][1]) for a, b in word_bounds(spans)]
-        return [Part(text=content[start:end], span=(start, end)) for start, end in spans]
+            bounds = word_bounds(words)
+            spans = [(spans[a][0], max(end for _, end in spans[a:b])) for a, b in bounds]
+            words = [words[a] for a, _ in bounds]
+        return [Part(content[start:end], (start, end), word=w) for (start, end), w in zip(spans, words, strict=True)]
 
 
 def _positions(tower: Tower) -> int | None:

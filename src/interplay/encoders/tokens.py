@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from interplay.neighbours import offsets, variant_count
+from interplay.words import Span, marks_after, word_spans, words_of_tokens
 
 
 @dataclass(frozen=True)
@@ -16,14 +17,18 @@ class TokenizedText:
 
     Attributes:
         ids: token ids, special tokens included.
-        is_feature: per id, False for the special tokens.
+        is_special: per id, True for the special tokens.
+        is_feature: per id, True for the tokens of words: neither special tokens nor blanks.
         spans: (start, end) characters of each feature.
-        cut: how many tokens at the end were cut off, because the network takes no more.
+        words: the number of each feature's word.
+        cut: how many tokens of words at the end were cut off, because the network takes no more.
     """
 
     ids: list[int]
+    is_special: list[bool]
     is_feature: list[bool]
-    spans: list[tuple[int, int]]
+    spans: list[Span]
+    words: list[int]
     cut: int
 
 
@@ -37,7 +42,7 @@ class Word:
 
 
 def words_with_neighbours(tokens: TokenizedText, neighbours: int) -> list[list[Word]]:
-    """The words of a text (tokens with no blank between them), each in a text of its own.
+    """The words of a text, each in a text of its own.
 
     Args:
         tokens: the text.
@@ -49,8 +54,10 @@ def words_with_neighbours(tokens: TokenizedText, neighbours: int) -> list[list[W
     features = np.flatnonzero(tokens.is_feature)
     if not len(features):
         return []
-    before, after = tuple(tokens.ids[: features[0]]), tuple(tokens.ids[features[-1] + 1 :])
-    words = [tuple(tokens.ids[k] for k in features[a:b]) for a, b in word_bounds(tokens.spans)]
+    special = np.flatnonzero(tokens.is_special)
+    before = tuple(tokens.ids[k] for k in special if k < features[0])
+    after = tuple(tokens.ids[k] for k in special if k > features[-1])
+    words = [tuple(tokens.ids[k] for k in features[a:b]) for a, b in word_bounds(tokens.words)]
 
     def variant(w: int, v: int) -> Word:
         near = [w + step for b, step in enumerate(offsets(neighbours)) if v >> b & 1 and 0 <= w + step < len(words)]
@@ -61,14 +68,14 @@ def words_with_neighbours(tokens: TokenizedText, neighbours: int) -> list[list[W
     return [[variant(w, v) for v in range(variant_count(neighbours))] for w in range(len(words))]
 
 
-def word_bounds(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The first token of each word, and the one after its last: tokens with no blank between them are one word.
+def word_bounds(words: Sequence[int]) -> list[tuple[int, int]]:
+    """The first feature of each word, and the one after its last.
 
     Args:
-        spans: (start, end) characters of each token.
+        words: the number of each feature's word.
     """
-    starts = [k for k in range(len(spans)) if k == 0 or spans[k - 1][1] < spans[k][0]]
-    return list(zip(starts, [*starts[1:], len(spans)], strict=True)) if starts else []
+    starts = [k for k in range(len(words)) if k == 0 or words[k - 1] != words[k]]
+    return list(zip(starts, [*starts[1:], len(words)], strict=True)) if starts else []
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[TokenizedText]:
@@ -92,23 +99,43 @@ def tokenize(tokenizer: Any, texts: Sequence[str], limit: int) -> list[Tokenized
         verbose=False,
     )
     columns = (batch["input_ids"], batch["special_tokens_mask"], batch["offset_mapping"])
+    return [tokenized(text, *row, limit) for text, row in zip(whole, zip(*columns, strict=True), strict=True)]
+
+
+def tokenized(
+    text: str, ids: Sequence[int], special: Sequence[int], spans: Sequence[Span], limit: int
+) -> TokenizedText:
+    """One text by its tokens: which of them are of which word.
+
+    Args:
+        text: the text.
+        ids: the tokens.
+        special: per token, whether it is a special one.
+        spans: (start, end) characters of each token.
+        limit: most tokens of a text, without special tokens.
+    """
+    is_special = np.array(special, dtype=bool)
+    words = np.array(words_of_tokens(word_spans(text), spans), dtype=int)
+    is_feature = ~is_special & (words >= 0)
+    keep = np.flatnonzero(is_special | ((~is_special).cumsum() <= limit))
+    features = [k for k in keep if is_feature[k]]
+    return TokenizedText(
+        ids=[ids[int(k)] for k in keep],
+        is_special=[bool(is_special[k]) for k in keep],
+        is_feature=[bool(is_feature[k]) for k in keep],
+        spans=_visible_spans(text, [spans[int(k)] for k in np.flatnonzero(is_feature)])[: len(features)],
+        words=[int(words[k]) for k in features],
+        cut=int(is_feature.sum()) - len(features),
+    )
+
+
+def _visible_spans(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Spans without blanks at their ends, which some tokenizers count to a word, and with marks, which some drop."""
     out = []
-    for text, ids, special, spans in zip(whole, *columns, strict=True):
-        is_feature = ~np.array(special, dtype=bool)
-        keep = np.flatnonzero(~is_feature | (is_feature.cumsum() <= limit))
-        out.append(
-            TokenizedText(
-                ids=[ids[k] for k in keep],
-                is_feature=[bool(is_feature[k]) for k in keep],
-                spans=[_visible(text, *spans[k]) for k in keep if is_feature[k]],
-                cut=len(ids) - len(keep),
-            )
-        )
+    for at, (start, end) in enumerate(spans):
+        piece = text[start:end]
+        first = start + len(piece) - len(piece.lstrip())
+        last = first + len(piece.strip())
+        later = spans[at + 1][0] if at + 1 < len(spans) else len(text)
+        out.append((first, marks_after(text, last, max(last, later))))
     return out
-
-
-def _visible(text: str, start: int, end: int) -> tuple[int, int]:
-    """A span without the blanks at its ends: some tokenizers count the space before a word as part of it."""
-    piece = text[start:end]
-    first = start + len(piece) - len(piece.lstrip())
-    return first, first + len(piece.strip())

@@ -10,7 +10,7 @@ from scipy import special
 
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
-from interplay.errors import BadInput, BudgetError
+from interplay.errors import BadInput, BudgetError, suggestion
 from interplay.explanation.candidates import candidate_players, ranking_maps
 from interplay.explanation.pairs import PairEstimator, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
@@ -40,6 +40,7 @@ from interplay.progress import Advance
 from interplay.report.claims import EDGE
 from interplay.results import MIXTURE, Explanation, Interval, Pair, PairTable, Shapley, ValueFunction, WhatIf
 from interplay.results.explanation import SIDE, Member
+from interplay.words import is_written_without_blanks
 
 MOST_ORDERS = 8  # random orders of the features, for their Shapley values
 
@@ -160,7 +161,7 @@ def explain_opened(
         ],
         evaluations=probe.evaluations,
         estimator=" and ".join(sorted({block.estimator for block in probe.blocks})),
-        notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes],
+        notes=[*_notes(settings, len(players), probe, bool(attributions)), *opened.notes, *_characters(opened)],
         provenance=predictor.provenance.model_copy(update={"seed": seed}),
         whatif=asked,
         shapley=_shapley(opened, predictor, label, most, seed),
@@ -309,7 +310,8 @@ def refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
         BadInput: the name is unknown.
     """
     if name not in known:
-        raise BadInput(f"unknown {what} {name!r}", expected=f"one of {', '.join(known)}")
+        some = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
+        raise BadInput(f"unknown {what} {name!r}{suggestion(name, known)}", expected=f"one of {some}")
 
 
 def _pairs(probe: Probe, value: ValueFunction) -> list[Pair]:
@@ -349,3 +351,13 @@ def _notes(settings: ExplainConfig, n: int, probe: Probe, looked_into: bool) -> 
             "This model cannot be looked into, so there are no attributions, only answers with features removed."
         )
     return notes + [f"Pair scores: {choice}." for choice in dict.fromkeys(b.choice for b in probe.blocks) if choice]
+
+
+def _characters(opened: Opened) -> list[str]:
+    """A sentence about texts that have no blanks to part their words."""
+    texts = [name for name, given in opened.inputs.items() if given.text and is_written_without_blanks(given.text)]
+    return [
+        f"{name} holds a script that puts no blanks between words (such as Chinese, Japanese or Thai): there each "
+        "character is a feature of its own, or as few as the model reads as one."
+        for name in texts
+    ]

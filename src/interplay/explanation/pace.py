@@ -7,6 +7,7 @@ import numpy as np
 
 from interplay.errors import BadInput, BudgetError
 from interplay.explanation.predictor import Opened
+from interplay.interactions.game import WholeNumber, whole_number
 
 TRIAL = 0.05  # of the time goes to finding out how fast the model is, but for the first few evaluations
 FIRST, LARGEST = 4, 512  # evaluations at a time while that is found out
@@ -63,7 +64,7 @@ def pace_note(seconds: float, evaluations: int) -> str:
 
 
 def settle_budget(
-    opened: Opened, budget: int | None, seconds: float | None, *, default: int, seed: int = 0, counts: int = 1
+    opened: Opened, budget: WholeNumber | None, seconds: float | None, *, default: int, seed: int = 0, counts: int = 1
 ) -> int:
     """The budget of an explanation, of which seconds may have been given in its place; the sample then notes it.
 
@@ -81,7 +82,7 @@ def settle_budget(
     if budget is not None and seconds is not None:
         raise BadInput("budget and seconds were both given", expected="one of them")
     if seconds is None:
-        return default if budget is None else budget
+        return default if budget is None else whole_number(budget, "budget", 0)
     found = evaluations_within(opened, seconds, seed=seed, counts=counts)
     if len(opened.inputs) < 2:
         note = "There are no pair scores of a single modality, and these are what a budget in seconds is for."

@@ -9,7 +9,7 @@ import numpy as np
 from interplay.errors import BudgetError, GameError
 from interplay.interactions.block import block_evaluations, block_pairs, checked_block
 from interplay.interactions.exact import MOST_PLAYERS, exact_pairs
-from interplay.interactions.game import Game
+from interplay.interactions.game import Game, WholeNumber
 from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
@@ -22,7 +22,7 @@ def estimate_pairs(
     rows: Sequence[int] | np.ndarray,
     columns: Sequence[int] | np.ndarray,
     *,
-    budget: int,
+    budget: WholeNumber,
     seed: int = 0,
     estimator: str = "auto",
     gaps: bool = True,

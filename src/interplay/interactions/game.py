@@ -1,7 +1,7 @@
 """A game: a value for every coalition of players, asked once each, counted and checked."""
 
 from collections.abc import Callable, Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,6 +10,9 @@ from interplay.errors import GameError
 
 Value = Callable[[Bool[np.ndarray, "m n"]], Float[np.ndarray, "m *V"]]
 """Coalitions (m, n), True where the player is in -> one number each (m,), or several (m, *V)."""
+
+WholeNumber = Any
+"""An int, or what stands for one: 5e3, a scalar of numpy or PyTorch; `whole_number` refuses all else."""
 
 TOLERANCE = 1e-4  # single precision in batches of another size differs by far less
 
@@ -41,19 +44,15 @@ class Game:
     def __init__(
         self,
         value: Value,
-        players: int,
+        players: WholeNumber,
         *,
-        batch_size: int = 256,
-        budget: int | None = None,
+        batch_size: WholeNumber = 256,
+        budget: WholeNumber | None = None,
         progress: Callable[[int], None] | None = None,
         check: bool = True,
     ) -> None:
-        for name, number in (("players", players), ("batch_size", batch_size)):
-            if number < 1:
-                raise GameError(f"{name} is {number}", expected="at least 1")
-        if budget is not None and budget < 0:
-            raise GameError(f"the budget is {budget}", expected="0 or more evaluations, or None")
-        self.players, self.batch_size, self.budget = players, batch_size, budget
+        self.players, self.batch_size = whole_number(players, "players", 1), whole_number(batch_size, "batch_size", 1)
+        self.budget = None if budget is None else whole_number(budget, "the budget", 0)
         self._value, self._progress, self._check = value, progress, check
         self._row: dict[bytes, int] = {}  # packed coalition -> row of _values
         self._values: np.ndarray | None = None  # grows by doubling; None until the first answer
@@ -68,7 +67,7 @@ class Game:
         """Evaluations left of the budget; None where there is none."""
         return None if self.budget is None else self.budget - self.evaluations
 
-    def reach(self, budget: int) -> int:
+    def reach(self, budget: WholeNumber) -> int:
         """Evaluations that both a budget and the game's own allow.
 
         Args:
@@ -76,7 +75,11 @@ class Game:
 
         Returns:
             The smaller of `budget` and `left`.
+
+        Raises:
+            GameError: it is no whole number.
         """
+        budget = whole_number(budget, "the budget", 0)
         return budget if self.left is None else min(budget, self.left)
 
     def __call__(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m *V"]:
@@ -143,7 +146,7 @@ class Game:
     def _checked(self, answer: object, batch: np.ndarray) -> np.ndarray:
         """The answer as float64 (m, *V), or the `GameError` that names what is wrong with it."""
         try:
-            raw = np.asarray(answer)
+            raw = as_array(answer)
         except (TypeError, ValueError) as error:
             raise GameError(f"the values are no array: {error}", expected="one number per coalition") from error
         m = len(batch)
@@ -177,6 +180,46 @@ class Game:
             self._values = grown
         self._values[used:need] = values
         self._row.update(zip(keys, range(used, need), strict=True))
+
+
+def whole_number(value: WholeNumber, name: str, least: int) -> int:
+    """A whole number, whatever holds it: an int, 5e3, or a scalar of numpy or PyTorch.
+
+    >>> whole_number(5e3, "the budget", 0), whole_number(np.int64(6), "players", 1)
+    (5000, 6)
+
+    Args:
+        value: the number.
+        name: what it is called in messages.
+        least: the smallest that is allowed.
+
+    Raises:
+        GameError: it is no whole number, or smaller.
+    """
+    try:
+        number = as_array(value)
+        sound = number.ndim == 0 and number.dtype.kind in "iuf" and float(number) == int(number)
+    except (TypeError, ValueError, OverflowError):
+        sound = False
+    if not sound or int(number) < least:
+        expected = f"a whole number of at least {least}"
+        raise GameError(f"{name} is {value!r}", expected=expected, fix="give an int, such as 5000")
+    return int(number)
+
+
+def as_array(value: object) -> np.ndarray:
+    """Numbers as an array; those of PyTorch are taken off their graph, to the CPU, and from half to single precision.
+
+    Args:
+        value: numbers, a sequence, an array or a tensor.
+    """
+    if isinstance(value, list | tuple) and value and type(value[0]).__module__ == "torch":
+        return np.array([as_array(one) for one in value])
+    for step in ("detach", "cpu"):
+        value = getattr(value, step, lambda value=value: value)()
+    if "bfloat16" in str(getattr(value, "dtype", "")):  # numpy has none
+        value = getattr(value, "float", lambda value=value: value)()
+    return np.asarray(value)
 
 
 def _keys(coalitions: np.ndarray) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,7 +14,25 @@ from interplay.encoders.settings import EncoderConfig
 from interplay.results import Input
 
 if TYPE_CHECKING:  # torch is imported where an encoder is loaded, not where a table is read
+    from PIL import Image
+
     import interplay.encoders.frozen
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is seen in a file that can be read.
+
+    Attributes:
+        width: columns of the features, where those of all samples must be equal.
+        size: (width, height) of a picture in pixels.
+        picture: a small copy of it, by which pictures are compared.
+    """
+
+    width: int | None = None
+    size: tuple[int, int] | None = None
+    picture: "Image.Image | None" = None
+
 
 Panel = Literal["text", "image", "features"]
 """How the page draws a modality, and names its features: marked words, boxes on a picture, or named positions."""
@@ -78,6 +97,17 @@ class Modality(ABC):
         """
         self.read(path)
         return None
+
+    def checked(self, path: Path) -> Checked:
+        """Read a file to see whether it can be, and what is in it.
+
+        Args:
+            path: the file.
+
+        Raises:
+            DataError: what is wrong with it.
+        """
+        return Checked(width=self.check(path))
 
     def shape(self, path: Path, row: int | None = None) -> tuple[int, int]:
         """(T, D) of a file, where the features are `precomputed`.

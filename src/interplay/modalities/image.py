@@ -11,7 +11,7 @@ from PIL import Image
 
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
-from interplay.modalities.base import Modality
+from interplay.modalities.base import Checked, Modality
 from interplay.modalities.pictures import header_size, open_picture
 from interplay.results import Input
 
@@ -69,6 +69,19 @@ class ImageModality(Modality):
         """
         open_picture(path, max_side=64)
         return None
+
+    def checked(self, path: Path) -> Checked:
+        """Decode the picture, to see that it can be, and how large it is.
+
+        Args:
+            path: the file.
+
+        Raises:
+            DataError: it cannot.
+        """
+        picture = open_picture(path, max_side=64)
+        with path.open("rb") as file:
+            return Checked(size=header_size(file), picture=picture)
 
     def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
         """Patches by the cells of a grid, or each by itself.

@@ -11,16 +11,13 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from interplay.errors import DataError
+from interplay.modalities.picture_limits import require_room
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 """What is tried. Pillow's other formats stay out: some of them start programs of their own."""
 
-MEMORY_LIMIT = 2 * 2**30
-"""Largest decoded picture, bytes; 20,000 x 20,000 RGB pixels of a PNG take 1.6e9."""
-
-BYTES_PER_PIXEL = {"JPEG": 6, "MPO": 6, "WEBP": 16, "AVIF": 10}
-"""While decoding, of formats that take more than their pixels: a progressive JPEG keeps every coefficient."""
-
+_WHOLE = ((b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"))
+"""How whole files of a format begin and end."""
 _STRIP_PIXELS = 4_000_000
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,7 +40,7 @@ def open_picture(path: str | Path, max_side: int = 1024, row: int | None = None)
 
     Memory: a baseline JPEG is shrunk while it is decoded and needs little whatever its size. Every other format is
     decoded whole, then shrunk strip by strip: 1 (grey, palette) to 4 (colour) bytes a pixel; more where the decoder
-    holds copies of its own (BYTES_PER_PIXEL). Measured peaks of the whole process at 20,000 x 20,000 pixels: baseline
+    holds copies of its own (`picture_limits`). Measured peaks of the whole process at 20,000 x 20,000 pixels: baseline
     JPEG 94 MB, palette PNG 460 MB, 16-bit grey PNG 880 MB, RGB PNG 1.6 GB; a progressive JPEG of 18,000 x 18,000, 1 GB.
 
     Args:
@@ -52,15 +49,15 @@ def open_picture(path: str | Path, max_side: int = 1024, row: int | None = None)
         row: row of the table that names the file, for the message.
 
     Raises:
-        DataError: the file is missing, empty, not a picture, broken or cut short, or would take more than
-            MEMORY_LIMIT to decode.
+        DataError: the file is missing, empty, not a picture, broken or cut short, or would take too much to decode
+            (`picture_limits`).
     """
     assert max_side >= 1
     path = Path(path)
     _require_file(path, row)
     try:
         with _pillow_quiet(), Image.open(path, formats=FORMATS) as image:
-            _require_room(image, path, row)
+            require_room(image, path, row)
             size = image.size
             image.draft("RGB", (max_side, max_side))
             image.load()
@@ -72,6 +69,25 @@ def open_picture(path: str | Path, max_side: int = 1024, row: int | None = None)
         _refuse(path, row, f"it is not a picture: {_beginning(path)}")
     except Exception as error:  # Pillow's readers raise anything on broken bytes, even SyntaxError
         _refuse(path, row, f"the picture is corrupt or cut short ({error})", error)
+
+
+def looks_whole(path: Path) -> bool:
+    """Whether a file is a picture, without decoding it where it begins and ends as a whole JPEG or PNG does.
+
+    Args:
+        path: the file.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            file.seek(max(0, path.stat().st_size - 16))
+            end = file.read().rstrip(b"\0\r\n")
+        if any(start.startswith(first) and end.endswith(last) for first, last in _WHOLE):
+            return True
+        open_picture(path, max_side=64)
+    except (OSError, ValueError, DataError):
+        return False
+    return True
 
 
 def as_rgb(image: Image.Image, max_side: int | None = None) -> Image.Image:
@@ -122,22 +138,6 @@ def _refuse(path: Path, row: int | None, problem: str, cause: Exception | None =
         file=path,
         row=row,
     ) from cause
-
-
-def _require_room(image: Image.Image, path: Path, row: int | None) -> None:
-    """Refuse by the header alone, before a byte of the picture is decoded."""
-    width, height = image.size
-    baseline = image.format in ("JPEG", "MPO") and "progressive" not in image.info
-    modes = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
-    per_pixel = BYTES_PER_PIXEL.get(image.format or "", modes.get(image.mode, 4))
-    if not baseline and width * height * per_pixel > MEMORY_LIMIT:
-        raise DataError(
-            f"the picture has {width} x {height} pixels and would take {width * height * per_pixel / 2**30:.1f} GiB",
-            expected=f"a picture that decodes within {MEMORY_LIMIT / 2**30:.0f} GiB",
-            fix="make it smaller, or save it as a baseline JPEG",
-            file=path,
-            row=row,
-        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
 from interplay.modalities.base import Modality
 from interplay.results import Input
+from interplay.words import has_content
 
 if TYPE_CHECKING:
     import interplay.encoders.frozen
@@ -50,14 +51,14 @@ class TextModality(Modality):
         return load_encoder(settings, self.kind)
 
     def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
-        """Tokens by words, or each by itself.
+        """Tokens by words, or each by itself as far as it shows something.
 
         Args:
             parts: what each position is.
             token_groups: whether words are the units of texts.
             grid: cells on a side of the grid over pictures; None for single patches.
         """
-        return word_groups(parts) if token_groups else np.arange(len(parts))
+        return word_groups(parts) if token_groups else piece_groups(parts)
 
     def whole(self, parts: Sequence[Part], content: object) -> Part:
         """The text from the first of the parts to the last.
@@ -89,16 +90,33 @@ class TextModality(Modality):
 
 
 def word_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
-    """The word of each token of a text: tokens with no blank between them are one.
+    """The group of each token of a text: those of one word are one.
 
     Args:
-        parts: what each position is.
+        parts: what each token is.
     """
-    groups: list[int] = []
-    end = 0
+    assert all(part.word is not None for part in parts)
+    return _numbered([k > 0 and parts[k - 1].word != part.word for k, part in enumerate(parts)])
+
+
+def piece_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
+    """The group of each token of a text: each by itself, but for those that show nothing of their own.
+
+    The bytes of one character are one, and marks and joiners go with the piece before them, or after them where they
+    begin a word: no feature is without visible text.
+
+    Args:
+        parts: what each token is.
+    """
+    new, shown = [], False
     for k, part in enumerate(parts):
-        assert part.span is not None
-        start, stop = part.span
-        groups.append(0 if k == 0 else groups[-1] + (end < start))
-        end = stop
-    return np.array(groups, dtype=np.int64)
+        before = parts[k - 1] if k else part
+        seen = has_content(part.text or "")
+        other_word = k > 0 and before.word != part.word
+        new.append(other_word or (shown and seen and before.span != part.span))
+        shown = seen if new[-1] else shown or seen
+    return _numbered(new)
+
+
+def _numbered(new: Sequence[bool]) -> Int[np.ndarray, " T"]:
+    return np.cumsum(np.array(new, dtype=np.int64))

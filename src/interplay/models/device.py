@@ -23,5 +23,6 @@ def pick_device(name: str) -> str:
         return "cuda" if gpus else "mps" if mps else "cpu"
     there = ["auto", "cpu", *(["cuda"] if gpus else []), *(f"cuda:{n}" for n in range(gpus)), *(["mps"] if mps else [])]
     if name not in there:
-        raise BadInput(f"there is no device {name!r} here", expected=f"one of {', '.join(there)}")
+        meant = "; did you mean cuda?" if name.lower() == "gpu" and gpus else ""
+        raise BadInput(f"there is no device {name!r} here{meant}", expected=f"one of {', '.join(there)}")
     return name

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
-from interplay.errors import BadInput, DataError
+from interplay.data.table_columns import TableOptions
+from interplay.errors import BadInput, DataError, suggestion
 from interplay.models.run import Run
 
 
@@ -33,7 +34,11 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
             fix="give its new place with --data",
         )
     path = data or Path(run.origin.source)
-    return open_dataset(path, {} if layout_of(path) == "table" else run.config.data)
+    if layout_of(path) != "table":
+        return open_dataset(path, run.config.data)
+    # A run of another layout can be asked about a table, which knows none of its options.
+    known = {key: value for key, value in run.config.data.items() if key in TableOptions.model_fields}
+    return open_dataset(path, known)
 
 
 def samples_of(dataset: Dataset, split: str) -> list[Sample]:
@@ -48,7 +53,7 @@ def samples_of(dataset: Dataset, split: str) -> list[Sample]:
         DataError: it has no samples.
     """
     if split not in SPLITS:
-        raise BadInput(f"unknown split {split!r}", expected=f"one of {', '.join(SPLITS)}")
+        raise BadInput(f"unknown split {split!r}{suggestion(split, SPLITS)}", expected=f"one of {', '.join(SPLITS)}")
     if not (samples := dataset.split(split)):
         raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
     return list(samples)
@@ -68,7 +73,8 @@ def find_sample(dataset: Dataset, sample_id: str) -> Sample:
         if sample.id == sample_id:
             return sample
     some = ", ".join(s.id for s in dataset.samples[:3])
-    raise BadInput(f"no sample {sample_id!r}", file=dataset.source, expected=f"an id such as {some}")
+    near = suggestion(sample_id, [s.id for s in dataset.samples[:10_000]])
+    raise BadInput(f"no sample {sample_id!r}{near}", file=dataset.source, expected=f"an id such as {some}")
 
 
 def refuse_other_data(run: Run, dataset: Dataset) -> None:

@@ -121,17 +121,16 @@ def _frame(explanations: "Sequence[Explanation]", pictures: "Mapping[str, Mappin
 
 
 def _opened(pictures: "Mapping[str, Path | str | Image.Image]") -> "dict[str, Image.Image]":
-    """Those that can be opened; a picture that is gone is drawn blank."""
+    """Those that can be opened, as encoders see them: upright, RGB; a picture that is gone is drawn blank."""
     from PIL import Image
+
+    from interplay.errors import DataError
+    from interplay.modalities.pictures import as_rgb, open_picture
 
     found = {}
     for modality, given in pictures.items():
-        if isinstance(given, Image.Image):
-            found[modality] = given
-            continue
         try:
-            with Image.open(given) as picture:
-                found[modality] = picture.copy()
-        except (OSError, Image.DecompressionBombError):
+            found[modality] = as_rgb(given) if isinstance(given, Image.Image) else open_picture(given)
+        except DataError:
             continue
     return found

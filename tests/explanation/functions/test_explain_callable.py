@@ -247,3 +247,37 @@ def test_ctrl_c_passes_through_and_leaves_nothing(tmp_path, monkeypatch, batch, 
 def test_inputs_that_cannot_be_used(options, words):
     with pytest.raises(BadInput, match=words):
         explain_callable(lambda *_: 0.5, **options)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("हिन्दी में storm", ["हिन्दी", "में", "storm"]),
+        ("a \ufe0f b \u200b c", ["a", "b", "c"]),
+        ("今日は雨。", ["今", "日", "は", "雨。"]),
+        ("ฝน ตก", ["ฝ", "น", "ต", "ก"]),
+    ],
+)
+def test_words_of_every_script_play_and_the_page_says_where_they_are_characters(text, words):
+    explanation = explain_callable(lambda left: float(len(left)), text=text, returns="logits")
+    assert [f.text for f in explanation.features] == words
+    assert all(text[slice(*f.span)] == f.text for f in explanation.features)
+    said = [note for note in explanation.notes if "puts no blanks between words" in note]
+    assert len(said) == any(len(word.rstrip("。")) == 1 and not word.isascii() for word in words)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\u200b", "\ufe0f", "\u3164"])
+def test_a_text_that_shows_nothing_holds_no_word(text):
+    with pytest.raises(BadInput, match="holds no word"):
+        explain_callable(lambda left: 0.5, text=text)
+
+
+@pytest.mark.parametrize("budget", [5e2, np.int64(500), np.float32(500)])
+def test_a_budget_of_any_whole_number_is_taken(budget):
+    explained = explain_callable(chance, text="sun and rain", image=two_cells(), grid=2, budget=budget)
+    assert explained.pairs == explain_callable(chance, text="sun and rain", image=two_cells(), grid=2, budget=500).pairs
+
+
+def test_a_label_that_is_nearly_one_is_suggested():
+    with pytest.raises(BadInput, match="unknown target 'sarcasms'; did you mean sarcasm"):
+        explain_callable(lambda text: [0.2, 0.3], text="a b", labels=("sarcasm", "storm"), target="sarcasms")

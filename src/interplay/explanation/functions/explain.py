@@ -13,6 +13,7 @@ from interplay.explanation.explaining import explain_opened
 from interplay.explanation.functions.predictor import FunctionPredictor, Scale
 from interplay.explanation.functions.removal import ImageFill
 from interplay.explanation.pace import settle_budget, too_short
+from interplay.interactions.game import WholeNumber
 from interplay.kinds import LabelKind
 from interplay.modalities.pictures import as_rgb, open_picture
 from interplay.progress import SILENT, Progress
@@ -30,7 +31,7 @@ def explain_callable(
     label_kind: LabelKind | None = None,
     returns: Scale = "probabilities",
     target: str | None = None,
-    budget: int | None = None,
+    budget: WholeNumber | None = None,
     seconds: float | None = None,
     grid: int = 6,
     fill: ImageFill = "mean",

@@ -1,6 +1,5 @@
 """Removal at input level: what a text and a picture are with some words and cells gone (METHOD 6) [ours]."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,14 +8,14 @@ from jaxtyping import Bool
 from PIL import Image
 
 from interplay.results import Box
+from interplay.words import word_spans
 
 ImageFill = Literal["mean", "grey"]
-WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a text, where a word is what blanks part.
+    """The words of a text, as `interplay.words` parts them.
 
     Attributes:
         text: the whole text.
@@ -45,7 +44,7 @@ def words_of(text: str) -> Words:
     Args:
         text: any text.
     """
-    return Words(text, tuple(match.span() for match in WORD.finditer(text)))
+    return Words(text, tuple(word_spans(text)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.encoders.parts import Part
-from interplay.errors import BadInput
+from interplay.errors import BadInput, suggestion
 from interplay.explanation.attribution.methods import METHODS, Attribution, Request
 from interplay.explanation.attribution.target import Target
 from interplay.explanation.game import players_of, tokens_of
@@ -141,4 +141,5 @@ def refuse_unknown_expert(run: Run, config: Config) -> None:
     """
     known = [*run.model.expert_names, MIXTURE]
     if config.explain.expert not in known:
-        raise BadInput(f"unknown expert {config.explain.expert!r} of {run.name}", expected=f"one of {', '.join(known)}")
+        came = f"unknown expert {config.explain.expert!r} of {run.name}{suggestion(config.explain.expert, known)}"
+        raise BadInput(came, expected=f"one of {', '.join(known)}")
