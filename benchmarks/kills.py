@@ -382,7 +382,7 @@ def load_all() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--flips", type=int, default=2, help="of each kind of file")
+    parser.add_argument("--flips", type=int, default=1, help="of each kind of file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=None, help="to work in; a temporary one if absent")
     options = parser.parse_args()
