@@ -84,6 +84,7 @@ def explain_to_parquet(
 
     Raises:
         RunExistsError: the folder holds explanations by other runs or settings.
+        InUseError: another process writes there.
         InUseError: another process writes to it.
         DataError: a file of it is damaged.
         And what `explain_each` raises.
