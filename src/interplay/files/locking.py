@@ -63,10 +63,10 @@ def held(lock_file: Path, what: Path, *, wait: bool = False) -> Iterator[bool]:
     Raises:
         InUseError: another process holds it, and `wait` is False.
     """
-    lock = FileLock(lock_file, timeout=-1 if wait else 0, is_singleton=True)
+    lock = FileLock(lock_file, is_singleton=True)
     holder = _holder(lock_file)  # before: some versions of filelock empty the file when they try
     try:
-        lock.acquire()
+        lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         raise InUseError(
             f"another process writes here ({holder or _holder(lock_file) or 'its name is not known'})",
