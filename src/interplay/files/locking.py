@@ -64,7 +64,7 @@ def held(lock_file: Path, what: Path, *, wait: bool = False) -> Iterator[bool]:
         InUseError: another process holds it, and `wait` is False.
     """
     lock = FileLock(lock_file, is_singleton=True)
-    holder = _holder(lock_file)  # before: some versions of filelock empty the file when they try
+    holder = _holder(lock_file)  # before: who holds it may end while this one tries
     try:
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
