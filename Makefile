@@ -30,7 +30,7 @@ QUICK := -m pytest $(SPLIT) -n $(CORES) -m "not slow"
 # Tests compare with Quantus. It asks for opencv-python, which would overwrite the opencv-python-headless that is there.
 QUANTUS := quantus scikit-image imageio lazy-loader tifffile cachetools
 
-.PHONY: demo test quick coverage lint lowest dist bench clean help
+.PHONY: demo test quick coverage docs lint lowest dist bench clean help
 
 help:
 	@echo "make demo      scenes made, a model trained, a page to look at (about 11 minutes on 2 cores)"
@@ -38,6 +38,7 @@ help:
 	@echo "make quick     tests that take less than about 5 seconds each, without a browser or whole commands"
 	@echo "make lint      format, lint, types, floors; lint and types of the pages' scripts"
 	@echo "make coverage  every test, with the lines and branches of src that they reach"
+	@echo "make docs      the documentation as a site in build/docs that opens from disk; a warning is an error"
 	@echo "make lowest    the tests of make quick on the lowest versions that pyproject.toml allows (Python 3.11)"
 	@echo "make dist      wheel and source distribution in dist/, each installed into an empty environment and tried"
 	@echo "make bench     the slow measurements; results go to benchmarks/RESULTS.md"
@@ -58,6 +59,11 @@ coverage: $(READY)
 	$(BIN)/coverage run $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+docs: $(READY)
+	rm -rf build/docs
+	$(BIN)/python -m sphinx -q --fail-on-warning --keep-going -b html -d build/doctrees docs build/docs
+	@echo "Open build/docs/index.html"
 
 # Old versions warn of what is new around them: here a warning is no error.
 lowest: $(LOWEST)/.ready
