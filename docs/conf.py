@@ -49,6 +49,7 @@ def lead_inside(app, docname, source):
 def lead_inside_included(app, path, docname, source):
     """The same for included files, whose links start at the root of the repository."""
     source[0] = re.sub(r"\]\(docs/", "](", source[0])
+    source[0] = re.sub(r"\]\(examples/[\w./]+\)", "](examples.md)", source[0])
 
 
 def escape(line):

@@ -123,7 +123,7 @@ def test_the_tutorials_dataset_is_sound(tmp_path, monkeypatch):
 
 def test_one_page_has_every_name_and_command():
     page = (ROOT / "docs/everything.md").read_text("utf-8")
-    named = set(re.findall(r"`([\w ]+)`", page))
+    named = set(re.findall(r"`([\w -]+)`", page))
     assert set(interplay.__all__) - named == set()
     assert {f"interplay {name}" for name in all_commands()} - named == set()
 

@@ -101,7 +101,7 @@ class EngineError(InterplayError):
 
 EXTRAS = {
     "report": ("jinja2", "markupsafe", "matplotlib", "PIL"),
-    "serve": ("fastapi", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
+    "serve": ("fastapi", "h11", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
     "huggingface": ("datasets", "pyarrow"),
     "ray": ("ray", "pyarrow"),
     "shapiq": ("shapiq",),

@@ -68,7 +68,7 @@ def word_spans(text: str) -> list[Span]:
         chunk = match.group()
         if not has_content(chunk):
             continue
-        if chunk.isascii() or not _WITHOUT_BLANKS.search(chunk):
+        if chunk.isascii() or not is_written_without_blanks(chunk):
             spans.append(match.span())
         else:
             spans += [(match.start() + a, match.start() + b) for a, b in _characters(chunk)]

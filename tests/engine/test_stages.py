@@ -17,6 +17,7 @@ from interplay.errors import DataError
 from interplay.pipeline.encode import encode, encoders_for
 from interplay.pipeline.explain import explain
 from interplay.results import Explanation
+from interplay.study import running
 from interplay.study.config import make_study
 from interplay.study.running import run_study
 from interplay.study.writing import write_study
@@ -87,7 +88,8 @@ def test_an_unreadable_picture_is_named_as_by_one_process(on_ray: Engine, small_
         explain(small_run.run, [good, bad], engine=on_ray)
 
 
-def test_a_study_is_the_same(on_ray: Engine, scenes: Dataset, store: Path, tmp_path: Path):
+def test_a_study_is_the_same(on_ray: Engine, scenes: Dataset, store: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(running, "STORY_BACKGROUNDS", 8)  # as workers have it; `small_study` takes fewer
     study = make_study({"study": {**ASKED, "models": ["dense"]}, **SETTINGS})
     for out, engine in ((tmp_path / "one", SERIAL), (tmp_path / "workers", on_ray)):
         write_study(run_study(study, scenes, out, store=store, engine=engine, say=quiet), out, "interplay study")

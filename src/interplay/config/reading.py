@@ -155,10 +155,10 @@ def format_validation_error(
             clauses.append(f"{'.'.join(where) or 'configuration'}: {fault['msg']}{got}")
             continue
         near = difflib.get_close_matches(where[-1], known(where[:-1]), n=1)
-        if not near and not inside and (places := _keys_called(where[-1])):
-            clauses.append(f"unknown key {'.'.join(where)} (did you mean {' or '.join(places)}?)")
-            continue
         path = ".".join(where)
+        if path not in RENAMED and not near and not inside and (places := _keys_called(where[-1])):
+            clauses.append(f"unknown key {path} (did you mean {' or '.join(places)}?)")
+            continue
         if path in RENAMED:
             clauses.append(f"{path} is now {RENAMED[path]}")
             continue

@@ -26,7 +26,7 @@ def shards_at(path: Path) -> list[Path]:
     """
     if path.suffix.lower() == ".tar" and path.is_file():
         return [path]
-    if has_magic(str(path)):
+    if has_magic(str(path)) and not path.exists():  # a name may hold brackets
         found = sorted(glob(str(path)))  # noqa: PTH207 - it may begin anywhere
         return [Path(name) for name in found if name.lower().endswith(".tar")]
     return sorted(path.glob("*.tar")) if path.is_dir() else []
