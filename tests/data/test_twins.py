@@ -13,7 +13,7 @@ from interplay.data.check import Check, look_over
 from interplay.data.fix import CHANGES, write_clean
 from interplay.data.registry import open_dataset
 from interplay.data.twins import NEAR, difference_hash, twin_problems
-from interplay.errors import DataError
+from interplay.errors import BadInput, DataError
 
 LONG = "a storm came over the hills at noon, number"
 
@@ -165,6 +165,26 @@ def test_a_cleaned_copy_is_sound_and_says_what_was_removed(tmp_path: Path) -> No
     told = (tmp_path / "clean" / CHANGES).read_text()
     assert all(f"{name}\t" in told for name in ("s6", "s7", "s8", "s9", "s11"))
     assert (folder / "s6.png").exists()  # the original stays
+
+
+def test_a_cleaned_copy_is_never_written_over_the_dataset(tmp_path: Path) -> None:
+    made = rows()
+    for row in made:
+        row["image"] = f"{row['id']}.png"
+    folder = write(tmp_path / "d", made)
+    for k, row in enumerate(made):
+        noise(k).save(folder / row["image"])
+    (folder / "s6.png").write_bytes((folder / "s6.png").read_bytes()[:90])
+    made[7]["text"], made[8]["split"], made[11]["labels"] = "\u200b", "trian", None
+    made[9] |= {"text": made[0]["text"], "image": made[0]["image"]}
+    write(folder, made)
+    check = look_over(folder)
+    folder = Path(check.dataset.source if check.dataset else tmp_path)
+    for out in (folder, folder.parent, folder / "clean"):
+        before = sorted(p for p in tmp_path.rglob("*"))
+        with pytest.raises(BadInput, match="over the dataset, or into it"):
+            write_clean(check, out, overwrite=True)
+        assert sorted(p for p in tmp_path.rglob("*")) == before
 
 
 def test_what_removing_rows_does_not_correct_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`interplay explain --parquet`: a row each explanation; interrupted, it goes on; nothing twice, nothing lost."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet
 import pytest
@@ -77,3 +78,20 @@ def test_the_command(small_run: SmallRun, tmp_path: Path, monkeypatch, capsys):
     assert not ended.value.code, printed.err
     assert "1 of 1 samples explained" in printed.out
     assert len(rows(tmp_path / "p")) == 1 and not list(tmp_path.rglob("page.html"))
+
+
+def test_a_sample_is_written_with_all_its_models_or_not_at_all():
+    def each():
+        yield from (SimpleNamespace(sample_id=name) for name in ("a", "a", "b"))
+        raise KeyboardInterrupt
+
+    parts = parquet._by_part(each())
+    assert [one.sample_id for one in next(parts)] == ["a", "a"]
+    with pytest.raises(KeyboardInterrupt):
+        next(parts)
+
+
+def test_a_file_that_is_no_part_is_left_alone(small_run: SmallRun, cheap, tmp_path: Path):
+    (tmp_path / "part-000000 (1).parquet").write_bytes(b"of somebody else")
+    assert parquet.explain_to_parquet(small_run.run, small_run.dataset.split("test")[:1], tmp_path, config=cheap) == 1
+    assert (tmp_path / "part-000000 (1).parquet").read_bytes() == b"of somebody else"

@@ -143,6 +143,17 @@ def test_a_run_that_was_killed_before_it_began_is_begun_anew(scenes, ready, tmp_
     assert run.origin == origin and not list(folder.glob(".*"))
 
 
+def test_a_folder_with_the_configuration_and_files_of_a_user_is_not_taken(scenes, ready, tmp_path):
+    config, folder = make_config(QUICK), tmp_path / "run"
+    origin = origin_of(scenes, {m: one.folder.name for m, one in ready["stores"].items()}, config)
+    start_run(folder, config, origin, overwrite=False)
+    (folder / "provenance.json").unlink()
+    (folder / "notes.md").write_text("mine")
+    with pytest.raises(RunExistsError, match="an unfinished run on other data is there already"):
+        start_run(folder, config, origin, overwrite=False)
+    assert (folder / "notes.md").read_text() == "mine"
+
+
 def test_a_second_training_in_one_folder_is_refused_before_the_work(scenes, ready, tmp_path):
     with (
         another_process(tmp_path / "run") as process,

@@ -9,6 +9,7 @@ import typer
 
 from interplay.cli import console, options
 from interplay.cli.options import Blur, Data, Device, Engine, Fill, Json, Set, Workers
+from interplay.errors import BadInput
 from interplay.files import only_writer
 from interplay.files.fetching import hub_name
 from interplay.files.run_folder import results_folder
@@ -91,6 +92,8 @@ def explain(
         others = [(other, stage.explain_config(other, assignments)) for other in more]
         most = count or (sys.maxsize if parquet else 3)
         chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, most)
+        if parquet and input_:
+            raise BadInput("both --input and --parquet are given", expected="samples of a dataset for --parquet")
         if parquet:
             from interplay.pipeline.parquet import explain_to_parquet
 
@@ -98,6 +101,8 @@ def explain(
                 done = explain_to_parquet(
                     opened, chosen, parquet, config=settings, target=target, beside=others, engine=by, progress=progress
                 )
+            if json:
+                return console.print_json({"explained": done, "samples": len(chosen), "folder": parquet})
             return console.print_lines([f"{done} of {len(chosen)} samples explained; all of them are in {parquet}"])
         stage.explanations_folder(opened, out)
         with only_writer(out):

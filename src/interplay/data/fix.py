@@ -9,7 +9,7 @@ from interplay.data.check import Check
 from interplay.data.sample import Dataset, Sample
 from interplay.data.table import split_problems
 from interplay.data.table_write import write_table
-from interplay.errors import DataError
+from interplay.errors import BadInput, DataError
 
 CHANGES = "changes.txt"
 
@@ -37,6 +37,14 @@ def write_clean(check: Check, folder: str | Path, overwrite: bool = False) -> tu
         raise check.errors[0].error()
     reasons = _reasons(check, dataset)
     general = [p for p in check.errors if p.row is None and p.file not in _files(dataset.samples)]
+    source, out = Path(dataset.source).resolve(), Path(folder).resolve()
+    if out in (source, *source.parents) or source in out.parents:
+        raise BadInput(
+            "the cleaned copy would be written over the dataset, or into it",
+            expected="a folder of its own",
+            fix="choose another --fix OUT",
+            file=folder,
+        )
     general = [
         p for p in general if p.column != "split" or p.problem not in {q.problem for q in split_problems(dataset)}
     ]

@@ -210,7 +210,7 @@ def _normal_texts(values: Sequence[Any]) -> tuple[list[Any], list[str]]:
     texts = {v for v in values if isinstance(v, str) and v}
     if texts and all(_WHOLE.fullmatch(text) for text in texts):
         note = "labels that are numbers such as 1.0 are read as whole numbers, 1"
-        return [str(int(float(v))) if isinstance(v, str) and v else v for v in values], [note]
+        return [str(int(v.partition(".")[0])) if isinstance(v, str) and v else v for v in values], [note]
     if texts and {text.casefold() for text in texts} <= _TRUTH:
         return [v.casefold() if isinstance(v, str) else v for v in values], []
     return list(values), []

@@ -131,7 +131,7 @@ def find_table(path: Path, report: ReportProblem) -> Path | None:
         path: a folder or file.
         report: called with each problem that is found.
     """
-    if path.is_file() or has_magic(str(path)):
+    if path.is_file() or (has_magic(str(path)) and not path.exists()):  # a name may hold brackets
         if path.suffix.lower() in SUFFIXES or shards_at(path):
             return path
         report(Problem(path, None, None, "this file is no table", f"give a {', '.join(SUFFIXES)} file, or a folder"))

@@ -1,6 +1,7 @@
 """Folders of pictures, a folder a class, and shards (tar files of WebDataset), as the rows of a table."""
 
 import json
+import re
 import tarfile
 from collections.abc import Iterator
 from glob import glob, has_magic
@@ -92,7 +93,7 @@ def read_shards(path: Path, splits: Any, report: Any) -> Rows:
     """
     rows: dict[str, dict[str, Any]] = {}
     for shard in shards_at(path):
-        named = next((name for name in splits if shard.stem.lower().startswith(name)), None)
+        named = next((name for name in splits if re.match(rf"{re.escape(name)}(?![a-z])", shard.stem.lower())), None)
         try:
             with tarfile.open(shard) as archive:
                 for key, suffix, data in _members(archive):

@@ -259,13 +259,14 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
     if _unfinished(folder, config, origin):
         return
     if (folder / "config.toml").exists():
-        if not overwrite and (folder / "provenance.json").exists():  # else it was killed before it began
+        # A run that was killed before it began has left its configuration alone.
+        if not overwrite and {path.name for path in folder.iterdir()} - {CONFIG_FILE, LOCK}:
             raise RunExistsError(
                 "an unfinished run on other data is there already",
                 file=folder,
                 fix="choose another --out, or give --overwrite to replace it",
             )
-        remove_run(folder)  # only ever what a run of ours left
+        remove_run(folder)  # only ever what a run of ours left, or what --overwrite gives up
     folder.mkdir(parents=True, exist_ok=True)
     try:
         write_atomic(folder / CONFIG_FILE, config_toml(config))

@@ -28,7 +28,7 @@ from interplay.results import Explanation
 PART = 32
 """Samples of one file."""
 FORMAT = "interplay/explanations/1"
-PARTS = "part-[0-9]*.parquet"
+PARTS = f"part-{'[0-9]' * 6}.parquet"
 MADE_BY = b"interplay"  # key of a file's metadata
 
 _PAIR = pyarrow.struct(
@@ -84,7 +84,6 @@ def explain_to_parquet(
 
     Raises:
         RunExistsError: the folder holds explanations by other runs or settings.
-        InUseError: another process writes there.
         InUseError: another process writes to it.
         DataError: a file of it is damaged.
         And what `explain_each` raises.
@@ -95,7 +94,7 @@ def explain_to_parquet(
         {
             "format": FORMAT,
             "target": target,
-            "models": [[r.origin.data_hash, r.folder.name, c.model_dump(mode="json")] for r, c in everyone],
+            "models": [[r.weights, r.origin.data_hash, c.model_dump(mode="json")] for r, c in everyone],
         },
         sort_keys=True,
     )
@@ -186,7 +185,7 @@ def _by_part(each: Iterable[Explanation]) -> Iterator[list[Explanation]]:
     rows, samples = list[Explanation](), 0
     try:
         for _, group in groupby(each, key=lambda one: one.sample_id):
-            rows += group
+            rows += list(group)  # all of a sample or nothing: the iterator may be interrupted within it
             samples += 1
             if samples == PART:
                 yield rows

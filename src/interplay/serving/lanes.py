@@ -75,11 +75,12 @@ def read_apart(task: FileTask, bounds: Bounds) -> bytes:
     with receive:
         try:
             answer = receive.recv_bytes() if receive.poll(bounds.seconds) else TOO_MUCH
-        except EOFError:  # the system stopped it: too long on the processor, out of memory, or a decoder that crashed
+        except (EOFError, OSError):  # the system stopped it, also in the midst of its answer: a bound, or a crash
             answer = TOO_MUCH
-    process.kill()
-    process.join()
-    process.close()
+        finally:
+            process.kill()
+            process.join()
+            process.close()
     return answer
 
 

@@ -66,6 +66,10 @@ class FusionTraining(L.LightningModule):
         assert isinstance(kept, FusionModel)
         return kept
 
+    def on_train_start(self) -> None:
+        """Called by Lightning: steps before an interruption are in the average already."""
+        self.averaged_steps = self.global_step
+
     def on_train_batch_end(self, *_: Any) -> None:
         """Called by Lightning after a batch: take a step that it ended into the average."""
         if self.average is not None and self.global_step > self.averaged_steps:
@@ -74,7 +78,8 @@ class FusionTraining(L.LightningModule):
 
     @torch.no_grad()
     def _add_to_average(self, averaged: Weights, current: Weights, steps: Tensor | int) -> None:
-        span = self.config.training.averaging * self.trainer.num_training_batches
+        options = self.config.training
+        span = options.averaging * math.ceil(self.trainer.num_training_batches / options.accumulate)
         get_ema_multi_avg_fn(average_decay(int(steps), span))(averaged, current, steps)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:

@@ -82,8 +82,9 @@ class OpenedWrapped(Opened):
             )
         precision = next(predictor.model.parameters()).dtype
         if precision in ROUNDING:
-            ends = np.stack([np.zeros(len(self.features), dtype=bool), np.ones(len(self.features), dtype=bool)])
-            size = ROUNDING[precision] * (1 + float(np.abs(self._logits(ends)).max()))
+            # Logits between everything and nothing may be far larger than both: some of them are looked at, too.
+            some = np.random.default_rng(0).random((8, len(self.features))) < np.array([[0], [1], *[[0.5]] * 6])
+            size = ROUNDING[precision] * (1 + float(np.abs(self._logits(some)).max()))
             self.notes.append(
                 f"The model computes in {str(precision).removeprefix('torch.')}, so each of its logits is rounded, by "
                 f"up to some {size:.2g}: scores, and differences on the logit, that are smaller may be rounding alone."
