@@ -1,7 +1,7 @@
 """The engine of a Ray cluster (extra `interplay[ray]`): one actor a worker, ordered results, lost items done again.
 
-Ray restarts neither actors nor their calls unless it is bidden, and what it would restart it does without a word. So
-neither is left to it: an actor that dies is replaced here, and its item done again, as often as RETRIES says.
+Ray's own restarts, of actors and of their calls, are off: they show nothing and count nothing. An actor that dies is
+replaced here, and its item done again, as often as RETRIES says.
 """
 
 import logging
@@ -85,8 +85,11 @@ def on_ray(workers: int | None = None) -> Iterator["OnRay"]:
     gpus, cpus = int(has.get("GPU", 0)), int(has.get("CPU", 1))
     count = workers or gpus or cpus
     try:
-        # Threads of a worker are as many as its CPUs: Ray sees to that by OMP_NUM_THREADS.
-        yield OnRay(count, max(1, cpus // count), min(1.0, gpus / count))
+        # Threads of a worker are as many as its CPUs: Ray sees to that by OMP_NUM_THREADS. No worker may ask for more
+        # than every machine has, or it would wait for ever.
+        each = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+        least = min((there for there in each if there), default=1)
+        yield OnRay(count, max(1, min(cpus // count, least)), min(1.0, gpus / count))
     finally:
         if started:
             ray.shutdown()
