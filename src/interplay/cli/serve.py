@@ -23,7 +23,7 @@ def serve(
     ] = None,
     public_host: Annotated[
         str | None,
-        typer.Option(help="Name under which a reverse proxy on this machine offers it; then a token is asked for."),
+        typer.Option(help="Name under which a reverse proxy on this machine offers it; then a token is required."),
     ] = None,
     jobs: Annotated[
         Path | None, typer.Option(help="Folder of the jobs; RUN/served if absent; RUN-results here if it was exported.")

@@ -91,7 +91,7 @@ def _holder(lock_file: Path) -> str:
 
 
 def clean(folder: Path, lock_file: Path | None = None) -> None:
-    """Remove what a dead process left of a folder that is finished; nothing where a process lives, or may not write.
+    """Remove temporary files of dead processes from a finished folder; none while a process holds its lock.
 
     Args:
         folder: the folder.

@@ -61,7 +61,7 @@ def page_routes(run: Run, accepted: Accepted, token: str | None, wrong: Recent) 
 
     @routes.get(
         "/docs",
-        summary="How the service is asked, for people",
+        summary="The API described on a page",
         response_class=HTMLResponse,
         responses=error_responses(*ALWAYS) | HTML,
     )
