@@ -2,10 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from tests.serving.conftest import LIMITS, PICTURE, Gate, form, picture
@@ -17,12 +14,6 @@ from interplay.serving.job import JobRequest
 from interplay.serving.predicting import Prediction, Predictor
 
 TEXTS = ("a wonderful thunder", "rain and a storm over the town", "sun")
-
-
-def run_alone(steps: Coroutine[Any, Any, None]) -> None:
-    """In a thread of its own: in this one a browser's event loop may be running."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, steps).result()
 
 
 def several(*texts: str, pictures: int | None = None) -> dict:
@@ -84,7 +75,7 @@ def test_a_sample_without_a_feature_is_named_and_costs_the_others_nothing(explai
             await predictor.predict([request(), request("")])
         assert refused.value.status == 422 and len(await other) == 1
 
-    run_alone(steps())
+    asyncio.run(steps())
 
 
 def test_what_waits_at_one_time_is_one_batch(explainer, monkeypatch):
@@ -112,7 +103,7 @@ def test_what_waits_at_one_time_is_one_batch(explainer, monkeypatch):
         go_on.set()
         assert await asyncio.gather(first, *others[:5]) == [[answer]] * 6
 
-    run_alone(steps())
+    asyncio.run(steps())
     assert sizes == [1, predicting.TOGETHER, 6 - predicting.TOGETHER]
 
 
