@@ -1,13 +1,15 @@
 """Is fl-i2moe better than what it has to beat, when every sample of a small dataset is tested?
 
-    python benchmarks/folds.py DATA [DATA ...] [--folds 5] [--seeds 3] [--models fl-i2moe i2moe dense] [--work FOLDER]
-        [--store FOLDER] [--set encoders.text.neighbours=1]
+    python benchmarks/folds.py DATA [DATA ...] [--folds 5] [--only 0 3] [--seeds 3] [--models fl-i2moe i2moe dense]
+        [--work FOLDER] [--store FOLDER] [--set encoders.text.neighbours=1]
 
 A hundred test samples do not show a difference of .02. Here the dataset's own split is set aside: samples are dealt at
 random to folds, and each fold is tested by models that saw none of it, trained as `benchmarks/real_data.py` does it; of
 what is left as many samples as before are the validation split. Scores are means over folds. Their differences have 95%
 intervals from the folds' own paired bootstraps (folds share no test sample); what training again would change, and that
 folds share training samples, is not in them. Runs and features stay in --work, so that it goes on where it stopped.
+
+--only takes some folds alone, numbered from 0: their columns must be the same as in a table of all.
 """
 
 import argparse
@@ -81,9 +83,10 @@ def over_folds(differences: Sequence[Difference]) -> tuple[float, float]:
 
 def measure(dataset: Dataset, given: argparse.Namespace, work: Path, store: Path, settings: dict[str, Any]) -> None:
     """Train what is not there yet, and print the tables of one dataset."""
+    folds = range(given.folds) if given.only is None else given.only
     parts = [
         answers_of(dealt(dataset, given.folds, k), given.models, given.seeds, work / f"fold{k}", store, settings)
-        for k in range(given.folds)
+        for k in folds
     ]
     task = parts[0][0]
     scores = SCORES if task.headline == "map" else SCORES[1:]
@@ -91,7 +94,7 @@ def measure(dataset: Dataset, given: argparse.Namespace, work: Path, store: Path
     def differences(one: str, other: str, which: Headline) -> list[Difference]:
         return [
             paired_difference(each[one][which].numpy(), each[other][which].numpy(), truth.numpy() == 1, task, k, which)
-            for k, (_, truth, each) in enumerate(parts)
+            for k, (_, truth, each) in zip(folds, parts, strict=True)
         ]
 
     def shown(one: str, other: str, which: Headline) -> list[str]:
@@ -101,7 +104,7 @@ def measure(dataset: Dataset, given: argparse.Namespace, work: Path, store: Path
         return [f"{value:+.3f} ± {half:.3f}", each]
 
     samples = sum(len(truth) for _, truth, _ in parts)
-    print(f"\n### {dataset.name}: {samples:,} samples in {given.folds} folds\n")
+    print(f"\n### {dataset.name}: {samples:,} samples in {len(folds)} of {given.folds} folds\n")
     rows = []
     for name in parts[0][2]:
         row = [name]
@@ -130,6 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", type=int, metavar="FOLD", help="these folds of all, from 0 on")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", nargs="+", default=["fl-i2moe", "i2moe", "dense"])
     parser.add_argument("--work", type=Path, default=Path(".interplay") / "folds")
