@@ -233,10 +233,10 @@ def share_of_signal(scores: Float[np.ndarray, " p"], se: Float[np.ndarray, " p"]
 
 
 def _held_back(scores: Float[np.ndarray, " p"], se: Float[np.ndarray, " p"]) -> float:
-    """`share_of_signal`, and 0 unless the mean of (score / error)^2 is three of its own errors above 1."""
-    z = np.square(scores / np.maximum(se, 1e-300))
-    surely = len(z) > 0 and z.mean() > 1 + 3 * np.sqrt(2 / len(z))
-    return share_of_signal(scores, se) if surely else 0.0
+    """`share_of_signal`, but 0 where it may be 0: the mean square is not three of its own errors above the errors'."""
+    if not len(scores) or np.mean(scores**2) <= (1 + 3 * np.sqrt(2 / len(scores))) * np.mean(se**2):
+        return 0.0
+    return share_of_signal(scores, se)
 
 
 def fitted_of(strata: Strata, rng: np.random.Generator, most: int = FITTED) -> Int[np.ndarray, " f"]:
