@@ -158,6 +158,27 @@ def test_the_gradient_of_the_likelihood(parity):
     assert off < 1e-4
 
 
+@pytest.mark.parametrize("parity", ["even", "odd"])
+@pytest.mark.parametrize("players, size", [(5, 0.5), (150, 0.1), (400, 2.5)])
+def test_covariances_are_those_of_the_formula(parity, players, size):
+    rng = np.random.default_rng(0)
+    kernel = Kernel(size * rng.random(players), 0.3, 0.7, 1e-3, parity)
+    x, y = (np.where(rng.random((m, players)) < 0.5, 1.0, -1.0) for m in (70, 9))
+    z, norm = (x * kernel.b) @ y.T, kernel.b @ kernel.b
+    up, down = np.exp(z + kernel.log_norm), np.exp(kernel.log_norm - z)
+    even = 10 + 0.3 / norm * z**2 + 0.35 * (up + down)
+    np.testing.assert_allclose(kernel(x, y), even if parity == "even" else 0.3 / norm**0.5 * z + 0.35 * (up - down))
+    np.testing.assert_allclose(np.triu(kernel.gram(x)), np.triu(kernel(x, x)))
+
+
+def test_residuals_are_values_less_predictions():
+    rng = np.random.default_rng(0)
+    strata = draw_strata(rng, 7, 25)
+    x, y = np.where(strata.coalitions, 1.0, -1.0), even(table_game(7))(strata.coalitions)[:, None]
+    surrogate = Surrogate(x, y, "even", rng, np.arange(3, 20))
+    np.testing.assert_allclose(surrogate.residuals(), y[3:20] - surrogate(x[3:20]), atol=1e-9)
+
+
 def test_leave_one_out_residuals_are_those_of_a_refit():
     rng = np.random.default_rng(0)
     strata = draw_strata(rng, 7, 25)
@@ -283,6 +304,37 @@ def test_bad_requests_are_named(name):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_game_that_is_flat_near_both_ends_is_not_all_zero():
+    """A vote: no pair interacts around the empty and the full set, and all of them do in between."""
+    weights = np.tile([1.0, -1.0, 1.0], 4)
+    value = lambda c: np.clip(c @ weights, 0, 2)  # noqa: E731
+    rows, columns = range(6), range(6, 12)
+    truth = exact_pairs(value, 12, list(product(rows, columns))).sii
+    for seed in range(3):
+        scores = paired_pairs(Game(value, 12), rows, columns, budget=1500, seed=seed)
+        assert np.sum((scores.sii - truth) ** 2) < 0.1 * np.sum(truth**2)
+
+
+@pytest.mark.parametrize("orders", [(1, 2, 3), (4,)])
+def test_values_of_single_precision_are_exact_to_it(orders):
+    game = mixed(24, orders, 12, seed=1)
+    single = lambda c: game(c).astype(np.float32)  # noqa: E731
+    for value, off in ((single, 1e-5), (lambda c: single(c).astype(float), 1e-5), (game, 1e-9)):
+        scores = paired_pairs(Game(value, 24), range(12), range(12, 24), budget=3000)
+        truth = game.sii(scores.pairs)
+        assert scores.estimator == "paired-exact"
+        np.testing.assert_allclose(scores.sii, truth, atol=off * np.abs(truth).max())
+
+
+def test_what_double_precision_tells_apart_is_no_rounding():
+    """Interactions of 1e-6 of the values: found in double precision, and not called exact without them."""
+    game = mixed(12, (4, 6, 8), 10, seed=4)
+    small = lambda c: c @ np.arange(12.0) + 1e-6 * game(c)  # noqa: E731
+    scores = paired_pairs(Game(small, 12), range(6), range(6, 12), budget=600)
+    assert scores.estimator == "paired" and np.abs(scores.sii).max() > 1e-7
+
+
 def test_pairs_that_share_no_term_score_zero_long_before_the_game_is_solved():
     game = mixed(24, (2, 4, 8), 12, seed=7)
     scores = paired_pairs(Game(game, 24), range(12), range(12, 24), budget=3000)

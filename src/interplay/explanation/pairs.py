@@ -91,7 +91,7 @@ def backgrounds(samples: int, seed: int) -> PairEstimator:
 
 
 def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
-    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`; SII is the unbiased one.
+    """Rows for JSON of scores (P,), where player p of the game is feature `index[p]`; the unbiased ones.
 
     Args:
         scores: the scores of one block.
@@ -101,8 +101,8 @@ def pair_rows(scores: PairScores, index: Sequence[int]) -> list[Pair]:
     def known(x: float) -> float | None:
         return float(x) if np.isfinite(x) else None
 
-    sii = scores.sii if scores.sii_unbiased is None else scores.sii_unbiased
-    columns = (sii, scores.sii_se, scores.redundancy_gap, scores.redundancy_gap_se)
+    sii, gap = scores.unbiased
+    columns = (sii, scores.sii_se, gap, scores.redundancy_gap_se)
     return [
         Pair(
             i=index[i],

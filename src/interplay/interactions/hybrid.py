@@ -1,5 +1,8 @@
 """Both pair scores from one budget: SII from paired coalitions, the redundancy gap from blocks with a control [ours].
 
+SII's surrogate is fitted to the coalitions of the blocks as well, which are paid for; what it leaves is estimated from
+the paired coalitions alone, whose law is known, so that the score stays unbiased.
+
 The redundancy gap is no linear functional of v, so it must be looked at background by background, as `block` does. But
 the surrogate of the paired coalitions (here of the even and the odd part) has values for every background at the
 cost of a matrix product, and so gaps of its own: with G its mean gap over many backgrounds, and RG_g(S) its gap on
@@ -8,30 +11,36 @@ those that the game was asked about,
     mean over S of [RG_v(S) - beta RG_g(S)] + beta G
 
 has the same mean as RG_v and only the variance of what the surrogate does not predict (a control variate). beta is the
-regression of RG_v on RG_g over all pairs and draws together, cut to 0..1; its own error is far smaller.
+regression of RG_v on RG_g over all pairs and draws together, cut to 0..1; its own error is far smaller. The surrogate
+must not know the blocks here: it would predict those that it was fitted to better than others.
+
+What the few draws add to beta G is mostly error where they are few. Shrunk, it is weighed by how much of its mean
+square over the pairs is not error.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from interplay.errors import BudgetError
-from interplay.interactions.block import arranged, block_evaluations, block_flips, checked_block, four_values
+from interplay.interactions.block import arranged, block_evaluations, block_flips, checked_block
 from interplay.interactions.draws import UNSEEN, Moments, draw_backgrounds
 from interplay.interactions.formulas import delta, redundancy_gap
 from interplay.interactions.game import Game
 from interplay.interactions.kernel import Surrogate
-from interplay.interactions.paired import PairedValues, least_evaluations, score_strata
+from interplay.interactions.paired import PairedValues, least_evaluations, score_strata, share_of_signal
 from interplay.interactions.scores import PairScores
 from interplay.interactions.strata import draw_strata
 
+FITTED = 2048  # most coalitions in the fit of a control, which costs their cube; SII's has more
 CONTROLS = 128, 1024  # fewest and most backgrounds that the surrogate alone answers,
 WORK = 1.7e9  # with about as many products of numbers as this for each surrogate: half a second or so
 AT_ONCE = 1 << 18  # values of pairs that are held at once
-SHARE = 0.4  # of the budget for paired coalitions
-LEAST_DRAWS = 3
+SHARE = 0.6  # of the budget for paired coalitions
+LEAST_DRAWS = 2
 
 
 def least_hybrid(players: int, rows: int, columns: int) -> int:
@@ -64,9 +73,10 @@ def hybrid_pairs(
         rows: players I.
         columns: players J; no player twice.
         budget: most evaluations. About `SHARE` of them are paired coalitions, from which SII and the surrogate are
-            made; the rest are draws of the block (a background and its complement each), at least 3.
+            made; the rest are draws of the block (a background and its complement each), at least 2.
         seed: of all draws.
-        shrink: as in `paired_pairs`, for SII.
+        shrink: as in `paired_pairs` for SII; of gaps, too, what is added to the surrogate's is weighed by how much of
+            it is signal. The unbiased scores are in `sii_unbiased` and `redundancy_gap_unbiased` always.
 
     Returns:
         Scores of the |I||J| pairs, row by row; `samples` are the backgrounds behind each gap, `sii_draws` the paired
@@ -89,15 +99,20 @@ def hybrid_pairs(
     pairs = min(max(int(SHARE * reach), least_evaluations(game.players)), reach - LEAST_DRAWS * cost) // 2
     strata = draw_strata(rng, game.players, pairs, graph=False)
     values = PairedValues.of(game, strata)
-    surrogates = [values.fit("even", rng), values.fit("odd", rng)]
+    surrogates = [values.fit("even", rng, FITTED), values.fit("odd", rng, FITTED)]
     draws = (reach - 2 * len(strata.size)) // cost  # not by what is new: a seed decides, whatever the game remembers
     backgrounds = draw_backgrounds(of_backgrounds, draws, game.players, antithetic=True)
-    gap, gap_se = _gaps(game, surrogates, backgrounds, i, j, rng)
-    scores = score_strata(values, i, j, rng, shrink=shrink, surrogate=surrogates[0])
+    blocks = _Blocks.of(game, backgrounds, i, j)
+    gap, unbiased, se = _gaps(blocks, surrogates, i, j, rng, shrink=shrink)
+    scores = score_strata(
+        values, i, j, rng, shrink=shrink, fit=lambda: values.fit_even(*blocks.even, surrogates[0].kernel, rng)
+    )
+    shape = scores.sii.shape
     return replace(
         scores,
-        redundancy_gap=gap.reshape(scores.sii.shape),
-        redundancy_gap_se=gap_se.reshape(scores.sii.shape),
+        redundancy_gap=gap.reshape(shape),
+        redundancy_gap_se=se.reshape(shape),
+        redundancy_gap_unbiased=unbiased.reshape(shape),
         samples=np.full(len(scores), 2 * draws),
         evaluations=game.evaluations - before,
         estimator="hybrid",
@@ -106,29 +121,62 @@ def hybrid_pairs(
     )
 
 
+@final
+@dataclass(frozen=True)
+class _Blocks:
+    """What a game answered around backgrounds S and their complements.
+
+    Attributes:
+        backgrounds: (d, 2, n), the second of each draw the complement of the first.
+        flips: (I + 1, J + 1, n) bits that are flipped in each.
+        values: (d, 2, I + 1, J + 1, R).
+    """
+
+    backgrounds: Bool[np.ndarray, "d 2 n"]
+    flips: Bool[np.ndarray, "I1 J1 n"]
+    values: Float[np.ndarray, "d 2 I1 J1 R"]
+
+    @classmethod
+    def of(cls, game: Game, backgrounds: Bool[np.ndarray, "d 2 n"], i: np.ndarray, j: np.ndarray) -> "_Blocks":
+        """Ask a game, one draw after the other."""
+        flips = block_flips(game.players, i, j)
+        values = []
+        for draw in backgrounds:
+            coalitions = draw[:, None, None] ^ flips
+            flat = game(coalitions.reshape(-1, game.players))
+            values.append(flat.reshape(*coalitions.shape[:3], -1))
+        return cls(backgrounds, flips, np.stack(values))
+
+    @property
+    def even(self) -> tuple[Bool[np.ndarray, "p n"], Float[np.ndarray, "p R"]]:
+        """The coalitions, each with its complement once, and their values of the even part."""
+        coalitions = self.backgrounds[:, 0, None, None] ^ self.flips
+        even = self.values.mean(axis=1)
+        return coalitions.reshape(-1, coalitions.shape[-1]), even.reshape(-1, even.shape[-1])
+
+    def four(self, i: np.ndarray, j: np.ndarray) -> list[Float[np.ndarray, "d 2 I J R"]]:
+        """v(S), v(S+i), v(S+j), v(S+i+j) of every pair."""
+        return _four(self.values, self.backgrounds, i, j)
+
+
 def _gaps(
-    game: Game,
+    blocks: _Blocks,
     surrogates: list[Surrogate],
-    backgrounds: Bool[np.ndarray, "draws 2 n"],
     i: np.ndarray,
     j: np.ndarray,
     rng: np.random.Generator,
-) -> tuple[Float[np.ndarray, "I J R"], Float[np.ndarray, "I J R"]]:
-    """Redundancy gaps with their standard errors."""
-    flips = block_flips(game.players, i, j)
-    shape = (len(i), len(j), -1)
-    asked = []
-    for draw in backgrounds:
-        asked.append([v.reshape(len(draw), *shape) for v in four_values(game, draw, flips, i, j)])
-    of_game = [np.stack(values) for values in zip(*asked, strict=True)]
+    *,
+    shrink: bool,
+) -> tuple[Float[np.ndarray, "I J R"], Float[np.ndarray, "I J R"], Float[np.ndarray, "I J R"]]:
+    """Redundancy gaps, the same unbiased, and the standard errors of these."""
+    of_game, backgrounds = blocks.four(i, j), blocks.backgrounds
     of_surrogate = _controls(surrogates, backgrounds, i, j)
     off = np.square(delta(*of_game) - delta(*of_surrogate)).mean(axis=(0, 1))
     v, g = (redundancy_gap(*four).mean(axis=1) for four in (of_game, of_surrogate))
     mean = Moments()
     work = len(surrogates[0].x) * g[0].size  # for a background and its complement
-    controls = draw_backgrounds(
-        rng, int(np.clip(WORK / work, CONTROLS[0] // 2, CONTROLS[1] // 2)), game.players, antithetic=True
-    )
+    count = int(np.clip(WORK / work, CONTROLS[0] // 2, CONTROLS[1] // 2))
+    controls = draw_backgrounds(rng, count, backgrounds.shape[-1], antithetic=True)
     step = max(1, AT_ONCE // g[0].size)
     for start in range(0, len(controls), step):
         mean.add(redundancy_gap(*_controls(surrogates, controls[start : start + step], i, j)).mean(axis=1))
@@ -137,8 +185,11 @@ def _gaps(
     beta = np.clip((around_v * around_g).sum(across) / np.maximum((around_g**2).sum(across), 1e-300), 0, 1)
     left = Moments()
     left.add(v - beta * g)
-    se = np.hypot(left.standard_error(unseen=UNSEEN * off), beta * mean.standard_error())
-    return left.mean + beta * mean.mean, se
+    left_se = left.standard_error(unseen=UNSEEN * off)
+    kept = np.array([share_of_signal(*(of[..., r].ravel() for of in (left.mean, left_se))) for r in range(len(beta))])
+    of_surrogates = beta * mean.mean
+    shrunk = of_surrogates + (kept if shrink else 1.0) * left.mean
+    return shrunk, of_surrogates + left.mean, np.hypot(left_se, beta * mean.standard_error())
 
 
 def _controls(
@@ -148,5 +199,12 @@ def _controls(
     signs = np.where(s[:, 0], 1.0, -1.0)
     even, odd = (surrogate.blocks(signs, i, j) for surrogate in surrogates)
     values = np.stack([even + odd, even - odd], axis=1)  # with the complement the odd part changes its sign
+    return _four(values, s, i, j)
+
+
+def _four(
+    values: Float[np.ndarray, "d 2 I1 J1 R"], s: Bool[np.ndarray, "d 2 n"], i: np.ndarray, j: np.ndarray
+) -> list[Float[np.ndarray, "d 2 I J R"]]:
+    """`arranged` for backgrounds with their complements."""
     four = arranged(values.reshape(-1, *values.shape[2:]), s.reshape(-1, s.shape[-1]), i, j)
     return [of.reshape(*s.shape[:2], *of.shape[1:]) for of in four]

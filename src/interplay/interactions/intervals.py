@@ -75,12 +75,12 @@ def interval(scores: PairScores, level: float = 0.95) -> Intervals:
     t = np.zeros(len(scores)) if exact else student_quantile(independent_draws(scores) - 1, level)
     t = t.reshape(-1, *[1] * (scores.sii.ndim - 1))
     t_sii = t if scores.sii_draws is None else student_quantile(np.array([scores.sii_draws - 1]), level)
-    centre = scores.sii if scores.sii_unbiased is None else scores.sii_unbiased
+    sii, gap = scores.unbiased
     return Intervals(
-        sii_low=np.minimum(scores.sii, centre - t_sii * scores.sii_se),
-        sii_high=np.maximum(scores.sii, centre + t_sii * scores.sii_se),
-        redundancy_gap_low=scores.redundancy_gap - t * scores.redundancy_gap_se,
-        redundancy_gap_high=scores.redundancy_gap + t * scores.redundancy_gap_se,
+        sii_low=np.minimum(scores.sii, sii - t_sii * scores.sii_se),
+        sii_high=np.maximum(scores.sii, sii + t_sii * scores.sii_se),
+        redundancy_gap_low=np.minimum(scores.redundancy_gap, gap - t * scores.redundancy_gap_se),
+        redundancy_gap_high=np.maximum(scores.redundancy_gap, gap + t * scores.redundancy_gap_se),
         level=level,
     )
 

@@ -24,7 +24,8 @@ Parity = Literal["even", "odd"]
 SUBSET = 400  # coalitions whose likelihood chooses the kernel
 STEPS = 30
 FLOOR = 1e-9  # of the noise: keeps the factorization positive
-ROWS = 512
+ROWS = 64  # with some thousand columns they stay in a core's own cache
+SMALLEST = -700.0  # about the logarithm of the smallest number of double precision
 PLACES = 1 << 20  # numbers of one array that is held besides results: 8 MiB
 LEVEL = 10.0  # prior variance of the mean, in variances of the values
 
@@ -64,15 +65,45 @@ class Kernel:
             (m, p) prior covariances, without noise.
         """
         out = np.empty((len(x), len(y)))
-        for start in range(0, len(x), ROWS):  # what is held besides the result stays small
+        for start in range(0, len(x), ROWS):
             rows = slice(start, start + ROWS)
-            z = (x[rows] * self.b) @ y.T
-            up, down = np.exp(z + self.log_norm), np.exp(self.log_norm - z)
-            if self.parity == "even":
-                out[rows] = LEVEL + self.low / (self.b @ self.b) * z**2 + 0.5 * self.all * (up + down)
-            else:
-                out[rows] = self.low / np.sqrt(self.b @ self.b) * z + 0.5 * self.all * (up - down)
+            self._into(out[rows], x[rows], y)
         return out
+
+    def gram(self, x: Float[np.ndarray, "m n"]) -> Float[np.ndarray, "m m"]:
+        """Covariances of values on the same coalitions, of which a factorization reads one half.
+
+        Args:
+            x: (m, n) coalitions as ±1.
+
+        Returns:
+            (m, m) prior covariances without noise, right on the diagonal and above it and 0 somewhere below.
+        """
+        out = np.zeros((len(x), len(x)))
+        for start in range(0, len(x), ROWS):
+            rows = slice(start, start + ROWS)
+            self._into(out[rows, start:], x[rows], x[start:])
+        return out
+
+    def _into(self, out: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+        """Write covariances into `out`; in place, since what is held besides would have to come from far memory."""
+        z = (x * self.b) @ y.T
+        up = np.exp(z + self.log_norm)
+        if self.log_norm - self.b.sum() > SMALLEST:  # one division is faster than another exponential
+            down = np.divide(np.exp(2 * self.log_norm), up)
+        else:
+            down = np.exp(self.log_norm - z)
+        if self.parity == "even":
+            np.multiply(z, z, out=z)
+            z *= self.low / (self.b @ self.b)
+            up += down
+        else:
+            z *= self.low / np.sqrt(self.b @ self.b)
+            up -= down
+        up *= 0.5 * self.all
+        np.add(z, up, out=out)
+        if self.parity == "even":
+            out += LEVEL
 
 
 @final
@@ -83,7 +114,7 @@ class Surrogate:
         fitted: (f,) indices of the fitted coalitions among the m given.
         x: (f, n) the fitted coalitions as ±1.
         weights: (f, R) coefficients of the kernel sections at the fitted coalitions.
-        kernel: the kernel, chosen by marginal likelihood.
+        kernel: the one given, or that of the largest marginal likelihood.
     """
 
     def __init__(
@@ -93,6 +124,7 @@ class Surrogate:
         parity: Parity,
         rng: np.random.Generator,
         fitted: Int[np.ndarray, " f"] | None = None,
+        kernel: Kernel | None = None,
     ) -> None:
         self.fitted = np.arange(len(x)) if fitted is None else fitted
         x, values = x[self.fitted], values[self.fitted]
@@ -102,9 +134,11 @@ class Surrogate:
         self.scale = np.sqrt(np.mean(centred**2, axis=0))
         self.scale[self.scale == 0] = 1.0
         y = centred / self.scale
-        some = rng.permutation(len(x))[:SUBSET]
-        self.kernel = choose_kernel(x[some], y[some], parity)
-        covariance = self.kernel(x, x)
+        if kernel is None:
+            some = rng.permutation(len(x))[:SUBSET]
+            kernel = choose_kernel(x[some], y[some], parity)
+        self.kernel = kernel
+        covariance = self.kernel.gram(x)
         covariance[np.diag_indices(len(x))] += self.kernel.noise + FLOOR
         # transposed, it is in the order that is factored in place
         self._factor = cho_factor(covariance.T, lower=True, overwrite_a=True, check_finite=False)
@@ -182,6 +216,14 @@ class Surrogate:
         low = base + of_i[..., None] + of_j[:, :, None]
         low[..., 1:, 1:] += 8 * by_i[:, None, 1:, None] * by_j[:, None, None, 1:] * squares[:, i[:, None], j]
         return k.low / (k.b @ k.b) * low + LEVEL * w.sum(axis=0)[:, None, None]
+
+    def residuals(self) -> Float[np.ndarray, "f R"]:
+        """Residual of each fitted coalition: its weight times the variance of the noise, as y = (K + noise) weights.
+
+        Returns:
+            (f, R) value minus prediction, in the unit of the values.
+        """
+        return self.scale * (self.kernel.noise + FLOOR) * self.weights
 
     def leave_one_out_residuals(self) -> Float[np.ndarray, "f R"]:
         """Residual of each fitted coalition from the fit to all other coalitions, with the same kernel.

@@ -9,17 +9,17 @@ Coalitions come with their complements, in strata of size (`strata`). Three step
    a residual of a coalition that the fit has seen would be too small. Their spread gives the standard error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from interplay.errors import BudgetError
 from interplay.interactions.block import checked_block
 from interplay.interactions.game import Game
-from interplay.interactions.kernel import Parity, Surrogate
+from interplay.interactions.kernel import Kernel, Parity, Surrogate
 from interplay.interactions.scores import PairScores
 from interplay.interactions.sparse import graph, shows_graph, sums_of_parities
 from interplay.interactions.strata import Strata, contrast, draw_strata, least_pairs
@@ -57,8 +57,9 @@ def paired_pairs(
         budget: most evaluations; pairs of coalitions are bought with it.
         seed: of the coalitions and of those that choose the kernel.
         shrink: weigh the correction by how much of it is signal: over the pairs, tau^2 / (tau^2 + se^2) with tau^2 the
-            mean of correction^2 - se^2, or 0 (empirical Bayes); and a pair that does not interact at all around the
-            empty and the full set, where that was asked, scores 0. The unbiased scores are in `sii_unbiased` always.
+            mean of correction^2 - se^2, or 0 (empirical Bayes). Pairs that do not interact at all around the empty and
+            the full set, where that was asked, score 0 unless they surely hold signal: those of a sparse game do
+            not, those of a game that is flat near both ends do. The unbiased scores are in `sii_unbiased` always.
 
     Returns:
         `sii_se` is the standard error of the unbiased score, and `interval` holds both; 0 where exact. `samples` are
@@ -96,11 +97,14 @@ class PairedValues:
         strata: the m coalitions S.
         even: (m, *V) (v(S) + v(complement)) / 2.
         odd: (m, *V) (v(S) - v(complement)) / 2.
+        single: whether all values are of single precision, as most models answer: what is left of a sum of parities
+            is then rounding at a size that in double precision would be an interaction.
     """
 
     strata: Strata
     even: Float[np.ndarray, "m *V"]
     odd: Float[np.ndarray, "m *V"]
+    single: bool = False
 
     @classmethod
     def of(cls, game: Game, strata: Strata) -> "PairedValues":
@@ -115,25 +119,53 @@ class PairedValues:
         """
         both = game(np.concatenate([strata.coalitions, ~strata.coalitions]))
         v, w = both[: len(strata.size)], both[len(strata.size) :]
-        return cls(strata, (v + w) / 2, (v - w) / 2)
+        return cls(strata, (v + w) / 2, (v - w) / 2, single=bool((both == both.astype(np.float32)).all()))
 
     @property
     def signs(self) -> Float[np.ndarray, "m n"]:
         """The coalitions as ±1 (+1: the player is in)."""
         return np.where(self.strata.coalitions, 1.0, -1.0)
 
-    def fit(self, parity: Parity, rng: np.random.Generator) -> Surrogate:
-        """Fit the surrogate of one part, to all coalitions or to `FITTED` of them (`fitted_of`).
+    def fit(self, parity: Parity, rng: np.random.Generator, most: int = FITTED) -> Surrogate:
+        """Fit the surrogate of one part, to all coalitions or to `most` of them (`fitted_of`).
 
         Args:
             parity: "even" or "odd".
             rng: chooses the coalitions.
+            most: of the coalitions.
 
         Returns:
             The surrogate of the R = prod(V) values.
         """
         values = self.even if parity == "even" else self.odd
-        return Surrogate(self.signs, values.reshape(len(values), -1), parity, rng, fitted_of(self.strata, rng))
+        return Surrogate(self.signs, values.reshape(len(values), -1), parity, rng, fitted_of(self.strata, rng, most))
+
+    def fit_even(
+        self,
+        coalitions: Bool[np.ndarray, "p n"],
+        even: Float[np.ndarray, "p R"],
+        kernel: Kernel,
+        rng: np.random.Generator,
+    ) -> Surrogate:
+        """Fit the surrogate of the even part to other coalitions, too, as many as fit beside those of `fit`.
+
+        The correction stays unbiased: it needs, of each coalition of the strata, the residual from a fit without it,
+        and whatever else was fitted does not change that.
+
+        Args:
+            coalitions: (p, n) others, each standing for itself and its complement.
+            even: (p, R) their values of the even part.
+            kernel: that of `fit`, chosen from the strata alone.
+            rng: chooses among the coalitions where there are too many.
+
+        Returns:
+            The surrogate; `fitted` counts the others after the strata's.
+        """
+        of_strata = fitted_of(self.strata, rng)
+        others = len(self.even) + rng.permutation(len(coalitions))[: max(0, FITTED - len(of_strata))]
+        x = np.concatenate([self.signs, np.where(coalitions, 1.0, -1.0)])
+        values = np.concatenate([self.even.reshape(len(self.even), -1), even])
+        return Surrogate(x, values, "even", rng, np.concatenate([of_strata, others]), kernel)
 
 
 def score_strata(
@@ -143,7 +175,7 @@ def score_strata(
     rng: np.random.Generator,
     *,
     shrink: bool,
-    surrogate: Surrogate | None = None,
+    fit: Callable[[], Surrogate] | None = None,
 ) -> PairScores:
     """Score pairs from values that were already asked for; `paired_pairs` without the questions.
 
@@ -153,22 +185,24 @@ def score_strata(
         j: (J,) players of the columns.
         rng: chooses the coalitions of the fit.
         shrink: as in `paired_pairs`.
-        surrogate: that of the even part, if it is fitted already.
+        fit: makes the surrogate of the even part, to these values and perhaps to others; not called where a sparse
+            sum of parities is the game. None: `PairedValues.fit`.
 
     Returns:
         Scores of the I x J pairs, row by row, with `evaluations` 0 and no seed: only the caller knows these.
     """
     even = values.even
     flat = even.reshape(len(even), -1)
-    exact = sums_of_parities(values.strata, flat, i, j)
+    exact = sums_of_parities(values.strata, flat, i, j, single=values.single)
     shape = (len(i) * len(j), *even.shape[1:])
     if exact is not None:
         sii, unbiased, se = exact, exact, np.zeros_like(exact)
     else:
-        sii, unbiased, se = _corrected(values, i, j, surrogate or values.fit("even", rng), shrink)
+        sii, unbiased, se = _corrected(values, i, j, values.fit("even", rng) if fit is None else fit(), shrink)
         if shrink and shows_graph(values.strata):
             for r in range(flat.shape[1]):
-                sii[~graph(values.strata, flat[:, r])[np.ix_(i, j)], r] = 0.0
+                apart = ~graph(values.strata, flat[:, r], single=values.single)[np.ix_(i, j)]
+                sii[apart, r] *= _held_back(unbiased[apart, r], se[apart, r])
     missing = np.full(shape, np.nan)
     return PairScores(
         pairs=np.stack([np.repeat(i, len(j)), np.tile(j, len(i))], axis=1),
@@ -184,23 +218,45 @@ def score_strata(
     )
 
 
-def fitted_of(strata: Strata, rng: np.random.Generator) -> Int[np.ndarray, " f"]:
-    """Choose the coalitions of a fit: at most `FITTED`, equally many of each stratum as far as it has them.
+def share_of_signal(scores: Float[np.ndarray, " p"], se: Float[np.ndarray, " p"]) -> float:
+    """How much of the mean square of unbiased scores is not their error (a James-Stein factor with known errors).
+
+    Args:
+        scores: (p,) unbiased scores.
+        se: (p,) their standard errors.
+
+    Returns:
+        max(0, mean(scores^2 - se^2)) / mean(scores^2); 0 for no scores.
+    """
+    square = float(np.mean(scores**2)) if len(scores) else 0.0
+    return max(0.0, square - float(np.mean(se**2))) / square if square > 0 else 0.0
+
+
+def _held_back(scores: Float[np.ndarray, " p"], se: Float[np.ndarray, " p"]) -> float:
+    """`share_of_signal`, but 0 where it may be 0: the mean square is not three of its own errors above the errors'."""
+    if not len(scores) or np.mean(scores**2) <= (1 + 3 * np.sqrt(2 / len(scores))) * np.mean(se**2):
+        return 0.0
+    return share_of_signal(scores, se)
+
+
+def fitted_of(strata: Strata, rng: np.random.Generator, most: int = FITTED) -> Int[np.ndarray, " f"]:
+    """Choose the coalitions of a fit: at most `most`, equally many of each stratum as far as it has them.
 
     Args:
         strata: the m coalitions there are.
         rng: decides which of a stratum.
+        most: how many there are at most.
 
     Returns:
         (f,) their indices, ascending.
     """
-    if len(strata.size) <= FITTED:
+    if len(strata.size) <= most:
         return np.arange(len(strata.size))
     shuffled = rng.permutation(len(strata.size))
     by_size = shuffled[np.argsort(strata.size[shuffled], kind="stable")]
     starts = np.searchsorted(strata.size[by_size], strata.size[by_size])
     index = np.arange(len(by_size)) - starts  # within the stratum
-    return np.sort(by_size[np.argsort(index, kind="stable")[:FITTED]])
+    return np.sort(by_size[np.argsort(index, kind="stable")[:most]])
 
 
 def _corrected(
@@ -208,9 +264,14 @@ def _corrected(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """SII of the surrogate plus that of its residuals: (scores, unbiased scores, standard errors), (I, J, R) each."""
     values = paired.even.reshape(len(paired.even), -1)
-    residuals = values - surrogate(paired.signs)
+    of_strata = surrogate.fitted < len(values)
+    fitted = surrogate.fitted[of_strata]
+    others = np.setdiff1d(np.arange(len(values)), fitted)
+    residuals = np.empty_like(values)
+    residuals[others] = values[others] - surrogate(paired.signs[others])
     held_out = residuals.copy()
-    held_out[surrogate.fitted] = surrogate.leave_one_out_residuals()
+    residuals[fitted] = surrogate.residuals()[of_strata]
+    held_out[fitted] = surrogate.leave_one_out_residuals()[of_strata]
     sii = surrogate.sii(i, j)
     unbiased, se = np.empty_like(sii), np.empty_like(sii)
     for r in range(values.shape[1]):

@@ -24,6 +24,7 @@ class PairScores:
         estimator: the name of the way they were estimated.
         seed: the seed of the backgrounds; None where nothing is drawn.
         sii_unbiased: (P, *V) SII before shrinkage, whose error `sii_se` is; None where `sii` itself is unbiased.
+        redundancy_gap_unbiased: the same of the redundancy gap.
         sii_draws: independent draws behind `sii_se`, where they are others than those of the redundancy gap.
         choice: why this estimator was taken, where it was chosen automatically.
     """
@@ -38,6 +39,7 @@ class PairScores:
     estimator: str
     seed: int | None
     sii_unbiased: Float[np.ndarray, "P *V"] | None = None
+    redundancy_gap_unbiased: Float[np.ndarray, "P *V"] | None = None
     sii_draws: int | None = None
     choice: str = ""
 
@@ -58,6 +60,17 @@ class PairScores:
             redundancy_gap=self.redundancy_gap[at],
             redundancy_gap_se=self.redundancy_gap_se[at],
             sii_unbiased=None if self.sii_unbiased is None else self.sii_unbiased[at],
+            redundancy_gap_unbiased=(
+                None if self.redundancy_gap_unbiased is None else self.redundancy_gap_unbiased[at]
+            ),
+        )
+
+    @property
+    def unbiased(self) -> tuple[Float[np.ndarray, "P *V"], Float[np.ndarray, "P *V"]]:
+        """SII and redundancy gap before shrinkage: what the standard errors are of."""
+        return (
+            self.sii if self.sii_unbiased is None else self.sii_unbiased,
+            self.redundancy_gap if self.redundancy_gap_unbiased is None else self.redundancy_gap_unbiased,
         )
 
     def __len__(self) -> int:

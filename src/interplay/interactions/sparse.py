@@ -17,7 +17,9 @@ from scipy.linalg import cho_factor, cho_solve
 
 from interplay.interactions.strata import Strata
 
-EXACT = 1e-9  # of the values' largest distance from their mean: what may be left where a sum of parities is the game
+# Of the values' largest distance from their mean: what may be left where a sum of parities is the game, and what an
+# interaction of two around the empty or the full set must exceed; values of single precision are known no better.
+EXACT, EDGE, SINGLE = 1e-9, 1e-10, 1e-5
 DEPENDENT = 1e-9  # of a column's square: what is new in it must be more
 SPARE = 8  # coalitions more than unknowns, to check with
 LARGEST = 10  # players in a clique: 512 even subsets
@@ -25,7 +27,12 @@ CLIQUES = 400
 
 
 def sums_of_parities(
-    strata: Strata, values: Float[np.ndarray, "m R"], i: Int[np.ndarray, " I"], j: Int[np.ndarray, " J"]
+    strata: Strata,
+    values: Float[np.ndarray, "m R"],
+    i: Int[np.ndarray, " I"],
+    j: Int[np.ndarray, " J"],
+    *,
+    single: bool = False,
 ) -> Float[np.ndarray, "I J R"] | None:
     """SII of I x J if all these values of the even part are, to rounding, sparse sums of parities; else None.
 
@@ -36,6 +43,8 @@ def sums_of_parities(
         values: (m, R) values of the even part.
         i: (I,) players of the rows.
         j: (J,) players of the columns.
+        single: whether the values are of single precision: rounding is then `SINGLE` of them, else `EXACT`, and the
+            scores are exact to that.
 
     Returns:
         (I, J, R) exact scores, or None if any of the R values is no such sum.
@@ -44,15 +53,16 @@ def sums_of_parities(
     x = np.where(strata.coalitions, 1.0, -1.0)
     pairs = [frozenset(p) for p in combinations(range(n), 2)]
     found: list[dict[frozenset[int], float] | None] = [None] * R
+    rounding = SINGLE if single else EXACT
     if m >= 1 + comb(n, 2) + SPARE:
-        found = _solve(x, values, pairs)
+        found = _solve(x, values, pairs, rounding)
     for r in range(R):
         terms = found[r]
         if terms is None and shows_graph(strata):
-            cliques = _cliques(graph(strata, values[:, r]))
+            cliques = _cliques(graph(strata, values[:, r], single=single))
             subsets = _even_subsets(cliques or [])
             if cliques is not None and len(subsets) + 1 + SPARE <= m:
-                terms = _solve(x, values[:, [r]], sorted(subsets, key=sorted))[0]
+                terms = _solve(x, values[:, [r]], sorted(subsets, key=sorted), rounding)[0]
         if terms is None:
             return None
         found[r] = terms
@@ -60,7 +70,7 @@ def sums_of_parities(
 
 
 def _solve(
-    x: Float[np.ndarray, "m n"], values: Float[np.ndarray, "m R"], subsets: list[frozenset[int]]
+    x: Float[np.ndarray, "m n"], values: Float[np.ndarray, "m R"], subsets: list[frozenset[int]], rounding: float
 ) -> list[dict[frozenset[int], float] | None]:
     """Coefficients of the parities of these subsets for each of R values; None of one they leave more than rounding."""
     R = values.shape[1]
@@ -83,7 +93,7 @@ def _solve(
     coefficients = np.zeros((len(gram), R))
     for _ in range(4):  # refined: the product of columns has the square of their condition
         coefficients += cho_solve(factor, columns.T @ (y - columns @ coefficients), check_finite=False)
-    fits = constant | (np.abs(y - columns @ coefficients).max(axis=0) <= EXACT * size)
+    fits = constant | (np.abs(y - columns @ coefficients).max(axis=0) <= rounding * size)
     return [
         ({} if constant[r] else dict(zip(subsets, coefficients[1:, r].tolist(), strict=True))) if fits[r] else None
         for r in range(R)
@@ -102,25 +112,27 @@ def shows_graph(strata: Strata) -> bool:
     return bool(strata.share[:3].min() >= 1)
 
 
-def graph(strata: Strata, values: Float[np.ndarray, " m"]) -> Bool[np.ndarray, "n n"]:
+def graph(strata: Strata, values: Float[np.ndarray, " m"], *, single: bool = False) -> Bool[np.ndarray, "n n"]:
     """Graph of the pairs that interact around the empty set or the full one.
 
     Args:
         strata: coalitions with all sets of up to two players (`shows_graph`).
         values: (m,) one value of the even part.
+        single: whether they are of single precision.
 
     Returns:
         (n, n) symmetric adjacency.
     """
     n = strata.players
     empty = values[strata.size == 0][0]
-    single, double = strata.size == 1, strata.size == 2
+    ones, twos = strata.size == 1, strata.size == 2
     one = np.zeros(n)
-    one[strata.coalitions[single].argmax(axis=1)] = values[single] - empty
+    one[strata.coalitions[ones].argmax(axis=1)] = values[ones] - empty
     delta = np.zeros((n, n))
-    where = np.nonzero(strata.coalitions[double])[1].reshape(-1, 2).T
-    delta[where[0], where[1]] = values[double] - empty - one[where[0]] - one[where[1]]
-    edges: np.ndarray = np.abs(delta + delta.T) > 1e-10 * np.abs(values - values.mean()).max()
+    where = np.nonzero(strata.coalitions[twos])[1].reshape(-1, 2).T
+    delta[where[0], where[1]] = values[twos] - empty - one[where[0]] - one[where[1]]
+    least = SINGLE if single else EDGE
+    edges: np.ndarray = np.abs(delta + delta.T) > least * np.abs(values - values.mean()).max()
     return edges
 
 

@@ -27,11 +27,11 @@ def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
     """
     from scipy.stats import t as student  # half a second to load: not before it is needed
 
-    certain = np.where(scores.redundancy_gap > (rounding := _rounding(scores)), 0.0, 1.0)
+    gap, se = scores.unbiased[1], scores.redundancy_gap_se
+    certain = np.where(gap > (rounding := _rounding(scores)), 0.0, 1.0)
     if scores.estimator == "exact":
         return certain
     freedom = (independent_draws(scores) - 1).reshape(-1, *[1] * (scores.sii.ndim - 1))
-    gap, se = scores.redundancy_gap, scores.redundancy_gap_se
     with np.errstate(divide="ignore", invalid="ignore"):
         p = student.sf(gap / se, np.maximum(freedom, 1))
     return np.where((se <= rounding) & np.isfinite(gap), certain, np.where(freedom >= 1, p, np.nan))
@@ -40,7 +40,7 @@ def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
 def _rounding(scores: PairScores) -> Float[np.ndarray, " *V"]:
     """What a score of each output must be above to be more than rounding."""
     share, least = ROUNDING
-    sizes = np.abs(np.concatenate([scores.sii, scores.redundancy_gap]))
+    sizes = np.abs(np.concatenate(scores.unbiased))
     return np.asarray(np.maximum(least, share * np.nan_to_num(sizes).max(axis=0)))
 
 
