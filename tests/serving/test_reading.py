@@ -4,13 +4,16 @@ import asyncio
 import io
 import multiprocessing
 import os
+import resource
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -108,6 +111,57 @@ def test_a_file_that_never_ends_is_stopped_by_the_clock(tmp_path):
     os.mkfifo(tmp_path / "x")
     assert read_apart(task(tmp_path / "x", None), replace(ROOMY, seconds=0.5)) == TOO_MUCH
     assert not multiprocessing.active_children()
+
+
+def claims_a_gigabyte(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    """As multiprocessing and as this service write a length."""
+    os.write(answer.fileno(), struct.pack("!i", 1 << 30) + struct.pack(">Q", 1 << 30) + b"c")
+    time.sleep(60)
+
+
+def sends_a_gigabyte(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 1 << 30))
+    while True:
+        os.write(answer.fileno(), bytes(1 << 16))
+
+
+def never_answers(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    time.sleep(60)
+
+
+def answers_drop_by_drop(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 1_000) + b"c")
+    while True:
+        os.write(answer.fileno(), b"x")
+        time.sleep(0.2)
+
+
+def breaks_off(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 1_000) + b"c")
+
+
+def sends_garbage(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 4) + b"\xff\xfe\0\1")
+
+
+@pytest.mark.parametrize(
+    "child", [claims_a_gigabyte, sends_a_gigabyte, never_answers, answers_drop_by_drop, breaks_off, sends_garbage]
+)
+def test_a_process_that_went_wrong_holds_nobody_up(tmp_path, monkeypatch, child):
+    monkeypatch.setattr(lanes, "read_in_bounds", child)
+    started, held = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_apart(task(tmp_path / "x", PICTURE), replace(ROOMY, seconds=2.0)) == TOO_MUCH
+    assert time.monotonic() - started < 30, "children sleep for 60 seconds"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 200_000, "kB"
+    assert not multiprocessing.active_children()
+
+
+def test_a_refusal_that_makes_no_sense_is_one_of_the_file(monkeypatch):
+    for answer in (b"r", b"r[]", b'r{"status": 200}', b'r{"status": "x"', b"r\xff"):
+        monkeypatch.setattr(lanes, "read_apart", lambda *_, answer=answer: answer)
+        with pytest.raises(ApiError) as refused:
+            asyncio.run(file_reader(LIMITS).read("a", "image", 0, io.BytesIO(b"x")))
+        assert refused.value.status == 413 and refused.value.body.fix
 
 
 def test_a_reader_that_fails_in_a_new_way_is_no_fault_of_the_service(tmp_path, capfd):

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from interplay.modalities import MODALITIES
-from interplay.serving.decoding import CONTENT, LATER, REFUSED, TOO_MUCH, FileTask, read_in_bounds
+from interplay.serving.decoding import (
+    CONTENT,
+    LATER,
+    REFUSED,
+    TOO_MUCH,
+    FileTask,
+    read_in_bounds,
+    received_answer,
+)
 from interplay.serving.errors import ApiError
 from interplay.serving.limits import Bounds, Limits
 from interplay.serving.recent import Recent
@@ -74,14 +82,11 @@ def read_apart(task: FileTask, bounds: Bounds) -> bytes:
     send.close()
     with receive:
         try:
-            answer = receive.recv_bytes() if receive.poll(bounds.seconds) else TOO_MUCH
-        except (EOFError, OSError):  # the system stopped it, also in the midst of its answer: a bound, or a crash
-            answer = TOO_MUCH
+            return received_answer(receive, bounds.memory, bounds.seconds)  # what it sends was in its memory
         finally:
             process.kill()
             process.join()
             process.close()
-    return answer
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,10 @@ class FileReader:
                 self.stopped.add(client)
             if answer in (LATER, TOO_MUCH):
                 answer = await self.slow.read(replace(task, quick=False))
-        if answer == TOO_MUCH:
+        refused = _refusal(answer[1:]) if answer[:1] == REFUSED else None
+        if refused:
+            raise refused
+        if answer[:1] != CONTENT:
             slow, what = self.limits.slow, MODALITIES[kind].file
             raise ApiError(
                 413,
@@ -136,13 +144,6 @@ class FileReader:
                 fix="make it smaller, or save it as a baseline JPEG" if what == "picture" else "make it smaller",
                 reason="bounds",
             )
-        if answer[:1] == REFUSED:
-            found = json.loads(answer[1:])
-            reason = "pixels" if found["status"] == 413 else "input"
-            raise ApiError(
-                found["status"], found["problem"], expected=found["expected"], fix=found["fix"], reason=reason
-            )
-        assert answer[:1] == CONTENT
         return answer[1:]
 
     def warm_up(self) -> None:
@@ -156,6 +157,17 @@ class FileReader:
         """Read no more files."""
         self.quick.close()
         self.slow.close()
+
+
+def _refusal(answer: bytes) -> ApiError | None:
+    """What a process found wrong with a file; None if its answer makes no sense."""
+    try:
+        found = json.loads(answer)
+        problem, expected, fix = (str(found[key]) for key in ("problem", "expected", "fix"))
+        reason = {413: "pixels", 422: "input"}[found["status"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return ApiError(found["status"], problem, expected=expected, fix=fix, reason=reason)
 
 
 def _copy(file: BinaryIO, path: Path) -> None:
