@@ -8,6 +8,10 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
+# Messages reach people at the command line and in Python: a flag is always named together with its argument.
+OTHER_FOLDER = "choose another folder by --out (out= in Python)"
+REPLACE = "replace it by --overwrite (overwrite=True in Python)"
+
 
 class InterplayError(Exception):
     """Something went wrong that is not the fault of the input (exit code 1)."""

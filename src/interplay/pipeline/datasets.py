@@ -25,13 +25,13 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
         raise DataError(
             f"the run {run.name} was exported without its dataset",
             expected="the dataset's place",
-            fix="give it with --data, or a sample of your own with --input",
+            fix="give it with --data, or a sample of your own with --input (in Python `open_dataset` and `new_sample`)",
         )
     if data is None and not Path(run.origin.source).exists():
         raise DataError(
             "the dataset this run was trained on is not there any more",
             file=run.origin.source,
-            fix="give its new place with --data",
+            fix="give its new place with --data (in Python, to `open_dataset`)",
         )
     path = data or Path(run.origin.source)
     if layout_of(path) != "table":
