@@ -337,7 +337,7 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("explain --sample nope", "no sample 'nope'; expected an id such as scene-000000"),
         ("explain --input words", "the input is 'words'; expected MODALITY=text or MODALITY=file"),
         ("explain --input text=a", "sample 'new' has no 'image'"),
-        ("explain --input txt=a", "unknown modality 'txt'; expected one of text, image"),
+        ("explain --input txt=a", "unknown modality 'txt'; did you mean text?; expected one of text, image"),
         ("explain --input text=a --input text=b", "the input 'text' is given twice"),
         ("explain --input text=a --sample b", "both --sample and --input"),
         ("explain --input text=a --input image={tiny}/none.png", "none.png: the picture is missing"),

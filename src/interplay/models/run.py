@@ -35,6 +35,7 @@ from interplay.files.run_folder import (
     CONFIG_FILE,
     METRICS_FILE,
     exported_root,
+    refuse_finished,
     require_finished_run,
     results_folder,
     runs_in,
@@ -241,7 +242,7 @@ def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
         raise RunExistsError("something that is no run is there", file=folder, fix=OTHER_FOLDER)
     if (folder / "metrics.json").exists():
         remove_state(folder)
-        raise RunExistsError("a finished run is there already", file=folder, fix=fix)
+        refuse_finished(folder)
     if not _same_config(before, config):
         raise RunExistsError("an unfinished run of another configuration is there already", file=folder, fix=fix)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
 from interplay.data.table_columns import TableOptions
-from interplay.errors import BadInput, DataError, suggestion
+from interplay.errors import BadInput, DataError, refuse_unknown, suggestion
 from interplay.models.run import Run
 
 
@@ -52,8 +52,7 @@ def samples_of(dataset: Dataset, split: str) -> list[Sample]:
         BadInput: there is no such split.
         DataError: it has no samples.
     """
-    if split not in SPLITS:
-        raise BadInput(f"unknown split {split!r}{suggestion(split, SPLITS)}", expected=f"one of {', '.join(SPLITS)}")
+    refuse_unknown("split", split, SPLITS)
     if not (samples := dataset.split(split)):
         raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
     return list(samples)

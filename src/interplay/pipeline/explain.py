@@ -12,7 +12,7 @@ from interplay.data.registry import is_sensitive
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.engine import SERIAL, Engine
-from interplay.errors import BadInput
+from interplay.errors import BadInput, refuse_unknown
 from interplay.explanation.ensemble import Ensemble, OpenedTogether
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.predictor import Opened, Predictor
@@ -266,7 +266,7 @@ def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Samp
     """
     unknown = [name for name in inputs if name not in run.card.modalities]
     if unknown:
-        raise BadInput(f"unknown modality {unknown[0]!r}", expected=f"one of {', '.join(run.card.modalities)}")
+        refuse_unknown("modality", unknown[0], list(run.card.modalities))
     kinds = run.card.modalities
     content = {name: Path(value) if MODALITIES[kinds[name]].file else value for name, value in inputs.items()}
     return Sample(id=sample_id, split="", inputs=content, labels=())
