@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal
 
 from interplay.errors import BadInput
 from interplay.modalities import MODALITIES
@@ -25,6 +26,9 @@ CONTENT, REFUSED, LATER, TOO_MUCH = b"c", b"r", b"l", b"m"
 """What answers begin with; LATER: it may take long, and was not tried."""
 LENGTH = struct.Struct(">Q")
 """How the length of an answer is sent."""
+
+SMALL_PIXELS, SMALL_BYTES = 1_000_000, 1_000_000
+"""Of a picture that is read before all others."""
 
 QUICK_PIXELS = 4_000_000
 """Of a picture that is certainly decoded within `Limits.quick`."""
@@ -41,7 +45,7 @@ class FileTask:
         path: where it lies; its name ends as the modality wants it.
         width: columns that features must have.
         pixels, side: most of a picture.
-        quick: whether a picture that may take long is left to a second try.
+        lane: `Limits` has its bounds; what does not belong there by its size and header is left to a later lane.
     """
 
     kind: str
@@ -49,7 +53,7 @@ class FileTask:
     width: int
     pixels: int
     side: int
-    quick: bool = False
+    lane: Literal["small", "quick", "slow"] = "slow"
 
 
 def read_in_bounds(answer: Connection, task: FileTask, bounds: Bounds) -> None:
@@ -133,12 +137,19 @@ def read_file(task: FileTask) -> bytes:
             f"at most {task.pixels} in all, and {task.side} a side",
             "make it smaller",
         )
-    # A JPEG is shrunk while it is decoded, whatever its size.
-    if task.quick and width * height > QUICK_PIXELS and begins != _JPEG:
-        return LATER
-    if task.quick and begins == _WEBP and not width:  # its header alone takes memory for all pixels
+    if _is_for_later(task, width * height, begins):
         return LATER
     return CONTENT + kind.received(task.path, task.width)
+
+
+def _is_for_later(task: FileTask, pixels: int, begins: bytes) -> bool:
+    if task.lane == "slow":
+        return False
+    if begins == _WEBP and not pixels:  # its header alone takes memory for all pixels
+        return True
+    if task.lane == "small":
+        return pixels > SMALL_PIXELS or task.path.stat().st_size > SMALL_BYTES
+    return pixels > QUICK_PIXELS and begins != _JPEG  # a JPEG is shrunk while it is decoded, whatever its size
 
 
 def _refusal(status: int, problem: str, expected: str, fix: str) -> bytes:

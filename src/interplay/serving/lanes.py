@@ -1,4 +1,4 @@
-"""Uploaded files read a few at a time, each in a process of its own; the quick ones never wait for the slow."""
+"""Uploaded files read a few at a time, each in a process of its own; small pictures never wait for larger ones."""
 
 import asyncio
 import json
@@ -94,6 +94,7 @@ class FileReader:
     """Reads uploaded files: most at once, and those that take long after one another and behind everything else."""
 
     limits: Limits
+    small: Lane
     quick: Lane
     slow: Lane
     stopped: Recent
@@ -108,7 +109,7 @@ class FileReader:
         Raises:
             ApiError: too many files wait (429).
         """
-        (self.slow if self.stopped.wait(client) else self.quick).refuse_full()
+        (self.slow if self.stopped.wait(client) else self.small).refuse_full()
 
     async def read(self, client: str, kind: str, width: int, file: BinaryIO, suffix: str = "") -> bytes:
         """An uploaded file, read and written anew. Called on the event loop.
@@ -126,12 +127,14 @@ class FileReader:
         with tempfile.TemporaryDirectory(prefix="interplay-upload-") as folder:
             path = Path(folder) / f"content{suffix}"
             await asyncio.to_thread(_copy, file, path)
-            task = FileTask(kind, path, width, self.limits.pixels, self.limits.side, quick=True)
-            answer = LATER if self.stopped.wait(client) else await self.quick.read(task)
+            task = FileTask(kind, path, width, self.limits.pixels, self.limits.side)
+            answer = LATER if self.stopped.wait(client) else await self.small.read(replace(task, lane="small"))
+            if answer == LATER and not self.stopped.wait(client):
+                answer = await self.quick.read(replace(task, lane="quick"))
             if answer == TOO_MUCH:
                 self.stopped.add(client)
             if answer in (LATER, TOO_MUCH):
-                answer = await self.slow.read(replace(task, quick=False))
+                answer = await self.slow.read(task)
         refused = _refusal(answer[1:]) if answer[:1] == REFUSED else None
         if refused:
             raise refused
@@ -155,6 +158,7 @@ class FileReader:
 
     def close(self) -> None:
         """Read no more files."""
+        self.small.close()
         self.quick.close()
         self.slow.close()
 
@@ -182,5 +186,5 @@ def file_reader(limits: Limits) -> FileReader:
         limits: the service's limits.
     """
     # Several share the processors: a small picture is read in its own short time, though bombs are read beside it.
-    quick = Lane("quick", 5, limits.waiting, limits.quick)
-    return FileReader(limits, quick, Lane("slow", 1, limits.waiting_slow, limits.slow), Recent(1))
+    small, quick = Lane("small", 4, limits.waiting, limits.small), Lane("quick", 2, limits.waiting, limits.quick)
+    return FileReader(limits, small, quick, Lane("slow", 1, limits.waiting_slow, limits.slow), Recent(1))
