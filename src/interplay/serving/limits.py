@@ -65,7 +65,7 @@ class Limits:
     most_budget: int = 65_536
     connections: int = 512
     header_seconds: float = 10.0
-    read_seconds: float = 8.0
+    read_seconds: float = 6.0
     wrong_tokens: int = 10
 
     def with_pixels(self, pixels: int) -> "Limits":
