@@ -310,7 +310,7 @@ def test_check_tells_every_problem_at_once(run_cli, tmp_path, tiny):
         ("--out {tmp}/full --overwrite", "full: something that is no run is there"),
         (
             "--out {run}",
-            "a finished run is there already; choose another folder by --out (out= in Python), or replace it by --overwrite",
+            "a finished run is there already; choose another folder by --out (out= in Python)",
         ),
     ],
 )
