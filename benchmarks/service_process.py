@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,23 @@ def picture(size: int = 96) -> bytes:
     out = io.BytesIO()
     Image.linear_gradient("L").resize((size, size)).convert("RGB").save(out, "PNG")
     return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What was measured, and the most it may be."""
+
+    what: str
+    came: float
+    most: float
+    unit: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.came <= self.most
+
+    def row(self) -> tuple[str, str, str, str]:
+        return self.what, f"{self.came:.3g} {self.unit}", f"{self.most:g} {self.unit}", "yes" if self.holds else "no"
 
 
 class Service:
@@ -58,8 +76,12 @@ class Service:
         files = {"image": ("x.png", content)}
         return self.client.post("/api/jobs", data={"text": text, **data}, files=files)
 
-    def quiet(self) -> None:
-        """Until nothing waits or runs."""
+    def quiet(self, cancel: bool = False) -> None:
+        """Until nothing waits or runs; jobs can be cancelled instead of awaited."""
+        if cancel:
+            for job in self.client.get("/api/jobs").json():
+                if job["state"] in ("queued", "running"):
+                    self.client.delete(f"/api/jobs/{job['id']}")
         while any(job["state"] in ("queued", "running") for job in self.client.get("/api/jobs").json()):
             time.sleep(0.5)
 
@@ -82,6 +104,17 @@ class Service:
                 if held := re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE):
                     resident += int(held[1]) * 1024
         return float(resident)
+
+    def cpu(self) -> tuple[float, float]:
+        """CPU-seconds of the service itself, and of the processes that it has had."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        readers = 0.0
+        for pid in self.tree()[1:]:  # readers are children of one that forks them, and it waits for them
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+                readers += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        return own, readers
 
     def _watch(self) -> None:
         while self._watching and self.process.poll() is None:

@@ -2,7 +2,9 @@
 
 import importlib.util
 import re
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,24 +68,51 @@ WALK = [
     ("train DATA/note.txt --out run", "this file is no table"),
     ("train DATA", "Missing option '--out'"),
     ("data check DATA --text-column texts", "did you mean text"),
+    ("train DATA --out DONE", "DONE: a finished run is there already.*--overwrite"),
+    ("explain DONE --target smear", "unknown target 'smear'; did you mean smears?"),
+    ("explain DONE --split tset", "did you mean test"),
+    ("explain DONE --input txt=a", "unknown modality 'txt'; did you mean text?"),
 ]
 
 
-@pytest.mark.parametrize("line, answer", WALK, ids=[line for line, _ in WALK])
-def test_a_walk_over_natural_mistakes(line, answer, tmp_path, monkeypatch, capsys) -> None:
-    data, run = tmp_path / "data", tmp_path / "a-run"
-    data.mkdir()
-    run.mkdir()
-    (run / "config.toml").touch()
+@pytest.fixture
+def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where DATA is a dataset, RUN the folder of an unfinished run and DONE what looks like a finished one."""
+    for folder in ("DATA", "RUN", "DONE/model"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("RUN/config.toml", "DONE/config.toml", "DONE/metrics.json"):
+        (tmp_path / file).touch()
+    (tmp_path / "DONE/model/card.json").write_text('{"labels": ["smears", "b"], "modalities": {"text": "text"}}')
     rows = [f"{n},{s},text {n},{'ab'[n % 2]}" for n, s in enumerate(["train"] * 4 + ["val"] * 2 + ["test"] * 2)]
-    (data / "samples.csv").write_text("\n".join(["id,split,text,labels", *rows]) + "\n")
-    (data / "note.txt").write_text("x")
+    (tmp_path / "DATA/samples.csv").write_text("\n".join(["id,split,text,labels", *rows]) + "\n")
+    (tmp_path / "DATA/note.txt").write_text("x")
     monkeypatch.chdir(tmp_path)
-    arguments = line.replace("DATA", str(data)).replace("RUN", str(run)).split()
-    monkeypatch.setattr(sys, "argv", ["interplay", *arguments])
+    return tmp_path
+
+
+@pytest.mark.parametrize("line, answer", WALK, ids=[line for line, _ in WALK])
+def test_a_walk_over_natural_mistakes(line, answer, walk, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["interplay", *line.split()])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     out, err = capsys.readouterr()
     assert ended.value.code == 2 and "Traceback" not in err
-    assert re.search(answer.replace("(", r"\(").replace(")", r"\)"), " ".join((out + err).split())), err
-    assert not (tmp_path / "run").exists()
+    pattern = re.sub(r"[()?]", r"\\\g<0>", answer)
+    assert re.search(pattern, " ".join((out + err).split())), err
+    assert not (walk / "run").exists()
+
+
+def test_no_answer_of_the_walk_waits_for_pytorch(walk: Path) -> None:
+    code = """if True:
+        import sys
+        from interplay.cli.app import main
+        for line in sys.argv[1:]:
+            sys.argv = ["interplay", *line.split()]
+            try:
+                main()
+            except SystemExit:
+                print("LOADED" if "torch" in sys.modules else "ANSWERED", line, flush=True)
+    """
+    command = [sys.executable, "-c", code, *(line for line, _ in WALK)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.count("ANSWERED") == len(WALK) and "LOADED" not in done.stdout, done.stdout

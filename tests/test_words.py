@@ -1,5 +1,7 @@
 """What a word is and what is empty, by properties of any text and by cases of many scripts."""
 
+import re
+import sys
 import unicodedata
 from itertools import pairwise
 
@@ -12,6 +14,7 @@ from interplay.words import (
     is_written_without_blanks,
     marks_after,
     strip_invisible,
+    visible_pattern,
     word_spans,
     words_of_tokens,
 )
@@ -111,3 +114,9 @@ def test_words_that_share_a_token_are_one() -> None:
 def test_dropped_marks_follow_their_piece() -> None:
     assert marks_after("e\u0301\u0302 x", 1, 5) == 3
     assert marks_after("ab", 1, 2) == 1 and marks_after("a", 1, 1) == 1
+
+
+def test_the_pattern_for_other_programs_is_the_same_rule_for_every_character() -> None:
+    pattern = re.compile(visible_pattern())
+    other = [c for c in map(chr, range(sys.maxunicode + 1)) if bool(pattern.search(c)) != has_content(c)]
+    assert not other

@@ -5,8 +5,12 @@ The command line turns `InterplayError` into exit code 1 and `BadInput` into exi
 
 import difflib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+# Messages reach people at the command line and in Python: a flag is always named together with its argument.
+OTHER_FOLDER = "choose another folder by --out (out= in Python)"
+REPLACE = "replace it by --overwrite (overwrite=True in Python)"
 
 
 class InterplayError(Exception):
@@ -135,6 +139,22 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     by_case = {one.casefold(): one for one in known}
     near = difflib.get_close_matches(name.casefold(), by_case, n=1)
     return f"; did you mean {by_case[near[0]]}?" if near else ""
+
+
+def refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
+    """Raise BadInput if a name is not one of those known.
+
+    Args:
+        what: what the name is for, as it is called in the message: "target".
+        name: the name that was given.
+        known: all valid names.
+
+    Raises:
+        BadInput: the name is unknown.
+    """
+    if name not in known:
+        some = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
+        raise BadInput(f"unknown {what} {name!r}{suggestion(name, known)}", expected=f"one of {some}")
 
 
 def needs(error: ModuleNotFoundError) -> str | None:

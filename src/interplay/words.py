@@ -6,8 +6,10 @@ Khmer, Burmese, Tibetan) play character by character; punctuation stays with its
 """
 
 import re
+import sys
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 Span = tuple[int, int]
 
@@ -35,6 +37,27 @@ def has_content(text: str) -> bool:
         text: any text.
     """
     return any(_is_visible(char) for char in text)
+
+
+@cache
+def visible_pattern() -> str:
+    r"""A regular expression of one character that can be seen, for JSON schema: `has_content` in other programs.
+
+    Escapes are those that Python and JavaScript share; characters beyond \uffff stand for themselves.
+    """
+    ranges: list[list[int]] = []
+    for code in range(sys.maxunicode + 1):
+        if not _is_visible(chr(code)):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
+    hidden = ("-".join(_escaped(code) for code in dict.fromkeys(one)) for one in ranges)
+    return f"[^{''.join(hidden)}]"
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code <= 0xFFFF else chr(code)
 
 
 def strip_invisible(text: str) -> str:

@@ -184,6 +184,87 @@ def test_pictures_beside_a_table_are_no_classes(tmp_path: Path) -> None:
         open_dataset(tmp_path / "d")
 
 
+ROWS = [{"file_name": f"{n}.png", "text": f"text {n}", "label": ["cat", "dog"][n % 2]} for n in range(4)]
+
+
+def with_metadata(folder: Path, kind: str, rows: list[dict[str, Any]] | None = None, pictures: int = 4) -> Path:
+    """A folder of pictures as Hugging Face's `imagefolder` has them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for n in range(pictures):
+        (folder / f"{n}.png").write_bytes(png(n))
+    rows = ROWS if rows is None else rows
+    file = folder / f"metadata.{kind}"
+    if kind == "jsonl":
+        file.write_text("\n".join(map(json.dumps, rows)))
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    else:
+        header = {name: name for name in rows[0]}
+        file.write_text("\n".join(",".join(str(one[name]) for name in header) for one in [header, *rows]))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("how", ["folder", "splits", "file"])
+def test_folders_of_pictures_with_metadata(tmp_path: Path, kind: str, how: str) -> None:
+    for split in ("train", "validation", "test") if how == "splits" else ("",):
+        with_metadata(tmp_path / "pets" / split, kind)
+    path = tmp_path / "pets" / f"metadata.{kind}" if how == "file" else tmp_path / "pets"
+    assert layout_of(path) == "table"
+    dataset = open_dataset(path)
+    assert dict(dataset.modalities) == {"text": "text", "image": "image"} and dataset.labels == ("cat", "dog")
+    assert len(dataset.samples) == (12 if how == "splits" else 4) and "`file_name` is taken" in " ".join(dataset.notes)
+    for sample in dataset.samples:
+        n = int(str(sample.inputs["text"])[-1])
+        assert Path(sample.inputs["image"]).read_bytes() == png(n) and sample.labels == (["cat", "dog"][n % 2],)
+    if how == "splits":
+        assert [len(dataset.split(split)) for split in ("train", "val", "test")] == [4, 4, 4]
+    if how != "file":
+        assert {sample.id.rpartition("/")[2] for sample in dataset.samples} == {f"{n}.png" for n in range(4)}
+    assert open_dataset(path, {"image_column": "file_name"}).modalities == {"file_name": "image"}
+    assert not [p for p in look_over(path).errors if "splits" not in (p.column or "") and p.row]
+
+
+def bad_metadata(folder: Path, name: str) -> None:
+    if name == "no picture":
+        with_metadata(folder / "train", "csv", pictures=3)
+    elif name == "no name":
+        with_metadata(folder / "train", "jsonl", [*ROWS[:2], {"text": "a", "label": "cat"}])
+    elif name == "an address":
+        with_metadata(folder, "csv", [{**ROWS[0], "file_name": "https://example.org/1.png"}])
+    elif name == "no file_name":
+        with_metadata(folder, "csv", [{"picture": "0.png", "label": "cat"}])
+    elif name == "two":
+        with_metadata(with_metadata(folder / "train", "csv"), "jsonl")
+    elif name == "broken":
+        with_metadata(folder / "test", "jsonl")
+        (folder / "test" / "metadata.jsonl").write_text('{"file_name": ')
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("no picture", r"train/metadata\.csv, row 5.*3\.png is missing or empty"),
+        ("no name", r"train/metadata\.jsonl, row 3.*the picture's path is missing"),
+        ("an address", r"metadata\.csv, row 2.*the picture is a URL"),
+        ("no file_name", r"no column `text` or `image`; there are picture, label"),
+        ("two", r"several tables: train/metadata\.csv, train/metadata\.jsonl.*keep exactly one"),
+        ("broken", r"test/metadata\.jsonl, row 1.*not JSON"),
+    ],
+)
+def test_bad_metadata_is_refused_by_file_and_row(tmp_path: Path, name: str, message: str) -> None:
+    bad_metadata(tmp_path / "d", name)
+    with pytest.raises(DataError, match=message):
+        open_dataset(tmp_path / "d")
+
+
+def test_a_split_without_metadata_is_spoken_of(tmp_path: Path) -> None:
+    with_metadata(tmp_path / "d" / "train", "csv")
+    with_metadata(tmp_path / "d" / "test", "csv")
+    (tmp_path / "d" / "test" / "metadata.csv").unlink()
+    assert "folder test has no metadata.csv" in " ".join(open_dataset(tmp_path / "d").notes)
+
+
 def shard(path: Path, start: int) -> None:
     with tarfile.open(path, "w") as archive:
         for n in range(start, start + 4):

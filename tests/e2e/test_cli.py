@@ -308,7 +308,10 @@ def test_check_tells_every_problem_at_once(run_cli, tmp_path, tiny):
         ("--out {tmp}/typo.toml/run", "typo.toml: a file is there; expected a folder"),
         ("--out {tmp}/full", "full: something that is no run is there"),
         ("--out {tmp}/full --overwrite", "full: something that is no run is there"),
-        ("--out {run}", "a finished run is there already; choose another --out, or give --overwrite"),
+        (
+            "--out {run}",
+            "a finished run is there already; choose another folder by --out (out= in Python)",
+        ),
     ],
 )
 def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
@@ -332,10 +335,10 @@ def test_bad_settings(run_cli, tmp_path, tiny, small_run, options, words):
         ("evaluate --data {tiny}", "tiny: the labels|tiny: the modalities"),
         ("explain --split nonsense", "unknown split 'nonsense'"),
         ("explain --sample nope", "no sample 'nope'; expected an id such as scene-000000"),
-        ("explain --input words", "--input words; expected MODALITY=text or MODALITY=file"),
+        ("explain --input words", "the input is 'words'; expected MODALITY=text or MODALITY=file"),
         ("explain --input text=a", "sample 'new' has no 'image'"),
-        ("explain --input txt=a", "unknown modality 'txt'; expected one of text, image"),
-        ("explain --input text=a --input text=b", "--input text=... is given twice"),
+        ("explain --input txt=a", "unknown modality 'txt'; did you mean text?; expected one of text, image"),
+        ("explain --input text=a --input text=b", "the input 'text' is given twice"),
         ("explain --input text=a --sample b", "both --sample and --input"),
         ("explain --input text=a --input image={tiny}/none.png", "none.png: the picture is missing"),
         ("explain --input text=a --input image={tiny}/samples.csv", "samples.csv: it is not a picture"),

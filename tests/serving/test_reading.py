@@ -4,13 +4,16 @@ import asyncio
 import io
 import multiprocessing
 import os
+import resource
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -57,10 +60,10 @@ BY_HEADER = {
 }
 
 
-def task(path: Path, content: bytes | None, *, quick: bool = False, kind: str = "image") -> FileTask:
+def task(path: Path, content: bytes | None, *, lane: str = "slow", kind: str = "image") -> FileTask:
     if content is not None:
         path.write_bytes(content)
-    return FileTask(kind, path, 0, LIMITS.pixels, LIMITS.side, quick)
+    return FileTask(kind, path, 0, LIMITS.pixels, LIMITS.side, lane)
 
 
 @pytest.mark.parametrize("name", BY_HEADER)
@@ -74,13 +77,22 @@ def test_the_header_alone_is_read_of_a_picture_too_large(tmp_path, monkeypatch, 
 def test_a_large_picture_is_left_to_the_slow_ones(tmp_path, monkeypatch, kind):
     monkeypatch.setattr("interplay.modalities.image.open_picture", lambda *_: pytest.fail("it was decoded"))
     assert (
-        read_file(task(tmp_path / "x", saved(kind, (2_001, 2_000), "1" if kind != "WEBP" else "RGB"), quick=True))
+        read_file(task(tmp_path / "x", saved(kind, (2_001, 2_000), "1" if kind != "WEBP" else "RGB"), lane="quick"))
         == LATER
     )
 
 
 def test_a_large_jpeg_is_not_for_it_is_shrunk_while_it_is_decoded(tmp_path):
-    assert read_file(task(tmp_path / "x", saved("JPEG", (2_001, 2_000), "L"), quick=True))[:1] == CONTENT
+    assert read_file(task(tmp_path / "x", saved("JPEG", (2_001, 2_000), "L"), lane="quick"))[:1] == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_only_small_pictures_are_small(tmp_path, monkeypatch, kind):
+    assert read_file(task(tmp_path / "x", saved(kind, (1_000, 1_000)), lane="small"))[:1] == CONTENT
+    monkeypatch.setattr("interplay.modalities.image.open_picture", lambda *_: pytest.fail("it was decoded"))
+    assert read_file(task(tmp_path / "x", saved(kind, (1_001, 1_000)), lane="small")) == LATER
+    longer = saved(kind, (90, 90)) + bytes(1_000_000)
+    assert read_file(task(tmp_path / "x", longer, lane="small")) == LATER
 
 
 def test_what_is_read_apart_is_what_is_read_here(tmp_path):
@@ -110,6 +122,57 @@ def test_a_file_that_never_ends_is_stopped_by_the_clock(tmp_path):
     assert not multiprocessing.active_children()
 
 
+def claims_a_gigabyte(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    """As multiprocessing and as this service write a length."""
+    os.write(answer.fileno(), struct.pack("!i", 1 << 30) + struct.pack(">Q", 1 << 30) + b"c")
+    time.sleep(60)
+
+
+def sends_a_gigabyte(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 1 << 30))
+    while True:
+        os.write(answer.fileno(), bytes(1 << 16))
+
+
+def never_answers(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    time.sleep(60)
+
+
+def answers_drop_by_drop(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 1_000) + b"c")
+    while True:
+        os.write(answer.fileno(), b"x")
+        time.sleep(0.2)
+
+
+def breaks_off(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 1_000) + b"c")
+
+
+def sends_garbage(answer: Connection, task: FileTask, bounds: Bounds) -> None:
+    os.write(answer.fileno(), struct.pack(">Q", 4) + b"\xff\xfe\0\1")
+
+
+@pytest.mark.parametrize(
+    "child", [claims_a_gigabyte, sends_a_gigabyte, never_answers, answers_drop_by_drop, breaks_off, sends_garbage]
+)
+def test_a_process_that_went_wrong_holds_nobody_up(tmp_path, monkeypatch, child):
+    monkeypatch.setattr(lanes, "read_in_bounds", child)
+    started, held = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_apart(task(tmp_path / "x", PICTURE), replace(ROOMY, seconds=2.0)) == TOO_MUCH
+    assert time.monotonic() - started < 30, "children sleep for 60 seconds"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 200_000, "kB"
+    assert not multiprocessing.active_children()
+
+
+def test_a_refusal_that_makes_no_sense_is_one_of_the_file(monkeypatch):
+    for answer in (b"r", b"r[]", b'r{"status": 200}', b'r{"status": "x"', b"r\xff"):
+        monkeypatch.setattr(lanes, "read_apart", lambda *_, answer=answer: answer)
+        with pytest.raises(ApiError) as refused:
+            asyncio.run(file_reader(LIMITS).read("a", "image", 0, io.BytesIO(b"x")))
+        assert refused.value.status == 413 and refused.value.body.fix
+
+
 def test_a_reader_that_fails_in_a_new_way_is_no_fault_of_the_service(tmp_path, capfd):
     answer = read_apart(task(tmp_path / "missing", None), ROOMY)
     assert answer[:1] == REFUSED and b'"status": 422' in answer and b"fix" in answer
@@ -132,12 +195,15 @@ class Lanes:
 
     def _answer(self, one: FileTask, bounds: Bounds) -> bytes:
         content = one.path.read_bytes()
-        quick = bounds is self.limits.quick
-        self.seen["quick" if quick else "slow"] += 1
+        assert bounds is getattr(self.limits, one.lane)
+        self.seen[one.lane] += 1
         if content == b"small":
             return CONTENT + content
-        if quick:
-            return LATER if content == b"large" else TOO_MUCH
+        if content == one.lane.encode():
+            assert self.go_on.wait(60)
+            return CONTENT + content
+        if one.lane != "slow":
+            return TOO_MUCH if content == b"a bomb" else LATER
         assert self.go_on.wait(60)
         return CONTENT + content
 
@@ -162,17 +228,30 @@ def test_small_pictures_do_not_wait_for_large_ones(monkeypatch):
     running(steps)
 
 
+def test_small_pictures_wait_for_none_that_are_decoded_fast_either(monkeypatch):
+    one = Lanes(monkeypatch)
+
+    async def steps() -> None:
+        others = [asyncio.create_task(one.read("a", b"quick")) for _ in range(8)]
+        assert await asyncio.gather(*(one.read("b", b"small") for _ in range(20))) == [b"small"] * 20
+        assert not any(task.done() for task in others)
+        one.go_on.set()
+        assert await asyncio.gather(*others) == [b"quick"] * 8
+
+    running(steps)
+
+
 def test_who_had_a_file_stopped_is_served_behind_the_others_for_a_while(monkeypatch):
     one = Lanes(monkeypatch)
     one.go_on.set()
 
     async def steps() -> None:
         await one.read("a", b"a bomb")
-        assert one.seen == {"quick": 1, "slow": 1}
+        assert one.seen == {"small": 1, "slow": 1}
         await one.read("a", b"small")
-        assert one.seen == {"quick": 1, "slow": 2}
+        assert one.seen == {"small": 1, "slow": 2}
         await one.read("b", b"small")
-        assert one.seen == {"quick": 2, "slow": 2}
+        assert one.seen == {"small": 2, "slow": 2}
 
     running(steps)
 
@@ -212,7 +291,7 @@ BOMBS = {
 
 def test_bombs_of_every_format_are_refused_and_a_good_picture_is_taken_after_each(start):
     quick, slow = replace(LIMITS.quick, cpu_seconds=0.2), replace(LIMITS.slow, cpu_seconds=0.4)
-    service = start(Gate(), limits=replace(LIMITS, quick=quick, slow=slow, queue=100))
+    service = start(Gate(), limits=replace(LIMITS, small=quick, quick=quick, slow=slow, queue=100))
     for name, content in BOMBS.items():
         response = service.client.post("/api/jobs", **form(content=content))
         assert response.status_code in (413, 422) and response.json()["fix"], (name, response.text)

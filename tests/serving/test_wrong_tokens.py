@@ -1,7 +1,10 @@
 """Wrong tokens are slowed, by client; nobody else waits."""
 
+import asyncio
+from collections import Counter
 from dataclasses import replace
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 from tests.serving.conftest import LIMITS, TOKEN, Gate
@@ -67,3 +70,28 @@ def test_the_form_of_the_login_counts_and_a_cookie_does_not(clients):
     assert [browser.post("/login", data={"token": "x"}).status_code for _ in range(4)] == [401] * 3 + [429]
     cookie = other.post("/login", data={"token": TOKEN}).headers["set-cookie"].partition(";")[0]
     assert browser.get("/api/jobs", headers={"cookie": cookie}).status_code == 200, "who is in stays in"
+
+
+def test_of_thirty_guesses_at_the_same_time_no_more_are_looked_at(clients):
+    app, begun = clients[0].app, []
+
+    async def guesses(token: str) -> list[int]:
+        everybody, transport = asyncio.Event(), httpx.ASGITransport(app, client=("192.0.2.3", 1))
+
+        async def body():
+            """Each form waits in its midst until all are on their way."""
+            yield b"token="
+            begun.append(token)
+            if len(begun) == 30:
+                everybody.set()
+            await everybody.wait()
+            yield token.encode()
+
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            sent = (client.post("/login", content=body(), headers=headers) for _ in range(30))
+            return [response.status_code for response in await asyncio.gather(*sent)]
+
+    assert Counter(asyncio.run(guesses("x"))) == {401: 3, 429: 27}
+    begun.clear()
+    assert Counter(asyncio.run(guesses(TOKEN))) == {429: 30}, "the right one is refused, too"

@@ -82,6 +82,7 @@ def explain(
     with console.working(console.GO_ON if parquet else console.AGAIN) as progress:
         sources = [*runs, *(beside or [])]
         options.check_early(*sources, several=True)
+        options.check_names(runs[0], target, split, input_)
         out = out or results_folder(runs[0], hub_name(runs[0])) / "explanations"
         from interplay.engine import open_engine
         from interplay.models.run import open_runs

@@ -1,5 +1,6 @@
 """Options that several commands have, and what they say, as a configuration."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,9 +9,9 @@ import typer
 
 from interplay.cli import console
 from interplay.engine import ENGINES
-from interplay.errors import BadInput, CheckpointError, ConfigError, suggestion
+from interplay.errors import BadInput, CheckpointError, ConfigError, refuse_unknown, suggestion
 from interplay.files.fetching import hub_name
-from interplay.files.run_folder import require_finished_run, runs_in
+from interplay.files.run_folder import CARD_FILE, require_finished_run, runs_in
 
 if TYPE_CHECKING:
     from interplay.config import Config
@@ -121,6 +122,24 @@ def check_early(*runs: Path, several: bool = False) -> None:
         except CheckpointError:
             refuse_dataset(run)
             raise
+
+
+def check_names(run: Path, target: str | None, split: str, inputs: list[str] | None) -> None:
+    """Refuse names that a run does not know before PyTorch is loaded, as its card has them."""
+    from interplay.data.sample import SPLITS
+
+    refuse_unknown("split", split, SPLITS)
+    if hub_name(run):
+        return
+    try:
+        card = json.loads((runs_in(run, hashes=False)[0] / CARD_FILE).read_text(encoding="utf-8"))
+        labels, modalities = list(card["labels"]), list(card["modalities"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # it is damaged, which is reported when it is opened
+    if target is not None:
+        refuse_unknown("target", target, labels)
+    for name in (text.partition("=")[0].strip() for text in inputs or () if "=" in text):
+        refuse_unknown("modality", name, modalities)
 
 
 def refuse_dataset(path: Path) -> None:

@@ -25,7 +25,7 @@ from interplay.cli.options import (
     Store,
     TextColumn,
 )
-from interplay.files.run_folder import COMPARISON_FILE, ENSEMBLE_FILE
+from interplay.files.run_folder import COMPARISON_FILE, ENSEMBLE_FILE, refuse_finished
 
 if TYPE_CHECKING:
     from interplay.models.run import Run
@@ -70,12 +70,15 @@ def train(
     flags |= options.columns(label_column, text_column, image_column, id_column, split_column)
     settings = options.config(config, preset, set_, flags)
     with console.working(console.GO_ON) as progress:
+        if not (overwrite or seeds or compare):
+            refuse_finished(out)
         from interplay.data.registry import open_dataset
+
+        dataset = open_dataset(data, settings.data)  # before PyTorch is loaded: most mistakes are seen here
         from interplay.data.twins import twin_problems
         from interplay.pipeline.seeds import train_seeds
         from interplay.pipeline.train import samples_cut, train
 
-        dataset = open_dataset(data, settings.data)
         console.say_notes([*dataset.notes, *(f"{p.problem}; {p.fix}." for p in twin_problems(dataset))])
         if compare:
             from interplay.pipeline.comparison import train_beside_others

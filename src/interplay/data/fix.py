@@ -42,7 +42,7 @@ def write_clean(check: Check, folder: str | Path, overwrite: bool = False) -> tu
         raise BadInput(
             "the cleaned copy would be written over the dataset, or into it",
             expected="a folder of its own",
-            fix="choose another --fix OUT",
+            fix="choose another folder: --fix OUT (folder= in Python)",
             file=folder,
         )
     general = [

@@ -126,7 +126,9 @@ def _columns(text: Sequence[str], image: Sequence[str]) -> dict[str, ModalityKin
     columns: dict[str, ModalityKind] = dict.fromkeys(text, "text")
     columns |= dict.fromkeys(image, "image")
     if not columns:
-        raise BadInput("no column is named", expected="--text COLUMN, --image COLUMN, or both")
+        raise BadInput(
+            "no column is named", expected="--text COLUMN, --image COLUMN, or both (text=[...], image=[...] in Python)"
+        )
     if len(columns) < len(text) + len(image):
         raise BadInput("a column is named twice", expected="every column once")
     if taken := sorted(set(columns) & set(RESERVED)):

@@ -8,6 +8,7 @@ import ast
 import json
 import re
 import unicodedata
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -173,9 +174,9 @@ def _list_in(text: str) -> list[Any] | None:
     """The list that a text writes, as JSON, Python or numpy do; None if it writes none."""
     if _NUMBERS.fullmatch(text):
         text = "[" + ",".join(text[1:-1].split()) + "]"
-    elif text[0] == "[" and len(quoted := _QUOTED.findall(text)) > 1 and not _QUOTED.sub("", text).strip("[] \r\n\t"):
-        return [one or other for one, other in quoted]  # numpy parts them by blanks, which Python would join
-    for read in (json.loads, ast.literal_eval):
+    elif text[0] == "[" and len(_QUOTED.findall(text)) > 1 and not _QUOTED.sub("", text).strip("[] \r\n\t"):
+        return [_unescaped(found) for found in _QUOTED.finditer(text)]  # numpy parts them by blanks, which Python joins
+    for read in (json.loads, _literal):
         try:
             value = read(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -183,6 +184,20 @@ def _list_in(text: str) -> list[Any] | None:
         if isinstance(value, list | tuple | set):
             return [_plain(item) for item in (sorted(value, key=str) if isinstance(value, set) else value)]
     return None
+
+
+def _unescaped(quoted: re.Match[str]) -> str:
+    """What a quoted text stands for, as Python reads it: a backslash escapes the character behind it."""
+    try:
+        return str(_literal(quoted[0]))
+    except (ValueError, SyntaxError):  # no escape of Python's, or a line that goes on
+        return quoted[1] or quoted[2] or ""
+
+
+def _literal(text: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a backslash before a letter that needs none, which is kept
+        return ast.literal_eval(text)
 
 
 def _indicator_length(values: Sequence[Any]) -> int:

@@ -11,6 +11,7 @@ from interplay.data.remarks import label_problems
 from interplay.data.sample import SPLIT_NAMES, Dataset, Options
 from interplay.data.table import TABLES, read_table
 from interplay.data.table_folders import is_picture_folder, shards_at, tables_in
+from interplay.data.table_metadata import metadata_at
 from interplay.errors import DataError
 from interplay.files.run_folder import CONFIG_FILE, ENSEMBLE_FILE
 
@@ -74,7 +75,7 @@ def layout_of(path: str | Path) -> str:
     for layout, marks in MARKS.items():
         if any((path / mark).exists() for mark in marks):
             return layout
-    if is_picture_folder(path, SPLIT_NAMES):
+    if metadata_at(path, SPLIT_NAMES) or is_picture_folder(path, SPLIT_NAMES):
         return "table"
     if (path / CONFIG_FILE).exists() or (path / ENSEMBLE_FILE).exists():
         fix = "give the dataset that it was trained on, or another"

@@ -31,6 +31,7 @@ from interplay.data.table_declaration import Declaration, read_declaration, reso
 from interplay.data.table_fields import Fields
 from interplay.data.table_folders import TABLES as SUFFIXES
 from interplay.data.table_folders import is_picture_folder, shards_at
+from interplay.data.table_metadata import metadata_at
 from interplay.data.table_rows import ReportProblem, TableRow, read_rows
 from interplay.kinds import LabelKind
 from interplay.modalities import MODALITIES, drawn_as
@@ -144,6 +145,11 @@ def find_table(path: Path, report: ReportProblem) -> Path | None:
     if len(there) == 1:
         return there[0]
     several = f"the folder holds several tables: {', '.join(one.name for one in there)}"
+    if not there and (metadata := metadata_at(path, SPLIT_NAMES)):
+        if len({file.parent for file in metadata}) == len(metadata):
+            return path
+        there = metadata
+        several = f"the folder holds several tables: {', '.join(str(one.relative_to(path)) for one in there)}"
     if not there and (shards_at(path) or is_picture_folder(path, SPLIT_NAMES)):
         return path
     problem = several if there else "the folder holds no table"

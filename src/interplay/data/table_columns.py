@@ -79,13 +79,13 @@ def resolve_columns(
     def one(chosen: str, own: str | None, flag: str, usual: str) -> str | None:
         name = chosen or own
         if name and name not in columns:
-            missing(name, flag if chosen else DECLARATION)
+            missing(name, _flag(flag) if chosen else DECLARATION)
             return None
         return name or (usual if usual in columns else _by_case(usual, columns, note))
 
     labels = _listed(options.label_column) or declared.label_columns or ()
     for column in (c for c in labels if c not in columns):
-        missing(column, "--label-column" if options.label_column else DECLARATION)
+        missing(column, _flag("--label-column") if options.label_column else DECLARATION)
     ids = one(options.id_column, declared.id_column, "--id-column", "id")
     if ids is None and not (options.id_column or declared.id_column):
         note("there is no column `id`: a row is called by its line, as in row 2")
@@ -102,6 +102,10 @@ def resolve_columns(
     )
 
 
+def _flag(flag: str) -> str:
+    return f"{flag} ({flag[2:].replace('-', '_')} in Python)"
+
+
 def _modalities(
     options: TableOptions,
     declared: Declaration,
@@ -114,7 +118,7 @@ def _modalities(
     """Modality -> kind of the columns that are really there; `text` and `image` if none are named."""
     flags = {"text": options.text_column, "image": options.image_column, "features": options.features_column}
     named: dict[str, ModalityKind] = {column: kind for kind, names in flags.items() for column in _listed(names)}
-    where = "--text-column, --image-column or --features-column" if named else DECLARATION
+    where = "--text-column, --image-column or --features-column (text_column, ... in Python)" if named else DECLARATION
     wanted = named or declared.modalities
     if wanted is None:
         wanted = {}
@@ -125,8 +129,8 @@ def _modalities(
         if not wanted:
             came = f"there is no column `text` or `image`; there are {', '.join(columns)}"
             fix = (
-                "name it by --text-column or --image-column, call a column `text` or `image`, or list the columns "
-                f"under [modalities] in {DECLARATION}"
+                "name it by --text-column or --image-column (text_column, image_column in Python), call a column "
+                f"`text` or `image`, or list the columns under [modalities] in {DECLARATION}"
             )
             report(Problem(table, None, None, came, fix))
         return wanted
@@ -148,7 +152,7 @@ def _guessed_labels(table: Path, columns: Sequence[str], report: ReportProblem, 
                 note(f"there is no column `labels`: the column {name!r} is taken for it")
             return (name,)
     came = f"the column is missing; there are {', '.join(columns)}"
-    fix = f"name it by --label-column, or label_column in {DECLARATION}, or call a column `labels`"
+    fix = f"name it by {_flag('--label-column')}, by label_column in {DECLARATION}, or call a column `labels`"
     report(Problem(table, None, "labels", came, fix))
     return ()
 

@@ -36,7 +36,7 @@ class Fields:
             fix: what to do about it.
             expected: what would have been right.
         """
-        self.report(Problem(self.file, self.row.line, column, problem, fix, expected=expected))
+        self.report(Problem(self.row.file or self.file, self.row.line, column, problem, fix, expected=expected))
 
     def id(self, column: str) -> str | None:
         """The row's id, stripped; None, with a problem reported, if it is neither text nor a whole number.
@@ -124,8 +124,8 @@ class Fields:
         if PurePath(value).is_absolute() or ".." in PurePath(value).parts:
             fix = f"keep {what}s in the table's folder, or the table cannot be moved"
             came = f"the path leaves the table's folder: {value}"
-            self.report(Problem(self.file, self.row.line, column, came, fix, "warning"))
-        return self.file.parent / value
+            self.report(Problem(self.row.file or self.file, self.row.line, column, came, fix, "warning"))
+        return (self.row.file or self.file).parent / value
 
     def evidence(self, text: str) -> dict[str, Evidence]:
         """Label -> evidence; spans count characters of the first text column.

@@ -3,14 +3,15 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from interplay.data.problems import Problem
 from interplay.data.sample import SPLIT_NAMES
 from interplay.data.table_folders import read_picture_folder, read_shards, shards_at
+from interplay.data.table_metadata import FILE_NAME, METADATA, PICTURE, metadata_at, split_folders, with_picture
 
 ReportProblem = Callable[[Problem], None]
 """Takes each problem as it is found; may raise to stop there."""
@@ -29,10 +30,17 @@ def ignore(note: str) -> None:
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row: the line it begins on, counted from 1, and its fields (text, or any JSON value)."""
+    """One row of a table.
+
+    Attributes:
+        line: the line it begins on, counted from 1.
+        fields: column -> text, or any JSON value.
+        file: the file it stands in, where a dataset has several.
+    """
 
     line: int
     fields: Mapping[str, Any]
+    file: Path | None = None
 
 
 def read_text(path: Path, report: ReportProblem) -> str | None:
@@ -70,11 +78,22 @@ def read_rows(path: Path, report: ReportProblem, note: Note = ignore) -> tuple[l
         report: called with each problem that is found.
         note: called with what was read otherwise than it stands.
     """
+    if found := metadata_at(path, SPLIT_NAMES):
+        return _read_metadata(path, found, report, note)
     if path.is_dir() or path.suffix.lower() == ".tar":
         columns, records = (
             read_shards(path, SPLIT_NAMES, report) if shards_at(path) else read_picture_folder(path, SPLIT_NAMES)
         )
         return columns, [TableRow(number, fields) for number, fields in enumerate(records, start=1)]
+    columns, rows = _read_file(path, report, note)
+    if path.name.lower() in METADATA and (wider := with_picture(columns)) != columns:
+        note(f"there is no column `{PICTURE}`: `{FILE_NAME}` is taken for it")
+        rows = [replace(row, fields={**row.fields, PICTURE: row.fields.get(FILE_NAME)}) for row in rows]
+        return wider, rows
+    return columns, rows
+
+
+def _read_file(path: Path, report: ReportProblem, note: Note) -> tuple[list[str], list[TableRow]]:
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".arrow", ".feather"):
         from interplay.data.table_arrow import read_arrow  # a package of its own, needed for these alone
@@ -88,6 +107,28 @@ def read_rows(path: Path, report: ReportProblem, note: Note = ignore) -> tuple[l
         return _read_csv(path, text, report, note)
     rows = list(_read_jsonl(path, text, report))
     return list(dict.fromkeys(key for row in rows for key in row.fields)), rows
+
+
+def _read_metadata(
+    path: Path, files: Sequence[Path], report: ReportProblem, note: Note
+) -> tuple[list[str], list[TableRow]]:
+    """The rows of every file of metadata, with the split that its folder is, and the picture's path as an id."""
+    columns: dict[str, None] = {}
+    rows: list[TableRow] = []
+    for file in files:
+        names, found = read_rows(file, report, note)
+        more: dict[str, Any] = {} if file.parent == path or "split" in names else {"split": file.parent.name}
+        inside = file.parent.relative_to(path)
+        for row in found:
+            name = row.fields.get(FILE_NAME)
+            called = name if isinstance(name, str) and name else f"row {row.line}"
+            given = {} if "id" in names else {"id": (inside / called).as_posix()}
+            rows.append(TableRow(row.line, {**row.fields, **more, **given}, file))
+        columns |= dict.fromkeys([*names, *more, "id"])
+    folders = split_folders(path, SPLIT_NAMES) if files[0].parent != path else []
+    if without := [one.name for one in folders if all(file.parent != one for file in files)]:
+        note(f"the folder {without[0]} has no {files[0].name}, and is not read")
+    return list(columns), rows
 
 
 def _read_jsonl(path: Path, text: str, report: ReportProblem) -> Iterator[TableRow]:

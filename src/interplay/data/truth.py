@@ -137,7 +137,7 @@ def read_truth(path: str | Path) -> dict[str, Truth]:
         raise DataError(
             "the truth of this data is not known",
             expected="a folder made by `interplay data make-scenes`, or planted by `interplay validate --plant`",
-            fix="make one, or plant evidence into this data with --plant",
+            fix="make one, or plant evidence into this data by --plant (`plant_and_train` in Python)",
             file=file,
         ) from error
 

@@ -87,7 +87,7 @@ def _downloaded(model: str) -> Path:
             f"encoder {model} is no folder, and the hub does not give it: {_reason(error)}",
             expected=EXPECTED,
             fix="check the spelling and the network, or download the model and give its folder "
-            "(`interplay encode --list` names the packaged encoders)",
+            "(`interplay encode --list`, `PACKAGED` in Python, names the packaged encoders)",
         ) from error
 
 

@@ -10,7 +10,7 @@ from scipy import special
 
 from interplay.config import ExplainConfig
 from interplay.data.sample import Sample
-from interplay.errors import BadInput, BudgetError, suggestion
+from interplay.errors import BudgetError, refuse_unknown
 from interplay.explanation.candidates import candidate_players, ranking_maps
 from interplay.explanation.pairs import PairEstimator, Probe, pair_rows, score_pairs
 from interplay.explanation.players import SCALES, Players
@@ -296,22 +296,6 @@ def _within_budget(settings: ExplainConfig, outputs: Sequence[str], output: str,
             raise BudgetError(shared, expected=f"{error.expected} for each", fix=error.fix) from error
 
     return estimate
-
-
-def refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
-    """Raise BadInput if a name is not one of those known.
-
-    Args:
-        what: what the name is for, as it is called in the message: "target".
-        name: the name that was given.
-        known: all valid names.
-
-    Raises:
-        BadInput: the name is unknown.
-    """
-    if name not in known:
-        some = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
-        raise BadInput(f"unknown {what} {name!r}{suggestion(name, known)}", expected=f"one of {some}")
 
 
 def _pairs(probe: Probe, value: ValueFunction) -> list[Pair]:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from interplay.errors import BadInput, CheckpointError
+from interplay.errors import OTHER_FOLDER, REPLACE, BadInput, CheckpointError, RunExistsError
 from interplay.files.checksums import check_sum
 from interplay.files.exported import MANIFEST_FILE, PICKLES, check_exported, refuse_code
 from interplay.files.fetching import local_folder
@@ -19,6 +19,9 @@ COMPARED_FOLDER, COMPARISON_FILE = "compared", "comparison.json"
 
 CONFIG_FILE = "config.toml"
 """Written first: a folder that has it is, or was to become, a run."""
+
+CARD_FILE = "model/card.json"
+"""What a model is: its labels and modalities, among others."""
 
 
 def require_finished_run(source: str | Path, *, hashes: bool = True) -> Path:
@@ -38,6 +41,20 @@ def require_finished_run(source: str | Path, *, hashes: bool = True) -> Path:
         HubError: the hub does not give it.
     """
     return _finished(_checked(source, hashes))
+
+
+def refuse_finished(folder: Path) -> None:
+    """Refuse a folder where a finished run is, for another one.
+
+    Args:
+        folder: the folder of the run to be made.
+
+    Raises:
+        RunExistsError: a finished run is there.
+    """
+    if (folder / CONFIG_FILE).exists() and (folder / METRICS_FILE).exists():
+        fix = f"{OTHER_FOLDER}, or {REPLACE}"
+        raise RunExistsError("a finished run is there already", file=folder, fix=fix)
 
 
 def _finished(folder: Path) -> Path:

@@ -12,8 +12,7 @@ import numpy as np
 from interplay.config import Config, make_config
 from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoder
-from interplay.errors import BadInput, RunExistsError, needs
-from interplay.explanation.explaining import refuse_unknown
+from interplay.errors import BadInput, RunExistsError, needs, refuse_unknown
 from interplay.features.by_content import content_id, features_by_content
 from interplay.features.hashes import ContentHashes
 from interplay.features.store import Features

@@ -13,8 +13,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from interplay.errors import BadInput, GameError, needs
-from interplay.explanation.explaining import output_asked, refuse_unknown
+from interplay.errors import BadInput, GameError, needs, refuse_unknown
+from interplay.explanation.explaining import output_asked
 from interplay.explanation.players import SCALES
 from interplay.explanation.predictor import Opened, Predictor, value_function
 from interplay.interactions.exact import MOST_PLAYERS

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from interplay.errors import BadInput
-from interplay.explanation.explaining import output_asked, refuse_unknown
+from interplay.errors import BadInput, refuse_unknown
+from interplay.explanation.explaining import output_asked
 from interplay.explanation.players import SCALES
 from interplay.explanation.predictor import Opened, Predictor, to_probabilities
 from interplay.results import MIXTURE, Explanation

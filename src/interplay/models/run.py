@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interplay.config import Config, config_toml, read_run_config
-from interplay.errors import CheckpointError, ConfigError, InUseError, RunExistsError
+from interplay.errors import OTHER_FOLDER, REPLACE, CheckpointError, ConfigError, InUseError, RunExistsError
 from interplay.files import only_writer, refuse_blocked, write_atomic
 from interplay.files.checksums import check_sum, write_sums
 from interplay.files.exported import MANIFEST_FILE, is_listed
@@ -35,6 +35,7 @@ from interplay.files.run_folder import (
     CONFIG_FILE,
     METRICS_FILE,
     exported_root,
+    refuse_finished,
     require_finished_run,
     results_folder,
     runs_in,
@@ -53,7 +54,10 @@ RESUME_FILE = "resume.ckpt"
 MEASURED = ("baselines.json", "calibration.json")
 TRUSTED = (CONFIG_FILE, "provenance.json", "model/card.json")
 """What a run is, besides its metrics; the card has the SHA-256 of the weights."""
-RESTORE = "undo the change (settings of an explanation go with --set), copy the run folder anew, or train again"
+RESTORE = (
+    "undo the change (settings of an explanation go with --set, or config= in Python), copy the run folder anew, or "
+    "train again"
+)
 Metrics = dict[str, dict[str, float]]
 
 
@@ -233,12 +237,12 @@ def refuse_taken(folder: Path, config: Config, overwrite: bool) -> None:
     before = folder / "config.toml"
     if overwrite and before.exists():
         return
-    fix = "choose another --out, or give --overwrite to replace it"
+    fix = f"{OTHER_FOLDER}, or {REPLACE}"
     if not before.exists():
-        raise RunExistsError("something that is no run is there", file=folder, fix="choose another --out")
+        raise RunExistsError("something that is no run is there", file=folder, fix=OTHER_FOLDER)
     if (folder / "metrics.json").exists():
         remove_state(folder)
-        raise RunExistsError("a finished run is there already", file=folder, fix=fix)
+        refuse_finished(folder)
     if not _same_config(before, config):
         raise RunExistsError("an unfinished run of another configuration is there already", file=folder, fix=fix)
 
@@ -264,7 +268,7 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
             raise RunExistsError(
                 "an unfinished run on other data is there already",
                 file=folder,
-                fix="choose another --out, or give --overwrite to replace it",
+                fix=f"{OTHER_FOLDER}, or {REPLACE}",
             )
         remove_run(folder)  # only ever what a run of ours left, or what --overwrite gives up
     folder.mkdir(parents=True, exist_ok=True)

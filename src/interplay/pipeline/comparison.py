@@ -73,7 +73,9 @@ def train_beside_others(
     for kind, other in others.items():
         refuse_taken_seeds(seed_folders(folders[kind], other, count), overwrite)
     if overwrite:
-        progress.note("If this is interrupted, go on without --overwrite: what is finished by then is kept.")
+        progress.note(
+            "If this is interrupted, go on without --overwrite (overwrite= in Python): what is finished is kept."
+        )
     with only_writer(out):  # a second process is refused before the work
         encoders = encoders_for(dataset, config)
         stores = encode(dataset, config, store=store, encoders=encoders, progress=progress)

@@ -5,7 +5,7 @@ from pathlib import Path
 from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Sample
 from interplay.data.table_columns import TableOptions
-from interplay.errors import BadInput, DataError, suggestion
+from interplay.errors import BadInput, DataError, refuse_unknown, suggestion
 from interplay.models.run import Run
 
 
@@ -25,13 +25,13 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
         raise DataError(
             f"the run {run.name} was exported without its dataset",
             expected="the dataset's place",
-            fix="give it with --data, or a sample of your own with --input",
+            fix="give it with --data, or a sample of your own with --input (in Python `open_dataset` and `new_sample`)",
         )
     if data is None and not Path(run.origin.source).exists():
         raise DataError(
             "the dataset this run was trained on is not there any more",
             file=run.origin.source,
-            fix="give its new place with --data",
+            fix="give its new place with --data (in Python, to `open_dataset`)",
         )
     path = data or Path(run.origin.source)
     if layout_of(path) != "table":
@@ -52,8 +52,7 @@ def samples_of(dataset: Dataset, split: str) -> list[Sample]:
         BadInput: there is no such split.
         DataError: it has no samples.
     """
-    if split not in SPLITS:
-        raise BadInput(f"unknown split {split!r}{suggestion(split, SPLITS)}", expected=f"one of {', '.join(SPLITS)}")
+    refuse_unknown("split", split, SPLITS)
     if not (samples := dataset.split(split)):
         raise DataError(f"the split {split!r} has no samples", file=dataset.source, expected="at least one")
     return list(samples)

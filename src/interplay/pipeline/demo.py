@@ -9,7 +9,7 @@ from interplay.data.registry import open_dataset
 from interplay.data.sample import Dataset, Sample
 from interplay.data.scenes import make_scenes
 from interplay.data.scenes_story import STORIES
-from interplay.errors import RunExistsError
+from interplay.errors import REPLACE, RunExistsError
 from interplay.evaluation.claims import is_right
 from interplay.files import only_writer
 from interplay.models.run import Run, open_run
@@ -93,7 +93,10 @@ def _scenes(folder: Path, samples: int, overwrite: bool, progress: Progress, say
     if len(dataset.samples) != samples:
         there = f"an earlier demo left {len(dataset.samples)} scenes"
         raise RunExistsError(
-            there, file=folder, expected=f"{samples}", fix="use the same --samples, --overwrite, or another --out"
+            there,
+            file=folder,
+            expected=f"{samples}",
+            fix="use the same --samples, --overwrite, or another --out (samples=, overwrite=True, out= in Python)",
         )
     return dataset
 
@@ -111,8 +114,10 @@ def _run(
     if not overwrite and (folder / "metrics.json").exists():
         run = open_run(folder)
         if run.config != config:
-            raise RunExistsError("a run with other settings is there", file=folder, fix="give --overwrite")
-        say(f"Using the model an earlier demo trained in {folder} (--overwrite trains it anew)")
+            raise RunExistsError("a run with other settings is there", file=folder, fix=REPLACE)
+        say(
+            f"Using the model an earlier demo trained in {folder} (--overwrite, or overwrite=True in Python, redoes it)"
+        )
         return run
     say("Encoding with frozen encoders, then training fl-i2moe; most of the time goes here")
     return train(dataset, config, folder, store=out / "features", overwrite=overwrite, progress=progress)

@@ -12,7 +12,7 @@ from interplay.data.registry import is_sensitive
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.engine import SERIAL, Engine
-from interplay.errors import BadInput
+from interplay.errors import BadInput, refuse_unknown
 from interplay.explanation.ensemble import Ensemble, OpenedTogether
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.predictor import Opened, Predictor
@@ -243,11 +243,11 @@ def choose_samples(
         count: how many of them.
     """
     if inputs and ids:
-        raise BadInput("both --sample and --input are given", expected="one of them")
+        raise BadInput("both --sample and --input are given (ids= and inputs= in Python)", expected="one of them")
     if inputs:
         pairs = [_modality_value(text) for text in inputs]
         if twice := [name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1]:
-            raise BadInput(f"--input {twice[0]}=... is given twice", expected="one --input for each modality")
+            raise BadInput(f"the input {twice[0]!r} is given twice", expected="one input for each modality")
         return [new_sample(run, dict(pairs))]
     dataset = data_of(run, data)
     refuse_other_data(run, dataset)
@@ -266,7 +266,7 @@ def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Samp
     """
     unknown = [name for name in inputs if name not in run.card.modalities]
     if unknown:
-        raise BadInput(f"unknown modality {unknown[0]!r}", expected=f"one of {', '.join(run.card.modalities)}")
+        refuse_unknown("modality", unknown[0], list(run.card.modalities))
     kinds = run.card.modalities
     content = {name: Path(value) if MODALITIES[kinds[name]].file else value for name, value in inputs.items()}
     return Sample(id=sample_id, split="", inputs=content, labels=())
@@ -275,7 +275,7 @@ def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Samp
 def _modality_value(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise BadInput(f"--input {text}", expected="MODALITY=text or MODALITY=file")
+        raise BadInput(f"the input is {text!r}", expected="MODALITY=text or MODALITY=file")
     return name.strip(), value
 
 

@@ -130,7 +130,7 @@ def samples_in(folder: Path, made_by: str | None = None) -> set[str]:
             raise DataError(
                 f"this file cannot be read ({type(error).__name__})",
                 file=part,
-                expected="a part that `interplay explain --parquet` wrote",
+                expected="a part that `interplay explain --parquet` (`explain_to_parquet` in Python) wrote",
                 fix="delete it: its samples are explained again",
             ) from error
         if made_by is not None and known != made_by:

@@ -9,7 +9,7 @@ import torch
 from interplay.config import Config
 from interplay.data.sample import Dataset
 from interplay.encoders.frozen import Encoder
-from interplay.errors import RunExistsError
+from interplay.errors import OTHER_FOLDER, RunExistsError
 from interplay.features.store import Features
 from interplay.files import only_writer, refuse_blocked
 from interplay.files.checksums import write_summed
@@ -130,7 +130,7 @@ def refuse_taken_seeds(todo: Mapping[Path, Config], overwrite: bool) -> None:
     refuse_blocked(out)
     if (out / CONFIG_FILE).exists():
         raise RunExistsError(
-            "a run is there already, and several seeds make one folder each", file=out, fix="choose another --out"
+            "a run is there already, and several seeds make one folder each", file=out, fix=OTHER_FOLDER
         )
     for folder, one in todo.items():
         if overwrite or not (folder / METRICS_FILE).exists() or open_run(folder).config != one:

@@ -214,7 +214,7 @@ def _refuse_other_plant(record: Path, dataset: Dataset, config: Config, samples:
         raise RunExistsError(
             "evidence was planted here into other data, or with other settings",
             file=record.parent,
-            fix="choose another --out",
+            fix="choose another folder by --out (folder= in Python)",
         )
 
 

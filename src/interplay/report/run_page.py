@@ -23,7 +23,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from interplay.errors import BadInput
+from interplay.errors import OTHER_FOLDER, BadInput
 from interplay.files import only_writer, refuse_blocked, write_atomic
 from interplay.files.locking import is_empty
 from interplay.kinds import LabelKind
@@ -171,7 +171,7 @@ def refuse_other(out: Path) -> None:
             "something else than a page of a run is there",
             file=out,
             expected="an empty folder, or an earlier report",
-            fix="choose another --out",
+            fix=OTHER_FOLDER,
         )
 
 

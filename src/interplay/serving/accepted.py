@@ -6,12 +6,10 @@ from typing import Any
 
 from interplay.modalities import MODALITIES
 from interplay.serving.limits import LEAST_BUDGET, Limits
+from interplay.words import visible_pattern
 
 OPTIONS = ("target", "budget", "seed")
 MOST_SEED = 2**32 - 1
-
-VISIBLE = r"[^\s\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
-"""A text without such a character is empty. Emoji alone are a text, zero-width blanks are not."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Accepted:
         for modality, kind in self.modalities.items():
             if not MODALITIES[kind].file:
                 fields[modality] = {"type": "string", "minLength": 1, "maxLength": limits.characters}
-                fields[modality]["pattern"] = VISIBLE
+                fields[modality]["pattern"] = visible_pattern()
             else:
                 fields[modality] = {"type": "string", "format": "binary"}
             if most > 1:

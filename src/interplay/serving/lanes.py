@@ -1,4 +1,4 @@
-"""Uploaded files read a few at a time, each in a process of its own; the quick ones never wait for the slow."""
+"""Uploaded files read a few at a time, each in a process of its own; small pictures never wait for larger ones."""
 
 import asyncio
 import json
@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from interplay.modalities import MODALITIES
-from interplay.serving.decoding import CONTENT, LATER, REFUSED, TOO_MUCH, FileTask, read_in_bounds
+from interplay.serving.decoding import (
+    CONTENT,
+    LATER,
+    REFUSED,
+    TOO_MUCH,
+    FileTask,
+    read_in_bounds,
+    received_answer,
+)
 from interplay.serving.errors import ApiError
 from interplay.serving.limits import Bounds, Limits
 from interplay.serving.recent import Recent
@@ -74,14 +82,11 @@ def read_apart(task: FileTask, bounds: Bounds) -> bytes:
     send.close()
     with receive:
         try:
-            answer = receive.recv_bytes() if receive.poll(bounds.seconds) else TOO_MUCH
-        except (EOFError, OSError):  # the system stopped it, also in the midst of its answer: a bound, or a crash
-            answer = TOO_MUCH
+            return received_answer(receive, bounds.memory, bounds.seconds)  # what it sends was in its memory
         finally:
             process.kill()
             process.join()
             process.close()
-    return answer
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class FileReader:
     """Reads uploaded files: most at once, and those that take long after one another and behind everything else."""
 
     limits: Limits
+    small: Lane
     quick: Lane
     slow: Lane
     stopped: Recent
@@ -103,7 +109,7 @@ class FileReader:
         Raises:
             ApiError: too many files wait (429).
         """
-        (self.slow if self.stopped.wait(client) else self.quick).refuse_full()
+        (self.slow if self.stopped.wait(client) else self.small).refuse_full()
 
     async def read(self, client: str, kind: str, width: int, file: BinaryIO, suffix: str = "") -> bytes:
         """An uploaded file, read and written anew. Called on the event loop.
@@ -121,13 +127,18 @@ class FileReader:
         with tempfile.TemporaryDirectory(prefix="interplay-upload-") as folder:
             path = Path(folder) / f"content{suffix}"
             await asyncio.to_thread(_copy, file, path)
-            task = FileTask(kind, path, width, self.limits.pixels, self.limits.side, quick=True)
-            answer = LATER if self.stopped.wait(client) else await self.quick.read(task)
+            task = FileTask(kind, path, width, self.limits.pixels, self.limits.side)
+            answer = LATER if self.stopped.wait(client) else await self.small.read(replace(task, lane="small"))
+            if answer == LATER and not self.stopped.wait(client):
+                answer = await self.quick.read(replace(task, lane="quick"))
             if answer == TOO_MUCH:
                 self.stopped.add(client)
             if answer in (LATER, TOO_MUCH):
-                answer = await self.slow.read(replace(task, quick=False))
-        if answer == TOO_MUCH:
+                answer = await self.slow.read(task)
+        refused = _refusal(answer[1:]) if answer[:1] == REFUSED else None
+        if refused:
+            raise refused
+        if answer[:1] != CONTENT:
             slow, what = self.limits.slow, MODALITIES[kind].file
             raise ApiError(
                 413,
@@ -136,13 +147,6 @@ class FileReader:
                 fix="make it smaller, or save it as a baseline JPEG" if what == "picture" else "make it smaller",
                 reason="bounds",
             )
-        if answer[:1] == REFUSED:
-            found = json.loads(answer[1:])
-            reason = "pixels" if found["status"] == 413 else "input"
-            raise ApiError(
-                found["status"], found["problem"], expected=found["expected"], fix=found["fix"], reason=reason
-            )
-        assert answer[:1] == CONTENT
         return answer[1:]
 
     def warm_up(self) -> None:
@@ -154,8 +158,20 @@ class FileReader:
 
     def close(self) -> None:
         """Read no more files."""
+        self.small.close()
         self.quick.close()
         self.slow.close()
+
+
+def _refusal(answer: bytes) -> ApiError | None:
+    """What a process found wrong with a file; None if its answer makes no sense."""
+    try:
+        found = json.loads(answer)
+        problem, expected, fix = (str(found[key]) for key in ("problem", "expected", "fix"))
+        reason = {413: "pixels", 422: "input"}[found["status"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return ApiError(found["status"], problem, expected=expected, fix=fix, reason=reason)
 
 
 def _copy(file: BinaryIO, path: Path) -> None:
@@ -170,5 +186,5 @@ def file_reader(limits: Limits) -> FileReader:
         limits: the service's limits.
     """
     # Several share the processors: a small picture is read in its own short time, though bombs are read beside it.
-    quick = Lane("quick", 5, limits.waiting, limits.quick)
-    return FileReader(limits, quick, Lane("slow", 1, limits.waiting_slow, limits.slow), Recent(1))
+    small, quick = Lane("small", 4, limits.waiting, limits.small), Lane("quick", 2, limits.waiting, limits.quick)
+    return FileReader(limits, small, quick, Lane("slow", 1, limits.waiting_slow, limits.slow), Recent(1))

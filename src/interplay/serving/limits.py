@@ -31,8 +31,9 @@ class Limits:
         samples: of one request (422).
         characters: of one text (413).
         pixels, side: of one picture, by its header, before it is decoded (413).
-        quick, slow: of one file that is read; what does not fit into `quick` is tried once more within `slow` (413).
-        waiting: files that wait to be read within `quick`, and `waiting_slow` within `slow` (429).
+        small, quick, slow: of one file that is read: of a small picture, one decoded fast, of all others. What
+            does not fit into the first two is tried once more within `slow` (413).
+        waiting: files that wait to be read within `small`, or `quick`, and `waiting_slow` within `slow` (429).
         predictions: samples that wait to be predicted (429).
         queue: jobs that wait (429).
         keep: finished jobs on disk; the oldest go.
@@ -51,7 +52,8 @@ class Limits:
     characters: int = 20_000
     pixels: int = 25_000_000
     side: int = 16_000
-    quick: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=80_000_000, nice=0)
+    small: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=80_000_000, nice=0)
+    quick: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=80_000_000, nice=5)
     slow: Bounds = Bounds(cpu_seconds=5.0, seconds=20.0, memory=225_000_000, nice=10)
     waiting: int = 256
     waiting_slow: int = 4
@@ -63,7 +65,7 @@ class Limits:
     most_budget: int = 65_536
     connections: int = 512
     header_seconds: float = 10.0
-    read_seconds: float = 8.0
+    read_seconds: float = 6.0
     wrong_tokens: int = 10
 
     def with_pixels(self, pixels: int) -> "Limits":
@@ -74,6 +76,7 @@ class Limits:
         """
         more = pixels / self.pixels
         quick, slow = (replace(b, memory=round(b.memory * max(1.0, more))) for b in (self.quick, self.slow))
+        # Small pictures stay small, whatever the largest one is.
         return replace(self, pixels=pixels, quick=quick, slow=slow)
 
 

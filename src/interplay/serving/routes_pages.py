@@ -8,7 +8,7 @@ from interplay.models.run import Run
 from interplay.report.start_page import render_docs, render_login, render_start
 from interplay.serving.accepted import Accepted
 from interplay.serving.errors import ALWAYS, HTML, ApiError, Declared, error_responses
-from interplay.serving.middleware import COOKIE, cookie_of, same
+from interplay.serving.middleware import COOKIE, cookie_of, refuse_waiting, same
 from interplay.serving.pages import (
     PICTURES,
     PageLink,
@@ -137,6 +137,8 @@ def _add_login(routes: APIRouter, token: str | None, wrong: Recent) -> None:
     )
     async def login(request: Request) -> Response:
         given = await _token_of(request)
+        # Once more than before the body came in: of many guesses that came at the same time only so many are looked at.
+        refuse_waiting(wrong, request.state.client)
         if token is not None and not same(given, token):
             wrong.add(request.state.client)
             page, policy = render_login(wrong=True)

@@ -12,11 +12,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from interplay.modalities import MODALITIES
-from interplay.serving.accepted import MOST_SEED, OPTIONS, VISIBLE, Accepted
+from interplay.serving.accepted import MOST_SEED, OPTIONS, Accepted
 from interplay.serving.errors import ApiError, shown
 from interplay.serving.job import JobRequest
 from interplay.serving.lanes import FileReader
 from interplay.serving.limits import LEAST_BUDGET, Limits
+from interplay.words import has_content
 
 NAME_LENGTH = 120
 PARTS = 16
@@ -246,7 +247,7 @@ def _text(name: str, value: str | UploadFile, limits: Limits) -> str:
         raise _unusable(f"{name!r} is a file", "a text", f"send its content: curl -F '{name}=<file'")
     if len(value) > limits.characters:
         raise _too_long(limits)
-    if not re.search(VISIBLE, value):
+    if not has_content(value):
         raise _unusable(f"{name!r} is empty: nothing in it is seen", "a text", "write a word into it")
     return value
 

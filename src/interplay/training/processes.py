@@ -66,7 +66,7 @@ def refuse_several() -> None:
         raise BadInput(
             f"several models by {count} processes",
             expected="one model, which they train together",
-            fix="train each with a command of its own, without --compare and with --seed in place of --seeds",
+            fix="train each by itself: without --compare, with --seed in place of --seeds (in Python by `train`)",
         )
 
 

@@ -11,8 +11,8 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.encoders.sources import public_name
+from interplay.errors import refuse_unknown
 from interplay.explanation.attribution.methods import METHODS, Attribution
-from interplay.explanation.explaining import refuse_unknown
 from interplay.explanation.game import model_logits, value_names
 from interplay.explanation.players import Players
 from interplay.explanation.predictor import Opened, Predictor, Scores

@@ -55,7 +55,7 @@ def prepare_sample(
             raise BadInput(
                 f"sample {sample.id!r} has no {modality!r}",
                 expected=f"the inputs {', '.join(run.card.modalities)}",
-                fix="give one --input for each",
+                fix="give each of them: --input MODALITY=... on the command line, the inputs of the sample in Python",
             )
         content = read_input(sample, modality, kind)
         encoded[modality] = stores[modality].one(sample.id) if stores else encode_one(encoders[modality], content)
