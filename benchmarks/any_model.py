@@ -5,6 +5,7 @@
 `planted` trains small ViLTs (2 layers, 64 wide) on texts of 8 words and pictures of 4 x 4 cells, of which the answers
 are known: "signal" AND a white cell, either of them (OR), "signal" with a black cell or "beacon" with a white one
 (XOR), the word alone, the cell alone. Parts of both are masked in training, so that it knows what to say without them.
+A model that does not know every story is trained anew, for longer: what it knows is what claims are held against.
 Of test samples in which the label holds and is predicted it counts whether the first sentence names the planted kind
 and parts, and where the planted pair's SII ranks among all pairs.
 
@@ -50,6 +51,7 @@ TRUE = {"and": "together", "or": "either", "xor": "together", "word": "alone", "
 OTHERS = "ash bay cot dew elm fig gum hay ivy jam kit log map net oak pea rug sky tin urn vat web yak zoo"
 WORDS = ("signal", "beacon", *OTHERS.split())
 LENGTH, CELLS, SIDE = 8, 16, 8
+STEPS, KNOWN = (1500, 3000, 6000), 0.995  # of samples that hold and of those that do not, in every story
 COLOURS = np.array([[200, 60, 60], [60, 160, 60], [60, 60, 200], [180, 180, 60], [120, 60, 160], [90, 90, 90]])
 SIGNS = np.array([[250, 250, 250], [10, 10, 10]])
 
@@ -97,8 +99,38 @@ def holds(word: np.ndarray, cell: np.ndarray) -> np.ndarray:
     return np.stack([signal & white, signal | white, differ, signal, white], axis=1)
 
 
-def trained(seed: int, steps: int = 1500) -> tuple[torch.nn.Module, Both]:
-    """A ViLT that knows all five stories, and answers with parts masked as what is left says."""
+def knowing(seed: int) -> tuple[torch.nn.Module, Both, int]:
+    """The first of longer and longer trainings that knows every story, and its steps.
+
+    What is true of a model that has not learned a story is not known: one that had the XOR right in 93 of 100 let the
+    word alone speak for it, and a sentence that says so may be right.
+    """
+    for steps in STEPS:
+        model, processor = trained(seed, steps)
+        share = known_share(model, processor, seed)
+        print(f"seed {seed}, {steps} steps: right in {', '.join(f'{s:.1%}' for s in share)} of {', '.join(STORIES)}", flush=True)
+        if share.min() >= KNOWN:
+            return model, processor, steps
+    raise SystemExit(f"no training of seed {seed} knows every story: nothing can be tested on it")
+
+
+def known_share(model: torch.nn.Module, processor: Both, seed: int, count: int = 2000) -> np.ndarray:
+    """Share of new samples that are answered right, by story: of those that hold and of the others, the lower."""
+    texts, pictures, word, cell = drawn(np.random.default_rng(2000 + seed), count)
+    truth = holds(word[:, 0], cell[:, 0]).astype(bool)
+    said = []
+    with torch.inference_mode():
+        for at in range(0, count, 100):
+            part = slice(at, at + 100)
+            inputs = processor.tokenizer(texts[part], return_tensors="pt")
+            pixels = processor.image_processor(images=list(pictures[part]), return_tensors="pt")["pixel_values"]
+            said.append(model(**inputs, pixel_values=pixels, pixel_mask=torch.ones(len(pixels), 32, 32)).logits > 0)
+    right = torch.cat(said).numpy() == truth
+    return np.array([min(r[t].mean(), r[~t].mean()) for r, t in zip(right.T, truth.T, strict=True)])
+
+
+def trained(seed: int, steps: int) -> tuple[torch.nn.Module, Both]:
+    """A ViLT that is shown all five stories, and learns to answer with parts masked as what is left says."""
     torch.manual_seed(seed)
     rng, processor = np.random.default_rng(seed), Both()
     config = transformers.ViltConfig(
@@ -166,7 +198,8 @@ def planted(seeds: Sequence[int], samples: int) -> None:
     """Print what is said of planted stories."""
     rows = []
     for seed in seeds:
-        predictor = wrap(*trained(seed), name=f"vilt, seed {seed}")
+        model, processor, _ = knowing(seed)
+        predictor = wrap(model, processor, name=f"vilt, seed {seed}")
         texts, pictures, word, cell = drawn(np.random.default_rng(1000 + seed), 20 * samples)
         truth = holds(word[:, 0], cell[:, 0])
         for label, story in enumerate(STORIES):
