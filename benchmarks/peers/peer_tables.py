@@ -21,8 +21,8 @@ Cell = dict[str, Any]  # medians of one estimator on one game at one budget, and
 def report(rows: Sequence[dict[str, Any]], detail: bool = False) -> str:
     """All tables; rows that are no runs say what was measured, and with what."""
     cells = cells_of([row for row in rows if "game" in row])
-    parts = [*dict.fromkeys(_measured_with(row) for row in rows if "game" not in row), LEGEND]
-    parts += ["### In how many cells", summary(cells), "### Every cell", every_cell(cells)]
+    parts = ["### In how many cells", *dict.fromkeys(_measured_with(row) for row in rows if "game" not in row), LEGEND]
+    parts += [summary(cells), "### Every cell", every_cell(cells)]
     if precisions := both_precisions(cells):
         parts += ["### Values in double and in single precision", precisions]
     parts += ["### shapiq's approximators", peers(cells)]

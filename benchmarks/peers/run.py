@@ -5,7 +5,7 @@
         [--estimators ours methods shapiq NAME ...] [--results FILE] [--resume] [--beside FILE ...] [--detail] [--list]
 
 `--games` takes parts of names ("n16", "cancer svc"). Runs go to a new file of results, a JSON line each (`--resume`: to
-the one that is there, without those that it has); the tables are of these and of those in the files `--beside`.
+the one that is there, without those that it has); the tables are of these and of shapiq's runs in the files `--beside`.
 shapiq's rows depend on no code of ours: `--estimators ours --beside benchmarks/peers/shapiq.jsonl` compares a changed
 estimator in a minute or two. PYTHONPATH=src of another checkout measures that one.
 """
@@ -43,7 +43,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=60.0, help="processor seconds of one run")
     parser.add_argument("--results", type=Path, default=Path("build/peers.jsonl"), help="where runs are kept")
     parser.add_argument("--resume", action="store_true", help="keep the runs that the file has")
-    parser.add_argument("--beside", nargs="*", type=Path, default=[], help="results of other estimators")
+    parser.add_argument("--beside", nargs="*", type=Path, default=[], help="files whose runs of shapiq's count too")
     parser.add_argument("--detail", action="store_true", help="a row for every estimator in every cell")
     parser.add_argument("--list", action="store_true", help="name the games and end")
     return parser.parse_args(arguments)
@@ -57,6 +57,7 @@ def main() -> None:
     sys.path.append(str(HERE.parent))  # last, so that its files hide no package
     from known_games import NAMES
     from peer_tables import report
+    from playing import SHAPIQ
 
     names = [name for name in NAMES if any(part in name for part in asked.games)]
     if asked.list:
@@ -66,7 +67,7 @@ def main() -> None:
     if not asked.resume:
         asked.results.unlink(missing_ok=True)
     measure(names, asked.budgets, estimators, range(asked.seeds), asked.results, asked.limit)
-    rows = [row for file in (asked.results, *asked.beside) for row in read(file)]
+    rows = read(asked.results) + [row for file in asked.beside for row in read(file) if row.get("estimator") in SHAPIQ]
     print(report([row for row in rows if wanted(row, names, asked.budgets)], detail=asked.detail))
 
 
@@ -110,7 +111,7 @@ def measure(
                 sys.stderr.write(f"{name}: made in {time.process_time() - start:.1f} s\n")
             for budget, estimator, seed in todo:
                 assert known is not None
-                if (n, budget, estimator) in slow:  # on another game of as many players
+                if any((n, less, estimator) in slow for less in budgets if less <= budget):  # on a game of as many
                     played = Played(name, budget, estimator, seed, known.mark, note=f"over {limit:.0f} s")
                 else:
                     played = play(known, estimator, budget, seed, limit)
