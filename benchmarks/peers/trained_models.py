@@ -8,7 +8,6 @@ from closed_forms import Products, rbf
 Values = Callable[[np.ndarray], np.ndarray]
 CELLS = np.arange(64).reshape(8, 8)  # pixels of a digit
 GROUPS = np.array([CELLS[r : r + 2, c : c + 2].ravel() for r in range(0, 8, 2) for c in range(0, 8, 2)])  # 16 of 2 x 2
-TREES, DEPTH = 60, 4
 
 
 class Model:
@@ -89,7 +88,7 @@ def classifier(kind: str) -> object:
     if kind == "forest":
         from sklearn.ensemble import RandomForestClassifier
 
-        return RandomForestClassifier(TREES, max_depth=2 * DEPTH, random_state=0, n_jobs=1)
+        return RandomForestClassifier(60, max_depth=8, random_state=0, n_jobs=1)
     from xgboost import XGBClassifier
 
-    return XGBClassifier(n_estimators=TREES, max_depth=DEPTH, random_state=0, n_jobs=1)
+    return XGBClassifier(random_state=0, n_jobs=1)  # 100 trees of depth 6
