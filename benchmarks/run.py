@@ -30,6 +30,7 @@ SECTIONS = {
     "coverage": "Intervals of games with known scores",
     "interactions": "Pair scores at equal evaluations: games of terms",
     "trained_games": "Pair scores at equal evaluations: trained models",
+    "peers": "Pair scores beside shapiq's newest approximators, on games that are not ours",
     "unit_cost": "What one answer costs",
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
@@ -39,6 +40,7 @@ SECTIONS = {
     "inputs": "What people bring: check and train agree, and no picture breaks the reader",
     "pages": "How soon pages are seen",
 }
+ALONE = {"peers": ["make", "--silent", "peers"]}  # hours, in an environment of its own: only when it is named
 READ = "<!-- read -->"
 INTRO = """# Results
 
@@ -59,8 +61,10 @@ def sections() -> dict[str, str]:
 def measure(name: str) -> str:
     """Run one benchmark, showing its progress, and return its section."""
     start, lines = time.perf_counter(), []
-    command = [sys.executable, str(HERE / f"{name}.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
+    command = ALONE.get(name, [sys.executable, str(HERE / f"{name}.py")])
+    with subprocess.Popen(
+        command, cwd=HERE.parent if name in ALONE else None, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             sys.stdout.write(line)
@@ -71,15 +75,18 @@ def measure(name: str) -> str:
     result = "\n".join(lines)
     table = result.find("|") if "###" not in result else result.find("###")  # progress comes before
     body = result[table:] if table >= 0 and "┏" not in result else f"```\n{result.strip()}\n```"
-    when = f"{datetime.date.today()}, `python benchmarks/{name}.py`, {platform.machine()}, "
+    shown = "make peers" if name in ALONE else f"python benchmarks/{name}.py"
+    when = f"{datetime.date.today()}, `{shown}`, {platform.machine()}, "
     return f"## {SECTIONS[name]}\n\n{when}{time.perf_counter() - start:.0f} s\n\n{body}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run measurements and write RESULTS.md.")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(SECTIONS)}; all if none is named")
+    parser.add_argument(
+        "names", nargs="*", help=f"of {', '.join(SECTIONS)}; all but {', '.join(ALONE)} if none is named"
+    )
     texts = sections()
-    names = parser.parse_args().names or list(SECTIONS)
+    names = parser.parse_args().names or [name for name in SECTIONS if name not in ALONE]
     if unknown := [name for name in names if name not in SECTIONS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(SECTIONS)}")
     for name in names:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-FILES = sorted(BENCHMARKS.glob("*.py"))
+FILES = sorted([*BENCHMARKS.glob("*.py"), *BENCHMARKS.glob("peers/*.py")])
 
 
 @pytest.fixture(autouse=True)
 def beside_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where Python finds the files that they share: last, so that they hide no package."""
-    monkeypatch.setattr(sys, "path", [*sys.path, str(BENCHMARKS)])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(BENCHMARKS), str(BENCHMARKS / "peers")])
     monkeypatch.chdir(tmp_path)
 
 
