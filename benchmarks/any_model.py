@@ -108,7 +108,10 @@ def knowing(seed: int) -> tuple[torch.nn.Module, Both, int]:
     for steps in STEPS:
         model, processor = trained(seed, steps)
         share = known_share(model, processor, seed)
-        print(f"seed {seed}, {steps} steps: right in {', '.join(f'{s:.1%}' for s in share)} of {', '.join(STORIES)}", flush=True)
+        print(
+            f"seed {seed}, {steps} steps: right in {', '.join(f'{s:.1%}' for s in share)} of {', '.join(STORIES)}",
+            flush=True,
+        )
         if share.min() >= KNOWN:
             return model, processor, steps
     raise SystemExit(f"no training of seed {seed} knows every story: nothing can be tested on it")
