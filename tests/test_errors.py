@@ -30,10 +30,10 @@ def test_a_name_that_is_nearly_known_is_suggested(name: str, known: list[str], h
 
 def test_all_packages_of_an_extra_that_are_missing_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
-    gone = {"torch", "captum", "matplotlib"}
+    gone = {"torch", "lightning", "matplotlib"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name in gone else find(name, *more))
     message = needs(ModuleNotFoundError("No module named 'torch'", name="torch"))
-    assert message == "this needs torch, captum, matplotlib, which are not installed; pip install 'interplay[train]'"
+    assert message == "this needs torch, lightning, matplotlib, which are not installed; pip install 'interplay[train]'"
     assert needs(ModuleNotFoundError("No module named 'nothing'", name="nothing")) is None
 
 

@@ -111,7 +111,7 @@ EXTRAS = {
     "shapiq": ("shapiq",),
     "sklearn": ("sklearn",),
     "train": (
-        *("captum", "efficientnet_lite_pytorch", "fsspec", "huggingface_hub", "lightning", "onnx"),
+        *("efficientnet_lite_pytorch", "fsspec", "huggingface_hub", "lightning", "onnx"),
         *("safetensors", "tensorboard", "tokenizers", "torch", "torchmetrics", "transformers"),
     ),
 }

@@ -1,18 +1,31 @@
 """What is loaded when: short answers do not wait for PyTorch, and explaining does not load the training loop."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+FROZEN = Path(__file__).parents[1] / "fixtures" / "run-v2" / "run"
 PROBE = """
 import json, sys
 {code}
 print(json.dumps([name for name in {asked} if name in sys.modules]))
 """
-HEAVY = ["captum", "fastapi", "lightning", "matplotlib.pyplot", "scipy", "torch", "torchmetrics", "transformers"]
+HEAVY = [
+    "captum",
+    "fastapi",
+    "lightning",
+    "matplotlib.pyplot",
+    "scipy",
+    "scipy.stats",
+    "torch",
+    "torchmetrics",
+    "transformers",
+]
 
 
 def loaded(code: str, cwd: Path) -> list[str]:
@@ -40,6 +53,15 @@ def test_the_package_alone_loads_nothing_heavy(tmp_path: Path):
 
 def test_explaining_waits_for_what_is_seldom_used(tmp_path: Path):
     assert loaded("from interplay import explain", tmp_path) == ["scipy", "torch"]
+
+
+def test_a_command_that_explains_loads_neither_plots_nor_statistics(tmp_path: Path):
+    shutil.copytree(FROZEN, tmp_path / "run")
+    Image.new("RGB", (112, 112), "navy").save(tmp_path / "new.png")
+    inputs = ["--input", "text=A storm near the school.", "--input", f"image={tmp_path / 'new.png'}"]
+    asked = command("explain", str(tmp_path / "run"), *inputs, "--out", str(tmp_path))
+    assert loaded(asked, tmp_path) == ["scipy", "torch", "transformers"]
+    assert (tmp_path / "page.html").exists()
 
 
 @pytest.mark.parametrize(

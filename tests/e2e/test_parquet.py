@@ -80,6 +80,18 @@ def test_the_command(small_run: SmallRun, tmp_path: Path, monkeypatch, capsys):
     assert len(rows(tmp_path / "p")) == 1 and not list(tmp_path.rglob("page.html"))
 
 
+@pytest.mark.parametrize("option", [["--out", "x"], ["--blur"], ["--no-blur"], ["--input", "text=a"]])
+def test_what_parquet_would_ignore_is_refused(option: list[str], tmp_path: Path, monkeypatch, capsys):
+    command = ["interplay", "explain", str(tmp_path), "--parquet", str(tmp_path / "p"), *option]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    name = option[0].replace("--no-", "--")
+    assert f"both {name} and --parquet are given; expected samples of a dataset" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
+
+
 def test_a_sample_is_written_with_all_its_models_or_not_at_all():
     def each():
         yield from (SimpleNamespace(sample_id=name) for name in ("a", "a", "b"))

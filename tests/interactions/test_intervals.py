@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from interplay.errors import GameError
 from interplay.interactions import Game, block_pairs, independent_draws, interval, naive_pairs
@@ -36,6 +37,13 @@ def value(coalitions):
 )
 def test_printed_tables_of_students_t(level, freedom, expected):
     assert student_quantile(np.array([freedom]), level)[0] == pytest.approx(expected, abs=6e-5)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.98, 0.999])
+def test_quantiles_are_those_of_scipy(level):
+    freedom = np.arange(400)
+    expected = stats.t.ppf((1 + level) / 2, np.maximum(freedom, 1))
+    np.testing.assert_array_equal(student_quantile(freedom, level), np.where(freedom, expected, np.nan))
 
 
 def test_draws_are_counted_not_backgrounds():

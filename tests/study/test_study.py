@@ -17,6 +17,7 @@ from interplay.explanation.pairs import backgrounds
 from interplay.explanation.trained import prepared
 from interplay.explanation.trained.pairs import probe_pairs
 from interplay.features import store as features
+from interplay.models.run import open_run
 from interplay.pipeline.encode import open_encoders
 from interplay.study import pair_stages, running, stages
 from interplay.study.arrays import Arrays, read_arrays, write_arrays
@@ -242,6 +243,16 @@ def test_a_damaged_file_is_measured_again(tmp_path):
     assert read_arrays(tmp_path / "a", "key") is None
     (tmp_path / "a").write_bytes(b"nonsense")
     assert read_arrays(tmp_path / "a", "key") is None
+
+
+def test_a_stage_is_measured_again_where_the_weights_of_its_run_changed(tmp_path):
+    run = open_run(Path(__file__).parents[1] / "fixtures" / "run-v2" / "run")
+    options = make_study({"study": ASKED, **SETTINGS}).options
+    key = running.stage_key(run, options, ("samples",))
+    write_arrays(tmp_path / "a", Arrays({"x": np.arange(3)}, {"n": 1}), key)
+    assert read_arrays(tmp_path / "a", running.stage_key(run, options, ("samples",))) is not None
+    other = replace(run, weights=run.weights[::-1])  # trained anew under the same settings, on another machine
+    assert read_arrays(tmp_path / "a", running.stage_key(other, options, ("samples",))) is None
 
 
 def test_refusals(small_study, store, tmp_path):

@@ -22,6 +22,7 @@ from interplay.training.processes import Processes, processes, refuse_several
 # Neither dropout nor draws of what is removed, which each process makes by itself.
 SAME = ["--model", "dense", "--epochs", "3", "--no-mask-aware", "--set", "fusion.dropout=0.0", "--device", "cpu"]
 SMALL = ["--set", "fusion.width=32", "--set", "fusion.heads=2", "--set", "training.batch_size=36"]
+SMALL += ["--set", "encoders.image.layer=1"]  # as the store has them
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 5))
@@ -96,3 +97,47 @@ def test_gradients_of_two_batches_make_the_step_of_one_twice_as_large(scenes, st
         for name in ("twice", "small")
     }
     assert close == {"twice": True, "small": False}
+
+
+DISAGREE = """
+import os, sys
+from pathlib import Path
+import torch
+from interplay.cli.app import main
+from interplay.training import diverging, keeping, module
+what, out, rank = sys.argv.pop(1), sys.argv[-1], int(os.environ["RANK"])
+if what == "loss":
+    look = diverging.StopDiverged.on_train_batch_end
+    def seen_by_one(self, trainer, pl_module, outputs, *more):
+        if rank == 1 and trainer.global_step == 2:
+            outputs = {"loss": torch.tensor(torch.nan)}
+        look(self, trainer, pl_module, outputs, *more)
+    diverging.StopDiverged.on_train_batch_end = seen_by_one
+else:
+    module.FusionTraining._score = lambda self, metrics: self.current_epoch * (1.0 - 2 * rank)
+    keeping.KeepBest.on_train_end = lambda self, *_: Path(f"{out}-{rank}").write_text(str(self.best_epoch))
+main()
+"""
+"""`interplay` in which two processes do not see the same loss, or do not come to the same score."""
+
+
+def by_two(what: str, scenes, store: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "disagree.py").write_text(DISAGREE)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "disagree.py")]
+    train = ["train", str(scenes.source), "--store", str(store), *SAME, *SMALL, "--out", str(tmp_path / "run")]
+    return subprocess.run([sys.executable, *launch, what, *train], capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.slow
+def test_all_processes_stop_where_one_sees_that_training_diverged(scenes, store, tmp_path: Path):
+    done = by_two("loss", scenes, store, tmp_path)
+    assert done.returncode != 0
+    assert "training diverged at step 2, in epoch 1: its loss is nan" in done.stderr
+    assert not (tmp_path / "run").exists(), "the first process removes the run"
+
+
+@pytest.mark.slow
+def test_all_processes_keep_the_epoch_that_the_first_chooses(scenes, store, tmp_path: Path):
+    done = by_two("score", scenes, store, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [(tmp_path / f"run-{rank}").read_text() for rank in (0, 1)] == ["2", "2"]

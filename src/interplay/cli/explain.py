@@ -79,7 +79,9 @@ def explain(
         "device": device,
     }
     assignments = options.assigned(set_) | options.given(flags)
-    with console.working(console.GO_ON if parquet else console.AGAIN) as progress:
+    with console.working(console.GO_ON) as progress:
+        if parquet:
+            refuse_unused({"--out": out is not None, "--blur": blur is not None, "--input": bool(input_)})
         sources = [*runs, *(beside or [])]
         options.check_early(*sources, several=True)
         options.check_names(runs[0], target, split, input_)
@@ -87,14 +89,13 @@ def explain(
         from interplay.engine import open_engine
         from interplay.models.run import open_runs
         from interplay.pipeline import explain as stage
+        from interplay.pipeline import unfinished
 
         opened, *more = [run for source in sources for run in open_runs(source)]
         settings = stage.explain_config(opened, assignments)
         others = [(other, stage.explain_config(other, assignments)) for other in more]
         most = count or (sys.maxsize if parquet else 3)
         chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, most)
-        if parquet and input_:
-            raise BadInput("both --input and --parquet are given", expected="samples of a dataset for --parquet")
         if parquet:
             from interplay.pipeline.parquet import explain_to_parquet
 
@@ -108,11 +109,13 @@ def explain(
         stage.explanations_folder(opened, out)
         with only_writer(out):
             with open_engine(engine, workers) as by:
-                each = stage.explain_each(
-                    opened, chosen, config=settings, target=target, engine=by, progress=progress, beside=others
+                each = unfinished.explain_into(
+                    out, opened, chosen, config=settings, target=target, engine=by, progress=progress, beside=others
                 )
-                explanations, stopped = _until_interrupted(stage.write_each(each, out))
+                explanations, stopped = _until_interrupted(each)
             page = stage.write_explanations(opened, explanations, chosen, out, blur=blur)
+            if not stopped:
+                unfinished.finish(out)
     if stopped:
         samples = len({explanation.sample_id for explanation in explanations})
         raise console.CommandInterrupted(
@@ -121,6 +124,23 @@ def explain(
     if json:
         return console.print_json([e.model_dump(mode="json", by_alias=True) for e in explanations])
     return console.print_findings(said(explanations, several=bool(others)), page)
+
+
+def refuse_unused(options: dict[str, bool]) -> None:
+    """Refuse what --parquet would ignore: called before the work.
+
+    Args:
+        options: option -> whether it is given.
+
+    Raises:
+        BadInput: one is.
+    """
+    for option in (name for name, given in options.items() if given):
+        raise BadInput(
+            f"both {option} and --parquet are given",
+            expected="samples of a dataset, whose explanations go into the folder of --parquet, without a page",
+            fix="leave one of the two out",
+        )
 
 
 def said(explanations: "list[Explanation]", *, several: bool) -> list[str]:

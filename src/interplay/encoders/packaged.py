@@ -78,18 +78,19 @@ def vit_s14(layer: int | None) -> Tower:
     state["embeddings.mask_token"] = np.zeros((1, 384), dtype=np.float32)  # only used in pretraining
 
     layers = 12 if layer is None else layer
-    model = Dinov2Model(
-        Dinov2Config(
-            hidden_size=384,
-            num_hidden_layers=layers,
-            num_attention_heads=6,
-            image_size=518,
-            patch_size=14,
+    with torch.device("meta"):  # no weights are drawn at random, only to be replaced
+        model = Dinov2Model(
+            Dinov2Config(
+                hidden_size=384,
+                num_hidden_layers=layers,
+                num_attention_heads=6,
+                image_size=518,
+                patch_size=14,
+            )
         )
-    )
     wanted = model.state_dict()
-    named = {_current_name(n): torch.from_numpy(np.array(w)) for n, w in state.items()}
-    model.load_state_dict({n: w for n, w in named.items() if n in wanted}, strict=True)
+    named = {_current_name(n): torch.from_numpy(np.array(w, order="C")) for n, w in state.items()}
+    model.load_state_dict({n: w for n, w in named.items() if n in wanted}, strict=True, assign=True)
     return Tower("vit-s14", model.eval(), model.config, Pixels(112, *IMAGENET))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import special
 
 from interplay.errors import GameError
 from interplay.interactions.scores import PairScores
@@ -98,7 +99,5 @@ def student_quantile(freedom: Int[np.ndarray, " P"], level: float) -> Float[np.n
     >>> student_quantile(np.array([1, 15, 1000]), 0.95).round(3).tolist()
     [12.706, 2.131, 1.962]
     """
-    from scipy.stats import t as student  # half a second to load: not before it is needed
-
-    quantile: np.ndarray = student.ppf((1 + level) / 2, np.maximum(freedom, 1))
+    quantile: np.ndarray = special.stdtrit(np.maximum(freedom, 1), (1 + level) / 2)
     return np.where(freedom >= 1, quantile, np.nan)

@@ -12,7 +12,7 @@ from interplay.data.sample import SPLITS, Dataset
 from interplay.errors import CheckpointError
 from interplay.files.versions import Upgrade, upgrade_document
 
-PACKAGES = ("interplay", "torch", "transformers", "lightning", "captum", "numpy")
+PACKAGES = ("interplay", "torch", "transformers", "lightning", "numpy")
 PROVENANCE_SCHEMA = "interplay/provenance/2"
 """The version of provenance.json, under its key "format"; one that gives none is of version 1."""
 UPGRADES: dict[int, Upgrade] = {1: lambda written: written | {"splits": {}}}

@@ -122,7 +122,7 @@ def explain_each(
         alike = next((p for p in predictors if same_encoders(p.run, one)), None)
         given = (encoders if one is run else None) or (alike.encoders if alike else open_encoders(one, settings.device))
         predictors.append(TrainedPredictor(one, given, settings))
-    together = bool(beside) and all(differ_in_seed(run, one) for one, _ in beside)
+    together = are_one_model(run, beside)
     if beside and not together:
         progress.note("These runs differ in more than their seed: each is explained by itself, and there is no mean.")
     ready = partial(_on_their_devices, _Explaining(predictors, together, target))
@@ -206,6 +206,16 @@ def same_encoders(run: Run, other: Run) -> bool:
         other.config.encoders,
         other.config.device,
     )
+
+
+def are_one_model(run: Run, beside: Sequence[tuple[Run, Config]]) -> bool:
+    """Whether several runs differ in their seed alone, so that their mean is explained, too.
+
+    Args:
+        run: a trained run.
+        beside: further runs, with the settings to explain them with.
+    """
+    return bool(beside) and all(differ_in_seed(run, one) for one, _ in beside)
 
 
 def differ_in_seed(run: Run, other: Run) -> bool:

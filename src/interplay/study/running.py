@@ -250,7 +250,7 @@ def measure_run(
 
 
 def stage_key(run: Run, options: StudyConfig, asked: tuple[str, ...], layout: int = 1) -> str:
-    """A hash of everything that decides a stage's result: the run, its data, and the options that the stage uses.
+    """A hash of everything that decides a stage's result: the run's settings and weights, its data, the options used.
 
     Args:
         run: the run.
@@ -260,7 +260,7 @@ def stage_key(run: Run, options: StudyConfig, asked: tuple[str, ...], layout: in
     """
     heeded = {name: value for name, value in options.model_dump().items() if name in asked}
     layouts = [layout] if layout > 1 else []
-    content = json.dumps([config_toml(run.config), run.origin.data_hash, run.card.epoch, heeded, *layouts])
+    content = json.dumps([config_toml(run.config), run.origin.data_hash, run.weights, heeded, *layouts])
     return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from interplay.config import TrainingConfig
 from interplay.errors import DivergedError
 from interplay.training.module import FusionTraining
+from interplay.training.processes import processes
 
 LARGEST_LOSS = 1e6
 """No loss of a model that learns comes near: that of guessing among a billion labels is 21."""
@@ -19,6 +20,8 @@ LARGEST_LOSS = 1e6
 
 class StopDiverged(Callback):
     """Raises DivergedError where a loss, the weights or the answers on the validation split are beyond all bounds.
+
+    Of several processes that train one model all stop where one of them sees it.
 
     On a GPU losses are looked at once an epoch, before its model could be kept: a look at each would wait for each.
 
@@ -67,9 +70,9 @@ class StopDiverged(Callback):
         """
         assert isinstance(pl_module, FusionTraining)
         self._check_losses(trainer)
-        for name, weight in pl_module.kept.named_parameters():
-            if not bool(torch.isfinite(weight).all()):
-                raise self._error(trainer, trainer.global_step, f"the weight {name} is not finite")
+        finite = {name: bool(torch.isfinite(weight).all()) for name, weight in pl_module.kept.named_parameters()}
+        broken = [f"the weight {name} is not finite" for name in finite if not finite[name]]
+        self._stop_together(trainer, trainer.global_step, next(iter(broken), ""))
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Check the answers on the validation split.
@@ -82,22 +85,27 @@ class StopDiverged(Callback):
             DivergedError: one is not finite.
         """
         assert isinstance(pl_module, FusionTraining)
-        if not all(bool(torch.isfinite(logits).all()) for logits, *_ in pl_module.answers):
-            raise self._error(trainer, trainer.global_step, "an answer on the validation split is not finite")
+        finite = all(bool(torch.isfinite(logits).all()) for logits, *_ in pl_module.answers)
+        broken = "" if finite else "an answer on the validation split is not finite"
+        self._stop_together(trainer, trainer.global_step, broken)
 
     def _check_losses(self, trainer: L.Trainer) -> None:
         losses, self.losses = self.losses, []
         first = trainer.global_step - len(losses) + 1
         values = torch.stack(losses).tolist() if losses else []
-        for step, loss in enumerate(values, start=first):
-            if not (math.isfinite(loss) and abs(loss) < LARGEST_LOSS):
-                raise self._error(trainer, step, f"its loss is {loss:.3g}")
+        bad = [k for k, loss in enumerate(values) if not (math.isfinite(loss) and abs(loss) < LARGEST_LOSS)]
+        at = bad[0] if bad else 0
+        self._stop_together(trainer, first + at, f"its loss is {values[at]:.3g}" if bad else "")
 
-    def _error(self, trainer: L.Trainer, step: int, what: str) -> DivergedError:
+    def _stop_together(self, trainer: L.Trainer, step: int, what: str) -> None:
+        """Raise DivergedError where any process found that a step diverged: called by all of them at the same steps."""
+        found = processes().found(f"at step {step}, in epoch {trainer.current_epoch + 1}: {what}" if what else "")
+        if not found:
+            return
         options = self.options
         clip = f"training.gradient_clip (it is {options.gradient_clip:g}; 0 clips nothing)"
-        return DivergedError(
-            f"training diverged at step {step}, in epoch {trainer.current_epoch + 1}: {what}",
+        raise DivergedError(
+            f"training diverged {found}",
             expected="finite numbers; nothing of this training is kept",
             fix=f"try a lower training.learning_rate (it is {options.learning_rate:g}) or a lower {clip}, and see with "
             "`interplay data check` whether some input is very large",

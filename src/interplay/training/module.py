@@ -211,7 +211,7 @@ class FusionTraining(L.LightningModule):
             metrics["weighted_loss"] = float(self.task.loss(logits, everything, weights))
         if removed[0] is not None:
             metrics["removed_loss"] = float(self.task.loss(torch.cat(removed), everything, weights))
-        self.score = self._score(metrics)
+        self.score = processes().of_first(self._score(metrics))
         self.log_dict({f"val/{name}": value for name, value in metrics.items()} | {"val/score": self.score})
         self.log("val", self.score, prog_bar=True, logger=False)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, DivergedError
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,34 @@ class Processes:
         distributed.all_reduce(total)
         return samples * self.count / float(total)
 
+    def of_first(self, number: float) -> float:
+        """Process 0's number: what all of them decide by must be one number to the last bit.
+
+        Args:
+            number: this process's own, which another machine may have rounded otherwise.
+        """
+        if self.count == 1:
+            return number
+        shared = torch.tensor(number, dtype=torch.float64)
+        distributed.broadcast(shared, 0)
+        return float(shared)
+
+    def found(self, what: str) -> str:
+        """What this process found, or else another one did, so that all of them stop together; empty if none did.
+
+        Args:
+            what: in words; empty if this process found nothing.
+        """
+        if self.count == 1:
+            return what
+        any_of_them = torch.tensor(float(bool(what)))
+        distributed.all_reduce(any_of_them)
+        if not float(any_of_them):
+            return ""
+        everyone = [""] * self.count
+        distributed.all_gather_object(everyone, what)
+        return what or next(one for one in everyone if one)
+
 
 def processes() -> Processes:
     """The processes that torchrun started; one where it did not."""
@@ -83,6 +111,9 @@ def joined(device: str) -> Iterator[Processes]:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     try:
         yield group
+    except DivergedError:  # all processes raise it: torchrun, which ends the others with the first, must find no work
+        group.wait()
+        raise
     finally:
         if mine:
             distributed.destroy_process_group()

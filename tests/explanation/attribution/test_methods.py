@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 
+from interplay.explanation.attribution.gradients import path_integral
 from interplay.explanation.attribution.methods import METHODS, Request
 from interplay.explanation.attribution.rollout import rollout
 from interplay.explanation.attribution.target import Target
@@ -157,6 +159,21 @@ def test_integrated_gradients_are_complete(make_model, one, kind, fill):
         change = float(values[0] - values[1])
         assert result.scores[name].sum() == pytest.approx(change, abs=2e-3)
         assert abs(result.completeness_error[name]) < 2e-3
+
+
+@pytest.mark.parametrize("steps", [1, 2, 32])
+def test_integrated_gradients_are_those_of_captum(steps):
+    torch.manual_seed(0)
+    narrow, wide = torch.randn(6, 3), torch.randn(6)
+
+    def value(left, right):
+        return (left @ narrow).tanh().sum((1, 2)) * (right @ wide).sigmoid().mean(1)
+
+    inputs = torch.randn(1, 5, 6), torch.randn(1, 4, 6)
+    baselines = torch.randn(1, 5, 6), torch.zeros(1, 4, 6)
+    expected = IntegratedGradients(value).attribute(inputs, baselines, n_steps=steps, method="gausslegendre")
+    for scores, theirs in zip(path_integral(value, inputs, baselines, steps), expected, strict=True):
+        torch.testing.assert_close(scores, theirs, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["i2moe", "fl-i2moe"])
