@@ -62,17 +62,18 @@ def explain_into(
     asked = json.dumps({"interplay": version("interplay"), "target": target, "models": models}, sort_keys=True)
     with only_writer(out):
         kept = _kept(out, asked, samples, each)
-        (out / SUMS_FILE).unlink(missing_ok=True)  # of what is there now
         todo = samples[len(kept) // each :]
         if kept:
             progress.note(
                 f"{len(samples) - len(todo)} of {len(samples)} samples are explained in {out} already: they are kept."
             )
-        lines = [_line(out, number, one, samples[(number - 1) // each]) for number, one in enumerate(kept, start=1)]
-        write_atomic(out / STATE_FILE, "".join(line + "\n" for line in (asked, *lines)))
         yield from kept
         ready = explain_each(run, todo, config=config, target=target, engine=engine, progress=progress, beside=beside)
         for number, one in enumerate(ready if todo else (), start=len(kept) + 1):
+            if number == len(kept) + 1:  # not before: of a request that is refused nothing is left
+                (out / SUMS_FILE).unlink(missing_ok=True)  # of what was there
+                lines = [_line(out, n, k, samples[(n - 1) // each]) for n, k in enumerate(kept, start=1)]
+                write_atomic(out / STATE_FILE, "".join(line + "\n" for line in (asked, *lines)))
             write_atomic(out / json_name(number, one), one.model_dump_json(indent=1) + "\n")
             with (out / STATE_FILE).open("a", encoding="utf-8") as state:
                 state.write(_line(out, number, one, samples[(number - 1) // each]) + "\n")
