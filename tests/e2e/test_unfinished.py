@@ -1,7 +1,8 @@
 """`interplay explain` that was killed: what it has written is kept as far as all of it still holds."""
 
-import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,16 @@ from interplay.progress import Progress
 from interplay.report.reading import read_explanation
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from interplay import open_dataset, open_run
+from interplay.pipeline.unfinished import explain_into
+fixture, out = map(Path, sys.argv[1:])
+each = explain_into(out, open_run(fixture / "run"), open_dataset(fixture / "scenes").split("test")[:3])
+next(each), next(each)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 class Notes(Progress):
@@ -66,11 +77,8 @@ def begin(out: Path, run: Run, samples: list[Sample], count: int, **more: object
 def test_a_killed_command_goes_on_to_the_same_files(run: Run, samples: list[Sample], tmp_path: Path):
     explain = list(explain_into(tmp_path / "whole", run, samples))
     assert len(explain) == 3
-    if (child := os.fork()) == 0:
-        each = explain_into(tmp_path / "broken", run, samples)
-        next(each), next(each)
-        os.kill(os.getpid(), signal.SIGKILL)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    killed = subprocess.run([sys.executable, "-c", KILLED, FIXTURES / "run-v1", tmp_path / "broken"], timeout=600)
+    assert killed.returncode == -signal.SIGKILL
     notes = Notes()
     again = list(explain_into(tmp_path / "broken", run, samples, progress=notes))
     assert notes.lines == [f"2 of 3 samples are explained in {tmp_path / 'broken'} already: they are kept."]
