@@ -191,7 +191,7 @@ try:
     from interplay import train
 except ModuleNotFoundError as error:
     print(error)
-sys.argv = ["interplay", "train", "data", "--out", "run"]
+sys.argv = ["interplay", "train", {scenes!r}, "--out", "run"]
 from interplay.cli.app import main
 main()
 """
@@ -201,7 +201,9 @@ def test_reports_open_without_what_only_training_needs(examples, tmp_path):
     file = tmp_path / "one.json"
     file.write_text(examples.planted().model_dump_json())
     modules = [m for extra in ("train", "serve", "huggingface", "shapiq", "sklearn") for m in EXTRAS[extra]]
-    command = [sys.executable, "-c", WITHOUT.format(modules=modules), file, tmp_path / "page.html"]
+    scenes = str(Path(__file__).parents[1] / "fixtures" / "run-v1" / "scenes")
+    without = WITHOUT.format(modules=modules, scenes=scenes)
+    command = [sys.executable, "-c", without, file, tmp_path / "page.html"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1, done.stderr
     found, api = done.stdout.splitlines()
