@@ -97,7 +97,7 @@ class PairedValues:
         strata: the m coalitions S.
         even: (m, *V) (v(S) + v(complement)) / 2.
         odd: (m, *V) (v(S) - v(complement)) / 2.
-        single: whether all values are of single precision, as most models answer: what is left of a sum of parities
+        single: whether all values are of single precision, as most models' are: what is left of a sum of parities
             is then rounding at a size that in double precision would be an interaction.
     """
 
