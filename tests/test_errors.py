@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from interplay.cli import app as cli
-from interplay.config import make_config
+from interplay.config import config_toml, make_config
 from interplay.errors import ConfigError, needs, suggestion
+from interplay.models.origin import Origin, origin_json
 
 
 @pytest.mark.parametrize(
@@ -72,17 +73,27 @@ WALK = [
     ("explain DONE --target smear", "unknown target 'smear'; did you mean smears?"),
     ("explain DONE --split tset", "did you mean test"),
     ("explain DONE --input txt=a", "unknown modality 'txt'; did you mean text?"),
+    ("evaluate DONE --split tset", "did you mean test"),
+    ("report DONE --split tset", "did you mean test"),
+    ("explain WHOLE --sample nobody", "no sample 'nobody'.*an id such as 0, 1, 2"),
+    ("explain WHOLE --input image=a.png", "sample 'new' has no 'text'.*the inputs text, image"),
 ]
 
 
 @pytest.fixture
 def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where DATA is a dataset, RUN the folder of an unfinished run and DONE what looks like a finished one."""
-    for folder in ("DATA", "RUN", "DONE/model"):
+    for folder in ("DATA", "RUN", "DONE/model", "WHOLE/model"):
         (tmp_path / folder).mkdir(parents=True)
     for file in ("RUN/config.toml", "DONE/config.toml", "DONE/metrics.json"):
         (tmp_path / file).touch()
     (tmp_path / "DONE/model/card.json").write_text('{"labels": ["smears", "b"], "modalities": {"text": "text"}}')
+    (tmp_path / "WHOLE/model/card.json").write_text(
+        '{"labels": ["a", "b"], "modalities": {"text": "text", "image": "image"}}'
+    )
+    (tmp_path / "WHOLE/metrics.json").touch()
+    (tmp_path / "WHOLE/config.toml").write_text(config_toml(make_config({})))
+    (tmp_path / "WHOLE/provenance.json").write_text(origin_json(Origin("d", "", str(tmp_path / "DATA"), {}, {}, 0)))
     rows = [f"{n},{s},text {n},{'ab'[n % 2]}" for n, s in enumerate(["train"] * 4 + ["val"] * 2 + ["test"] * 2)]
     (tmp_path / "DATA/samples.csv").write_text("\n".join(["id,split,text,labels", *rows]) + "\n")
     (tmp_path / "DATA/note.txt").write_text("x")

@@ -5,7 +5,7 @@ The command line turns `InterplayError` into exit code 1 and `BadInput` into exi
 
 import difflib
 import importlib.util
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 # Messages reach people at the command line and in Python: a flag is always named together with its argument.
@@ -155,6 +155,25 @@ def refuse_unknown(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
         some = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
         raise BadInput(f"unknown {what} {name!r}{suggestion(name, known)}", expected=f"one of {some}")
+
+
+def refuse_missing(sample: str, given: Collection[str], modalities: Collection[str]) -> None:
+    """Raise BadInput if a sample lacks the input of a modality.
+
+    Args:
+        sample: its id.
+        given: modalities that it has inputs of.
+        modalities: those that a model reads.
+
+    Raises:
+        BadInput: one of them is not there.
+    """
+    for modality in (name for name in modalities if name not in given):
+        raise BadInput(
+            f"sample {sample!r} has no {modality!r}",
+            expected=f"the inputs {', '.join(modalities)}",
+            fix="give each of them: --input MODALITY=... on the command line, the inputs of the sample in Python",
+        )
 
 
 def needs(error: ModuleNotFoundError) -> str | None:

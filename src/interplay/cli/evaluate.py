@@ -24,7 +24,7 @@ def evaluate(
 ) -> None:
     """Measure a trained run on one split."""
     with console.working() as progress:
-        opened, settings, dataset = options.run_and_data(run, data, device)
+        opened, settings, dataset = options.run_and_data(run, data, device, [split])
         from interplay.engine import open_engine
         from interplay.pipeline.evaluate import evaluate
         from interplay.pipeline.modalities import measure_modalities

@@ -84,7 +84,8 @@ def explain(
             refuse_unused({"--out": out is not None, "--blur": blur is not None, "--input": bool(input_)})
         sources = [*runs, *(beside or [])]
         options.check_early(*sources, several=True)
-        options.check_names(runs[0], target, split, input_)
+        options.check_names(runs[0], target, split, None if sample else input_)
+        named = options.dataset_with(runs[0], data, sample) if sample and not input_ else None
         out = out or results_folder(runs[0], hub_name(runs[0])) / "explanations"
         from interplay.engine import open_engine
         from interplay.models.run import open_runs
@@ -95,7 +96,7 @@ def explain(
         settings = stage.explain_config(opened, assignments)
         others = [(other, stage.explain_config(other, assignments)) for other in more]
         most = count or (sys.maxsize if parquet else 3)
-        chosen = stage.choose_samples(opened, data, sample or [], input_ or [], split, most)
+        chosen = stage.choose_samples(opened, named or data, sample or [], input_ or [], split, most)
         if parquet:
             from interplay.pipeline.parquet import explain_to_parquet
 

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,9 +10,9 @@ import typer
 
 from interplay.cli import console
 from interplay.engine import ENGINES
-from interplay.errors import BadInput, CheckpointError, ConfigError, refuse_unknown, suggestion
+from interplay.errors import BadInput, CheckpointError, ConfigError, refuse_missing, refuse_unknown, suggestion
 from interplay.files.fetching import hub_name
-from interplay.files.run_folder import CARD_FILE, require_finished_run, runs_in
+from interplay.files.run_folder import CARD_FILE, CONFIG_FILE, ORIGIN_FILE, require_finished_run, runs_in
 
 if TYPE_CHECKING:
     from interplay.config import Config
@@ -138,8 +139,35 @@ def check_names(run: Path, target: str | None, split: str, inputs: list[str] | N
         return  # it is damaged, which is reported when it is opened
     if target is not None:
         refuse_unknown("target", target, labels)
-    for name in (text.partition("=")[0].strip() for text in inputs or () if "=" in text):
+    names = [text.partition("=")[0].strip() for text in inputs or () if "=" in text]
+    for name in names:
         refuse_unknown("modality", name, modalities)
+    if inputs and len(set(names)) == len(inputs):  # else one of them is refused when it is read
+        refuse_missing("new", names, modalities)
+
+
+def dataset_with(run: Path, data: Path | None, ids: list[str]) -> "Dataset | None":
+    """The dataset, if it has the samples that are named, before PyTorch is loaded; None of what cannot be opened yet.
+
+    Raises:
+        BadInput: there is no such sample.
+        DataError: the dataset cannot be read.
+    """
+    from interplay.config import read_run_config
+    from interplay.models.origin import read_origin
+    from interplay.pipeline.datasets import dataset_at, find_sample
+
+    if hub_name(run):
+        return None
+    try:
+        folder = runs_in(run, hashes=False)[0]
+        settings, origin = read_run_config(folder / CONFIG_FILE), read_origin(folder / ORIGIN_FILE)
+    except (CheckpointError, ConfigError):
+        return None  # it is damaged, which the opening reports
+    dataset = dataset_at(data, origin.source, settings.data, folder.name)
+    for sample_id in ids:
+        find_sample(dataset, sample_id)
+    return dataset
 
 
 def refuse_dataset(path: Path) -> None:
@@ -162,9 +190,13 @@ def refuse_dataset(path: Path) -> None:
         )
 
 
-def run_and_data(run: Path, data: Path | None, device: str | None) -> "tuple[Run, Config, Dataset]":
+def run_and_data(
+    run: Path, data: Path | None, device: str | None, splits: Sequence[str] = ()
+) -> "tuple[Run, Config, Dataset]":
     """A finished run, its configuration with the device that was given, and the dataset, whose notes are shown."""
     check_early(run)
+    for split in splits:
+        check_names(run, None, split, None)
     from interplay.models.run import open_run
     from interplay.pipeline.datasets import data_of
     from interplay.pipeline.explain import explain_config

@@ -29,7 +29,7 @@ def report(
     Leaves a folder whose index.html opens from disk; explanations and a validation of the run are linked.
     """
     with console.working() as progress:
-        opened, settings, dataset = options.run_and_data(run, data, device)
+        opened, settings, dataset = options.run_and_data(run, data, device, split or ())
         from interplay.pipeline.report import report_run
 
         page = report_run(

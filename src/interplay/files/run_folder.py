@@ -20,6 +20,9 @@ COMPARED_FOLDER, COMPARISON_FILE = "compared", "comparison.json"
 CONFIG_FILE = "config.toml"
 """Written first: a folder that has it is, or was to become, a run."""
 
+ORIGIN_FILE = "provenance.json"
+"""Where a run comes from: the place of its data, among others."""
+
 CARD_FILE = "model/card.json"
 """What a model is: its labels and modalities, among others."""
 

@@ -27,7 +27,7 @@ from interplay.files import write_atomic
 from interplay.files.exported import CARD_FILE, MANIFEST_FILE, write_manifest
 from interplay.files.fetching import HUB_NAME
 from interplay.files.folders import require_free, whole_folder
-from interplay.files.run_folder import COMPARISON_FILE, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE
+from interplay.files.run_folder import COMPARISON_FILE, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE, ORIGIN_FILE
 from interplay.hub.card import Licenses, Together, model_card
 from interplay.models.kept import read_kept
 from interplay.models.origin import origin_json
@@ -193,7 +193,7 @@ def _write_run(run: Run, config: Config, to: Path) -> None:
         (to / VALIDITY_FILE).parent.mkdir()
         shutil.copyfile(validity, to / VALIDITY_FILE)
     write_atomic(to / CONFIG_FILE, config_toml(config))
-    write_atomic(to / "provenance.json", origin_json(replace(run.origin, source="")))
+    write_atomic(to / ORIGIN_FILE, origin_json(replace(run.origin, source="")))
 
 
 def _copy(folder: Path, to: Path, needed: Sequence[str], kept: Sequence[str]) -> None:

@@ -31,9 +31,11 @@ from interplay.files.exported import MANIFEST_FILE, is_listed
 from interplay.files.fetching import hub_name
 from interplay.files.locking import LOCK, is_empty
 from interplay.files.run_folder import (
+    CARD_FILE,
     COMPARISON_FILE,
     CONFIG_FILE,
     METRICS_FILE,
+    ORIGIN_FILE,
     exported_root,
     refuse_finished,
     require_finished_run,
@@ -52,7 +54,7 @@ from interplay.results.validity import weights_in
 VALIDITY_FILE = "validation/validity.json"
 RESUME_FILE = "resume.ckpt"
 MEASURED = ("baselines.json", "calibration.json")
-TRUSTED = (CONFIG_FILE, "provenance.json", "model/card.json")
+TRUSTED = (CONFIG_FILE, ORIGIN_FILE, CARD_FILE)
 """What a run is, besides its metrics; the card has the SHA-256 of the weights."""
 RESTORE = (
     "undo the change (settings of an explanation go with --set, or config= in Python), copy the run folder anew, or "
@@ -207,7 +209,7 @@ def _open(folder: Path, hub: str) -> Run:
     for name in (*TRUSTED, METRICS_FILE):  # `read_kept` checks the others
         check_sum(folder, name, fix=RESTORE)
     model, card = load_model(folder / "model")
-    config, origin = read_run_config(folder / CONFIG_FILE), read_origin(folder / "provenance.json")
+    config, origin = read_run_config(folder / CONFIG_FILE), read_origin(folder / ORIGIN_FILE)
     run = Run(folder, config, model, card, origin, hub, weights_hash(folder / "model"))
     try:
         _ = run.metrics
@@ -274,7 +276,7 @@ def start_run(folder: Path, config: Config, origin: Origin, overwrite: bool) -> 
     folder.mkdir(parents=True, exist_ok=True)
     try:
         write_atomic(folder / CONFIG_FILE, config_toml(config))
-        write_atomic(folder / "provenance.json", origin_json(origin))
+        write_atomic(folder / ORIGIN_FILE, origin_json(origin))
     except BaseException:
         remove_run(folder)  # it was empty
         raise
@@ -310,7 +312,7 @@ def _unfinished(folder: Path, config: Config, origin: Origin) -> bool:
     if not _same_config(written, config):
         return False
     try:
-        return read_origin(folder / "provenance.json").data_hash == origin.data_hash
+        return read_origin(folder / ORIGIN_FILE).data_hash == origin.data_hash
     except CheckpointError:
         return False
 

@@ -1,15 +1,18 @@
 """The samples a stage works on, and whether a dataset or another run fits a run."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interplay.data.registry import layout_of, open_dataset
-from interplay.data.sample import SPLITS, Dataset, Sample
+from interplay.data.sample import SPLITS, Dataset, Options, Sample
 from interplay.data.table_columns import TableOptions
 from interplay.errors import BadInput, DataError, refuse_unknown, suggestion
-from interplay.models.run import Run
+
+if TYPE_CHECKING:  # a command looks at its dataset before PyTorch is loaded
+    from interplay.models.run import Run
 
 
-def data_of(run: Run, data: Path | None = None) -> Dataset:
+def data_of(run: "Run", data: Path | None = None) -> Dataset:
     """The dataset at a path, or the one that the run was trained on.
 
     It is read with the run's own options.
@@ -21,23 +24,38 @@ def data_of(run: Run, data: Path | None = None) -> Dataset:
     Raises:
         DataError: it is not there.
     """
-    if data is None and not run.origin.source:
+    return dataset_at(data, run.origin.source, run.config.data, run.name)
+
+
+def dataset_at(data: Path | None, source: str, options: Options, name: str) -> Dataset:
+    """The dataset at a path, or else the one that a run was trained on, read with the run's options.
+
+    Args:
+        data: where it is; the run's own dataset if None.
+        source: where the run's own dataset is; empty of an exported run.
+        options: of the layout, as the run was trained.
+        name: what the run is called.
+
+    Raises:
+        DataError: it is not there.
+    """
+    if data is None and not source:
         raise DataError(
-            f"the run {run.name} was exported without its dataset",
+            f"the run {name} was exported without its dataset",
             expected="the dataset's place",
             fix="give it with --data, or a sample of your own with --input (in Python `open_dataset` and `new_sample`)",
         )
-    if data is None and not Path(run.origin.source).exists():
+    if data is None and not Path(source).exists():
         raise DataError(
             "the dataset this run was trained on is not there any more",
-            file=run.origin.source,
+            file=source,
             fix="give its new place with --data (in Python, to `open_dataset`)",
         )
-    path = data or Path(run.origin.source)
+    path = data or Path(source)
     if layout_of(path) != "table":
-        return open_dataset(path, run.config.data)
+        return open_dataset(path, options)
     # A run of another layout can be asked about a table, which knows none of its options.
-    known = {key: value for key, value in run.config.data.items() if key in TableOptions.model_fields}
+    known = {key: value for key, value in options.items() if key in TableOptions.model_fields}
     return open_dataset(path, known)
 
 
@@ -76,7 +94,7 @@ def find_sample(dataset: Dataset, sample_id: str) -> Sample:
     raise BadInput(f"no sample {sample_id!r}{near}", file=dataset.source, expected=f"an id such as {some}")
 
 
-def refuse_other_data(run: Run, dataset: Dataset) -> None:
+def refuse_other_data(run: "Run", dataset: Dataset) -> None:
     """Check that a dataset has the labels and modalities that a run was trained on.
 
     Args:
@@ -94,7 +112,7 @@ def refuse_other_data(run: Run, dataset: Dataset) -> None:
             raise DataError(f"the {what} are {here}", file=dataset.source, expected=f"{there}, those of the run")
 
 
-def refuse_other_run(run: Run, other: Run) -> None:
+def refuse_other_run(run: "Run", other: "Run") -> None:
     """Check that two runs answer the same question about the same samples.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 from interplay.config import Config, make_config, nested
 from interplay.data.registry import is_sensitive
-from interplay.data.sample import Sample
+from interplay.data.sample import Dataset, Sample
 from interplay.encoders.frozen import Encoder
 from interplay.engine import SERIAL, Engine
 from interplay.errors import BadInput, refuse_unknown
@@ -240,13 +240,13 @@ def explain_config(run: Run, settings: dict[str, Any]) -> Config:
 
 
 def choose_samples(
-    run: Run, data: Path | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
+    run: Run, data: Path | Dataset | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
 ) -> list[Sample]:
     """The samples that a user asks for.
 
     Args:
         run: a trained run.
-        data: where the dataset is; the run's own if None.
+        data: the dataset, or where it is; the run's own if None.
         ids: ids of samples of the dataset.
         inputs: MODALITY=VALUE of one new sample.
         split: without ids and inputs, the first samples of this split.
@@ -259,7 +259,7 @@ def choose_samples(
         if twice := [name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1]:
             raise BadInput(f"the input {twice[0]!r} is given twice", expected="one input for each modality")
         return [new_sample(run, dict(pairs))]
-    dataset = data_of(run, data)
+    dataset = data if isinstance(data, Dataset) else data_of(run, data)
     refuse_other_data(run, dataset)
     if ids:
         return [find_sample(dataset, sample_id) for sample_id in ids]

@@ -9,7 +9,7 @@ from interplay.config import Config
 from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoded, Encoder
 from interplay.encoders.parts import Part
-from interplay.errors import BadInput, suggestion
+from interplay.errors import BadInput, refuse_missing, suggestion
 from interplay.explanation.attribution.methods import METHODS, Attribution, Request
 from interplay.explanation.attribution.target import Target
 from interplay.explanation.game import players_of, tokens_of
@@ -50,13 +50,8 @@ def prepare_sample(
         BadInput: a modality is missing, or one of them holds no feature.
     """
     encoded, parts = {}, {}
+    refuse_missing(sample.id, sample.inputs, run.card.modalities)
     for modality, kind in run.card.modalities.items():
-        if modality not in sample.inputs:
-            raise BadInput(
-                f"sample {sample.id!r} has no {modality!r}",
-                expected=f"the inputs {', '.join(run.card.modalities)}",
-                fix="give each of them: --input MODALITY=... on the command line, the inputs of the sample in Python",
-            )
         content = read_input(sample, modality, kind)
         encoded[modality] = stores[modality].one(sample.id) if stores else encode_one(encoders[modality], content)
         parts[modality] = encoders[modality].parts(content)
