@@ -185,11 +185,13 @@ def main() -> None:
         def measured(name: str, queue: int, *measures: Callable[[Service], list[Row]]) -> None:
             service = Service(run, Path(folder) / name, queue)
             try:
-                rows.append((f"memory once warm, {name}", f"{service.memory() / 1e9:.2f} GB", "with its children"))
+                rows.append((f"memory once warm, {name}", f"{sum(service.memory()) / 1e9:.2f} GB", "with its children"))
                 for measure in measures:
                     rows.extend(measure(service))
                     print(*map(" | ".join, rows[-8:]), sep="\n", file=sys.stderr, flush=True)
                 bounds.append(Bound(f"most memory, {name}, with its children", service.peak / 1e9, MOST_MEMORY, "GB"))
+                readers = f"{service.peak_of_readers / 1e9:.2f} GB of them readers of files"
+                rows.append((f"most memory, {name}", f"{service.peak / 1e9:.2f} GB", readers))
             finally:
                 code = service.stop()
                 logs.append(service.log())

@@ -17,6 +17,7 @@ from interplay.config.sections import FILLS
 from interplay.encoders import loading
 from interplay.errors import CheckpointError, DataError, RunExistsError
 from interplay.explanation.trained.predictor import TrainedPredictor
+from interplay.features.batches import Batch, collate
 from interplay.models.checkpoint import Card, load_model
 from interplay.models.contributions import only
 from interplay.models.designs import Shape
@@ -28,7 +29,7 @@ from interplay.pipeline.encode import encode, open_encoders
 from interplay.pipeline.evaluate import evaluate
 from interplay.pipeline.train import build_model, train
 from interplay.training import fit as fit_module
-from interplay.training.data import Batch, FeatureSet, collate
+from interplay.training.data import FeatureSet
 from interplay.training.module import FusionTraining, rate
 
 QUICK = nested(SMALL, {"training.epochs": 2})

@@ -22,6 +22,7 @@ from interplay.evaluation.multimodality import (
 )
 from interplay.explanation.predictor import Opened
 from interplay.explanation.trained.predictor import TrainedPredictor
+from interplay.features.batches import collate
 from interplay.interactions.shapley import shapley_values
 from interplay.models.device import pick_device
 from interplay.models.run import Run
@@ -30,7 +31,7 @@ from interplay.pipeline.datasets import refuse_other_data, samples_of
 from interplay.pipeline.encode import DEFAULT_STORE, encode, open_encoders
 from interplay.progress import SILENT, Progress
 from interplay.results.validity import Estimate
-from interplay.training.data import FeatureSet, collate
+from interplay.training.data import FeatureSet
 
 TOGETHER = 256  # samples, or pairings of two, that are answered at once
 WALKED, ORDERS = 20, 8  # MM-SHAP: samples, and random orders of a sample's features, each gone through twice

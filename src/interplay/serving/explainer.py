@@ -14,6 +14,7 @@ from interplay.encoders.frozen import Encoder
 from interplay.errors import BadInput, EncoderError
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.trained.predictor import TrainedPredictor
+from interplay.features.batches import Batch, Item, collate
 from interplay.features.store import read_input
 from interplay.features.writing import halved
 from interplay.modalities import MODALITIES, drawn_as
@@ -25,7 +26,6 @@ from interplay.progress import SILENT, Advance, Progress
 from interplay.report.page import render_page
 from interplay.results import Explanation
 from interplay.serving.job import Explained, JobRequest
-from interplay.training.data import Batch, Item, collate
 
 
 @dataclass(frozen=True)

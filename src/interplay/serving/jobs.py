@@ -1,6 +1,8 @@
 """Jobs: a bounded queue and one worker. What is kept of them on disk: `job_folder`."""
 
 import math
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -24,6 +26,9 @@ from interplay.serving.stops import (
     ServiceStopped,
     ended_by,
 )
+
+NICE = 5
+"""How much explaining gives way to predictions and everything else but files that take long to read."""
 
 
 @dataclass
@@ -239,6 +244,7 @@ class JobQueue:
         return entry
 
     def _work(self) -> None:
+        _give_way()
         while True:
             with self._changed:
                 while not self._waiting and not self._stopping:
@@ -307,6 +313,15 @@ class JobQueue:
             if job.state not in ENDED:
                 self._end(job.id, "failed", INTERRUPTED)
         self._trim()
+
+
+def _give_way() -> None:
+    """Let the rest of the service go first: who sends a job waits for it in any case, other answers should not.
+
+    On Linux a thread, and those that PyTorch starts for it, have a priority of their own.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def unknown_job(job_id: str) -> ApiError:

@@ -53,8 +53,8 @@ class Limits:
     pixels: int = 25_000_000
     side: int = 16_000
     small: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=80_000_000, nice=0)
-    quick: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=80_000_000, nice=5)
-    slow: Bounds = Bounds(cpu_seconds=5.0, seconds=20.0, memory=225_000_000, nice=10)
+    quick: Bounds = Bounds(cpu_seconds=0.3, seconds=15.0, memory=80_000_000, nice=10)
+    slow: Bounds = Bounds(cpu_seconds=5.0, seconds=20.0, memory=225_000_000, nice=15)
     waiting: int = 256
     waiting_slow: int = 4
     predictions: int = 256

@@ -23,6 +23,7 @@ from interplay.errors import DataError
 from interplay.explanation.attribution.methods import METHODS, Request
 from interplay.explanation.attribution.target import Target
 from interplay.explanation.game import model_logits, players_of, tokens_of, value_names
+from interplay.features.batches import Item, collate
 from interplay.features.store import encode_one, read_input, store_folder
 from interplay.interactions import block_evaluations
 from interplay.models.designs import Shape
@@ -33,7 +34,6 @@ from interplay.study.config import Study, StudyConfig
 from interplay.study.pair_stages import pair_masked_evaluations, rankings_of
 from interplay.study.running import STORY_BACKGROUNDS
 from interplay.study.stages import MAPS, masked_evaluations
-from interplay.training.data import Item, collate
 from interplay.training.module import FusionTraining
 
 PROBED = 6  # samples that are encoded, to see how long and how costly they are

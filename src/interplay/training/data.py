@@ -1,49 +1,19 @@
-"""Stored features as batches: padded to the longest of the batch, with masks that say so."""
+"""Stored features in batches, in the order that training wants them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import lightning as L
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from interplay.data.sample import Sample
+from interplay.features.batches import Batch, Item, collate
 from interplay.features.store import Features
 from interplay.models.task import Task
 from interplay.neighbours import intact, variant_count
 from interplay.training.processes import processes
-
-
-@dataclass(frozen=True)
-class Batch:
-    """B samples.
-
-    Attributes:
-        features: per modality (B, T_m, W_m), zeros where padded.
-        valid: per modality (B, T_m) bool, False where padded.
-        target: (B, C) indicators.
-    """
-
-    features: tuple[Float[Tensor, "B _ _"], ...]
-    valid: tuple[Bool[Tensor, "B _"], ...]
-    target: Float[Tensor, "B C"]
-
-    def to(self, device: torch.device) -> "Batch":
-        """The batch on another device.
-
-        Args:
-            device: a device.
-        """
-        return Batch(
-            tuple(f.to(device) for f in self.features),
-            tuple(v.to(device) for v in self.valid),
-            self.target.to(device),
-        )
-
-
-Item = tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor]
 
 
 class FeatureSet(Dataset[Item]):
@@ -70,21 +40,6 @@ class FeatureSet(Dataset[Item]):
         reaches = [store.neighbours for store in self.stores.values()]
         whole = (intact(x, there, k) for x, there, k in zip(features, valid, reaches, strict=True))
         return tuple(whole), valid, target
-
-
-def collate(items: Sequence[Item]) -> Batch:
-    """Pad every modality to the longest of the batch.
-
-    Args:
-        items: samples of one split.
-    """
-    modalities = range(len(items[0][0]))
-    pad = torch.nn.utils.rnn.pad_sequence
-    return Batch(
-        tuple(pad([features[m] for features, _, _ in items], batch_first=True) for m in modalities),
-        tuple(pad([valid[m] for _, valid, _ in items], batch_first=True) for m in modalities),
-        torch.stack([target for _, _, target in items]),
-    )
 
 
 def token_moments(data: FeatureSet) -> list[tuple[Float[Tensor, " _"], Float[Tensor, " _"]]]:

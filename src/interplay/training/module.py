@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from interplay.config import Config
+from interplay.features.batches import Batch
 from interplay.models.contributions import (
     consistency_loss,
     counted_once,
@@ -22,7 +23,6 @@ from interplay.models.fusion import FusionModel, FusionOutput
 from interplay.models.roles import interaction_loss, regularisation, replace_modality
 from interplay.models.task import Task
 from interplay.models.tokens import Tokens, concatenate, draw_keep
-from interplay.training.data import Batch
 from interplay.training.processes import processes
 
 Weights = tuple[Tensor, ...] | list[Tensor]
