@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,3 +44,9 @@ def kept_by(folder: str, item: int, progress: Progress) -> Iterator[int]:
 def double(factor: int, item: int, progress: Progress) -> Iterator[int]:
     """The process that does it."""
     yield os.getpid()
+
+
+def sleeps(seconds: float, item: int, progress: Progress) -> Iterator[int]:
+    """The item, after a while."""
+    time.sleep(seconds)
+    yield item

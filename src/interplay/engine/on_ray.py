@@ -6,6 +6,8 @@ replaced here, and its item done again, as often as RETRIES says.
 
 import logging
 import os
+import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -30,6 +32,11 @@ RETRIES = 3
 """How often one item is done again after its worker died."""
 AHEAD = 4
 """Items done before their turn, for each worker: what waits for a slow one stays in memory."""
+LOOK, PATIENCE = 2.0, 20.0
+"""Seconds between two looks for the cluster's head while nothing is ready, and until it counts as gone [ours].
+
+Ray itself waits for a minute, and then ends the process without a word that Python could catch.
+"""
 GO_ON = "look at the workers' logs; what is written is kept, so run the same command again to go on"
 
 
@@ -77,10 +84,12 @@ def on_ray(workers: int | None = None) -> Iterator["OnRay"]:
                 logging_level=logging.ERROR,
             )
         has = ray.cluster_resources()
-    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises anything; of a node that starts too slowly it is a bare Exception
+        if started:
+            ray.shutdown()  # what had been started
         raise EngineError(
-            f"the Ray cluster cannot be used: {_first_line(error)}; look whether RAY_ADDRESS names it, and whether it "
-            "asks for a token: then set RAY_AUTH_MODE=token"
+            f"the Ray cluster cannot be used: {_first_line(error).rstrip('.')}; look whether RAY_ADDRESS names it, "
+            "if it asks for a token (then set RAY_AUTH_MODE=token), and whether the machine is too busy to start it"
         ) from error
     gpus, cpus = int(has.get("GPU", 0)), int(has.get("CPU", 1))
     count = workers or gpus or cpus
@@ -89,7 +98,8 @@ def on_ray(workers: int | None = None) -> Iterator["OnRay"]:
         # than every machine has, or it would wait for ever.
         each = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
         least = min((there for there in each if there), default=1)
-        yield OnRay(count, max(1, min(cpus // count, least)), min(1.0, gpus / count))
+        head = ray.get_runtime_context().gcs_address
+        yield OnRay(count, max(1, min(cpus // count, least)), min(1.0, gpus / count), head)
     finally:
         if started:
             ray.shutdown()
@@ -103,10 +113,11 @@ class OnRay(Engine):
         workers: how many actors.
         cpus: how many CPUs each takes.
         gpus: how many GPUs, or which part of one.
+        head: address of the cluster's head, HOST:PORT.
     """
 
-    def __init__(self, workers: int, cpus: int, gpus: float) -> None:
-        self.workers = workers
+    def __init__(self, workers: int, cpus: int, gpus: float, head: str) -> None:
+        self.workers, self.head = workers, head
         self._actor = ray.remote(_Worker).options(max_restarts=0, max_task_retries=0, num_cpus=cpus, num_gpus=gpus)
 
     def map(
@@ -128,7 +139,7 @@ class OnRay(Engine):
             progress: items are counted there.
         """
         needed = ray.put((own_version(), str(Path.cwd()), setup, fn))  # sent to each machine once
-        pool, turn = _Pool(self._actor, needed, items), 0
+        pool, turn = _Pool(self._actor, needed, items, self.head), 0
         advance = progress.stage(name)
         try:
             pool.grow(min(self.workers, len(items)))
@@ -150,8 +161,9 @@ class OnRay(Engine):
 class _Pool:
     """Actors and their items: which wait, which are at work, which are ready."""
 
-    def __init__(self, actor: Any, needed: Any, items: Sequence[Any]) -> None:
-        self.actor, self.needed, self.items = actor, needed, items
+    def __init__(self, actor: Any, needed: Any, items: Sequence[Any], head: str) -> None:
+        self.actor, self.needed, self.items, self.head = actor, needed, items, head
+        self.gone = False
         self.idle: list[Any] = []
         self.working: dict[Any, tuple[int, Any]] = {}  # a promised result -> the item's index, and who does it
         self.again: list[int] = []  # indexes of items whose worker died
@@ -179,7 +191,7 @@ class _Pool:
         Returns:
             What should be noted.
         """
-        (promised, *_), _ = ray.wait(list(self.working), num_returns=1)
+        promised = self._ready()
         index, worker = self.working.pop(promised)
         try:
             result = ray.get(promised)
@@ -192,12 +204,24 @@ class _Pool:
         except (RayActorError, OutOfMemoryError) as error:
             return [self._replace(index, error)]
         except RayError as error:
+            self.gone = True
             raise EngineError(f"the Ray cluster is gone ({_first_line(error)}); {GO_ON}") from error
         else:
             if index >= 0:
                 self.ready[index] = result
         self.idle.append(worker)
         return []
+
+    def _ready(self) -> Any:
+        """A promised result that is there; while none is, look whether the cluster is."""
+        answered = time.monotonic()
+        while not (ready := ray.wait(list(self.working), num_returns=1, timeout=LOOK)[0]):
+            if answers(self.head):
+                answered = time.monotonic()
+            elif (silent := time.monotonic() - answered) > PATIENCE:
+                self.gone = True
+                raise EngineError(f"the Ray cluster is gone ({self.head} has not answered for {silent:.0f} s); {GO_ON}")
+        return ready[0]
 
     def _replace(self, index: int, error: RayError) -> str:
         died = self.deaths[index] = self.deaths.get(index, 0) + 1
@@ -210,12 +234,28 @@ class _Pool:
         return f"A worker died {what}: another does it again ({died} of {RETRIES})."
 
     def close(self) -> None:
-        """Stop all workers, also those at work."""
+        """Stop all workers, also those at work; with their cluster they are gone, too, and to ask it would wait."""
+        if self.gone:
+            return
         for worker in [*self.idle, *(worker for _, worker in self.working.values())]:
             try:
                 ray.kill(worker)
             except RayError:  # with the cluster they are gone, too
                 return
+
+
+def answers(head: str) -> bool:
+    """Whether somebody listens at the address of a cluster's head.
+
+    Args:
+        head: HOST:PORT.
+    """
+    host, _, port = head.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK).close()
+    except OSError:
+        return False
+    return True
 
 
 def _first_line(error: BaseException) -> str:
