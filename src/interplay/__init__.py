@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from interplay.interop.presence import PresenceModel, with_attribution
     from interplay.models.run import Run, open_run, open_runs
     from interplay.pipeline.comparison import train_beside_others
-    from interplay.pipeline.datasets import find_sample
+    from interplay.pipeline.datasets import find_sample, new_sample
     from interplay.pipeline.encode import encode
     from interplay.pipeline.evaluate import evaluate
-    from interplay.pipeline.explain import explain, new_sample, run_predictor, write_explanations
+    from interplay.pipeline.explain import explain, run_predictor
+    from interplay.pipeline.explanations import write_explanations
     from interplay.pipeline.modalities import measure_modalities
     from interplay.pipeline.report import make_report, report_run
     from interplay.pipeline.seeds import train_seeds
@@ -54,11 +55,12 @@ _HOMES = {
     "interplay.data.registry": ("open_dataset",),
     "interplay.data.scenes": ("make_scenes",),
     "interplay.pipeline.comparison": ("train_beside_others",),
-    "interplay.pipeline.datasets": ("find_sample",),
+    "interplay.pipeline.datasets": ("find_sample", "new_sample"),
     "interplay.pipeline.encode": ("encode",),
     "interplay.pipeline.evaluate": ("evaluate",),
     "interplay.engine": ("open_engine",),
-    "interplay.pipeline.explain": ("explain", "new_sample", "run_predictor", "write_explanations"),
+    "interplay.pipeline.explain": ("explain", "run_predictor"),
+    "interplay.pipeline.explanations": ("write_explanations",),
     "interplay.pipeline.modalities": ("measure_modalities",),
     "interplay.pipeline.seeds": ("train_seeds",),
     "interplay.pipeline.train": ("train",),

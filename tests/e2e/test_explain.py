@@ -17,10 +17,11 @@ from interplay.errors import BadInput, CheckpointError, DataError
 from interplay.explanation.trained.prepared import prepare_sample
 from interplay.models.fusion import FusionModel
 from interplay.models.run import open_run
-from interplay.pipeline.datasets import find_sample
+from interplay.pipeline.datasets import find_sample, new_sample
 from interplay.pipeline.encode import encode, open_encoders
 from interplay.pipeline.evaluate import evaluate
-from interplay.pipeline.explain import explain, explain_config, new_sample, write_explanations
+from interplay.pipeline.explain import explain, explain_config
+from interplay.pipeline.explanations import write_explanations
 from interplay.results import Explanation
 from interplay.results.explanation import EXPLANATION_SCHEMA
 

@@ -15,10 +15,11 @@ from interplay.data.sample import Dataset
 from interplay.errors import DataError, EncoderError, GameError
 from interplay.features.store import open_features
 from interplay.models.run import Run, open_run
-from interplay.pipeline.datasets import find_sample
+from interplay.pipeline.datasets import find_sample, new_sample
 from interplay.pipeline.encode import encode
 from interplay.pipeline.evaluate import evaluate
-from interplay.pipeline.explain import explain, explain_config, new_sample, write_explanations
+from interplay.pipeline.explain import explain, explain_config
+from interplay.pipeline.explanations import write_explanations
 from interplay.pipeline.train import samples_cut, train
 from interplay.report.findings import describe
 from interplay.results import Explanation

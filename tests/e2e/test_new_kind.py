@@ -21,8 +21,10 @@ from interplay.encoders.settings import EncoderConfig
 from interplay.errors import ConfigError, DataError
 from interplay.modalities import MODALITIES, Modality
 from interplay.models.run import open_run
+from interplay.pipeline.datasets import new_sample
 from interplay.pipeline.evaluate import evaluate
-from interplay.pipeline.explain import explain, explain_config, new_sample, write_explanations
+from interplay.pipeline.explain import explain, explain_config
+from interplay.pipeline.explanations import write_explanations
 from interplay.pipeline.report import report_run
 from interplay.pipeline.train import train
 from interplay.report.findings import describe

@@ -15,7 +15,8 @@ from interplay.data.sample import Dataset
 from interplay.errors import BadInput, DataError
 from interplay.models.run import open_run
 from interplay.pipeline import report as reporting
-from interplay.pipeline.explain import explain, write_explanations
+from interplay.pipeline.explain import explain
+from interplay.pipeline.explanations import write_explanations
 from interplay.pipeline.report import charts_of, report_run
 from interplay.pipeline.train import train
 from interplay.report.ranking import strong_pairs, strongest

@@ -13,7 +13,8 @@ from interplay import open_dataset, open_run
 from interplay.data.sample import Sample
 from interplay.models.run import Run
 from interplay.pipeline import unfinished
-from interplay.pipeline.explain import explain_config, write_explanations
+from interplay.pipeline.explain import explain_config
+from interplay.pipeline.explanations import write_explanations
 from interplay.pipeline.unfinished import STATE_FILE, explain_into, finish
 from interplay.progress import Progress
 from interplay.report.reading import read_explanation

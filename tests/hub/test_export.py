@@ -20,9 +20,9 @@ from interplay.files.exported import CARD_FILE, MANIFEST_FILE
 from interplay.files.run_folder import require_finished_run
 from interplay.hub.export import public_config
 from interplay.models.run import Run
-from interplay.pipeline.datasets import data_of
+from interplay.pipeline.datasets import choose_samples, data_of
 from interplay.pipeline.encode import open_encoders
-from interplay.pipeline.explain import choose_samples, write_explanations
+from interplay.pipeline.explanations import write_explanations
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 EXPORTED = {

@@ -16,7 +16,7 @@ from interplay.errors import BadInput, CheckpointError
 from interplay.files.exported import CARD_FILE
 from interplay.hub.facts import validity
 from interplay.models.run import VALIDITY_FILE, Run
-from interplay.pipeline.explain import write_explanations
+from interplay.pipeline.explanations import write_explanations
 from interplay.pipeline.report import explained_before
 from interplay.results.validity import Validity
 

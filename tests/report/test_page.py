@@ -116,7 +116,7 @@ def test_hostile_texts_are_fifty_different_ones(hostile):
 @pytest.mark.parametrize("number", range(50))
 def test_hostile_ids_stay_in_the_folder(hostile, tmp_path, number):
     pytest.importorskip("torch", reason="the stage that writes explanations needs it")
-    from interplay.pipeline.explain import json_name
+    from interplay.pipeline.explanations import json_name
 
     name = json_name(1, hostile.hostile_everywhere(hostile.TEXTS[number]))
     assert re.fullmatch(r"01-[A-Za-z0-9_-]+\.json", name)

@@ -20,7 +20,8 @@ from starlette.testclient import TestClient
 from tests.serving.conftest import LIMITS, PICTURE, TEXT, TOKEN, Gate, form, picture, wait_for
 from tests.serving.hostile import MEGABYTE_WORD
 
-from interplay.pipeline.explain import explain, new_sample
+from interplay.pipeline.datasets import new_sample
+from interplay.pipeline.explain import explain
 from interplay.pipeline.report import report_run
 from interplay.report import write_page
 from interplay.results import Explanation

@@ -91,12 +91,14 @@ def explain(
         from interplay.models.run import open_runs
         from interplay.pipeline import explain as stage
         from interplay.pipeline import unfinished
+        from interplay.pipeline.datasets import choose_samples
+        from interplay.pipeline.explanations import explanations_folder, write_explanations
 
         opened, *more = [run for source in sources for run in open_runs(source)]
         settings = stage.explain_config(opened, assignments)
         others = [(other, stage.explain_config(other, assignments)) for other in more]
         most = count or (sys.maxsize if parquet else 3)
-        chosen = stage.choose_samples(opened, named or data, sample or [], input_ or [], split, most)
+        chosen = choose_samples(opened, named or data, sample or [], input_ or [], split, most)
         if parquet:
             from interplay.pipeline.parquet import explain_to_parquet
 
@@ -107,14 +109,14 @@ def explain(
             if json:
                 return console.print_json({"explained": done, "samples": len(chosen), "folder": parquet})
             return console.print_lines([f"{done} of {len(chosen)} samples explained; all of them are in {parquet}"])
-        stage.explanations_folder(opened, out)
+        explanations_folder(opened, out)
         with only_writer(out):
             with open_engine(engine, workers) as by:
                 each = unfinished.explain_into(
                     out, opened, chosen, config=settings, target=target, engine=by, progress=progress, beside=others
                 )
                 explanations, stopped = _until_interrupted(each)
-            page = stage.write_explanations(opened, explanations, chosen, out, blur=blur)
+            page = write_explanations(opened, explanations, chosen, out, blur=blur)
             if not stopped:
                 unfinished.finish(out)
     if stopped:

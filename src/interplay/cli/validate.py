@@ -46,7 +46,8 @@ def validate(
         from interplay.pipeline.claims import check_claims
         from interplay.pipeline.datasets import data_of
         from interplay.pipeline.encode import open_encoders
-        from interplay.pipeline.explain import explain_config, explanations_folder
+        from interplay.pipeline.explain import explain_config
+        from interplay.pipeline.explanations import explanations_folder
         from interplay.pipeline.validate import (
             plant_and_train,
             refuse_numbers,

@@ -1,5 +1,6 @@
 """The samples a stage works on, and whether a dataset or another run fits a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from interplay.data.registry import layout_of, open_dataset
 from interplay.data.sample import SPLITS, Dataset, Options, Sample
 from interplay.data.table_columns import TableOptions
 from interplay.errors import BadInput, DataError, refuse_unknown, suggestion
+from interplay.modalities import MODALITIES
 
 if TYPE_CHECKING:  # a command looks at its dataset before PyTorch is loaded
     from interplay.models.run import Run
@@ -92,6 +94,56 @@ def find_sample(dataset: Dataset, sample_id: str) -> Sample:
     some = ", ".join(s.id for s in dataset.samples[:3])
     near = suggestion(sample_id, [s.id for s in dataset.samples[:10_000]])
     raise BadInput(f"no sample {sample_id!r}{near}", file=dataset.source, expected=f"an id such as {some}")
+
+
+def choose_samples(
+    run: "Run", data: Path | Dataset | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
+) -> list[Sample]:
+    """The samples that a user asks for.
+
+    Args:
+        run: a trained run.
+        data: the dataset, or where it is; the run's own if None.
+        ids: ids of samples of the dataset.
+        inputs: MODALITY=VALUE of one new sample.
+        split: without ids and inputs, the first samples of this split.
+        count: how many of them.
+    """
+    if inputs and ids:
+        raise BadInput("both --sample and --input are given (ids= and inputs= in Python)", expected="one of them")
+    if inputs:
+        pairs = [_modality_value(text) for text in inputs]
+        if twice := [name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1]:
+            raise BadInput(f"the input {twice[0]!r} is given twice", expected="one input for each modality")
+        return [new_sample(run, dict(pairs))]
+    dataset = data if isinstance(data, Dataset) else data_of(run, data)
+    refuse_other_data(run, dataset)
+    if ids:
+        return [find_sample(dataset, sample_id) for sample_id in ids]
+    return samples_of(dataset, split)[:count]
+
+
+def new_sample(run: "Run", inputs: dict[str, str], sample_id: str = "new") -> Sample:
+    """A sample that is in no dataset: the text, or the path of its file, of every modality of a run.
+
+    Args:
+        run: a trained run.
+        inputs: modality -> the text, or the path of its file.
+        sample_id: the id written into its explanation.
+    """
+    unknown = [name for name in inputs if name not in run.card.modalities]
+    if unknown:
+        refuse_unknown("modality", unknown[0], list(run.card.modalities))
+    kinds = run.card.modalities
+    content = {name: Path(value) if MODALITIES[kinds[name]].file else value for name, value in inputs.items()}
+    return Sample(id=sample_id, split="", inputs=content, labels=())
+
+
+def _modality_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadInput(f"the input is {text!r}", expected="MODALITY=text or MODALITY=file")
+    return name.strip(), value
 
 
 def refuse_other_data(run: "Run", dataset: Dataset) -> None:

@@ -14,7 +14,8 @@ from interplay.evaluation.claims import is_right
 from interplay.files import only_writer
 from interplay.models.run import Run, open_run
 from interplay.pipeline.encode import open_encoders
-from interplay.pipeline.explain import explain, write_explanations
+from interplay.pipeline.explain import explain
+from interplay.pipeline.explanations import write_explanations
 from interplay.pipeline.train import train
 from interplay.progress import SILENT, Progress
 from interplay.report.claims import claim

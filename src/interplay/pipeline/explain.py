@@ -1,34 +1,26 @@
-"""Run + samples -> explanations -> one page and one JSON file a sample."""
+"""Run + samples -> explanations."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from interplay.config import Config, make_config, nested
-from interplay.data.registry import is_sensitive
-from interplay.data.sample import Dataset, Sample
+from interplay.data.sample import Sample
 from interplay.encoders.frozen import Encoder
 from interplay.engine import SERIAL, Engine
-from interplay.errors import BadInput, refuse_unknown
+from interplay.errors import BadInput
 from interplay.explanation.ensemble import Ensemble, OpenedTogether
 from interplay.explanation.explaining import explain_sample
 from interplay.explanation.predictor import Opened, Predictor
 from interplay.explanation.trained.predictor import TrainedPredictor
 from interplay.explanation.trained.prepared import refuse_unknown_expert
-from interplay.files import only_writer, refuse_blocked, write_atomic
-from interplay.files.checksums import SUMS_FILE, write_sums
-from interplay.modalities import MODALITIES, drawn_as
-from interplay.modalities.pictures import open_picture
 from interplay.models.device import pick_device
 from interplay.models.run import Run
-from interplay.pipeline.datasets import data_of, find_sample, refuse_other_data, refuse_other_run, samples_of
+from interplay.pipeline.datasets import refuse_other_run
 from interplay.pipeline.encode import open_encoders
 from interplay.progress import SILENT, Progress
 from interplay.progress.console import progress_or_default
-from interplay.report.page import write_page
 from interplay.results import Explanation, Explanations
 
 
@@ -237,136 +229,3 @@ def explain_config(run: Run, settings: dict[str, Any]) -> Config:
         settings: dotted key -> value, as in "explain.budget": 4096.
     """
     return make_config(nested(run.config.model_dump(exclude_none=True), settings), "the options given")
-
-
-def choose_samples(
-    run: Run, data: Path | Dataset | None, ids: Sequence[str], inputs: Sequence[str], split: str, count: int
-) -> list[Sample]:
-    """The samples that a user asks for.
-
-    Args:
-        run: a trained run.
-        data: the dataset, or where it is; the run's own if None.
-        ids: ids of samples of the dataset.
-        inputs: MODALITY=VALUE of one new sample.
-        split: without ids and inputs, the first samples of this split.
-        count: how many of them.
-    """
-    if inputs and ids:
-        raise BadInput("both --sample and --input are given (ids= and inputs= in Python)", expected="one of them")
-    if inputs:
-        pairs = [_modality_value(text) for text in inputs]
-        if twice := [name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1]:
-            raise BadInput(f"the input {twice[0]!r} is given twice", expected="one input for each modality")
-        return [new_sample(run, dict(pairs))]
-    dataset = data if isinstance(data, Dataset) else data_of(run, data)
-    refuse_other_data(run, dataset)
-    if ids:
-        return [find_sample(dataset, sample_id) for sample_id in ids]
-    return samples_of(dataset, split)[:count]
-
-
-def new_sample(run: Run, inputs: dict[str, str], sample_id: str = "new") -> Sample:
-    """A sample that is in no dataset: the text, or the path of its file, of every modality of a run.
-
-    Args:
-        run: a trained run.
-        inputs: modality -> the text, or the path of its file.
-        sample_id: the id written into its explanation.
-    """
-    unknown = [name for name in inputs if name not in run.card.modalities]
-    if unknown:
-        refuse_unknown("modality", unknown[0], list(run.card.modalities))
-    kinds = run.card.modalities
-    content = {name: Path(value) if MODALITIES[kinds[name]].file else value for name, value in inputs.items()}
-    return Sample(id=sample_id, split="", inputs=content, labels=())
-
-
-def _modality_value(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise BadInput(f"the input is {text!r}", expected="MODALITY=text or MODALITY=file")
-    return name.strip(), value
-
-
-def write_each(explanations: Iterable[Explanation], out: Path) -> Iterator[Explanation]:
-    """Explanations as they become ready, each of them written before the next one is begun.
-
-    Args:
-        explanations: the explanations.
-        out: their folder.
-
-    Yields:
-        Each explanation.
-
-    Raises:
-        InUseError: another process writes explanations there.
-    """
-    with only_writer(out):
-        (out / SUMS_FILE).unlink(missing_ok=True)  # of what is there now
-        for number, explanation in enumerate(explanations, start=1):
-            write_atomic(out / json_name(number, explanation), explanation.model_dump_json(indent=1) + "\n")
-            yield explanation
-
-
-def write_explanations(
-    run: Run,
-    explanations: Sequence[Explanation],
-    samples: Sequence[Sample],
-    out: Path | None = None,
-    *,
-    blur: bool | None = None,
-) -> Path:
-    """Write page.html and one JSON file per explanation.
-
-    Args:
-        run: a trained run.
-        explanations: what is written.
-        samples: those explained; more do no harm.
-        out: the folder; `run.results`/explanations if None.
-        blur: hide pictures and texts on the page until they are asked for; where the labels are of hate speech if None.
-
-    Returns:
-        The page's path.
-
-    Raises:
-        InUseError: another process writes explanations there.
-    """
-    out = explanations_folder(run, out)
-    images = drawn_as("image", run.card.modalities)
-    explained = {explanation.sample_id for explanation in explanations}
-    pictures = {s.id: {m: open_picture(s.inputs[m]) for m in images} for s in samples if s.id in explained}
-    models = dict.fromkeys(explanation.provenance.model for explanation in explanations)
-    title = f"{run.origin.data}: why {' and '.join(models)} decided so"
-    blur = is_sensitive(run.card.labels) if blur is None else blur
-    with only_writer(out):
-        list(write_each(explanations, out))
-        page = write_page(explanations, pictures, out / "page.html", title=title, blur=blur)
-        write_sums(out, [page.name, *(json_name(number, one) for number, one in enumerate(explanations, start=1))])
-        return page
-
-
-def json_name(number: int, explanation: Explanation) -> str:
-    """The file name of one explanation: number, sample and target, without characters that a file system may refuse.
-
-    Args:
-        number: its position.
-        explanation: the explanation.
-    """
-    safe = re.sub(r"[^\w-]+", "_", f"{explanation.sample_id}-{explanation.target}", flags=re.ASCII)[:80]
-    return f"{number:02d}-{safe}.json"
-
-
-def explanations_folder(run: Run, out: Path | None = None) -> Path:
-    """The folder of explanations, checked to be usable: called before the work.
-
-    Args:
-        run: a trained run.
-        out: the folder; `run.results`/explanations if None.
-
-    Raises:
-        BadInput: it cannot be a folder.
-    """
-    out = out or run.results / "explanations"
-    refuse_blocked(out)
-    return out

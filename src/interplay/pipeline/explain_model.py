@@ -7,7 +7,7 @@ from typing import Any
 from interplay.explanation.functions.explain import rgb
 from interplay.explanation.wrapped.predictor import WrappedPredictor
 from interplay.files import only_writer, refuse_blocked
-from interplay.pipeline.explain import write_each
+from interplay.pipeline.explanations import write_each
 from interplay.progress import SILENT, Progress
 from interplay.report.page import write_page
 from interplay.results import Explanation

@@ -19,7 +19,8 @@ from interplay.files import only_writer, write_atomic
 from interplay.files.checksums import SUMS_FILE, sha256_of
 from interplay.modalities import drawn_as
 from interplay.models.run import Run
-from interplay.pipeline.explain import are_one_model, explain_each, json_name
+from interplay.pipeline.explain import are_one_model, explain_each
+from interplay.pipeline.explanations import json_name
 from interplay.progress import SILENT, Progress
 from interplay.results import Explanation
 
