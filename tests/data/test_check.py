@@ -1,8 +1,11 @@
 """One check for every layout: notes are warnings, pictures are decoded, nothing raises."""
 
+import re
+import time
 from pathlib import Path
 
 import pytest
+from tests.corpus.make import png_bomb, scans, tiff_tile
 from tests.data.layouts import films, screens, tweets
 
 from interplay.data.check import check_dataset
@@ -10,6 +13,7 @@ from interplay.data.enrico import TOPICS
 from interplay.data.scenes import make_scenes
 from interplay.data.table import check_table
 from interplay.errors import ConfigError
+from interplay.modalities.pictures import looks_whole
 
 
 def errors(path: Path) -> list[tuple[str, str]]:
@@ -48,6 +52,36 @@ def test_pictures_are_decoded(tmp_path: Path, layout: str) -> None:
     broken.write_bytes(whole[: len(whole) // 2])
     assert errors(tmp_path) == []  # skipped, and counted
     assert any("no whole picture" in p.problem and p.severity == "warning" for p in check_dataset(tmp_path))
+
+
+BOMBS: dict[str, tuple[bytes, str]] = {
+    "scans": (scans(2434), r"has 2,4\d\d scans"),
+    "tile": (tiff_tile(32_768), "tiles of 32768 x 32768"),
+    "pixels": (png_bomb(60_000), "would take"),
+    "promise": (png_bomb(15_000), "in a file of"),
+}
+
+
+@pytest.mark.parametrize("data, message", BOMBS.values(), ids=BOMBS)
+@pytest.mark.parametrize("layout", ["table", "films"])
+def test_pictures_that_take_too_much_are_errors_before_they_are_decoded(
+    tmp_path: Path, layout: str, data: bytes, message: str
+) -> None:
+    """cases.md N: in datasets as in uploads."""
+    if layout == "table":
+        make_scenes(tmp_path / "d", samples=10)
+        bomb = next((tmp_path / "d" / "images").iterdir())
+    else:
+        bomb = films(tmp_path / "d") / "dataset" / "0000004.jpeg"
+    bomb.write_bytes(data)
+    before = time.process_time()
+    problems = check_dataset(tmp_path / "d")
+    assert time.process_time() - before < 5  # the texts are tokenized too; the scans alone would take 37
+    found = [p.problem for p in problems if p.file == bomb]
+    if layout == "films" and not looks_whole(bomb):
+        assert any("with a poster that is no whole picture (the first: 0000004)" in p.problem for p in problems)
+    else:
+        assert any(re.search(message, problem) for problem in found) and not found[1:]
 
 
 def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
