@@ -13,7 +13,6 @@ from interplay.data.enrico import TOPICS
 from interplay.data.scenes import make_scenes
 from interplay.data.table import check_table
 from interplay.errors import ConfigError
-from interplay.modalities.pictures import looks_whole
 
 
 def errors(path: Path) -> list[tuple[str, str]]:
@@ -62,12 +61,11 @@ BOMBS: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("data, message", BOMBS.values(), ids=BOMBS)
+@pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("layout", ["table", "films"])
-def test_pictures_that_take_too_much_are_errors_before_they_are_decoded(
-    tmp_path: Path, layout: str, data: bytes, message: str
-) -> None:
+def test_pictures_that_take_too_much_are_errors_before_they_are_decoded(tmp_path: Path, layout: str, name: str) -> None:
     """cases.md N: in datasets as in uploads."""
+    data, message = BOMBS[name]
     if layout == "table":
         make_scenes(tmp_path / "d", samples=10)
         bomb = next((tmp_path / "d" / "images").iterdir())
@@ -78,7 +76,7 @@ def test_pictures_that_take_too_much_are_errors_before_they_are_decoded(
     problems = check_dataset(tmp_path / "d")
     assert time.process_time() - before < 5  # the texts are tokenized too; the scans alone would take 37
     found = [p.problem for p in problems if p.file == bomb]
-    if layout == "films" and not looks_whole(bomb):
+    if (layout, name) == ("films", "tile"):  # the others begin and end as whole files do, and are opened later
         assert any("with a poster that is no whole picture (the first: 0000004)" in p.problem for p in problems)
     else:
         assert any(re.search(message, problem) for problem in found) and not found[1:]

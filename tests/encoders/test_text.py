@@ -344,22 +344,26 @@ def test_nothing_plays_without_visible_text_with_any_tokenizer(
 @pytest.mark.parametrize("family", [*FAMILIES, "siglip"])
 @pytest.mark.parametrize("text", [LETTER, *MARKED])
 def test_words_are_what_blanks_part_in_both_normal_forms(folder: Folder, family: str, text: str) -> None:
-    """Dropped marks belong to their word: no word is torn, and both forms of a text have the same words."""
+    """Dropped marks belong to their word: no word is torn, and both forms of a text have the same words.
+
+    Most of these encoders take about 20 tokens, which byte by byte are few words: the last one may be cut.
+    """
     encoder = load(folder(family), max_tokens=60)
-    words = []
+    expected = unicodedata.normalize("NFD", text).split()
     for form in ("NFC", "NFD"):
         same = unicodedata.normalize(form, text)
-        if encoder.encode([same])[0].truncated:
-            return
         parts = encoder.parts(same)
         groups = MODALITIES["text"].groups(parts, token_groups=True, grid=None)
         whole = [
             MODALITIES["text"].whole([p for p, g in zip(parts, groups, strict=True) if g == n], same).text
             for n in range(groups.max() + 1)
         ]
-        words.append([unicodedata.normalize("NFC", str(word)) for word in whole])
-    assert words[0] == words[1] == [w for w in unicodedata.normalize("NFC", text).split() if w in words[0]]
-    assert family in ("bert", "distilbert", "mpnet", "t5", "siglip") or len(words[0]) == len(text.split())
+        words = [unicodedata.normalize("NFD", str(word)) for word in whole]
+        if encoder.encode([same])[0].truncated:
+            last = len(words) - 1
+            assert words[:last] == expected[:last] and expected[last].startswith(words[last])
+        else:
+            assert words == expected
 
 
 def test_pieces_that_show_nothing_do_not_play_by_themselves() -> None:
