@@ -82,6 +82,8 @@ BAD = {
     "preset list": ({"preset": [1]}, "preset: "),
     "preset": ({"preset": "fast"}, "preset: .*'paper'"),
     "device": ({"device": "tpu"}, "device"),
+    "an endless rate": ({"training": {"learning_rate": float("inf")}}, r"training\.learning_rate: .* 10{30} .got inf"),
+    "a rate that overflows": ({"training": {"learning_rate": 3e38}}, r"training\.learning_rate: .* 10{30} .got 3e\+38"),
 }
 
 

@@ -1,8 +1,11 @@
 """One check for every layout: notes are warnings, pictures are decoded, nothing raises."""
 
+import re
+import time
 from pathlib import Path
 
 import pytest
+from tests.corpus.make import png_bomb, scans, tiff_tile
 from tests.data.layouts import films, screens, tweets
 
 from interplay.data.check import check_dataset
@@ -48,6 +51,35 @@ def test_pictures_are_decoded(tmp_path: Path, layout: str) -> None:
     broken.write_bytes(whole[: len(whole) // 2])
     assert errors(tmp_path) == []  # skipped, and counted
     assert any("no whole picture" in p.problem and p.severity == "warning" for p in check_dataset(tmp_path))
+
+
+BOMBS: dict[str, tuple[bytes, str]] = {
+    "scans": (scans(2434), r"has 2,4\d\d scans"),
+    "tile": (tiff_tile(32_768), "tiles of 32768 x 32768"),
+    "pixels": (png_bomb(60_000), "would take"),
+    "promise": (png_bomb(15_000), "in a file of"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("layout", ["table", "films"])
+def test_pictures_that_take_too_much_are_errors_before_they_are_decoded(tmp_path: Path, layout: str, name: str) -> None:
+    """cases.md N: in datasets as in uploads."""
+    data, message = BOMBS[name]
+    if layout == "table":
+        make_scenes(tmp_path / "d", samples=10)
+        bomb = next((tmp_path / "d" / "images").iterdir())
+    else:
+        bomb = films(tmp_path / "d") / "dataset" / "0000004.jpeg"
+    bomb.write_bytes(data)
+    before = time.process_time()
+    problems = check_dataset(tmp_path / "d")
+    assert time.process_time() - before < 5  # the texts are tokenized too; the scans alone would take 37
+    found = [p.problem for p in problems if p.file == bomb]
+    if (layout, name) == ("films", "tile"):  # the others begin and end as whole files do, and are opened later
+        assert any("with a poster that is no whole picture (the first: 0000004)" in p.problem for p in problems)
+    else:
+        assert any(re.search(message, problem) for problem in found) and not found[1:]
 
 
 def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:

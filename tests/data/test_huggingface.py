@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -193,6 +195,31 @@ def test_one_of_several_subsets(tmp_path: Path) -> None:
     assert {s.inputs["caption"] for s in dataset.samples} == {"two"}
     with pytest.raises(DataError, match="cannot be opened"):
         copied(str(tmp_path / "d"), tmp_path / "out2", image=[])
+
+
+@pytest.mark.parametrize(
+    "values, names, each",
+    [
+        ([[1, 0, 1], [0, 1, 0]], "label_0 label_1 label_2", [("label_0", "label_2"), ("label_1",)]),
+        ([[1.0, 0.0], [1.0, 1.0]], "label_0 label_1", [("label_0",), ("label_0", "label_1")]),
+        ([[True, False], [False, False]], "label_0 label_1", [("label_0",), ()]),
+        ([[0, 1, 2], [1]], "0 1 2", [("0", "1", "2"), ("1",)]),
+    ],
+    ids=str,
+)
+def test_lists_of_numbers_in_a_parquet_file(tmp_path: Path, values: Any, names: str, each: Any) -> None:
+    """cases.md D; and F: a text that shows nothing is skipped and counted."""
+    (tmp_path / "d").mkdir()
+    texts = ["a storm", "calm", "\u200b", "\ufe0f "]
+    for split in ("train", "validation", "test"):
+        table = pa.table({"caption": texts, "label": [*values, *values]})
+        pq.write_table(table, tmp_path / "d" / f"{split}.parquet")
+    dataset = copied(str(tmp_path / "d"), tmp_path / "out", image=[])
+    assert (dataset.labels, dataset.label_kind) == (tuple(names.split()), "multi")
+    assert all([s.labels for s in dataset.split(split)] == each for split in ("train", "val", "test"))
+    skipped = "2 of the train rows are skipped: without a text in 'caption' (the first: train-000002); 2 remain."
+    assert dataset.notes[0] == skipped
+    assert any("zeros and ones" in note for note in dataset.notes) == names.startswith("label_")
 
 
 def test_pictures_in_archives_and_other_forms(tmp_path: Path) -> None:

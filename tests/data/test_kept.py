@@ -48,7 +48,14 @@ def lines(header: str, row: str) -> str:
 
 KEPT = {
     "an index without a name": (lines(",id,split,text,labels", "{n},s{n},{split},text {n},{label}"), "without a name"),
-    "trailing columns": (lines("id,split,text,labels,,", "s{n},{split},text {n},{label},,"), ""),
+    "trailing columns": (
+        lines("id,split,text,labels,,", "s{n},{split},text {n},{label},,"),
+        "2 columns without a name or any content",
+    ),
+    "a blank column between": (
+        lines("id,,split,text,labels", "s{n}, ,{split},text {n},{label}"),
+        "1 column without a name or any content",
+    ),
     "trailing rows": (lines("id,split,text,labels", "s{n},{split},text {n},{label}") + ",,,\n,,,\n", "2 rows without"),
     "longer rows": (lines("id,split,text,labels", "s{n},{split},text {n},{label},,,"), ""),
     "label": (lines("id,split,text,label", "s{n},{split},text {n},{label}"), "'label' is taken for it"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interplay.data.labels import MISSING, label_name, near_equal, read_indicators, read_labels
+from interplay.data.registry import open_dataset
 from interplay.data.table import read_table
 from interplay.words import strip_invisible
 
@@ -130,18 +131,20 @@ def test_names_come_through_every_way_of_writing_them(rows: list[list[str]]) -> 
     assert all(label_name(name) == name for row in rows for name in row)
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "arrow"])
-def test_labels_are_the_same_in_every_format(tmp_path: Path, form: str) -> None:
-    labels = [["storm", "urgent"], ["calm"], [], ["storm"]] * 2
+FORMS = ["csv", "tsv", "jsonl", "parquet", "arrow"]
+
+
+def write(folder: Path, form: str, labels: list[Any], around: str = "{}") -> None:
+    """Eight rows as pandas writes them, with something around their ids."""
     frame = pd.DataFrame(
         {
-            "id": [f"s{n}" for n in range(8)],
+            "id": [around.format(f"s{n}") for n in range(8)],
             "split": ["train"] * 4 + ["val", "val", "test", "test"],
             "text": [f"text {n}" for n in range(8)],
             "labels": labels,
         }
     )
-    file = tmp_path / f"samples.{form}"
+    file = folder / f"samples.{form}"
     if form in ("csv", "tsv"):
         frame.to_csv(file, sep="\t" if form == "tsv" else ",")  # with the index, as people leave it
     elif form == "jsonl":
@@ -150,6 +153,23 @@ def test_labels_are_the_same_in_every_format(tmp_path: Path, form: str) -> None:
         frame.to_parquet(file)
     else:
         frame.to_feather(file)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_are_the_same_in_every_format(tmp_path: Path, form: str) -> None:
+    labels = [["storm", "urgent"], ["calm"], [], ["storm"]] * 2
+    write(tmp_path, form, labels)
     dataset = read_table(tmp_path)
     assert [list(s.labels) for s in dataset.samples] == labels
     assert (dataset.labels, dataset.label_kind) == (("calm", "storm", "urgent"), "multi")
+    assert any("are lists written as text" in note for note in dataset.notes) == (form in ("csv", "tsv"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_blanks_around_labels_and_ids_are_stripped_in_every_format(tmp_path: Path, form: str) -> None:
+    labels = ["cat", "cat ", "Cat", "cat\u200b", "dog\u00a0", "\u2060dog", "\u3000cat", "dog\u2003"]
+    write(tmp_path, form, labels, around=" {}\u00a0\u200b")
+    dataset = open_dataset(tmp_path)
+    assert [s.labels[0] for s in dataset.samples] == ["cat", "cat", "Cat", "cat", "dog", "dog", "cat", "dog"]
+    assert [s.id for s in dataset.samples] == [f"s{n}" for n in range(8)]
+    assert any("nearly equal, and count as 2: 'Cat' (1 rows), 'cat' (4 rows)" in note for note in dataset.notes)

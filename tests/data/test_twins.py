@@ -57,6 +57,45 @@ def test_rows_that_also_stand_in_train_are_counted(tmp_path: Path) -> None:
     assert next(p.problem for p in twin_problems(dataset)).startswith("2 rows of the split 'val'")  # train says it too
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize(
+    "text, again",
+    [
+        ("a calm sea", "a calm sea"),
+        ("cafe\u0301 au lait", "caf\u00e9 au lait"),
+        ("fog", "\n fog \u200b"),
+        ("हिन्दी में", "\u2060हिन्दी में\ufeff"),
+    ],
+    ids=ascii,
+)
+def test_a_text_that_also_stands_in_train_is_found_however_it_is_coded(
+    tmp_path: Path, split: str, text: str, again: str
+) -> None:
+    made = rows()
+    made[0]["text"], made[9]["text"], made[9]["split"] = text, again, split
+    check = look_over(write(tmp_path / "d", made))
+    assert f"1 rows of the split '{split}' also stand in train (the first: s9)" in warnings(check)
+    assert check.leaked == {"s9"}
+
+
+@pytest.mark.parametrize("same", ["picture and text", "picture", "text"])
+def test_a_row_stands_in_train_if_its_picture_and_its_text_do(tmp_path: Path, same: str) -> None:
+    made = rows()
+    (tmp_path / "d").mkdir()
+    for k, row in enumerate(made):
+        noise(k).save(tmp_path / "d" / f"{k}.png")
+        row["image"] = f"{k}.png"
+    if "picture" in same:
+        (tmp_path / "d" / "10.png").write_bytes((tmp_path / "d" / "0.png").read_bytes())
+    if "text" in same:
+        made[10]["text"] = made[0]["text"]
+    check = look_over(write(tmp_path / "d", made))
+    whole = "1 rows of the split 'test' also stand in train (the first: s10)" in warnings(check)
+    assert whole == (same == "picture and text") == (check.leaked == {"s10"})
+    one = f"1 rows of val and test have a {same} in '{'image' if same == 'picture' else 'text'}' that also stands"
+    assert (one in warnings(check)) != whole
+
+
 def test_contradictory_twins_are_counted(tmp_path: Path) -> None:
     made = rows()
     made[1]["text"] = made[0]["text"]  # the same label
@@ -108,6 +147,24 @@ def test_odd_labels_rare_ones_and_odd_sizes_are_named(tmp_path: Path) -> None:
     assert any("nearly equal" in note for note in open_dataset(tmp_path / "d").notes)  # train says it too
 
 
+@pytest.mark.parametrize("label", ["nan", "None", "NULL", "NaN", "n/a", "<NA>", "NaT", "?", "undefined"])
+def test_what_programs_write_for_a_missing_label_is_warned_of(tmp_path: Path, label: str) -> None:
+    made = rows()
+    made[1]["labels"] = label
+    folder = write(tmp_path / "d", made)
+    warning = f"labels are what programs write for a missing one: '{label}' (1 rows)"
+    check = look_over(folder)
+    assert warning in warnings(check) and check.trainable
+    assert any(warning in note for note in open_dataset(folder).notes)
+
+
+@pytest.mark.parametrize("label", ["none of these", "Nan's", "nothing", "0"])
+def test_what_only_looks_like_a_missing_label_is_not_warned_of(tmp_path: Path, label: str) -> None:
+    made = rows()
+    made[1]["labels"] = label
+    assert "missing one" not in warnings(look_over(write(tmp_path / "d", made)))
+
+
 EMPTY = ["", " \n", "\u200b", "\ufe0f", "\u2060\u00a0", "\u3164", "\u0301", "\x00"]
 
 
@@ -123,8 +180,12 @@ def test_what_is_empty_is_empty_everywhere_and_all_rows_are_named_at_once(tmp_pa
         (folder / "samples.jsonl").unlink()
     check = look_over(folder)
     assert len([p for p in check.errors if "empty or blank" in p.problem]) == len(EMPTY) == len(check.errors)
-    with pytest.raises(DataError, match="empty or blank"):
+    lines_of = [p.row for p in check.errors]
+    with pytest.raises(DataError, match="empty or blank") as refused:  # train names the same rows, in one message
         open_dataset(folder)
+    assert refused.value.row == lines_of[0]
+    others = ", ".join(map(str, lines_of[1:]))
+    assert f"7 more problems, on rows {others}: `interplay data check` names each" in str(refused.value)
 
 
 def test_what_an_encoder_reads_nothing_of_is_an_error_and_cut_words_are_counted(tmp_path: Path) -> None:

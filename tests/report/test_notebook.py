@@ -74,13 +74,17 @@ def test_the_frame_shows_the_picture_as_the_encoder_saw_it(examples, tmp_path, o
     assert as_html(explanation) == expected
 
 
-@pytest.mark.parametrize("mode", ["I;16", "F", "RGBA", "LA", "P"])
+@pytest.mark.parametrize("mode", ["I;16", "I", "F", "RGBA", "LA", "P", "1", "CMYK"])
 def test_the_frame_shows_pictures_of_every_mode_as_the_encoder_saw_them(examples, tmp_path, mode):
     levels = np.linspace(0, 1, 64 * 64).reshape(64, 64)
     if mode == "I;16":
         picture = Image.fromarray((levels * 65535).astype(np.uint16))
+    elif mode == "I":
+        picture = Image.fromarray((levels * 90_000 - 9).astype(np.int32))
     elif mode == "F":
         picture = Image.fromarray(levels.astype(np.float32))
+    elif mode in ("1", "CMYK"):
+        picture = Image.fromarray((levels * 255).astype(np.uint8)).convert("RGB").convert(mode)
     else:
         picture = Image.fromarray((levels * 255).astype(np.uint8)).convert("RGBA")
         picture.putalpha(120)
@@ -88,7 +92,10 @@ def test_the_frame_shows_pictures_of_every_mode_as_the_encoder_saw_them(examples
     picture.save(tmp_path / "a.tif")
     explanation = examples.planted()
     expected = show(explanation, {"image": open_picture(tmp_path / "a.tif")}).html
+    assert "data:image/webp" in expected
     assert show(explanation, {"image": tmp_path / "a.tif"}).html == expected
+    with Image.open(tmp_path / "a.tif") as opened:
+        assert show(explanation, {"image": opened}).html == expected
 
 
 @pytest.mark.parametrize("where", ["beside", "of the run", "given", "nowhere", "no run"])

@@ -532,8 +532,9 @@ def body_of(text: bytes, name: bytes = b"cat.png") -> dict:
         (b"\xc0\xafstorm", "byte 0 is 0xc0"),
     ],
 )
-def test_a_text_that_is_not_utf_8_is_refused(refusing, text, problem):
-    response = refusing[1].post("/api/jobs", **body_of(text))
+@pytest.mark.parametrize("address", ["/api/jobs", "/api/jobs/batch", "/api/predict"])
+def test_a_text_that_is_not_utf_8_is_refused(refusing, text, problem, address):
+    response = refusing[1].post(address, **body_of(text))
     assert response.status_code == 422 and problem in told(response) and "iconv" in response.json()["fix"]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.corpus.make import tiff_tile
 from tests.serving.conftest import PICTURE, Gate, form, picture
 from tests.serving.test_api import png
 
@@ -283,6 +284,7 @@ def test_more_pixels_get_more_memory():
 BOMBS = {
     **BY_HEADER,
     "2,434 scans": scans((1_500, 1_500), 2_434),
+    "a huge tile": tiff_tile(32_768),
     "no picture": os.urandom(100_000),
     "a zip": b"PK\x03\x04" + bytes(1_000),
     "half": PICTURE[: len(PICTURE) // 2],

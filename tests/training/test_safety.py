@@ -40,13 +40,17 @@ def ready(scenes, store, small_run):
     [
         ({"training.learning_rate": 1e20}, r"training diverged at step 2, in epoch 1: its loss is "),
         ({"training.learning_rate": 1e20, "training.batch_size": 200}, r"at step 1, in epoch 1: "),  # a step an epoch
+        ({"training.learning_rate": 1e12}, r"at step 2, in epoch 1: "),
+        ({"training.learning_rate": 1e30}, r"at step 2, in epoch 1: "),  # the largest that is taken
+        ({"training.weight_decay": 1e20}, r"at step 2, in epoch 1: "),
     ],
 )
 def test_a_training_that_diverges_stops_and_leaves_nothing(scenes, ready, tmp_path, settings, words):
     with pytest.raises(DivergedError, match=words) as error:
         train(scenes, make_config(nested(QUICK, settings)), tmp_path / "run", **ready)
     assert error.value.exit_code == 2
-    assert "try a lower training.learning_rate (it is 1e+20) or a lower training.gradient_clip" in str(error.value)
+    rate = settings.get("training.learning_rate", make_config(QUICK).training.learning_rate)
+    assert f"try a lower training.learning_rate (it is {rate:g}) or a lower training.gradient_clip" in str(error.value)
     assert not (tmp_path / "run").exists()
 
 
@@ -165,12 +169,17 @@ def test_a_second_training_in_one_folder_is_refused_before_the_work(scenes, read
         train(scenes, make_config(QUICK), tmp_path / "run", **ready)
 
 
-def test_a_nan_in_the_store_is_named_at_its_sample(scenes, ready, store, tmp_path):
+@pytest.mark.parametrize(
+    "modality, number", [("text", np.nan), ("image", np.nan), ("text", np.inf), ("image", -np.inf)]
+)
+def test_a_number_in_the_store_that_is_not_finite_is_named_at_its_sample(
+    scenes, ready, store, tmp_path, modality, number
+):
     copy = Path(shutil.copytree(store, tmp_path / "store"))
-    features = ready["stores"]["text"]
+    features = ready["stores"][modality]
     values = np.memmap(copy / features.folder.name / "features.bin", np.float16, "r+")
     sample = scenes.split("train")[5].id
-    values[int(features.offsets[features.rows[sample]]) * features.width + 3] = np.nan
+    values[int(features.offsets[features.rows[sample]]) * features.width + 3] = number
     values.flush()
     with pytest.raises(
         DataError, match=rf"the stored features of sample '{sample}' are not finite; delete this folder"

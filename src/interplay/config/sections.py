@@ -117,7 +117,7 @@ class TrainingConfig(Section):
     has stopped to [ours].
     """
 
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, le=1e30)  # far larger ones overflow in the optimizer
     weight_decay: float = Field(0.1, ge=0)
     averaging: float = Field(
         2.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: those of the last step [ours]"

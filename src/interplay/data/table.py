@@ -24,7 +24,7 @@ from typing import Any
 from interplay.data.file_checks import file_problems
 from interplay.data.labels import LabelColumn, read_indicators, read_labels
 from interplay.data.options import parse_options
-from interplay.data.problems import Problem, Severity
+from interplay.data.problems import Problem, Severity, first_error
 from interplay.data.sample import SPLIT_NAMES, SPLITS, Dataset, Options, Sample
 from interplay.data.table_columns import Columns, TableOptions, resolve_columns
 from interplay.data.table_declaration import Declaration, read_declaration, resolve_labels
@@ -49,15 +49,13 @@ def read_table(path: str | Path, options: Options | None = None) -> Dataset:
         options: which columns to read, as `TableOptions` has them.
 
     Raises:
-        DataError: at the first problem of severity "error".
+        DataError: there is a problem of severity "error": the first one, with the rows of all others.
         ConfigError: an unknown option.
     """
-
-    def stop(problem: Problem) -> None:
-        if problem.severity == "error":
-            raise problem.error()
-
-    dataset = scan_table(Path(path), stop, pictures_too=True, options=options)
+    problems: list[Problem] = []
+    dataset = scan_table(Path(path), problems.append, pictures_too=True, options=options)
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise first_error(errors)
     assert dataset is not None
     return dataset
 

@@ -182,6 +182,9 @@ def _read_csv(path: Path, text: str, report: ReportProblem, note: Note) -> tuple
         note(f"{blank} rows without any content are skipped")
     if unnamed:
         note("a column without a name, such as the index that pandas writes, is not read")
+    elif nameless := names.count(""):
+        many = f"{nameless} columns without a name or any content are skipped"
+        note(many if nameless > 1 else "1 column without a name or any content is skipped")
     return [name for name in names if name], rows
 
 

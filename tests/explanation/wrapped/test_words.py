@@ -1,5 +1,7 @@
 """Words and their tokens, by tokenizers that split, merge and drop."""
 
+import unicodedata
+
 import pytest
 from tests.explanation.wrapped.small_models import TEXT, gemma, tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -45,6 +47,29 @@ def test_each_word_has_its_own_tokens_and_special_ones_none(kind):
     for span, tokens in zip(found.spans, found.tokens, strict=True):
         assert "".join(pieces[at] for at in tokens) == TEXT[slice(*span)]
     assert max(map(len, found.tokens)) > 1, "some words are split"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("kind", ["bert", "clip"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "हिन्दी में sun",
+        "كَتَبَ the sun",
+        "Dear all,\n\nstorms  at noon. \nBye ",
+        "தமிழ் மொழி cat",
+        "cafe\u0301s sun \u2764\ufe0f",
+        "\u00a0a\u3000cat\u2003\n",
+        "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd\r\n\tsun",
+    ],
+    ids=ascii,
+)
+def test_words_are_what_blanks_part_with_any_tokenizer(kind, text, form):
+    """cases.md B and C: those whose characters it drops or splits into bytes too, in both normal forms."""
+    text = unicodedata.normalize(form, text)
+    found = tokens_of(tokenizer(kind), text, 80, padded=False)
+    assert [text[slice(*span)] for span in found.spans] == text.split() and not found.truncated
+    assert all(found.tokens) and len({at for tokens in found.tokens for at in tokens}) == sum(map(len, found.tokens))
 
 
 def test_words_that_share_a_token_are_one():
