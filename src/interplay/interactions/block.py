@@ -88,6 +88,7 @@ def block_pairs(
         evaluations=game.evaluations - before,
         estimator="block-antithetic" if antithetic else "block",
         seed=seed,
+        rounding=game.rounding,
     )
 
 

@@ -10,7 +10,7 @@ from interplay.errors import BudgetError, GameError
 from interplay.interactions.block import block_evaluations, block_pairs, checked_block
 from interplay.interactions.exact import MOST_PLAYERS, exact_pairs
 from interplay.interactions.game import Game, WholeNumber
-from interplay.interactions.hybrid import hybrid_pairs, least_hybrid
+from interplay.interactions.hybrid import LEAST_DRAWS, hybrid_pairs, least_hybrid
 from interplay.interactions.naive import naive_pairs
 from interplay.interactions.paired import least_evaluations, paired_pairs
 from interplay.interactions.scores import PairScores
@@ -104,7 +104,10 @@ def choose(players: int, rows: int, columns: int, budget: int, *, gaps: bool) ->
     if players <= MOST_PLAYERS and 2**players <= budget:
         return "exact", f"exact: all 2^{players} coalitions are within the budget of {budget}"
     if gaps and budget >= least_hybrid(players, rows, columns):
-        return "hybrid", f"hybrid: {budget} evaluations reach for a surrogate and at least 3 draws of {draw}, for gaps"
+        return (
+            "hybrid",
+            f"hybrid: {budget} evaluations reach for a surrogate and at least {LEAST_DRAWS} draws of {draw}, for gaps",
+        )
     if not gaps and budget >= least_evaluations(players):
         return "paired", f"paired: SII alone, and {budget} evaluations reach for a surrogate of {players} players"
     if budget >= 2 * draw:

@@ -65,4 +65,5 @@ def exact_pairs(game: Game | Value, players: int, pairs: Sequence[Sequence[int]]
         evaluations=game.evaluations - before,
         estimator="exact",
         seed=None,
+        rounding=game.rounding,
     )

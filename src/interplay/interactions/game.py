@@ -15,6 +15,9 @@ WholeNumber = Any
 """An int, or what stands for one: 5e3, a scalar of numpy or PyTorch; `whole_number` refuses all else."""
 
 TOLERANCE = 1e-4  # single precision in batches of another size differs by far less
+EXACT, SINGLE = 1e-9, 1e-5  # of the spread of values: what rounding changes in double and in single precision
+STEPS = 64  # or as many of the smallest steps between numbers of that size, where the spread is nothing else
+GRID = 1024  # values in whole steps of 1 / GRID are counts, votes or halves, which no precision rounds
 
 
 @final
@@ -61,6 +64,20 @@ class Game:
     def evaluations(self) -> int:
         """Distinct coalitions asked so far."""
         return len(self._row)
+
+    @property
+    def rounding(self) -> Float[np.ndarray, "*V"]:
+        """What is no more than rounding in differences of the values so far, for each of several values [ours].
+
+        Most models answer in single precision, also where their answers come as double: all values are then numbers
+        of single precision, and not in whole steps, as counts are.
+        """
+        values = self._values[: len(self._row)] if self._values is not None else np.zeros((1,))
+        with np.errstate(over="ignore", invalid="ignore"):
+            in_steps = ((values * GRID) % 1 == 0).all(axis=0)
+            single = (values == values.astype(np.float32)).all(axis=0) & ~in_steps
+        share, step = np.where(single, SINGLE, EXACT), np.where(single, 2.0**-23, 2.0**-52)
+        return np.asarray(np.maximum(share * np.ptp(values, axis=0), STEPS * step * np.abs(values).max(axis=0)))
 
     @property
     def left(self) -> int | None:

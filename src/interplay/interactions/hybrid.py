@@ -8,13 +8,13 @@ the surrogate of the paired coalitions (here of the even and the odd part) has v
 cost of a matrix product, and so gaps of its own: with G its mean gap over many backgrounds, and RG_g(S) its gap on
 those that the game was asked about,
 
-    mean over S of [RG_v(S) - beta RG_g(S)] + beta G
+    mean over S of [RG_v(S) - RG_g(S)] + G
 
-has the same mean as RG_v and only the variance of what the surrogate does not predict (a control variate). beta is the
-regression of RG_v on RG_g over all pairs and draws together, cut to 0..1; its own error is far smaller. The surrogate
-must not know the blocks here: it would predict those that it was fitted to better than others.
+has the same mean as RG_v and only the variance of what the surrogate does not predict (a control variate). Weighing the
+surrogate by a regression on the same few draws would take it away where they happen to show nothing; and it must not
+know the blocks, or it would predict those that it was fitted to better than others.
 
-What the few draws add to beta G is mostly error where they are few. Shrunk, it is weighed by how much of its mean
+What the few draws add to G is mostly error where they are few. Shrunk, it is weighed by how much of its mean
 square over the pairs is not error.
 """
 
@@ -180,16 +180,12 @@ def _gaps(
     step = max(1, AT_ONCE // g[0].size)
     for start in range(0, len(controls), step):
         mean.add(redundancy_gap(*_controls(surrogates, controls[start : start + step], i, j)).mean(axis=1))
-    around_v, around_g = v - v.mean(axis=0), g - g.mean(axis=0)
-    across = (0, 1, 2)
-    beta = np.clip((around_v * around_g).sum(across) / np.maximum((around_g**2).sum(across), 1e-300), 0, 1)
     left = Moments()
-    left.add(v - beta * g)
-    left_se = left.standard_error(unseen=UNSEEN * off)
-    kept = np.array([share_of_signal(*(of[..., r].ravel() for of in (left.mean, left_se))) for r in range(len(beta))])
-    of_surrogates = beta * mean.mean
-    shrunk = of_surrogates + (kept if shrink else 1.0) * left.mean
-    return shrunk, of_surrogates + left.mean, np.hypot(left_se, beta * mean.standard_error())
+    left.add(v - g)
+    se = left.standard_error(unseen=UNSEEN * off)
+    kept = np.array([share_of_signal(left.mean[..., r].ravel(), se[..., r].ravel()) for r in range(se.shape[-1])])
+    shrunk = mean.mean + (kept if shrink else 1.0) * left.mean
+    return shrunk, mean.mean + left.mean, np.hypot(se, mean.standard_error())
 
 
 def _controls(

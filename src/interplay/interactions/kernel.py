@@ -27,6 +27,7 @@ FLOOR = 1e-9  # of the noise: keeps the factorization positive
 ROWS = 64  # with some thousand columns they stay in a core's own cache
 SMALLEST = -700.0  # about the logarithm of the smallest number of double precision
 PLACES = 1 << 20  # numbers of one array that is held besides results: 8 MiB
+CONSTANT = 1e-13  # of a value: what taking a mean rounds
 LEVEL = 10.0  # prior variance of the mean, in variances of the values
 
 
@@ -132,11 +133,12 @@ class Surrogate:
         self.level = values.mean(axis=0) if parity == "even" else np.zeros(values.shape[1])
         centred = values - self.level
         self.scale = np.sqrt(np.mean(centred**2, axis=0))
-        self.scale[self.scale == 0] = 1.0
-        y = centred / self.scale
+        varies = self.scale > CONSTANT * np.abs(values).max(axis=0)
+        self.scale[~varies] = 1.0
+        y = np.where(varies, centred / self.scale, 0.0)
         if kernel is None:
             some = rng.permutation(len(x))[:SUBSET]
-            kernel = choose_kernel(x[some], y[some], parity)
+            kernel = choose_kernel(x[some], y[some][:, varies] if varies.any() else y[some], parity)
         self.kernel = kernel
         covariance = self.kernel.gram(x)
         covariance[np.diag_indices(len(x))] += self.kernel.noise + FLOOR

@@ -63,6 +63,7 @@ def naive_pairs(
         evaluations=game.evaluations - before,
         estimator="naive",
         seed=seed,
+        rounding=game.rounding,
     )
 
 

@@ -24,6 +24,7 @@ from interplay.interactions.scores import PairScores
 from interplay.interactions.sparse import graph, shows_graph, sums_of_parities
 from interplay.interactions.strata import Strata, contrast, draw_strata, least_pairs
 
+SURE = 2.0  # standard errors
 FITTED = 4096  # most coalitions in a fit, a factorization of some seconds; residuals are taken of all coalitions
 
 
@@ -97,14 +98,13 @@ class PairedValues:
         strata: the m coalitions S.
         even: (m, *V) (v(S) + v(complement)) / 2.
         odd: (m, *V) (v(S) - v(complement)) / 2.
-        single: whether all values are of single precision, as most models' are: what is left of a sum of parities
-            is then rounding at a size that in double precision would be an interaction.
+        rounding: (*V) what is no more than rounding in the values.
     """
 
     strata: Strata
     even: Float[np.ndarray, "m *V"]
     odd: Float[np.ndarray, "m *V"]
-    single: bool = False
+    rounding: Float[np.ndarray, "*V"]
 
     @classmethod
     def of(cls, game: Game, strata: Strata) -> "PairedValues":
@@ -119,7 +119,7 @@ class PairedValues:
         """
         both = game(np.concatenate([strata.coalitions, ~strata.coalitions]))
         v, w = both[: len(strata.size)], both[len(strata.size) :]
-        return cls(strata, (v + w) / 2, (v - w) / 2, single=bool((both == both.astype(np.float32)).all()))
+        return cls(strata, (v + w) / 2, (v - w) / 2, game.rounding)
 
     @property
     def signs(self) -> Float[np.ndarray, "m n"]:
@@ -137,8 +137,14 @@ class PairedValues:
         Returns:
             The surrogate of the R = prod(V) values.
         """
-        values = self.even if parity == "even" else self.odd
-        return Surrogate(self.signs, values.reshape(len(values), -1), parity, rng, fitted_of(self.strata, rng, most))
+        values = (self.even if parity == "even" else self.odd).reshape(len(self.even), -1)
+        level = values.mean(axis=0) if parity == "even" else np.zeros(values.shape[1])
+        values = self._without_rounding(values, level)
+        return Surrogate(self.signs, values, parity, rng, fitted_of(self.strata, rng, most))
+
+    def _without_rounding(self, values: Float[np.ndarray, "m R"], level: Float[np.ndarray, " R"]) -> np.ndarray:
+        """The values, but of an output that is its level and rounding alone the level: all outputs share a kernel."""
+        return np.where(np.abs(values - level).max(axis=0) <= self.rounding.ravel(), level, values)
 
     def fit_even(
         self,
@@ -165,6 +171,7 @@ class PairedValues:
         others = len(self.even) + rng.permutation(len(coalitions))[: max(0, FITTED - len(of_strata))]
         x = np.concatenate([self.signs, np.where(coalitions, 1.0, -1.0)])
         values = np.concatenate([self.even.reshape(len(self.even), -1), even])
+        values = self._without_rounding(values, values.mean(axis=0))
         return Surrogate(x, values, "even", rng, np.concatenate([of_strata, others]), kernel)
 
 
@@ -193,7 +200,8 @@ def score_strata(
     """
     even = values.even
     flat = even.reshape(len(even), -1)
-    exact = sums_of_parities(values.strata, flat, i, j, single=values.single)
+    rounding = values.rounding.ravel()
+    exact = sums_of_parities(values.strata, flat, i, j, rounding)
     shape = (len(i) * len(j), *even.shape[1:])
     if exact is not None:
         sii, unbiased, se = exact, exact, np.zeros_like(exact)
@@ -201,7 +209,7 @@ def score_strata(
         sii, unbiased, se = _corrected(values, i, j, values.fit("even", rng) if fit is None else fit(), shrink)
         if shrink and shows_graph(values.strata):
             for r in range(flat.shape[1]):
-                apart = ~graph(values.strata, flat[:, r], single=values.single)[np.ix_(i, j)]
+                apart = ~graph(values.strata, flat[:, r], rounding[r])[np.ix_(i, j)]
                 sii[apart, r] *= _held_back(unbiased[apart, r], se[apart, r])
     missing = np.full(shape, np.nan)
     return PairScores(
@@ -215,6 +223,7 @@ def score_strata(
         estimator="paired-exact" if not se.any() else "paired",
         seed=None,
         sii_unbiased=unbiased.reshape(shape),
+        rounding=values.rounding,
     )
 
 
@@ -232,11 +241,16 @@ def share_of_signal(scores: Float[np.ndarray, " p"], se: Float[np.ndarray, " p"]
     return max(0.0, square - float(np.mean(se**2))) / square if square > 0 else 0.0
 
 
-def _held_back(scores: Float[np.ndarray, " p"], se: Float[np.ndarray, " p"]) -> float:
-    """`share_of_signal`, but 0 where it may be 0: the mean square is not three of its own errors above the errors'."""
-    if not len(scores) or np.mean(scores**2) <= (1 + 3 * np.sqrt(2 / len(scores))) * np.mean(se**2):
-        return 0.0
-    return share_of_signal(scores, se)
+def _held_back(scores: Float[np.ndarray, " p"], se: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+    """Per pair, how much of its score is kept where no interaction is expected: all of one that is surely there.
+
+    Surely: further from 0, in standard errors, than the largest of as many that are none, by SURE more. Of the others
+    `share_of_signal`, or 0 where it may be 0: their mean square is not three of its own errors above the errors'.
+    """
+    sure = np.abs(scores) > (np.sqrt(2 * np.log(max(2, len(scores)))) + SURE) * se
+    rest, rest_se = scores[~sure], se[~sure]
+    doubtful = not len(rest) or np.mean(rest**2) <= (1 + 3 * np.sqrt(2 / len(rest))) * np.mean(rest_se**2)
+    return np.where(sure, 1.0, 0.0 if doubtful else share_of_signal(rest, rest_se))
 
 
 def fitted_of(strata: Strata, rng: np.random.Generator, most: int = FITTED) -> Int[np.ndarray, " f"]:

@@ -27,6 +27,7 @@ class PairScores:
         redundancy_gap_unbiased: the same of the redundancy gap.
         sii_draws: independent draws behind `sii_se`, where they are others than those of the redundancy gap.
         choice: why this estimator was taken, where it was chosen automatically.
+        rounding: (*V) what is no more than rounding in the game's values (`Game.rounding`); None where unknown.
     """
 
     pairs: Int[np.ndarray, "P 2"]
@@ -42,6 +43,7 @@ class PairScores:
     redundancy_gap_unbiased: Float[np.ndarray, "P *V"] | None = None
     sii_draws: int | None = None
     choice: str = ""
+    rounding: Float[np.ndarray, "*V"] | None = None
 
     def output(self, index: int | tuple[int, ...]) -> "PairScores":
         """Scores of one of the game's several values.
@@ -63,6 +65,7 @@ class PairScores:
             redundancy_gap_unbiased=(
                 None if self.redundancy_gap_unbiased is None else self.redundancy_gap_unbiased[at]
             ),
+            rounding=None if self.rounding is None else np.asarray(self.rounding[at[1:]]),
         )
 
     @property

@@ -17,9 +17,6 @@ from scipy.linalg import cho_factor, cho_solve
 
 from interplay.interactions.strata import Strata
 
-# Of the values' largest distance from their mean: what may be left where a sum of parities is the game, and what an
-# interaction of two around the empty or the full set must exceed; values of single precision are known no better.
-EXACT, EDGE, SINGLE = 1e-9, 1e-10, 1e-5
 DEPENDENT = 1e-9  # of a column's square: what is new in it must be more
 SPARE = 8  # coalitions more than unknowns, to check with
 LARGEST = 10  # players in a clique: 512 even subsets
@@ -31,8 +28,7 @@ def sums_of_parities(
     values: Float[np.ndarray, "m R"],
     i: Int[np.ndarray, " I"],
     j: Int[np.ndarray, " J"],
-    *,
-    single: bool = False,
+    rounding: Float[np.ndarray, " R"],
 ) -> Float[np.ndarray, "I J R"] | None:
     """SII of I x J if all these values of the even part are, to rounding, sparse sums of parities; else None.
 
@@ -43,26 +39,25 @@ def sums_of_parities(
         values: (m, R) values of the even part.
         i: (I,) players of the rows.
         j: (J,) players of the columns.
-        single: whether the values are of single precision: rounding is then `SINGLE` of them, else `EXACT`, and the
-            scores are exact to that.
+        rounding: (R,) what may be left where a sum of parities is the game (`Game.rounding`).
 
     Returns:
-        (I, J, R) exact scores, or None if any of the R values is no such sum.
+        (I, J, R) scores, exact to rounding as far as the coalitions show the game, or None if any of the R values is no
+        such sum. A term that differs from 0 in none of them stays unknown.
     """
     n, (m, R) = strata.players, values.shape
     x = np.where(strata.coalitions, 1.0, -1.0)
     pairs = [frozenset(p) for p in combinations(range(n), 2)]
     found: list[dict[frozenset[int], float] | None] = [None] * R
-    rounding = SINGLE if single else EXACT
     if m >= 1 + comb(n, 2) + SPARE:
         found = _solve(x, values, pairs, rounding)
     for r in range(R):
         terms = found[r]
         if terms is None and shows_graph(strata):
-            cliques = _cliques(graph(strata, values[:, r], single=single))
+            cliques = _cliques(graph(strata, values[:, r], rounding[r]))
             subsets = _even_subsets(cliques or [])
             if cliques is not None and len(subsets) + 1 + SPARE <= m:
-                terms = _solve(x, values[:, [r]], sorted(subsets, key=sorted), rounding)[0]
+                terms = _solve(x, values[:, [r]], sorted(subsets, key=sorted), rounding[[r]])[0]
         if terms is None:
             return None
         found[r] = terms
@@ -70,14 +65,15 @@ def sums_of_parities(
 
 
 def _solve(
-    x: Float[np.ndarray, "m n"], values: Float[np.ndarray, "m R"], subsets: list[frozenset[int]], rounding: float
+    x: Float[np.ndarray, "m n"],
+    values: Float[np.ndarray, "m R"],
+    subsets: list[frozenset[int]],
+    rounding: Float[np.ndarray, " R"],
 ) -> list[dict[frozenset[int], float] | None]:
     """Coefficients of the parities of these subsets for each of R values; None of one they leave more than rounding."""
     R = values.shape[1]
-    centre = values.mean(axis=0)
-    y = values - centre
-    size = np.abs(y).max(axis=0)
-    constant = size <= 1e-13 * np.maximum(1.0, np.abs(centre))
+    y = values - values.mean(axis=0)
+    constant = np.abs(y).max(axis=0) <= rounding
     if constant.all():
         return [{} for _ in range(R)]
     columns = np.ones((len(x), 1 + len(subsets)))
@@ -93,7 +89,7 @@ def _solve(
     coefficients = np.zeros((len(gram), R))
     for _ in range(4):  # refined: the product of columns has the square of their condition
         coefficients += cho_solve(factor, columns.T @ (y - columns @ coefficients), check_finite=False)
-    fits = constant | (np.abs(y - columns @ coefficients).max(axis=0) <= rounding * size)
+    fits = constant | (np.abs(y - columns @ coefficients).max(axis=0) <= rounding)
     return [
         ({} if constant[r] else dict(zip(subsets, coefficients[1:, r].tolist(), strict=True))) if fits[r] else None
         for r in range(R)
@@ -112,13 +108,13 @@ def shows_graph(strata: Strata) -> bool:
     return bool(strata.share[:3].min() >= 1)
 
 
-def graph(strata: Strata, values: Float[np.ndarray, " m"], *, single: bool = False) -> Bool[np.ndarray, "n n"]:
+def graph(strata: Strata, values: Float[np.ndarray, " m"], rounding: float) -> Bool[np.ndarray, "n n"]:
     """Graph of the pairs that interact around the empty set or the full one.
 
     Args:
         strata: coalitions with all sets of up to two players (`shows_graph`).
         values: (m,) one value of the even part.
-        single: whether they are of single precision.
+        rounding: what an interaction must be above (`Game.rounding`).
 
     Returns:
         (n, n) symmetric adjacency.
@@ -131,8 +127,7 @@ def graph(strata: Strata, values: Float[np.ndarray, " m"], *, single: bool = Fal
     delta = np.zeros((n, n))
     where = np.nonzero(strata.coalitions[twos])[1].reshape(-1, 2).T
     delta[where[0], where[1]] = values[twos] - empty - one[where[0]] - one[where[1]]
-    least = SINGLE if single else EDGE
-    edges: np.ndarray = np.abs(delta + delta.T) > least * np.abs(values - values.mean()).max()
+    edges: np.ndarray = np.abs(delta + delta.T) > rounding
     return edges
 
 

@@ -105,7 +105,8 @@ def draw_strata(rng: np.random.Generator, players: int, pairs: int, graph: bool 
     return Strata(
         coalitions=np.concatenate(drawn),
         size=np.repeat(np.arange(K), counts),
-        share=counts / np.array([strata_size(n, k) for k in range(K)], dtype=float),
+        # of more than some thousand players a stratum has more sets than a float can count
+        share=np.array([int(count) / strata_size(n, k) for k, count in enumerate(counts)]),
     )
 
 

@@ -10,7 +10,8 @@ from interplay.interactions.intervals import independent_draws
 from interplay.interactions.scores import PairScores
 
 ROUNDING = 1e-6, 1e-9
-"""A gap below this share of the largest score, or this size, is rounding where 0 is meant, and no backup."""
+"""Where the game's rounding is unknown: a gap below this share of the largest score, or this size, is rounding where 0
+is meant, and no backup."""
 
 
 def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
@@ -39,6 +40,8 @@ def gap_p_values(scores: PairScores) -> Float[np.ndarray, "P *V"]:
 
 def _rounding(scores: PairScores) -> Float[np.ndarray, " *V"]:
     """What a score of each output must be above to be more than rounding."""
+    if scores.rounding is not None:
+        return scores.rounding
     share, least = ROUNDING
     sizes = np.abs(np.concatenate(scores.unbiased))
     return np.asarray(np.maximum(least, share * np.nan_to_num(sizes).max(axis=0)))
