@@ -59,8 +59,9 @@ def paired_pairs(
         seed: of the coalitions and of those that choose the kernel.
         shrink: weigh the correction by how much of it is signal: over the pairs, tau^2 / (tau^2 + se^2) with tau^2 the
             mean of correction^2 - se^2, or 0 (empirical Bayes). Pairs that do not interact at all around the empty and
-            the full set, where that was asked, score 0 unless they surely hold signal: those of a sparse game do
-            not, those of a game that is flat near both ends do. The unbiased scores are in `sii_unbiased` always.
+            the full set, where that was asked, score 0 unless they surely hold signal, each by itself or all together:
+            those of a sparse game do not, those of a game that is flat near both ends do. The unbiased scores are in
+            `sii_unbiased` always.
 
     Returns:
         `sii_se` is the standard error of the unbiased score, and `interval` holds both; 0 where exact. `samples` are
