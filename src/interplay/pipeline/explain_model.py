@@ -27,7 +27,7 @@ def explain_and_write(
         predictors: of `interplay.wrap`, of one model: the first one's most probable label is explained by all.
         asked: the arguments of their `explain`: text, image, target, budget.
         out: the folder.
-        blur: hide picture and text on the page until they are asked for.
+        blur: hide picture and text on the page until a reader wants to see them.
         progress: shows how far it is.
 
     Returns:

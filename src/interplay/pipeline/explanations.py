@@ -50,7 +50,8 @@ def write_explanations(
         explanations: what is written.
         samples: those explained; more do no harm.
         out: the folder; `run.results`/explanations if None.
-        blur: hide pictures and texts on the page until they are asked for; where the labels are of hate speech if None.
+        blur: hide pictures and texts on the page until a reader wants to see them; where the labels are of hate speech
+            if None.
 
     Returns:
         The page's path.

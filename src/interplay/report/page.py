@@ -57,7 +57,7 @@ def render_page(
         pictures: sample id -> modality -> the picture its boxes refer to; one that is missing is drawn blank.
         title: the page's title.
         details: lines about the whole page, name -> text, shown beside the provenance.
-        blur: hide pictures and texts until they are asked for, also from screen readers.
+        blur: hide pictures and texts until a reader wants to see them, also from screen readers.
 
     Raises:
         BadInput: there is nothing to show.
