@@ -54,7 +54,7 @@ def places(sample: Sample, truth: Truth, slot: str, parts: list[Part]) -> tuple[
     """Positions of the slot's own feature, and of one beside it (chosen by the sample's number)."""
     if slot in truth.words:
         own = next(k for k, part in enumerate(parts) if overlaps(part, truth.words[slot]))
-        word = word_groups(parts)
+        word = np.array(word_groups(parts))
         return own, int(np.argmax(word > word[own]))  # past all pieces of the word and its comma
     own = next(k for k, part in enumerate(parts) if lies_in(part, truth.cells[slot]))
     row, column = divmod(own, GRID)

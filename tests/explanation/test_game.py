@@ -33,7 +33,7 @@ def test_players_are_the_features(one):
 
 def test_groups_come_and_go_together(make_model, one):
     """A player of two positions is worth what the two players are together."""
-    grouped = players_of(one, [np.array([0, 0, 0, 1, 1, 2, 3]), np.array([5, 4, 4, 5, 9])])
+    grouped = players_of(one, [[0, 0, 0, 1, 1, 2, 3], [5, 4, 4, 5, 9]])
     assert [p.tolist() for p in grouped.positions] == [[0, 1], [3, 4], [5], [6], [0, 3], [1, 2], [4]]
     singly = players_of(one)
     coalitions = np.random.default_rng(1).random((20, 7)) < 0.5

@@ -8,7 +8,7 @@ from interplay.data.sample import Dataset
 from interplay.errors import DataError
 from interplay.modalities import MODALITIES
 from interplay.modalities.base import Checked
-from interplay.modalities.feature_files import refuse_other_width
+from interplay.modalities.features import refuse_other_width
 
 Seen = dict[Path, Checked]
 """File -> what was seen in it; files that could not be read are not in it."""

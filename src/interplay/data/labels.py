@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from interplay.words import strip_invisible
 
 MISSING = "the label is missing"
@@ -157,7 +155,7 @@ def near_equal(labels: Sequence[str]) -> list[list[str]]:
 
 def _plain(value: Any) -> Any:
     """A value of numpy, pandas or Arrow as Python's own; None if it is missing."""
-    if isinstance(value, np.generic | np.ndarray):
+    if hasattr(value, "tolist"):  # an array, or a number of one
         value = value.tolist()
     if isinstance(value, float) and value != value:
         return None

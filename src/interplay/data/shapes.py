@@ -4,7 +4,7 @@ from pathlib import Path
 
 from interplay.data.sample import Dataset
 from interplay.modalities import MODALITIES
-from interplay.modalities.feature_files import refuse_other_width
+from interplay.modalities.features import refuse_other_width
 
 
 def feature_shapes(dataset: Dataset) -> dict[str, tuple[int, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interplay.config import Fill, Precision
@@ -16,7 +16,7 @@ from interplay.models.tokens import Tokens
 from interplay.results import MIXTURE
 
 
-def players_of(tokens: Tokens, groups: Sequence[Int[np.ndarray, " _"]] | None = None) -> Players:
+def players_of(tokens: Tokens, groups: Sequence[Sequence[int]] | None = None) -> Players:
     """All valid positions of one sample (batch of 1), modality after modality.
 
     Args:
@@ -28,7 +28,7 @@ def players_of(tokens: Tokens, groups: Sequence[Int[np.ndarray, " _"]] | None = 
     positions: list[np.ndarray] = []
     for m, valid in enumerate(tokens.valid):
         where = valid[0].nonzero().flatten().cpu().numpy()
-        names = where if groups is None else groups[m][where]
+        names = where if groups is None else np.array(groups[m])[where]
         for name in dict.fromkeys(names.tolist()):  # in reading order of the first of each group
             modality.append(m)
             positions.append(where[names == name])

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from interplay.errors import BadInput, InUseError
 from interplay.files.writing import refuse_blocked
 
@@ -63,6 +61,8 @@ def held(lock_file: Path, what: Path, *, wait: bool = False) -> Iterator[bool]:
     Raises:
         InUseError: another process holds it, and `wait` is False.
     """
+    from filelock import FileLock, Timeout  # brings asyncio, which nothing needs that only reads
+
     lock = FileLock(lock_file, is_singleton=True)
     holder = _holder(lock_file)  # before: who holds it may end while this one tries
     try:

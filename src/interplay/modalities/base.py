@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-from jaxtyping import Int
-
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
 from interplay.results import Input
@@ -122,7 +119,7 @@ class Modality(ABC):
         # Called for precomputed kinds alone, which override it; for any other this is a mistake of the caller.
         raise NotImplementedError(f"{self.kind} has no shape before it is encoded")
 
-    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
+    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> list[int]:
         """Which features come and go together: the number of its group for each; here each by itself.
 
         Args:
@@ -130,7 +127,7 @@ class Modality(ABC):
             token_groups: whether pieces of one word are one group.
             grid: patches are grouped into grid x grid cells; None: each by itself.
         """
-        return np.arange(len(parts))
+        return list(range(len(parts)))
 
     def whole(self, parts: Sequence[Part], content: object) -> Part:
         """The parts of one group as one part.

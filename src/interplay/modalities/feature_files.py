@@ -43,23 +43,6 @@ def read_features(path: str | Path, row: int | None = None) -> Float[np.ndarray,
     return features
 
 
-def refuse_other_width(path: Path, row: int | None, own: int, first: int) -> None:
-    """Check that the features of a file have as many columns as the first ones of their modality.
-
-    Args:
-        path: the file.
-        row: row of the table that names the file, for messages.
-        own: columns of this file.
-        first: columns of the first file.
-
-    Raises:
-        DataError: the numbers differ.
-    """
-    if own != first:
-        came = f"the features have {own} columns"
-        _refuse(path, row, came, f"{first}, as those of the first sample", "compute all samples' features alike")
-
-
 def feature_shape(path: Path, row: int | None = None) -> tuple[int, int]:
     """(T, D) of one file, from its header; the values are not read.
 

@@ -4,14 +4,13 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-import numpy as np
-
 from interplay.encoders.settings import EncoderConfig
 from interplay.errors import DataError
 from interplay.modalities.base import Modality
-from interplay.modalities.feature_files import feature_shape, read_features
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # NumPy is imported where features are read, not where a table is
+    import numpy as np
+
     import interplay.encoders.frozen
 
 
@@ -27,7 +26,7 @@ class FeaturesModality(Modality):
     stored_as = ".npy"
     precomputed = True
 
-    def read(self, content: str | Path, row: int | None = None) -> np.ndarray:
+    def read(self, content: str | Path, row: int | None = None) -> "np.ndarray":
         """The features (T, D), float32.
 
         Args:
@@ -37,6 +36,8 @@ class FeaturesModality(Modality):
         Raises:
             DataError: see `read_features`.
         """
+        from interplay.modalities.feature_files import read_features
+
         return read_features(content, row)
 
     def load_encoder(
@@ -66,7 +67,7 @@ class FeaturesModality(Modality):
         Raises:
             DataError: they cannot be read.
         """
-        return int(read_features(path).shape[1])
+        return int(self.read(path).shape[1])
 
     def shape(self, path: Path, row: int | None = None) -> tuple[int, int]:
         """(T, D), from the file's header.
@@ -78,6 +79,8 @@ class FeaturesModality(Modality):
         Raises:
             DataError: see `feature_shape`.
         """
+        from interplay.modalities.feature_files import feature_shape
+
         return feature_shape(path, row)
 
     def received(self, path: Path, width: int) -> bytes:
@@ -90,7 +93,7 @@ class FeaturesModality(Modality):
         Raises:
             DataError: they have not `width` columns.
         """
-        values = read_features(path)
+        values = self.read(path)
         if values.shape[1] != width:
             raise DataError(f"the features have {values.shape[1]} columns", expected=f"{width}, as those trained on")
         return _npy(values)
@@ -101,10 +104,36 @@ class FeaturesModality(Modality):
         Args:
             width: columns of the features, where the kind has them.
         """
+        import numpy as np
+
         return _npy(np.zeros((2, width), np.float32))
 
 
-def _npy(values: np.ndarray) -> bytes:
+def refuse_other_width(path: Path, row: int | None, own: int, first: int) -> None:
+    """Check that the features of a file have as many columns as the first ones of their modality.
+
+    Args:
+        path: the file.
+        row: row of the table that names the file, for messages.
+        own: columns of this file.
+        first: columns of the first file.
+
+    Raises:
+        DataError: the numbers differ.
+    """
+    if own != first:
+        raise DataError(
+            f"the features have {own} columns",
+            expected=f"{first}, as those of the first sample",
+            fix="compute all samples' features alike",
+            file=path,
+            row=row,
+        )
+
+
+def _npy(values: "np.ndarray") -> bytes:
+    import numpy as np
+
     out = io.BytesIO()
     np.save(out, values)
     return out.getvalue()

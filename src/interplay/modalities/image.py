@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
-from jaxtyping import Int
 from PIL import Image
 
 from interplay.encoders.parts import Part
@@ -83,7 +81,7 @@ class ImageModality(Modality):
         with path.open("rb") as file:
             return Checked(size=header_size(file), picture=picture)
 
-    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
+    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> list[int]:
         """Patches by the cells of a grid, or each by itself.
 
         Args:
@@ -91,7 +89,7 @@ class ImageModality(Modality):
             token_groups: whether words are the units of texts.
             grid: cells on a side of the grid over pictures; None for single patches.
         """
-        return cell_groups(parts, grid) if grid else np.arange(len(parts))
+        return cell_groups(parts, grid) if grid else list(range(len(parts)))
 
     def whole(self, parts: Sequence[Part], content: object) -> Part:
         """The box around all of the parts.
@@ -144,14 +142,17 @@ def _png(picture: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def cell_groups(parts: Sequence[Part], grid: int) -> Int[np.ndarray, " T"]:
+def cell_groups(parts: Sequence[Part], grid: int) -> list[int]:
     """For each patch, the cell of a grid x grid division of the picture that holds its centre.
 
     Args:
         parts: what each position is.
         grid: cells on a side.
     """
-    boxes = np.array([part.box for part in parts], dtype=float).reshape(-1, 4)
-    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
-    column, row = (np.minimum((grid * z).astype(np.int64), grid - 1) for z in (x, y))
-    return row * grid + column
+    groups = []
+    for part in parts:
+        assert part.box is not None
+        left, top, right, bottom = part.box
+        column, row = (min(int(grid * (a + b) / 2), grid - 1) for a, b in ((left, right), (top, bottom)))
+        groups.append(row * grid + column)
+    return groups

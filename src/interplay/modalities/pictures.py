@@ -5,9 +5,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
-import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from interplay.errors import DataError
@@ -180,13 +179,15 @@ def _range(image: Image.Image) -> tuple[float, float]:
     """The values that become black and white."""
     if image.mode.startswith("I;16"):
         return 0.0, 65535.0
-    low, high = (float(np.asarray(v)) for v in image.getextrema())
+    low, high = cast(tuple[float, float], image.getextrema())
     full = 1.0 if image.mode == "F" else 65535.0
     return (0.0, full) if low >= 0 and high <= full else (low, high)
 
 
 def _rgb(image: Image.Image, span: tuple[float, float]) -> Image.Image:
     if image.mode[0] in "IF":
+        import numpy as np  # for such pictures alone: most tables are read without it
+
         low, high = span
         grey = (np.asarray(image).astype(np.float32) - low) * (255.0 / max(high - low, 1e-12))
         return Image.fromarray(np.nan_to_num(np.rint(grey)).clip(0, 255).astype(np.uint8)).convert("RGB")

@@ -1,11 +1,9 @@
 """Texts: pieces of words, which play word by word."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, final
-
-import numpy as np
-from jaxtyping import Int
 
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
@@ -50,7 +48,7 @@ class TextModality(Modality):
 
         return load_encoder(settings, self.kind)
 
-    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> Int[np.ndarray, " T"]:
+    def groups(self, parts: Sequence[Part], *, token_groups: bool, grid: int | None) -> list[int]:
         """Tokens by words, or each by itself as far as it shows something.
 
         Args:
@@ -89,7 +87,7 @@ class TextModality(Modality):
         return b"a word"
 
 
-def word_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
+def word_groups(parts: Sequence[Part]) -> list[int]:
     """The group of each token of a text: those of one word are one.
 
     Args:
@@ -99,7 +97,7 @@ def word_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
     return _numbered([k > 0 and parts[k - 1].word != part.word for k, part in enumerate(parts)])
 
 
-def piece_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
+def piece_groups(parts: Sequence[Part]) -> list[int]:
     """The group of each token of a text: each by itself, but for those that show nothing of their own.
 
     The bytes of one character are one, and marks and joiners go with the piece before them, or after them where they
@@ -118,5 +116,5 @@ def piece_groups(parts: Sequence[Part]) -> Int[np.ndarray, " T"]:
     return _numbered(new)
 
 
-def _numbered(new: Sequence[bool]) -> Int[np.ndarray, " T"]:
-    return np.cumsum(np.array(new, dtype=np.int64))
+def _numbered(new: Sequence[bool]) -> list[int]:
+    return list(accumulate(map(int, new)))

@@ -99,7 +99,7 @@ def test_groups_padding_and_chunks_of_any_size(make_model, monkeypatch, seed, ki
     )
     if not any(valid.any() for valid in tokens.valid):
         tokens.valid[0][0, 0] = True
-    players = players_of(tokens, [rng.integers(0, T, T) for T in lengths])
+    players = players_of(tokens, [rng.integers(0, T, T).tolist() for T in lengths])
     asked = rng.random((m, len(players))) < rng.random((m, 1))
     found = model_logits(model, tokens, fill, players)(asked)
     np.testing.assert_allclose(found, naive_logits(model, tokens, fill, players, asked), **CLOSE)
