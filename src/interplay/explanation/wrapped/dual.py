@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interplay.explanation.wrapped.asked import Asked, Given
+from interplay.explanation.wrapped.half_precision import in_single_precision
 from interplay.explanation.wrapped.patches import in_batches
 from interplay.explanation.wrapped.patchified import flat_patches, shape_of
 
@@ -114,7 +115,9 @@ def vectors_of(model: Any, texts: Sequence[Mapping[str, Tensor]], batch: int) ->
             inputs = {name: torch.cat([texts[int(row)][name] for row in rows[some]]).to(device) for name in names}
             return _pooled(model.get_text_features(**inputs))
 
-        for row, vector in zip(rows, _unit(in_batches(len(rows), batch, read)), strict=True):
+        with in_single_precision(model):
+            vectors = _unit(in_batches(len(rows), batch, read))
+        for row, vector in zip(rows, vectors, strict=True):
             out[row] = vector
     return np.stack(out)
 

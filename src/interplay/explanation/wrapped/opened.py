@@ -8,8 +8,10 @@ from jaxtyping import Bool, Float
 
 from interplay.errors import PredictorError
 from interplay.explanation.predictor import Opened
+from interplay.explanation.wrapped.asked import Asked
 from interplay.explanation.wrapped.dual import has_bias
 from interplay.explanation.wrapped.geometry import Cells
+from interplay.explanation.wrapped.half_precision import in_single_precision
 from interplay.explanation.wrapped.kinds import MATCH
 from interplay.explanation.wrapped.patches import DROP, MASK, REMOVALS, WORDS
 from interplay.explanation.wrapped.reading import ordinary
@@ -95,7 +97,7 @@ class OpenedWrapped(Opened):
         asked = self._asked
         if (self._predictor.removal, self._predictor.words) != (DROP, MASK):
             asked = self._predictor.removing(DROP, MASK).asked(self._words, self._cells, self._pixels, None)
-        return float(asked.answer(*self._stays(np.zeros((1, len(self.features)), dtype=bool)))[0, 0])
+        return float(self._answers(asked, np.zeros((1, len(self.features)), dtype=bool))[0, 0])
 
     @torch.no_grad()
     def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
@@ -140,7 +142,7 @@ class OpenedWrapped(Opened):
         same = rounding * (1 + np.abs(answers + self._zero).max()) + LEAST * np.ptp(answers, axis=0).max()
         name = self._predictor.provenance.model
         anew = self._predictor.asked(self._words, self._cells, self._pixels, self._instead)
-        if (np.abs(anew.answer(*self._stays(asked)) - self._zero - answers) > same).any():
+        if (np.abs(self._answers(anew, asked) - self._zero - answers) > same).any():
             raise PredictorError(f"{name} answers one question in two ways", expected="the same", fix="model.eval()")
         for row, answer in zip(asked[:3], answers[:3], strict=True):
             if (np.abs(answer - self._with_others(row)) > same).any():
@@ -164,10 +166,14 @@ class OpenedWrapped(Opened):
             seen = torch.nn.functional.interpolate(seen, size=pixels.shape[2:], mode="nearest")
             pixels = torch.where(seen > 0, pixels, GREY)
         other = self._predictor.asked(words, self._cells, pixels, self._instead)
-        return other.answer(tokens, patches) - self._zero
+        return self._answers(other, row[None]) - self._zero
 
     def _logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:
-        return self._asked.answer(*self._stays(coalitions))
+        return self._answers(self._asked, coalitions)
+
+    def _answers(self, asked: Asked, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:
+        with in_single_precision(self._predictor.model):
+            return asked.answer(*self._stays(coalitions))
 
     def _stays(self, coalitions: Bool[np.ndarray, "m n"]) -> tuple[Bool[np.ndarray, "m L"], Bool[np.ndarray, "m P"]]:
         """Which tokens and patches stay: all that belong to no word or cell do."""

@@ -21,6 +21,7 @@ from interplay.explanation.predictor import Predictor
 from interplay.explanation.wrapped.asked import Asked, Given
 from interplay.explanation.wrapped.dual import DualEncoder, vectors_of
 from interplay.explanation.wrapped.geometry import Cells
+from interplay.explanation.wrapped.half_precision import in_single_precision
 from interplay.explanation.wrapped.kinds import Kind
 from interplay.explanation.wrapped.looking import instead_of, seen
 from interplay.explanation.wrapped.opened import OpenedWrapped
@@ -175,7 +176,8 @@ class WrappedPredictor(Predictor):
                 inputs.pop("token_type_ids", None)
             inputs = {name: value.to(first.device) for name, value in inputs.items()}
             inputs["pixel_values"] = inputs["pixel_values"].to(first.dtype)
-            new = self.model.generate(**inputs, **GREEDY)[0, before:]
+            with in_single_precision(self.model):
+                new = self.model.generate(**inputs, **GREEDY)[0, before:]
         found = str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
         if not found:
             raise BadInput("the model writes an empty answer", expected="an answer to explain", fix="give one")
