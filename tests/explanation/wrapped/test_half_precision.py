@@ -54,7 +54,7 @@ def test_a_model_answers_as_in_single_precision(name, precision, cannot, monkeyp
     """Of the same weights: what lies between two layers is rounded, and nothing else."""
     products = []
     original = half_precision._linear
-    monkeypatch.setattr(half_precision, "_linear", lambda *args: products.append(1) or original(*args))
+    monkeypatch.setattr(half_precision, "_linear", lambda *args: products.append(torch.is_grad_enabled()) or original(*args))
     answers = []
     for change in (lambda model: model.to(precision), lambda model: model.to(precision).float()):
         model, processor = ALL[name](0)
@@ -64,6 +64,7 @@ def test_a_model_answers_as_in_single_precision(name, precision, cannot, monkeyp
         opened = predictor.open_inputs(text, PICTURE if kind.looks else None)
         rows = np.random.default_rng(0).random((6, len(opened.features))) < 0.5
         answers.append((len(products), opened.logits(rows)))
+        assert not any(products)  # gradients would hold every weight that is cast
     (cast, found), (none, expected) = answers
     assert cast > 0 and none == 0
     tolerance = {torch.bfloat16: 6e-2, torch.float16: 1e-2}[precision]

@@ -99,7 +99,6 @@ class OpenedWrapped(Opened):
             asked = self._predictor.removing(DROP, MASK).asked(self._words, self._cells, self._pixels, None)
         return float(self._answers(asked, np.zeros((1, len(self.features)), dtype=bool))[0, 0])
 
-    @torch.no_grad()
     def logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m E C"]:
         """The model's logits with only some words and patches left.
 
@@ -127,7 +126,6 @@ class OpenedWrapped(Opened):
             )
         return found[:, None]
 
-    @torch.no_grad()
     def check(self) -> None:
         """See whether the model answers alike when asked again, and whether what is removed no longer counts.
 
@@ -171,6 +169,7 @@ class OpenedWrapped(Opened):
     def _logits(self, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:
         return self._answers(self._asked, coalitions)
 
+    @torch.no_grad()
     def _answers(self, asked: Asked, coalitions: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m C"]:
         with in_single_precision(self._predictor.model):
             return asked.answer(*self._stays(coalitions))
