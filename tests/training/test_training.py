@@ -423,9 +423,9 @@ def test_the_rate_stays_then_falls_and_never_reaches_0(epochs, decay):
 def test_removed_copies_join_after_the_warm_up(scenes, store, tmp_path, monkeypatch, copies):
     seen, drawn = {}, []
 
-    def watched(module, tokens, target, weights=None, ask=FusionTraining._removed_losses):
+    def watched(module, tokens, target, intact, weights=None, ask=FusionTraining._removed_losses):
         drawn.clear()
-        loss = ask(module, tokens, target)
+        loss = ask(module, tokens, target, intact)
         assert (loss is None) == (not drawn)
         seen.setdefault(module.current_epoch, set()).add((len(target), sum(drawn)))
         return loss
@@ -478,6 +478,17 @@ def test_copies_asked_by_size_have_the_loss_of_copies_asked_together(fill, copie
         return removed + config.roles.silence * silence
 
     module = FusionTraining(model, config, task)
-    by_size, together = gradients(lambda tokens: losses(*module._removed_losses(tokens, target))), gradients(naive)
+    by_size = gradients(lambda tokens: losses(*module._removed_losses(tokens, target, model.fuse(tokens))))
+    together = gradients(naive)
     assert by_size[0] == pytest.approx(together[0], abs=1e-6)
     torch.testing.assert_close(by_size[1], together[1], atol=1e-6, rtol=1e-4)
+
+
+def test_what_whole_samples_say_of_each_modality_is_not_computed_again(monkeypatch):
+    config = make_config({"removal": {"drop_modality": 0.8, "drop_all": 0.2, "warmup": 0.0}, "fusion": SURE})
+    module, batch = training_of(config, 2)
+    tokens = module.model.project(batch.features, batch.valid)
+    intact = module.model.fuse(tokens)
+    monkeypatch.setattr(module.model, "fuse", None)  # would fail if it was called
+    loss, silence = module._removed_losses(tokens, batch.target, intact)
+    assert loss > 0 and silence == 0

@@ -105,7 +105,7 @@ class FusionTraining(L.LightningModule):
         loss = task_loss = self.task.loss(output.logits[:B], labels, weights)
         if self.config.removal.target == "answers":
             target = self.task.probabilities(output.logits[:B]).detach()
-        if (removed_losses := self._removed_losses(tokens, target, weights)) is not None:
+        if (removed_losses := self._removed_losses(tokens, target, output, weights)) is not None:
             removed_loss, silence = removed_losses
             self.log("train/removed", removed_loss, batch_size=B)
             loss = loss + removed_loss + self.config.roles.silence * silence
@@ -147,24 +147,24 @@ class FusionTraining(L.LightningModule):
             + roles.alone * labels
             + roles.decorrelation * decorrelation_loss(unique, alone)
             + roles.opposition * opposition_loss(unique, shared)
-            + roles.silence * self._silence_loss([output])
+            + roles.silence * self._silence_loss(output)
         )
 
-    def _silence_loss(self, outputs: Sequence[FusionOutput]) -> Tensor:
+    def _silence_loss(self, output: FusionOutput) -> Tensor:
         """Synergy has nothing to add where one modality decides, be a sample whole or not (METHOD 12)."""
-        synergy = torch.cat([output.expert_logits[:, -2] for output in outputs])
-        alone = torch.cat([output.alone for output in outputs if output.alone is not None])
-        return silence_loss(synergy, self.task.log_odds(alone).unbind(1))
+        assert output.alone is not None
+        return silence_loss(output.expert_logits[:, -2], self.task.log_odds(output.alone).unbind(1))
 
     def _replaced(self, tokens: Tokens, modality: int) -> Tokens:
         return replace_modality(tokens, modality, self.config.roles.replace, self.model.projected_means()[modality])
 
     def _removed_losses(
-        self, tokens: Tokens, target: Tensor, weights: Tensor | None = None
+        self, tokens: Tokens, target: Tensor, intact: FusionOutput, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor] | None:
         """The task loss of copies of the batch with features removed, and their silence loss; None without copies.
 
-        Copies with similarly many features left are evaluated together, without the removed ones, which is faster.
+        What `intact`, the answers to whole samples, says of a copy already is not computed again. Other copies with
+        similarly many features left are evaluated together, without the removed ones, which is faster.
         """
         removal, B = self.config.removal, len(target)
         if not removal.mask_aware or not removal.copies or self._warms_up():
@@ -172,15 +172,36 @@ class FusionTraining(L.LightningModule):
         rows = torch.cat([torch.randperm(B, device=target.device) for _ in range(math.ceil(removal.copies))])
         rows = rows[: max(1, round(removal.copies * B))]
         copies = tokens.index(rows)
-        copies = self.model.remove(
-            copies, draw_keep(copies.valid, removal.drop_modality, removal.drop_all), removal.fill
+        keep = draw_keep(copies.valid, removal.drop_modality, removal.drop_all)
+        known, logits = self._known(intact, rows, copies.valid, keep)
+        copies = self.model.remove(copies, keep, removal.fill).index(~known)
+        order, outputs, silence = [rows[known]], [logits], logits.new_zeros(())
+        for which, some in copies.by_size(B) if len(copies.valid[0]) else ():
+            output = self.model.fuse(some)
+            order.append(rows[~known][which])
+            outputs.append(output.logits)
+            if self.model.by_construction:  # where one modality is left, or none, synergy says nothing
+                silence = silence + self._silence_loss(output) * len(which) / len(rows)
+        own = torch.cat(order)
+        return self.task.loss(torch.cat(outputs), target[own], None if weights is None else weights[own]), silence
+
+    def _known(
+        self, intact: FusionOutput, rows: Tensor, valid: Sequence[Tensor], keep: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Which copies keep one modality whole, or nothing at all, and their logits: (R,) bool and (known, C).
+
+        With roles by construction the answers to whole samples hold what the mixture says of each modality alone.
+        """
+        bias = self.model.bias
+        if bias is None or intact.alone is None or self.config.removal.fill != "attention":
+            return torch.zeros_like(rows, dtype=torch.bool), intact.logits[:0]
+        there, lost = (
+            torch.stack([(v & (k == stays)).any(1) for v, k in zip(valid, keep, strict=True)])
+            for stays in (True, False)
         )
-        which, some = zip(*copies.by_size(B), strict=True)
-        outputs = [self.model.fuse(each) for each in some]
-        logits = torch.cat([output.logits for output in outputs])
-        own = rows[torch.cat(which)]
-        loss = self.task.loss(logits, target[own], None if weights is None else weights[own])
-        return loss, self._silence_loss(outputs) if self.model.by_construction else torch.zeros_like(loss)
+        nothing, alone = ~there.any(0), (there.sum(0) == 1) & ~(there & lost).any(0)
+        logits = torch.where(nothing[:, None], bias, intact.alone[rows, there.int().argmax(0)])
+        return nothing | alone, logits[nothing | alone]
 
     def _warms_up(self) -> bool:
         return self.config.removal.mask_aware and self.current_epoch < warm_epochs(self.config)
