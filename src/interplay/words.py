@@ -9,7 +9,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 Span = tuple[int, int]
 
@@ -150,6 +150,7 @@ def _is_visible(char: str) -> bool:
     return unicodedata.category(char) not in HIDDEN and char not in FILLERS
 
 
+@lru_cache(4096)
 def _is_blank(char: str) -> bool:
     return char.isspace() or char in FILLERS or unicodedata.category(char) in ("Cc", "Cf")
 

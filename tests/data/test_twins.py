@@ -260,3 +260,12 @@ def test_what_removing_rows_does_not_correct_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the same labels"):
         write_clean(look_over(write(tmp_path / "d", same)), tmp_path / "clean")
     assert not (tmp_path / "clean").exists()
+
+
+def test_no_rows_are_alike_where_a_column_is_missing(tmp_path: Path) -> None:
+    """Without the column of texts all rows hold nothing, which is no content."""
+    rows = [f"{n},{split},text {n},{'ab'[n % 2]}" for n, split in enumerate(["train"] * 4 + ["val"] * 2 + ["test"] * 2)]
+    (tmp_path / "samples.csv").write_text("\n".join(["id,split,text,labels", *rows]) + "\n")
+    found = [problem.problem for problem in look_over(tmp_path, {"text_column": "texts"}).problems]
+    assert any("no such column" in problem for problem in found)
+    assert not any("stand in train" in problem or "same content" in problem for problem in found)

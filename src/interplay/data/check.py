@@ -12,7 +12,6 @@ from interplay.data.registry import layout_of, open_dataset
 from interplay.data.remarks import few_problems, label_problems, size_problems
 from interplay.data.sample import SPLITS, Dataset, Options
 from interplay.data.table import note_problems, scan_table, split_problems
-from interplay.data.twins import difference_hash, leaked_samples, twin_problems
 from interplay.encoders.reach import Reach, open_reader
 from interplay.errors import DataError
 
@@ -99,18 +98,24 @@ def look_over(
         return Check([Problem(file, error.row, None, error.problem, error.fix, expected=error.expected)], None)
     if dataset is None:
         return Check(problems, None)
+    # Where a column is missing, rows may seem alike that are not.
+    understood = not any(one.severity == "error" and one.row is None for one in problems)
     seen: Seen = {}
     problems += note_problems(dataset) + file_problems(dataset, progress, seen)
     reached, more = _read_texts(dataset, config or Config())
     problems += more + split_problems(dataset)
     if layout == "table":  # of others the notes hold these
         problems += label_problems(dataset)
-    pictures = {file: one.picture for file, one in seen.items() if one.picture is not None}
-    hashes = {file: difference_hash(picture) for file, picture in pictures.items()}
     problems += few_problems(dataset)
     problems += size_problems(dataset, {file: one.size for file, one in seen.items() if one.size is not None})
-    problems += twin_problems(dataset, hashes)
     header, rows = _table(dataset, reached)
+    if not understood:
+        return Check(problems, dataset, header, rows)
+    from interplay.data.twins import difference_hash, leaked_samples, twin_problems  # NumPy, which nothing else needs
+
+    pictures = {file: one.picture for file, one in seen.items() if one.picture is not None}
+    hashes = {file: difference_hash(picture) for file, picture in pictures.items()}
+    problems += twin_problems(dataset, hashes)
     return Check(problems, dataset, header, rows, frozenset(s.id for s in leaked_samples(dataset, hashes)))
 
 

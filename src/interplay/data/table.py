@@ -19,6 +19,7 @@ are ignored.
 from collections.abc import Callable, Mapping, Sequence
 from glob import has_magic
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from interplay.data.file_checks import file_problems
@@ -259,8 +260,9 @@ def _samples(
 def _check_file_exists(fields: Fields, column: str, file: Path, what: str) -> None:
     """Cheaper than opening it. `check_table` opens it instead, and says more."""
     try:
-        sound = file.is_file() and file.stat().st_size > 0
-    except OSError:
+        there = file.stat()
+        sound = S_ISREG(there.st_mode) and there.st_size > 0
+    except (OSError, ValueError):  # it is not there, or no file can have such a name
         sound = False
     if not sound:
         fields.problem(column, f"the {what} {file} is missing or empty", "correct the path or remove the row")

@@ -121,7 +121,8 @@ class Fields:
             came = f"the {what}'s path is missing" if not value else f"the {what}'s path is {value!r}"
             self.problem(column, came, f"name a {what} or remove the row", "a path relative to the table")
             return None
-        if PurePath(value).is_absolute() or ".." in PurePath(value).parts:
+        path = PurePath(value)
+        if path.is_absolute() or ".." in path.parts:
             fix = f"keep {what}s in the table's folder, or the table cannot be moved"
             came = f"the path leaves the table's folder: {value}"
             self.report(Problem(self.row.file or self.file, self.row.line, column, came, fix, "warning"))

@@ -54,7 +54,9 @@ def test_a_model_answers_as_in_single_precision(name, precision, cannot, monkeyp
     """Of the same weights: what lies between two layers is rounded, and nothing else."""
     products = []
     original = half_precision._linear
-    monkeypatch.setattr(half_precision, "_linear", lambda *args: products.append(torch.is_grad_enabled()) or original(*args))
+    monkeypatch.setattr(
+        half_precision, "_linear", lambda *args: products.append(torch.is_grad_enabled()) or original(*args)
+    )
     answers = []
     for change in (lambda model: model.to(precision), lambda model: model.to(precision).float()):
         model, processor = ALL[name](0)
