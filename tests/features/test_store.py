@@ -27,7 +27,6 @@ from interplay.encoders.settings import EncoderConfig
 from interplay.errors import BadInput, DataError, DiskFullError, EncoderError
 from interplay.features import writing
 from interplay.features.store import Features, content_key, encode_one, open_features, read_input, store_features
-from interplay.files import locking
 
 
 class Letters(Encoder):
@@ -401,7 +400,7 @@ def test_store_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monkey
     def refuse(*args: object, **kwargs: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(locking.FileLock, "acquire", refuse)
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     with pytest.raises(BadInput, match="Permission denied"):
         store(tmp_path)
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.corpus.make import tiff_tile
@@ -184,6 +185,19 @@ def test_pictures_are_read_without_pytorch():
     code = "import interplay.serving.decoding, sys; print({'torch', 'transformers', 'fastapi'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_what_reads_features_is_loaded_before_a_process_is_forked(tmp_path):
+    """Its seconds are bounded, and loading NumPy would take some of them."""
+    np.save(tmp_path / "x.npy", np.zeros((2, 3), np.float32))
+    code = f"""if True:
+        import sys, interplay.serving.decoding as d
+        before = set(sys.modules)
+        d.read_file(d.FileTask("features", d.Path({str(tmp_path / "x.npy")!r}), 3, 1, 1))
+        print([name for name in set(sys.modules) - before if name.startswith(("numpy", "interplay"))])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 class Lanes:
