@@ -179,7 +179,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
     """The values that become black and white."""
     if image.mode.startswith("I;16"):
         return 0.0, 65535.0
-    low, high = cast(tuple[float, float], image.getextrema())
+    low, high = (float(v) for v in cast(tuple[float, float], image.getextrema()))  # of mode I they are int
     full = 1.0 if image.mode == "F" else 65535.0
     return (0.0, full) if low >= 0 and high <= full else (low, high)
 
