@@ -384,7 +384,8 @@ def mutated(files: Sequence[bytes], number: int, seed: int) -> bytes:
 def child(start: int, stop: int, seed: int, folder: Path) -> None:
     """Executions one by one: the number of each stands in a file before it begins, for a parent to see it."""
     from interplay.errors import DataError
-    from interplay.modalities.pictures import looks_whole, open_picture
+    from interplay.modalities.pictures import open_picture
+    from interplay.modalities.whole_files import looks_whole
 
     files = [path.read_bytes() for path in sorted(CORPUS.iterdir())]
     results: Counter[str] = Counter()

@@ -1,5 +1,6 @@
 """The layout is found by what is there."""
 
+import gc
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -51,3 +52,20 @@ def test_a_table_in_the_same_folder_comes_first(tmp_path: Path) -> None:
     made = make_scenes(tmp_path / "s", samples=3)
     (tmp_path / "s" / "split.json").write_text("{}")
     assert open_dataset(tmp_path / "s").samples == made.samples
+
+
+def test_cycles_are_collected_again_after_reading_and_after_a_refusal(tmp_path: Path) -> None:
+    make_scenes(tmp_path / "s", samples=3)
+    open_dataset(tmp_path / "s")
+    assert gc.isenabled()
+    (tmp_path / "s" / "samples.jsonl").write_text("{")
+    with pytest.raises(DataError):
+        open_dataset(tmp_path / "s")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with pytest.raises(DataError):
+            open_dataset(tmp_path / "s")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -28,9 +28,9 @@ HEAVY = [
 ]
 
 
-def loaded(code: str, cwd: Path) -> list[str]:
-    """Which heavy modules a new process has loaded after `code`."""
-    source = PROBE.format(code=code, asked=HEAVY)
+def loaded(code: str, cwd: Path, modules: list[str] = HEAVY) -> list[str]:
+    """Which of the modules a new process has loaded after `code`."""
+    source = PROBE.format(code=code, asked=modules)
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=cwd, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -77,3 +77,12 @@ def test_a_command_that_explains_loads_neither_plots_nor_statistics(tmp_path: Pa
 def test_commands_that_end_at_once_load_nothing_heavy(arguments: list[str], tmp_path: Path):
     (tmp_path / "metrics.json").write_text("{}")  # the folder "." passes for a finished run
     assert loaded(command(*arguments), tmp_path) == []
+
+
+def test_a_table_is_read_and_a_mistake_found_without_arrays_pictures_and_drawing(tmp_path: Path):
+    (tmp_path / "samples.csv").write_text("id,text,image,labels\n1,hello,a.png,a\n")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    mistake = command("train", str(tmp_path), "--out", "new", "--label-column", "lables")
+    right = f"from interplay.data.registry import open_dataset; open_dataset({str(tmp_path)!r})"
+    for code in (mistake, right):
+        assert loaded(code, tmp_path, ["numpy", "PIL", "rich", "torch"]) == []

@@ -13,7 +13,8 @@ from PIL import Image
 
 from interplay.errors import DataError
 from interplay.modalities.picture_limits import MEMORY_LIMIT
-from interplay.modalities.pictures import looks_whole, open_picture
+from interplay.modalities.pictures import open_picture
+from interplay.modalities.whole_files import looks_whole
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -5,9 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
+from interplay.cli import console as command_line
 from interplay.progress import SILENT, Progress
 from interplay.progress import console as console_progress
-from interplay.progress.console import LogProgress, bars_on, progress_or_default
+from interplay.progress.console import bars_on, progress_or_default
+from interplay.progress.log import LogProgress
 
 
 @pytest.fixture
@@ -62,17 +64,27 @@ def test_a_notebook_that_cannot_draw_bars_gets_lines(screen, monkeypatch):
         assert isinstance(progress, LogProgress)
 
 
-def test_a_log_gets_a_line_when_a_stage_is_done_and_now_and_then(screen):
-    log = Console(file=screen, width=100)
-    often, seldom = LogProgress(log, seconds=0.0), LogProgress(log, seconds=1000.0)
+def test_a_log_gets_a_line_when_a_stage_is_done_and_now_and_then():
+    lines: list[str] = []
+    often, seldom = LogProgress(lines.append, seconds=0.0), LogProgress(lines.append, seconds=1000.0)
     for progress in (often, seldom):
         advance = progress.stage("Train")
         for done in (1, 2, 2):
             advance(done, 2)
-    assert screen.getvalue().splitlines() == ["Train: 1 of 2", "Train: 2 of 2", "Train: 2 of 2"]
+    assert lines == ["Train: 1 of 2", "Train: 2 of 2", "Train: 2 of 2"]
 
 
 def test_names_are_no_markup(screen):
     with bars_on(Console(file=screen, force_terminal=True, width=100)) as bars:
         bars.stage("Explain [red]x[/red]")(1, 1)
     assert "[red]x[/red]" in screen.getvalue()
+
+
+def test_a_line_is_printed_as_it_is(screen, capsys):
+    line = "no sample ':cat:' in [red]x[/red]"
+    with bars_on(Console(file=screen, force_terminal=True, width=100)) as bars:
+        bars.note(line)
+    assert line in screen.getvalue()
+    command_line.say(line)
+    command_line.print_lines([line])
+    assert capsys.readouterr() == (f"{line}\n", f"{line}\n")

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from interplay.progress import Progress
-from interplay.progress.console import LogProgress, bars_on
+from interplay.progress.log import LogProgress
+
+if TYPE_CHECKING:  # rich takes longer to import than most mistakes take to be found
+    import rich.table
 
 INTERRUPTED = 130
 AGAIN = "Run the same command again."
@@ -22,8 +21,6 @@ GO_ON = "Run the same command again to go on."
 
 # Of several processes that torchrun started the first alone speaks.
 QUIET = "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0"
-out = Console(quiet=QUIET)
-err = Console(stderr=True, quiet=QUIET)
 
 
 class CommandInterrupted(Exception):
@@ -32,7 +29,8 @@ class CommandInterrupted(Exception):
 
 def say(message: str) -> None:
     """One line of what is being done; never broken into several."""
-    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    if not QUIET:
+        print(message, file=sys.stderr)
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -44,7 +42,15 @@ def say_notes(notes: Iterable[str]) -> None:
 def print_lines(lines: Iterable[str]) -> None:
     """A result for people."""
     for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+        if not QUIET:
+            print(line)
+
+
+def print_table(table: "rich.table.Table") -> None:
+    """A result for people, as wide as their terminal."""
+    from rich.console import Console
+
+    Console(quiet=QUIET).print(table)
 
 
 def print_findings(findings: list[str], page: Path) -> None:
@@ -90,33 +96,21 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def metrics_table(title: str, columns: Mapping[str, Mapping[str, float | None]]) -> Table:
+def metrics_table(title: str, columns: Mapping[str, Mapping[str, float | None]]) -> "rich.table.Table":
     """Metrics as rows, one column per split or model; an undefined metric is a dash."""
-    table = Table(title=Text(title), title_justify="left")  # Text: a name is no markup
-    table.add_column("metric")
-    for name in columns:
-        table.add_column(Text(name), justify="right")
-    rows = dict.fromkeys(metric for values in columns.values() for metric in values)
-    for metric in rows:
-        table.add_row(Text(metric), *(_number(values.get(metric, math.nan)) for values in columns.values()))
-    return table
+    metrics = dict.fromkeys(metric for values in columns.values() for metric in values)
+    rows = [[m, *(_number(values.get(m, math.nan)) for values in columns.values())] for m in metrics]
+    return plain_table(title, ["metric", *columns], rows, names=1)
 
 
-def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Text in rows and columns; the first three columns are names, the rest numbers."""
-    table = Table(title=Text(title), title_justify="left")
+def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 3) -> "rich.table.Table":
+    """Text in rows and columns; the first `names` columns are names, the rest numbers."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title) if title else None, title_justify="left")  # Text: a name is no markup
     for k, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if k < 3 else "right")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def numbers_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Rows by their first column, all others numbers."""
-    table = Table(title=Text(title) if title else None, title_justify="left")
-    for k, name in enumerate(header):
-        table.add_column(Text(name), justify="right" if k else "left", overflow="fold")
+        table.add_column(Text(name), justify="left" if k < names else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
@@ -130,10 +124,14 @@ def _number(value: float | None) -> str:
 def working(go_on: str = AGAIN) -> Iterator[Progress]:
     """Show progress on standard error. Ctrl-C becomes CommandInterrupted, with `go_on` to say how to continue."""
     try:
-        if err.is_terminal:
-            with bars_on(err) as progress:
+        if sys.stderr.isatty() and not QUIET:
+            from rich.console import Console
+
+            from interplay.progress.console import bars_on
+
+            with bars_on(Console(stderr=True)) as progress:
                 yield progress
         else:
-            yield LogProgress(err)
+            yield LogProgress(say)
     except KeyboardInterrupt:
         raise CommandInterrupted(f"Interrupted. {go_on}") from None

@@ -98,7 +98,7 @@ def data_check(
         )
         console.print_lines(f"{p.severity}: {p.error()}" for p in problems)
         if check.rows:
-            console.out.print(console.numbers_table("", check.header, check.rows))
+            console.print_table(console.plain_table("", check.header, check.rows, names=1))
         console.print_lines([f"{path} {verdict} ({len(errors)} errors, {len(problems) - len(errors)} warnings)"])
         console.print_lines([*done, f"Written: {fix} (its changes.txt names every row)"] if fix else [])
     if errors and not fix:

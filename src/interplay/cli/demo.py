@@ -30,6 +30,6 @@ def demo(
         result = run_demo(out, samples=samples, overwrite=overwrite, progress=progress, say=console.say)
     if json:
         return console.print_json(result)
-    console.out.print(console.metrics_table("How well fl-i2moe knows the labels of scenes", result["metrics"]))
+    console.print_table(console.metrics_table("How well fl-i2moe knows the labels of scenes", result["metrics"]))
     said = [f"{line}. {PLANTED[right]}" for line, right in zip(result["findings"], result["right"], strict=True)]
     return console.print_findings(said, result["page"])

@@ -42,7 +42,7 @@ def evaluate(
         result = {"run": run, "split": split, "metrics": metrics}
         asked = {"fill": opened.config.removal.fill, "seed": 0, "modalities": found}
         return console.print_json(result | asked if modalities else result)
-    console.out.print(console.metrics_table(str(run), {split: metrics}))
+    console.print_table(console.metrics_table(str(run), {split: metrics}))
     if measures:
         from interplay.report.validity import with_interval
 
@@ -52,5 +52,5 @@ def evaluate(
             f"What rests on which modality (fill {fill}, seed 0; errors do not cover what training again would change)"
         )
         header = ["measure", "of", "value ± 95% over samples", "samples"]
-        console.out.print(console.plain_table(title, header, rows))
+        console.print_table(console.plain_table(title, header, rows))
     return None

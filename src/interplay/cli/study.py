@@ -100,4 +100,4 @@ def _print_costs(costs: "list[Cost]", title: str, json: bool) -> None:
         [c.stage, f"{c.samples:,}", f"{c.evaluations:,}", f"{c.disk / 1e6:,.1f}", console.duration(c.seconds)]
         for c in costs
     ]
-    return console.out.print(console.plain_table(title, ["stage", "samples", "evaluations", "MB", "time"], rows))
+    return console.print_table(console.plain_table(title, ["stage", "samples", "evaluations", "MB", "time"], rows))

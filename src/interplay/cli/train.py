@@ -97,7 +97,7 @@ def train(
         if json:
             return console.print_json(of_run(runs[0]) | {"comparison": compared.model_dump() if compared else None})
         console.print_lines(runs[0].against)
-        return console.out.print(
+        return console.print_table(
             console.metrics_table(f"{settings.fusion.kind} in {out}", {**runs[0].metrics, **runs[0].beside})
         )
     from interplay.models.kept import read_kept
@@ -119,7 +119,7 @@ def train(
         columns |= {"mean, cut by val": together.calibration.at_thresholds["test"]}
     columns |= {"linear probe": together.baselines.linear_probe["test"]}
     columns |= {other.model: other.test for other in compared.others} if compared else {}
-    console.out.print(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns))
+    console.print_table(console.metrics_table(f"{settings.fusion.kind} in {out}, test", columns))
     console.print_lines(["", f"Explain with all of them:  interplay explain {shlex.quote(str(out))}"])
     return None
 

@@ -87,9 +87,9 @@ def validate(
             page = write_validity(found, folder)
     if json:
         return console.print_json(found.model_dump(mode="json", by_alias=True))
-    console.out.print(console.plain_table("The planted pairs, by the mixture", SHORT, short_rows(found)))
+    console.print_table(console.plain_table("The planted pairs, by the mixture", SHORT, short_rows(found)))
     if found.claims:
-        console.out.print(
+        console.print_table(
             console.plain_table("First sentences, said against true", CLAIM_HEADER, claim_rows(found.claims))
         )
     return console.print_lines(["", *found.notes, *found.verdicts, "", f"Open the page:  {page}"])

@@ -14,7 +14,7 @@ from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import Dataset, ModalityKind, Options, Sample
 from interplay.data.table_rows import read_rows
 from interplay.errors import DataError
-from interplay.modalities.pictures import looks_whole
+from interplay.modalities.whole_files import looks_whole
 from interplay.words import strip_invisible
 
 TABLE = "design_topics.csv"

@@ -11,6 +11,7 @@ import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from interplay.words import strip_invisible
@@ -155,6 +156,8 @@ def near_equal(labels: Sequence[str]) -> list[list[str]]:
 
 def _plain(value: Any) -> Any:
     """A value of numpy, pandas or Arrow as Python's own; None if it is missing."""
+    if type(value) is str:  # as most are
+        return strip_invisible(value)
     if hasattr(value, "tolist"):  # an array, or a number of one
         value = value.tolist()
     if isinstance(value, float) and value != value:
@@ -233,7 +236,17 @@ def _names_of(value: Any, classes: Sequence[str]) -> tuple[str, ...]:
     if isinstance(value, str) and not classes:
         return tuple(name for part in value.split("|") if (name := strip_invisible(part)) and label_name(name))
     items = value if isinstance(value, list) else [value]
-    return tuple(_class_name(item, classes) if classes else label_name(item) for item in items)
+    return tuple(_class_name(item, classes) if classes else _name(item) for item in items)
+
+
+def _name(value: Any) -> str:
+    return _name_in(value) if type(value) is str else label_name(value)
+
+
+@lru_cache(4096)
+def _name_in(text: str) -> str:
+    """`label_name` of a text, of which a table has few different ones."""
+    return label_name(text)
 
 
 def _class_name(value: Any, classes: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from interplay.data.benchmark import (
 from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import SPLITS, Dataset, ModalityKind, Options, Sample
 from interplay.data.table_rows import read_text
-from interplay.modalities.pictures import looks_whole
+from interplay.modalities.whole_files import looks_whole
 from interplay.words import has_content
 
 TRUTH = "MMHS150K_GT.json"

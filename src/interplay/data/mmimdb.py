@@ -24,7 +24,7 @@ from interplay.data.labels import label_name
 from interplay.data.options import ReaderOptions, parse_options
 from interplay.data.sample import Dataset, ModalityKind, Options, Sample
 from interplay.errors import DataError
-from interplay.modalities.pictures import looks_whole
+from interplay.modalities.whole_files import looks_whole
 from interplay.words import has_content
 
 DROPPED = frozenset({"News", "Adult", "Talk-Show", "Reality-TV"})

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from interplay.data.problems import Problem
 from interplay.data.sample import SPLIT_NAMES
 from interplay.data.table_folders import read_picture_folder, read_shards, shards_at
@@ -138,7 +140,7 @@ def _read_jsonl(path: Path, text: str, report: ReportProblem) -> Iterator[TableR
         if not content.strip():
             continue
         try:
-            value = json.loads(content)
+            value = _json_in(content)
         except (ValueError, RecursionError) as error:
             report(Problem(path, line, None, f"the line is not JSON ({error})", fix))
             continue
@@ -146,6 +148,14 @@ def _read_jsonl(path: Path, text: str, report: ReportProblem) -> Iterator[TableR
             yield TableRow(line, value)
         else:
             report(Problem(path, line, None, f"the line holds {type(value).__name__}, not an object", fix))
+
+
+def _json_in(text: str) -> Any:
+    """As `json.loads` has it, in half its time; what the faster reader refuses is left to that one to read or name."""
+    try:
+        return from_json(text)
+    except (ValueError, TypeError):  # TypeError: half a surrogate pair stands in the text
+        return json.loads(text)
 
 
 def _read_csv(path: Path, text: str, report: ReportProblem, note: Note) -> tuple[list[str], list[TableRow]]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
-from interplay.results import Input
 
 if TYPE_CHECKING:  # torch is imported where an encoder is loaded, not where a table is read
     from PIL import Image
 
     import interplay.encoders.frozen
+    import interplay.results
 
 
 @dataclass(frozen=True)
@@ -138,13 +138,15 @@ class Modality(ABC):
         """
         return parts[0]
 
-    def input_of(self, content: str | Path, truncated: int) -> Input:
+    def input_of(self, content: str | Path, truncated: int) -> "interplay.results.Input":
         """What an explanation keeps of the content: a file by its name alone.
 
         Args:
             content: the text itself, or the path of the file.
             truncated: tokens cut off by the encoder.
         """
+        from interplay.results import Input
+
         return Input(kind=self.kind, path=getattr(content, "name", str(content)), truncated=truncated)
 
     def pixels(self, file: Any) -> tuple[int, int] | None:

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from PIL import Image
-
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
 from interplay.modalities.base import Checked, Modality
-from interplay.modalities.pictures import header_size, open_picture
-from interplay.results import Input
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # Pillow is imported where a picture is opened, not where a table is read
+    import PIL.Image
+
     import interplay.encoders.frozen
+    import interplay.results
 
 
 @final
@@ -27,7 +26,7 @@ class ImageModality(Modality):
     media_types = "image/png, image/jpeg, image/webp"
     stored_as = ".png"
 
-    def read(self, content: str | Path, row: int | None = None) -> Image.Image:
+    def read(self, content: str | Path, row: int | None = None) -> "PIL.Image.Image":
         """The picture as RGB.
 
         Args:
@@ -37,6 +36,8 @@ class ImageModality(Modality):
         Raises:
             DataError: see `open_picture`.
         """
+        from interplay.modalities.pictures import open_picture
+
         return open_picture(content, row=row)
 
     def load_encoder(
@@ -65,6 +66,8 @@ class ImageModality(Modality):
         Raises:
             DataError: it cannot.
         """
+        from interplay.modalities.pictures import open_picture
+
         open_picture(path, max_side=64)
         return None
 
@@ -77,6 +80,8 @@ class ImageModality(Modality):
         Raises:
             DataError: it cannot.
         """
+        from interplay.modalities.pictures import header_size, open_picture
+
         picture = open_picture(path, max_side=64)
         with path.open("rb") as file:
             return Checked(size=header_size(file), picture=picture)
@@ -101,7 +106,7 @@ class ImageModality(Modality):
         left, top, right, bottom = zip(*(part.box for part in parts if part.box is not None), strict=True)
         return Part(box=(min(left), min(top), max(right), max(bottom)))
 
-    def input_of(self, content: str | Path, truncated: int) -> Input:
+    def input_of(self, content: str | Path, truncated: int) -> "interplay.results.Input":
         """The file's name; a picture is never cut.
 
         Args:
@@ -116,6 +121,8 @@ class ImageModality(Modality):
         Args:
             file: an open binary file.
         """
+        from interplay.modalities.pictures import header_size
+
         return header_size(file)
 
     def received(self, path: Path, width: int) -> bytes:
@@ -125,6 +132,8 @@ class ImageModality(Modality):
             path: the file.
             width: columns of the features, where the kind has them.
         """
+        from interplay.modalities.pictures import open_picture
+
         return _png(open_picture(path))
 
     def example(self, width: int) -> bytes:
@@ -133,10 +142,12 @@ class ImageModality(Modality):
         Args:
             width: columns of the features, where the kind has them.
         """
+        from PIL import Image
+
         return _png(Image.new("RGB", (64, 64), "grey"))
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(picture: "PIL.Image.Image") -> bytes:
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()

@@ -15,8 +15,6 @@ from interplay.modalities.picture_limits import require_room
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 """What is tried. Pillow's other formats stay out: some of them start programs of their own."""
 
-_WHOLE = ((b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"))
-"""How whole files of a format begin and end."""
 _STRIP_PIXELS = 4_000_000
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,25 +66,6 @@ def open_picture(path: str | Path, max_side: int = 1024, row: int | None = None)
         _refuse(path, row, f"it is not a picture: {_beginning(path)}")
     except Exception as error:  # Pillow's readers raise anything on broken bytes, even SyntaxError
         _refuse(path, row, f"the picture is corrupt or cut short ({error})", error)
-
-
-def looks_whole(path: Path) -> bool:
-    """Whether a file is a picture, without decoding it where it begins and ends as a whole JPEG or PNG does.
-
-    Args:
-        path: the file.
-    """
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            file.seek(max(0, path.stat().st_size - 16))
-            end = file.read().rstrip(b"\0\r\n")
-        if any(start.startswith(first) and end.endswith(last) for first, last in _WHOLE):
-            return True
-        open_picture(path, max_side=64)
-    except (OSError, ValueError, DataError):
-        return False
-    return True
 
 
 def as_rgb(image: Image.Image, max_side: int | None = None) -> Image.Image:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, final
 from interplay.encoders.parts import Part
 from interplay.encoders.settings import EncoderConfig
 from interplay.modalities.base import Modality
-from interplay.results import Input
 from interplay.words import has_content
 
 if TYPE_CHECKING:
     import interplay.encoders.frozen
+    import interplay.results
 
 
 @final
@@ -69,13 +69,15 @@ class TextModality(Modality):
         start, end = min(a for a, _ in spans), max(b for _, b in spans)
         return Part(text=str(content)[start:end], span=(start, end))
 
-    def input_of(self, content: str | Path, truncated: int) -> Input:
+    def input_of(self, content: str | Path, truncated: int) -> "interplay.results.Input":
         """The text itself.
 
         Args:
             content: the text, or the path of the file.
             truncated: how many tokens were cut off.
         """
+        from interplay.results import Input
+
         return Input(kind=self.kind, text=str(content), truncated=truncated)
 
     def example(self, width: int) -> bytes:

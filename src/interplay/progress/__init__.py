@@ -1,4 +1,4 @@
-"""Progress of long work: silent by default; `progress.console` shows it."""
+"""Progress of long work: silent by default; `progress.console` and `progress.log` show it."""
 
 from interplay.progress.base import SILENT, Advance, Progress
 

@@ -9,7 +9,7 @@ Advance = Callable[[int, int], None]
 class Progress:
     """Where the stages of long work report how far they are; this one shows nothing.
 
-    `progress.console.BarProgress` and `LogProgress` show it on standard error. To show it elsewhere, override `stage`:
+    `progress.console.BarProgress` and `progress.log.LogProgress` show it. To show it elsewhere, override `stage`:
 
     >>> class Printed(Progress):
     ...     def stage(self, name):

@@ -1,8 +1,8 @@
-"""Progress on standard error: bars on a terminal or in a notebook, lines in a log."""
+"""Progress on standard error: bars on a terminal or in a notebook."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from interplay.progress import SILENT, Advance, Progress
+from interplay.progress.log import LogProgress
 
 
 class BarProgress(Progress):
@@ -49,53 +50,11 @@ class BarProgress(Progress):
         Args:
             line: the line.
         """
-        self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _say_on(self._bars.console, line)
 
     def close(self) -> None:
         """Take away the bar that only moves, so that those of finished work are left."""
         self._bars.update(self._starting, visible=False)
-
-
-class LogProgress(Progress):
-    """Progress for a log: a line when a stage is done, and now and then before.
-
-    Args:
-        console: where lines are printed.
-        seconds: how long nothing is printed at least, unless a stage is done.
-    """
-
-    def __init__(self, console: Console, seconds: float = 30.0) -> None:
-        self._console, self._seconds, self._last = console, seconds, time.monotonic()
-        self._done: set[str] = set()
-
-    def stage(self, name: str) -> Advance:
-        """Print lines of a stage; of stages of one name, the first alone says that it is done.
-
-        Args:
-            name: stands before the numbers.
-
-        Returns:
-            A function to call with (done, total) as the stage goes on.
-        """
-
-        def advance(done: int, total: int) -> None:
-            if name in self._done or (done < total and time.monotonic() < self._last + self._seconds):
-                return
-            if done >= total:
-                self._done.add(name)
-            self._last = time.monotonic()
-            self._console.print(f"{name}: {done} of {total}", markup=False, highlight=False, soft_wrap=True)
-
-        return advance
-
-    def note(self, line: str) -> None:
-        """Print a line.
-
-        Args:
-            line: the line.
-        """
-        self._last = time.monotonic()
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -131,9 +90,13 @@ def progress_or_default(progress: Progress | None = None) -> Iterator[Progress]:
     if progress is not None:
         yield progress
     elif console.is_jupyter and find_spec("ipywidgets") is None:  # rich draws its bars with them
-        yield LogProgress(console)
+        yield LogProgress(partial(_say_on, console))
     elif console.is_terminal or console.is_jupyter:
         with bars_on(console) as bars:
             yield bars
     else:
         yield SILENT
+
+
+def _say_on(console: Console, line: str) -> None:
+    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
-import interplay.modalities.feature_files  # noqa: F401 - with NumPy, which no forked process has time to load
+import interplay.modalities.feature_files
+import interplay.modalities.pictures  # noqa: F401 - with Pillow
 from interplay.errors import BadInput
 from interplay.modalities import MODALITIES
 from interplay.serving.limits import Bounds
