@@ -56,3 +56,20 @@ def test_the_picture_reader_takes_whatever_comes() -> None:
     found = import_module("inputs").fuzz(150, seed=1)
     assert found.results.keys() <= {"read", "refused"} and sum(found.results.values()) == 150
     assert found.crashes == 0 and found.peak <= 600e6
+
+
+def test_renewing_a_section_keeps_all_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run = import_module("run")
+    results = tmp_path / "RESULTS.md"
+    before = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8")
+    results.write_text(before, encoding="utf-8")
+    monkeypatch.setattr(run, "RESULTS", results)
+    monkeypatch.setattr(run, "measure", lambda name, arguments: f"## {name} anew, {' '.join(arguments)}")
+    monkeypatch.setattr(sys, "argv", ["run.py", "service", "--", "--kills", "2"])
+    kept = run.sections()
+    run.main()
+    renewed = run.sections()
+    assert renewed.pop("service") == "## service anew, --kills 2" and kept.pop("service").startswith("## What the")
+    assert renewed == kept and next(iter(renewed)) == "" and {*renewed} >= {"mistakes", "any_model", "agreement"}
+    assert {*kept, "service"} - {""} <= {*run.SECTIONS}
+    assert all(line in results.read_text(encoding="utf-8") for line in kept["interactions"].splitlines())

@@ -48,6 +48,17 @@ def test_runs_of_before_roles_by_construction_are_trained_as_they_were(tmp_path)
         assert read_run_config(path) == config and config.fusion.roles == roles
 
 
+@pytest.mark.parametrize("version", [1, 2, 5])
+def test_the_file_of_an_older_run_serves_for_a_new_one(tmp_path, version):
+    path = tmp_path / "config.toml"
+    key = "toward" if version == 1 else "target"
+    path.write_text(f'format = "interplay/config/{version}"\n[removal]\n{key} = "answers"\n')
+    assert read_config(path) == read_run_config(path) and read_config(path).removal.target == "answers"
+    path.write_text('[removal]\ntoward = "answers"\n')  # written by hand: the new name is said
+    with pytest.raises(ConfigError, match=r"removal\.toward is now removal\.target"):
+        read_config(path)
+
+
 def test_what_is_set_wins_over_the_preset():
     assert make_config({"preset": "paper", "fusion": {"width": 64}}).fusion.width == 64
     assert nested({"a": {"b": 1, "c": 2}}, {"a.b": 3, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from interplay.data.check import look_over
+from interplay.data.fix import write_clean
 from interplay.data.huggingface import import_huggingface
 from interplay.data.registry import layout_of, open_dataset
+from interplay.data.sample import Dataset
 from interplay.errors import BadInput, ConfigError, DataError
 
 SPLITS = ["train", "train", "val", "test"] * 2
@@ -348,3 +351,40 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(BadInput, match=r"needs pyarrow.*interplay\[huggingface\]"):
         open_dataset(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("fault", ["blank", "label", "picture"])
+def test_a_bad_row_of_one_file_takes_no_row_of_another_with_it(tmp_path: Path, fault: str) -> None:
+    for place, split in enumerate(("train", "validation", "test")):  # of other words and pictures: none leaks
+        rows = [{**row, "text": f"{row['text']} {'xyz'[place] * 9}"} for row in ROWS]
+        if split == "train" and fault != "picture":
+            rows[1] = {**rows[1], **({"text": " "} if fault == "blank" else {"label": "cat|cat"})}
+        folder = with_metadata(tmp_path / "pets" / split, "csv", rows)
+        for n in range(4):
+            noise = np.random.default_rng([place, n]).integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(noise).save(folder / f"{n}.png")
+    if fault == "picture":
+        (tmp_path / "pets" / "train" / "1.png").write_bytes(b"\x89PNG")
+    found = look_over(tmp_path / "pets")
+    assert {problem.row for problem in found.errors} == {3}
+    clean, _ = write_clean(found, tmp_path / "clean")
+    gone = {sample.id for sample in open_or_scan(tmp_path / "pets").samples} - {sample.id for sample in clean.samples}
+    assert gone == {"train/1.png"}
+
+
+def open_or_scan(path: Path) -> Dataset:
+    """What can be read of a dataset, whatever is wrong with it."""
+    dataset = look_over(path).dataset
+    assert dataset is not None
+    return dataset
+
+
+@pytest.mark.parametrize("inside", [[], ["._0001.txt"]])
+def test_a_shard_without_a_row_is_no_sound_dataset(tmp_path: Path, inside: list[str]) -> None:
+    with tarfile.open(tmp_path / "train-0.tar", "w") as archive:
+        for name in inside:
+            archive.addfile(tarfile.TarInfo(name))
+    (problem,) = look_over(tmp_path / "train-0.tar").errors
+    assert "no rows" in problem.problem
+    with pytest.raises(DataError, match="no rows"):
+        open_dataset(tmp_path / "train-0.tar")

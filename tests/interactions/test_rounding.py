@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from jaxtyping import Bool, Float
 
 from interplay.interactions import Game, block_pairs, exact_pairs, hybrid_pairs, paired_pairs, redundant_pairs
@@ -114,3 +115,24 @@ def test_gaps_of_two_draws_keep_what_the_surrogate_knows():
 def test_more_players_than_a_float_can_count_sets_of():
     game = Game(lambda c: c[:, [0, 1]].all(axis=1) * 1.0, 1100, batch_size=10_000)
     assert paired_pairs(game, [0], [1], budget=7000).sii == pytest.approx([1.0], abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "precision, level, size",
+    [("float16", 20.0, 1.0), ("bfloat16", 20.0, 1.0), ("float32", 20.0, 1.0), ("float32", 2e5, 5e3)],
+)
+def test_no_pair_of_a_sum_that_was_rounded_backs_up(precision, level, size):
+    """Numbers of half precision from 1 on, and of single precision from 8,192 on, are all whole 1/1024."""
+
+    def value(c: Coalitions) -> torch.Tensor:
+        return torch.from_numpy(level + size * (c @ WEIGHTS[:8])).to(getattr(torch, precision))
+
+    scores = exact_pairs(value, 8, [(a, b) for a in range(8) for b in range(a)])
+    assert scores.redundancy_gap.max() > 0  # of rounding alone
+    assert not redundant_pairs(scores).any()
+
+
+def test_counts_of_single_precision_are_not_rounded():
+    game = Game(lambda c: c.sum(axis=1).astype(np.float32), 4)
+    game(np.array(list(product([False, True], repeat=4))))
+    assert game.rounding == pytest.approx(4e-9)

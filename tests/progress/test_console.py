@@ -1,6 +1,11 @@
 """What is shown of long work, where."""
 
+import contextlib
 import io
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -88,3 +93,50 @@ def test_a_line_is_printed_as_it_is(screen, capsys):
     command_line.say(line)
     command_line.print_lines([line])
     assert capsys.readouterr() == (f"{line}\n", f"{line}\n")
+
+
+RESULT = """
+import sys
+from interplay.cli import console
+with console.working() as progress:
+    progress.stage("Count")(1, 2)
+    console.print_lines(["a result"])
+    console.print_json({"a": 1})
+    console.say("Note: " + "long " * 60 + "\\rend")
+"""
+
+
+def test_results_go_to_standard_output_while_bars_are_drawn(tmp_path):
+    """Standard error is a terminal, standard output a file."""
+    master, slave = pty.openpty()
+    with (tmp_path / "out").open("wb") as out:
+        done = subprocess.Popen([sys.executable, "-c", RESULT.replace("\\\\", "\\")], stdout=out, stderr=slave)
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := os.read(master, 4096):
+                shown += piece
+        assert done.wait() == 0
+    os.close(master)
+    assert (tmp_path / "out").read_text().startswith("a result\n{") and b"a result" not in shown
+    assert b"long " * 60 + b"end" in shown and b"Count" in shown
+
+
+def test_what_moves_the_cursor_is_not_printed(capsys):
+    command_line.say("a\rb\x07\x1b[2Jc\td")
+    command_line.print_lines(["a\rb\x1b[31m"])
+    assert capsys.readouterr() == ("ab[31m\n", "ab[2Jc\td\n")
+
+
+def test_names_that_a_terminal_cannot_show_are_spelt(tmp_path):
+    splits = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
+    rows = "".join(f"{n},text {n},{('dog', chr(0x732B))[n % 2]},{split}\n" for n, split in enumerate(splits))
+    (tmp_path / "samples.csv").write_text("id,text,labels,split\n" + rows, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "interplay", "data", "check", str(tmp_path)],
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr and done.returncode == 0, done.stderr
+    assert b"\\u732b" in done.stdout

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.serving.conftest import Gate, wait_for
 from interplay.errors import BadInput, DiskFullError
 from interplay.serving.errors import ApiError
 from interplay.serving.job import ENDED, JobRequest
-from interplay.serving.jobs import JobQueue
+from interplay.serving.jobs import NICE, JobQueue
 from interplay.serving.limits import Limits
 from interplay.serving.meter import Meter
 
@@ -238,3 +239,27 @@ def test_many_threads_submit_cancel_and_ask(tmp_path):
         assert sorted(job.id for job in queue.jobs()) == sorted(kept)
         assert {job.state for job in queue.jobs()} <= {"done", "cancelled"}
     assert not list(tmp_path.glob("*/inputs"))
+
+
+def test_a_service_whose_priority_cannot_be_changed_explains_all_the_same(tmp_path, monkeypatch):
+    """As one that was started by `nice`: to raise it again is not allowed."""
+
+    def refused(*_: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.setpriority", refused)
+    gate = Gate()
+    with queue_on(tmp_path, gate) as queue:
+        assert queue.job(finish(queue, gate)).state == "done"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own on Linux alone")
+@pytest.mark.parametrize("niceness, low", [(0, NICE), (15, 15)])
+def test_explaining_gives_way_and_never_goes_first(tmp_path, monkeypatch, niceness, low):
+    given: list[int] = []
+    monkeypatch.setattr("os.getpriority", lambda which, who: niceness)
+    monkeypatch.setattr("os.setpriority", lambda which, who, priority: given.append(priority))
+    gate = Gate()
+    with queue_on(tmp_path, gate) as queue:
+        finish(queue, gate)
+    assert given == [low]

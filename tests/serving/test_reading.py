@@ -70,14 +70,14 @@ def task(path: Path, content: bytes | None, *, lane: str = "slow", kind: str = "
 
 @pytest.mark.parametrize("name", BY_HEADER)
 def test_the_header_alone_is_read_of_a_picture_too_large(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("interplay.modalities.image.open_picture", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("interplay.modalities.pictures.open_picture", lambda *_: pytest.fail("it was decoded"))
     answer = read_file(task(tmp_path / "x", BY_HEADER[name]))
     assert answer[:1] == REFUSED and b'"status": 413' in answer and b"too many pixels" in answer
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
 def test_a_large_picture_is_left_to_the_slow_ones(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("interplay.modalities.image.open_picture", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("interplay.modalities.pictures.open_picture", lambda *_: pytest.fail("it was decoded"))
     assert (
         read_file(task(tmp_path / "x", saved(kind, (2_001, 2_000), "1" if kind != "WEBP" else "RGB"), lane="quick"))
         == LATER
@@ -91,7 +91,7 @@ def test_a_large_jpeg_is_not_for_it_is_shrunk_while_it_is_decoded(tmp_path):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_only_small_pictures_are_small(tmp_path, monkeypatch, kind):
     assert read_file(task(tmp_path / "x", saved(kind, (1_000, 1_000)), lane="small"))[:1] == CONTENT
-    monkeypatch.setattr("interplay.modalities.image.open_picture", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("interplay.modalities.pictures.open_picture", lambda *_: pytest.fail("it was decoded"))
     assert read_file(task(tmp_path / "x", saved(kind, (1_001, 1_000)), lane="small")) == LATER
     longer = saved(kind, (90, 90)) + bytes(1_000_000)
     assert read_file(task(tmp_path / "x", longer, lane="small")) == LATER
@@ -312,3 +312,11 @@ def test_bombs_of_every_format_are_refused_and_a_good_picture_is_taken_after_eac
         response = service.client.post("/api/jobs", **form(content=content))
         assert response.status_code in (413, 422) and response.json()["fix"], (name, response.text)
         assert service.client.post("/api/jobs", **form()).status_code == 202, name
+
+
+def test_what_a_reader_needs_is_loaded_before_it_is_forked():
+    """Of .3 seconds on the processor a small picture has, Pillow's decoders would take a third."""
+    code = "import sys, interplay.serving.decoding; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"numpy", "PIL.WebPImagePlugin", "PIL.TiffImagePlugin", "PIL.BmpImagePlugin"} <= {*loaded}
+    assert "torch" not in loaded

@@ -1,6 +1,7 @@
 """The command line: its commands, and how it ends. Each command is one stage of `interplay.pipeline`."""
 
 import errno
+import io
 import os
 import sys
 from typing import Annotated
@@ -80,6 +81,8 @@ def main() -> None:
     """Run the command line: exit 0, 1 (failed), 2 (bad input) or 130 (interrupted); every error is one line."""
     # Threads that wait must not keep a busy machine's cores from those that work: several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # Not standalone: typer's own endings take three lines for one error, and none for Ctrl-C.
         code = app(prog_name="interplay", standalone_mode=False)

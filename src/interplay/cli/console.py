@@ -3,8 +3,9 @@
 import json
 import math
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # rich takes longer to import than most mistakes take to be f
     import rich.table
 
 INTERRUPTED = 130
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 AGAIN = "Run the same command again."
 GO_ON = "Run the same command again to go on."
 
@@ -30,7 +32,20 @@ class CommandInterrupted(Exception):
 def say(message: str) -> None:
     """One line of what is being done; never broken into several."""
     if not QUIET:
-        print(message, file=sys.stderr)
+        _speak[-1](_printable(message))
+
+
+def _say_plain(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+_speak: list[Callable[[str], None]] = [_say_plain]
+"""How a line is said; while bars are drawn, the last of these says it above them."""
+
+
+def _printable(text: str) -> str:
+    """The text without what moves a terminal's cursor, rings its bell or changes its colours."""
+    return CONTROL.sub("", text)
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -43,7 +58,7 @@ def print_lines(lines: Iterable[str]) -> None:
     """A result for people."""
     for line in lines:
         if not QUIET:
-            print(line)
+            print(_printable(line))
 
 
 def print_table(table: "rich.table.Table") -> None:
@@ -130,7 +145,11 @@ def working(go_on: str = AGAIN) -> Iterator[Progress]:
             from interplay.progress.console import bars_on
 
             with bars_on(Console(stderr=True)) as progress:
-                yield progress
+                _speak.append(progress.note)
+                try:
+                    yield progress
+                finally:
+                    _speak.pop()
         else:
             yield LogProgress(say)
     except KeyboardInterrupt:

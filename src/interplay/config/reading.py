@@ -79,21 +79,22 @@ def nested(settings: dict[str, Any], assignments: dict[str, Any]) -> dict[str, A
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file, unchecked.
+    """Read a TOML file, unchecked; one that a run of an older version wrote has the names of today.
 
     Args:
         path: the file.
 
     Raises:
-        ConfigError: it is missing, or not TOML.
+        ConfigError: it is missing, not TOML, or was written by a newer version.
     """
     path = Path(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read: {error.strerror}", file=path, expected="a TOML configuration") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"not valid TOML: {error}", file=path, fix="correct that line") from None
+    return upgrade_config(settings, path) if "format" in settings else settings
 
 
 def read_config(path: str | Path) -> Config:

@@ -136,7 +136,7 @@ def _read_texts(dataset: Dataset, config: Config) -> tuple[dict[str, dict[str, R
             if not one.tokens:
                 came = f"the encoder {model} reads nothing in this text: {ascii(sample.inputs[modality])[:60]}"
                 fix = "write a text in characters that it knows, choose another encoder, or remove the row"
-                problems.append(Problem(dataset.source, sample.row or None, modality, came, fix))
+                problems.append(Problem(sample.file or dataset.source, sample.row or None, modality, came, fix))
         if cut := [one for one in found if one.cut]:
             words, read = sum(one.cut for one in cut), sum(one.words for one in found)
             came = f"{len(cut)} of {len(found)} texts are longer than the encoder {model} takes: {words:,} of {read:,}"

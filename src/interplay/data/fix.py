@@ -72,13 +72,18 @@ def _files(samples: Sequence[Sample]) -> set[Path]:
 
 def _reasons(check: Check, dataset: Dataset) -> dict[int, str]:
     """Place of each row that is removed -> why."""
-    by_row = {p.row: _reason(p.column, p.problem) for p in reversed(check.errors) if p.row is not None}
+    tables = {sample.file for sample in dataset.samples if sample.file}  # where there are several
+    by_row = {
+        (p.file if p.file in tables else None, p.row): _reason(p.column, p.problem)
+        for p in reversed(check.errors)
+        if p.row is not None
+    }
     by_file = {p.file: _reason(p.column, p.problem) for p in check.errors}
     out: dict[int, str] = {}
     for at, sample in enumerate(dataset.samples):
         bad = [by_file[v] for v in sample.inputs.values() if isinstance(v, Path) and v in by_file]
-        if sample.row in by_row:
-            out[at] = by_row[sample.row]
+        if (sample.file, sample.row) in by_row:
+            out[at] = by_row[sample.file, sample.row]
         elif bad:
             out[at] = bad[0]
         elif sample.id in check.leaked and sample.split != "train":

@@ -35,6 +35,7 @@ class Sample:
     Attributes:
         labels: names of the labels that hold; exactly one for single-label data.
         row: row of the file it came from, counted from 1, for messages.
+        file: that file, where a dataset has several tables.
         evidence: label -> what carries it; empty for real data.
     """
 
@@ -44,6 +45,7 @@ class Sample:
     labels: tuple[str, ...]
     row: int = 0
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    file: Path | None = None
 
 
 @dataclass(frozen=True)

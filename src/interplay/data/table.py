@@ -181,10 +181,15 @@ def scan_table(
 
     home = file if file.is_dir() else file.parent
     declared = read_declaration(home, report)
-    columns, rows = read_rows(file, report, note)
+    wrong: list[Problem] = []
+    columns, rows = read_rows(file, wrong.append, note)
+    for problem in wrong:
+        report(problem)
     if not rows:
         if columns:
             report(Problem(file, None, None, "the table has a header and no rows", "add rows"))
+        elif not wrong:
+            report(Problem(file, None, None, "there are no rows here", "add rows"))
         return None
     found = resolve_columns(chosen, declared, file, columns, report, note)
     given = read_column(found.labels, [row.fields for row in rows], declared.labels or ())
@@ -252,6 +257,7 @@ def _samples(
                 ),
                 row=row.line,
                 evidence=fields.evidence(str(inputs.get(text_column, ""))),
+                file=row.file,
             )
         )
     return samples
@@ -280,12 +286,13 @@ def _check_labels(
 ) -> None:
     known = set(labels)
     for sample, names in zip(samples, given.rows, strict=True):
+        at = sample.file or file
         for label in (v for v in (*sample.labels, *sample.evidence) if v not in known):
             fix = f"correct it, or add it to labels in {declared.file.name}"
             expected = f"one of {', '.join(labels[:30])}"
             where = column if label in sample.labels else "evidence"
-            report(Problem(file, sample.row, where, f"the label {label!r} is not known", fix, expected=expected))
+            report(Problem(at, sample.row, where, f"the label {label!r} is not known", fix, expected=expected))
         if kind == "single" and names is not None and len(sample.labels) != 1:
             fix = 'give it exactly one, or declare label_kind = "multi"'
             came = f"the row has {len(sample.labels)} labels"
-            report(Problem(file, sample.row, column, came, fix, expected="one label"))
+            report(Problem(at, sample.row, column, came, fix, expected="one label"))

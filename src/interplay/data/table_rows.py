@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,9 @@ ReportProblem = Callable[[Problem], None]
 
 Note = Callable[[str], None]
 """Takes a sentence about something that was read otherwise than it stands."""
+
+
+_LIMIT = threading.RLock()  # the csv module's limit is global: one thread at a time may lift it
 
 
 def ignore(note: str) -> None:
@@ -164,11 +168,12 @@ def _read_csv(path: Path, text: str, report: ReportProblem, note: Note) -> tuple
         fix = "save it with commas (.csv), or with tabs as .tsv"
         report(Problem(path, 1, None, "the columns are not separated by commas", fix))
         return [], []
-    limit = csv.field_size_limit(len(text) + 1)  # the default refuses long texts
-    try:
-        records = list(_csv_records(path, text, report))
-    finally:
-        csv.field_size_limit(limit)
+    with _LIMIT:
+        limit = csv.field_size_limit(len(text) + 1)  # the default refuses long texts
+        try:
+            records = list(_csv_records(path, text, report))
+        finally:
+            csv.field_size_limit(limit)
     if not records:
         return [], []
     header_line, header = records[0]

@@ -163,6 +163,7 @@ class _Pool:
 
     def __init__(self, actor: Any, needed: Any, items: Sequence[Any], head: str) -> None:
         self.actor, self.needed, self.items, self.head = actor, needed, items, head
+        self.reachable = answers(head)  # not where the cluster's own address is of another network (Ray Client)
         self.gone = False
         self.idle: list[Any] = []
         self.working: dict[Any, tuple[int, Any]] = {}  # a promised result -> the item's index, and who does it
@@ -216,7 +217,7 @@ class _Pool:
         """A promised result that is there; while none is, look whether the cluster is."""
         answered = time.monotonic()
         while not (ready := ray.wait(list(self.working), num_returns=1, timeout=LOOK)[0]):
-            if answers(self.head):
+            if not self.reachable or answers(self.head):
                 answered = time.monotonic()
             elif (silent := time.monotonic() - answered) > PATIENCE:
                 self.gone = True

@@ -17,7 +17,8 @@ WholeNumber = Any
 TOLERANCE = 1e-4  # single precision in batches of another size differs by far less
 EXACT, SINGLE = 1e-9, 1e-5  # of the spread of values: what rounding changes in double and in single precision
 STEPS = 64  # or as many of the smallest steps between numbers of that size, where the spread is nothing else
-GRID = 1024  # values in whole steps of 1 / GRID are counts, votes or halves, which no precision rounds
+HALF_STEPS = 4  # the same of half precision, in which models round what they have computed in single
+GRID = 4  # values in whole steps of 1 / GRID are counts, votes or halves, which no precision rounds
 
 
 @final
@@ -59,6 +60,7 @@ class Game:
         self._value, self._progress, self._check = value, progress, check
         self._row: dict[bytes, int] = {}  # packed coalition -> row of _values
         self._values: np.ndarray | None = None  # grows by doubling; None until the first answer
+        self._step = 2.0**-52  # between numbers near 1 of the coarsest type that values came in
 
     @property
     def evaluations(self) -> int:
@@ -69,15 +71,19 @@ class Game:
     def rounding(self) -> Float[np.ndarray, "*V"]:
         """What is no more than rounding in differences of the values so far, for each of several values [ours].
 
-        Most models answer in single precision, also where their answers come as double: all values are then numbers
-        of single precision, and not in whole steps, as counts are.
+        The type that values come in says it, but for two cases. Values in whole steps, as counts are, are not rounded
+        where that type has far smaller steps at their size. And most models answer in single precision, also where
+        their answers come as double: all values are then numbers of single precision.
         """
         values = self._values[: len(self._row)] if self._values is not None else np.zeros((1,))
+        largest = np.abs(values).max(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
-            in_steps = ((values * GRID) % 1 == 0).all(axis=0)
-            single = (values == values.astype(np.float32)).all(axis=0) & ~in_steps
-        share, step = np.where(single, SINGLE, EXACT), np.where(single, 2.0**-23, 2.0**-52)
-        return np.asarray(np.maximum(share * np.ptp(values, axis=0), STEPS * step * np.abs(values).max(axis=0)))
+            in_steps = ((values * GRID) % 1 == 0).all(axis=0) & (largest * GRID * STEPS * self._step < 1)
+            single = (values == values.astype(np.float32)).all(axis=0)
+        step = np.where(in_steps, 2.0**-52, np.where(single, max(self._step, 2.0**-23), self._step))
+        share = np.where(step > 2.0**-52, SINGLE, EXACT)
+        steps = np.where(step > 2.0**-23, HALF_STEPS, STEPS)
+        return np.asarray(np.maximum(share * np.ptp(values, axis=0), steps * step * largest))
 
     @property
     def left(self) -> int | None:
@@ -180,6 +186,7 @@ class Game:
                 expected="the same shape in every call",
             )
         values = raw.astype(np.float64)
+        self._step = max(self._step, _step_of(answer, raw))
         bad = ~np.isfinite(values.reshape(m, -1)).all(axis=1)
         if bad.any():
             at = int(bad.argmax())
@@ -237,6 +244,14 @@ def as_array(value: object) -> np.ndarray:
     if "bfloat16" in str(getattr(value, "dtype", "")):  # numpy has none
         value = getattr(value, "float", lambda value=value: value)()
     return np.asarray(value)
+
+
+def _step_of(answer: object, raw: np.ndarray) -> float:
+    """Between numbers near 1 of the type that values came in; `raw` has bfloat16 as single precision."""
+    first = answer[0] if isinstance(answer, list | tuple) and answer else answer
+    if "bfloat16" in str(getattr(first, "dtype", "")):
+        return 2.0**-7
+    return float(np.finfo(raw.dtype).eps) if raw.dtype.kind == "f" else 2.0**-52
 
 
 def _keys(coalitions: np.ndarray) -> list[bytes]:

@@ -71,7 +71,8 @@ def bars_on(console: Console) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=console) as bars:
+    # What is printed to standard output is a result: it may go to a file or a pipe.
+    with Bars(*columns, console=console, redirect_stdout=False) as bars:
         progress = BarProgress(bars)
         try:
             yield progress

@@ -18,11 +18,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
-import interplay.modalities.feature_files
+from PIL import Image
+
+import interplay.modalities.feature_files  # with NumPy
 import interplay.modalities.pictures  # noqa: F401 - with Pillow
 from interplay.errors import BadInput
 from interplay.modalities import MODALITIES
 from interplay.serving.limits import Bounds
+
+Image.init()  # its decoders, too: a forked process has no time to load any of these
 
 CONTENT, REFUSED, LATER, TOO_MUCH = b"c", b"r", b"l", b"m"
 """What answers begin with; LATER: it may take long, and was not tried."""

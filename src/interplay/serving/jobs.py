@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -321,7 +322,10 @@ def _give_way() -> None:
     On Linux a thread, and those that PyTorch starts for it, have a priority of their own.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        thread = threading.get_native_id()
+        with suppress(OSError):  # no priority is worth a service that explains nothing
+            # A service that was started by `nice` stays at least as low.
+            os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def unknown_job(job_id: str) -> ApiError:

@@ -93,3 +93,19 @@ def test_a_processor_that_can_multiply_does(precision, monkeypatch) -> None:
     monkeypatch.setattr(half_precision, "multiplies", lambda asked: True)
     with in_single_precision(torch.nn.Linear(2, 2, dtype=precision)) as mode:
         assert mode is None
+
+
+def test_products_that_are_written_somewhere_are_written_there(cannot):
+    x, w = torch.ones(2, 3, dtype=torch.bfloat16), torch.ones(3, 4, dtype=torch.bfloat16)
+    place = torch.full((2, 4), 7.0, dtype=torch.bfloat16)
+    with in_single_precision(torch.nn.Linear(1, 1, dtype=torch.bfloat16)):
+        torch.matmul(x, w, out=place)
+    assert place.tolist() == [[3.0] * 4] * 2
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (4, 0)])
+def test_every_weight_that_a_linear_layer_may_have(cannot, shape):
+    x, w = torch.ones(2, shape[-1], dtype=torch.bfloat16), torch.ones(shape, dtype=torch.bfloat16)
+    with in_single_precision(torch.nn.Linear(1, 1, dtype=torch.bfloat16)):
+        found = F.linear(x, w)
+    assert found.dtype == torch.bfloat16 and torch.equal(found.float(), F.linear(x.float(), w.float()))

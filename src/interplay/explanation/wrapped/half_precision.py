@@ -61,9 +61,9 @@ class _SinglePrecision(TorchFunctionMode):
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         own = args[0].dtype if func in PRODUCTS and args and isinstance(args[0], Tensor) else None
-        if own not in _SUPPORT:
+        if own not in _SUPPORT or (kwargs or {}).get("out") is not None:  # it is to be written where that says
             return func(*args, **(kwargs or {}))
-        if func is F.linear and not kwargs:
+        if func is F.linear and not kwargs and args[1].dim() == 2 and args[1].shape[1]:
             return _linear(*args)
         args = tuple(_single(value) for value in args)
         return func(*args, **{name: _single(value) for name, value in (kwargs or {}).items()}).to(own)
