@@ -1,9 +1,10 @@
 """Run every measurement and write benchmarks/RESULTS.md, with the date and the command of each.
 
-    make bench        or        python benchmarks/run.py [name ...]
+    make bench        or        python benchmarks/run.py [name ...] [-- arguments of the one that is named]
 
-Sections that are not run keep the result they had. What follows `<!-- read -->` in a section is a person's reading of
-it: it is kept when the section is renewed, under the date it was written, and is theirs to renew.
+Sections that are not run keep the result they had, and so does what stands before the first. What follows
+`<!-- read -->` in a section is a person's reading of it: it is kept when the section is renewed, under the date it was
+written, and is theirs to renew.
 """
 
 import argparse
@@ -23,7 +24,8 @@ SECTIONS = {
     "ownership": "Which expert owns which pair: roles by construction beside roles by losses",
     "image_encoders": "The packaged image encoders",
     "claims": "Is the first sentence true? Claims against the planted truth",
-    "agreement": "Do trainings that differ in their seed say the same?",
+    "agreement": "Does what several trainings say of real films hold in each other?",
+    "any_model": "Ready-made models: planted pairs in a true architecture, and what pairs of a dual encoder cost",
     "real_data": "Is it better than what it has to beat, on real data?",
     "what_if": "Do the what-if's intervals hold?",
     "leakage": "What a feature tells of its neighbour",
@@ -37,31 +39,33 @@ SECTIONS = {
     "kills": "`kill -9` at random moments, flipped bits, two at once",
     "memory": "Time and memory as data grows",
     "service": "What the service stands",
+    "mistakes": "How soon mistakes are answered",
     "inputs": "What people bring: check and train agree, and no picture breaks the reader",
     "pages": "How soon pages are seen",
 }
 ALONE = {"peers": ["make", "--silent", "peers"]}  # hours, in an environment of its own: only when it is named
+ON_DATA = ("agreement", "real_data")  # of runs or folders that are named
 READ = "<!-- read -->"
-INTRO = """# Results
-
-What `make bench` measured last. Each section names its date, command and machine; `python benchmarks/run.py NAME`
-renews one section. ± is a 95% interval over samples.
-"""
+HEAD = re.compile(r"^<!-- (\w+) -->$", re.MULTILINE)
 
 
 def sections() -> dict[str, str]:
-    """Name -> text of the sections that are there."""
-    if not RESULTS.exists():
-        return {}
-    heads = rf"^<!-- ({'|'.join(SECTIONS)}) -->$"  # not READ, which is part of a section
-    parts = re.split(heads, RESULTS.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    """Name -> text of the sections that are there, in their order; "" is what stands before the first."""
+    first, *parts = HEAD.split(RESULTS.read_text(encoding="utf-8"))
+    found, name = {"": first.strip()}, ""
+    for head, text in zip(parts[::2], parts[1::2], strict=True):
+        if head == "read":  # which is part of a section
+            found[name] += f"\n\n{READ}\n{text.strip()}"
+        else:
+            name = head
+            found[name] = text.strip()
+    return found
 
 
-def measure(name: str) -> str:
+def measure(name: str, arguments: list[str]) -> str:
     """Run one benchmark, showing its progress, and return its section."""
     start, lines = time.perf_counter(), []
-    command = ALONE.get(name, [sys.executable, str(HERE / f"{name}.py")])
+    command = ALONE.get(name, [sys.executable, str(HERE / f"{name}.py"), *arguments])
     with subprocess.Popen(
         command, cwd=HERE.parent if name in ALONE else None, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as process:
@@ -75,7 +79,7 @@ def measure(name: str) -> str:
     result = "\n".join(lines)
     table = result.find("|") if "###" not in result else result.find("###")  # progress comes before
     body = result[table:] if table >= 0 and "┏" not in result else f"```\n{result.strip()}\n```"
-    shown = "make peers" if name in ALONE else f"python benchmarks/{name}.py"
+    shown = "make peers" if name in ALONE else " ".join(["python", f"benchmarks/{name}.py", *arguments])
     when = f"{datetime.date.today()}, `{shown}`, {platform.machine()}, "
     return f"## {SECTIONS[name]}\n\n{when}{time.perf_counter() - start:.0f} s\n\n{body}"
 
@@ -83,17 +87,23 @@ def measure(name: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run measurements and write RESULTS.md.")
     parser.add_argument(
-        "names", nargs="*", help=f"of {', '.join(SECTIONS)}; all but {', '.join(ALONE)} if none is named"
+        "names", nargs="*", help=f"of {', '.join(SECTIONS)}; all but {', '.join((*ALONE, *ON_DATA))} if none is named"
     )
-    texts = sections()
-    names = parser.parse_args().names or [name for name in SECTIONS if name not in ALONE]
+    named, arguments = sys.argv[1:], list[str]()
+    if "--" in named:
+        named, arguments = named[: named.index("--")], named[named.index("--") + 1 :]
+    names = parser.parse_args(named).names or [name for name in SECTIONS if name not in (*ALONE, *ON_DATA)]
     if unknown := [name for name in names if name not in SECTIONS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+    if arguments and len(names) != 1:
+        parser.error("arguments are of one benchmark: name it alone")
     for name in names:
+        texts = sections()
         _, marker, reading = texts.get(name, "").partition(READ)
-        texts[name] = measure(name) + (f"\n\n{marker}{reading}" if marker else "")
-        kept = [f"<!-- {n} -->\n{texts[n]}" for n in SECTIONS if n in texts]
-        RESULTS.write_text("\n\n".join([INTRO.strip(), *kept]) + "\n", encoding="utf-8")
+        texts[name] = measure(name, arguments) + (f"\n\n{marker}{reading}" if marker else "")
+        first = texts.pop("")
+        kept = [f"<!-- {n} -->\n{text}" for n, text in texts.items()]
+        RESULTS.write_text("\n\n".join([first, *kept]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
