@@ -12,10 +12,12 @@ from interplay.engine import open_engine
 from interplay.errors import EngineError
 
 WORK = """
+import signal
 from functools import partial
 from interplay.engine import open_engine
 from interplay.errors import EngineError
 from tests.engine.work import sleeps
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 try:
     with open_engine("ray", 2) as engine:
         for item in engine.map(partial(float, "1"), sleeps, range(200), name="Sleep"):
