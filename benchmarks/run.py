@@ -34,6 +34,8 @@ SECTIONS = {
     "trained_games": "Pair scores at equal evaluations: trained models",
     "peers": "Pair scores beside shapiq's newest approximators, on games that are not ours",
     "unit_cost": "What one answer costs",
+    "plain_way": "What is saved against the plain way",
+    "speed": "What one process takes",
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
     "kills": "`kill -9` at random moments, flipped bits, two at once",
@@ -44,7 +46,7 @@ SECTIONS = {
     "pages": "How soon pages are seen",
 }
 ALONE = {"peers": ["make", "--silent", "peers"]}  # hours, in an environment of its own: only when it is named
-ON_DATA = ("agreement", "real_data")  # of runs or folders that are named
+ON_DATA = ("agreement", "real_data", "speed")  # of runs or folders that are named
 READ = "<!-- read -->"
 HEAD = re.compile(r"^<!-- (\w+) -->$", re.MULTILINE)
 
