@@ -36,6 +36,8 @@ SECTIONS = {
     "unit_cost": "What one answer costs",
     "plain_way": "What is saved against the plain way",
     "speed": "What one process takes",
+    "before": "What is spent beside an earlier commit",
+    "gpu": "What one GPU makes of the work",
     "large_block": "A block of 32 words x 49 cells",
     "study": "The paper's experiments",
     "kills": "`kill -9` at random moments, flipped bits, two at once",
@@ -46,7 +48,7 @@ SECTIONS = {
     "pages": "How soon pages are seen",
 }
 ALONE = {"peers": ["make", "--silent", "peers"]}  # hours, in an environment of its own: only when it is named
-ON_DATA = ("agreement", "real_data", "speed")  # of runs or folders that are named
+NAMED = ("agreement", "real_data", "speed", "before", "gpu")  # of what is named, or of a GPU
 READ = "<!-- read -->"
 HEAD = re.compile(r"^<!-- (\w+) -->$", re.MULTILINE)
 
@@ -89,12 +91,12 @@ def measure(name: str, arguments: list[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run measurements and write RESULTS.md.")
     parser.add_argument(
-        "names", nargs="*", help=f"of {', '.join(SECTIONS)}; all but {', '.join((*ALONE, *ON_DATA))} if none is named"
+        "names", nargs="*", help=f"of {', '.join(SECTIONS)}; all but {', '.join((*ALONE, *NAMED))} if none is named"
     )
     named, arguments = sys.argv[1:], list[str]()
     if "--" in named:
         named, arguments = named[: named.index("--")], named[named.index("--") + 1 :]
-    names = parser.parse_args(named).names or [name for name in SECTIONS if name not in (*ALONE, *ON_DATA)]
+    names = parser.parse_args(named).names or [name for name in SECTIONS if name not in (*ALONE, *NAMED)]
     if unknown := [name for name in names if name not in SECTIONS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(SECTIONS)}")
     if arguments and len(names) != 1:

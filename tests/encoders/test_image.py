@@ -240,3 +240,26 @@ def test_blocks_by_themselves_know_nothing_of_each_other(folder: Folder, family:
     alone = load(folder(family), pool=pool, size=block, fit="stretch").encode([tile])[0].features
     torch.testing.assert_close(before.features[:1], alone, atol=1e-4, rtol=1e-3)
     assert encoder.parts(picture) == load(folder(family), pool=pool, **settings).parts(picture)
+
+
+def test_equal_blocks_are_encoded_once_and_few_at_a_time(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interplay.encoders.image.TILES_AT_ONCE", 5)
+    encoder = load(folder("vit"), pool=2, isolate=True, size=64, fit="stretch")
+    passes: list[int] = []
+    encoder.network.register_forward_pre_hook(
+        lambda _network, _args, kwargs: passes.append(len(kwargs["pixel_values"])), with_kwargs=True
+    )
+    first, second = noise(64, 64, seed=1), noise(64, 64, seed=2)
+    block = 64 // encoder.grid
+    repeated = first.crop((0, 0, block, block))
+    for picture, places in ((first, [(block, 0), (block, block)]), (second, [(0, block)])):
+        for place in places:
+            picture.paste(repeated, place)
+    together = encoder.encode([first, second])
+    different = 2 * encoder.grid**2 - 3
+    assert passes == [5] * (different // 5) + [different % 5] * bool(different % 5)
+    rows = torch.cat([one.features for one in together])
+    same = (rows[:, None] == rows).all(dim=-1)
+    assert int(same.sum()) - len(rows) == 4 * 3  # the block and its three copies; no others
+    for picture, one in zip((first, second), together, strict=True):
+        torch.testing.assert_close(encoder.encode([picture])[0].features, one.features, atol=1e-5, rtol=1e-4)

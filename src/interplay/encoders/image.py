@@ -21,6 +21,9 @@ from interplay.errors import EncoderError
 
 FEATURE_MAP_STRIDE = 32
 """Pixels per patch of a network whose configuration names none (ResNet, EfficientNet): it halves five times."""
+TILES_AT_ONCE = 128
+"""Tiles encoded in one pass. With many more, a layer's values outgrow the cache, and the system clears the memory of
+each anew."""
 
 
 @final
@@ -101,10 +104,14 @@ class ImageEncoder(Encoder):
         return self._maps(out, pixels.shape[-1]).cpu()
 
     def _tile_maps(self, pixels: Tensor) -> Tensor:
-        """The same with each of the grid x grid tiles seen as a picture of its own."""
+        """The same with each of the grid x grid tiles seen as a picture of its own; equal tiles are encoded once."""
         g, side = self.grid, self.size // self.grid
         tiles = pixels.unflatten(3, (g, side)).unflatten(2, (g, side)).permute(0, 2, 4, 1, 3, 5)  # B g g 3 s s
-        maps = self._answer(tiles.flatten(0, 2)).unflatten(0, (-1, g, g))  # B g g W k k
+        numbers = dict[bytes, int]()
+        number_of = [numbers.setdefault(tile.tobytes(), len(numbers)) for tile in tiles.flatten(0, 2).numpy()]
+        different = tiles.flatten(0, 2)[np.unique(number_of, return_index=True)[1]]
+        answers = torch.cat([self._answer(some) for some in different.split(TILES_AT_ONCE)])
+        maps = answers[number_of].unflatten(0, (-1, g, g))  # B g g W k k
         return maps.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
 
     def parts(self, content: Image.Image) -> list[Part]:
