@@ -89,10 +89,10 @@ def rate(device: str, dtype: torch.dtype, size: Size) -> float:
     return 2 * size.side**3 / seconds(lambda: a @ a, device, size.rounds) / 1e12
 
 
-def model_of(size: Size, width: int) -> tuple[FusionModel, tuple[torch.Tensor, ...]]:
+def model_of(size: Size, width: int, roles: str) -> tuple[FusionModel, tuple[torch.Tensor, ...]]:
     """A model as initialised on the CPU, and one sample's features."""
     torch.manual_seed(0)
-    config = make_config({"fusion": {"width": width}}).fusion
+    config = make_config({"fusion": {"width": width, "roles": roles}}).fusion
     text, image = size.lengths
     shape = Shape({"text": 384, "image": 384}, {"text": text, "image": image}, classes=len(LABELS))
     return FusionModel(config, shape).eval(), tuple(torch.randn(T, 384) for T in size.lengths)
@@ -105,8 +105,8 @@ def coalitions(n: int, m: int) -> np.ndarray:
 
 
 def values(device: str, size: Size) -> str:
-    """The table of v(S) of one expert."""
-    model, features = model_of(size, size.width)
+    """The table of v(S) of one expert; by losses, so that it sees both modalities."""
+    model, features = model_of(size, size.width, "losses")
     valid = tuple(torch.ones(T, dtype=torch.bool) for T in size.lengths)
     asked, rows = coalitions(sum(size.lengths), size.asked), []
     for fill in FILLS:
@@ -123,7 +123,7 @@ def values(device: str, size: Size) -> str:
 
 def explanation(device: str, size: Size) -> list[str]:
     """Pair scores with gaps of all experts and the mixture, logit and probability."""
-    model, features = model_of(size, size.width)
+    model, features = model_of(size, size.width, "construction")
     valid = tuple(torch.ones(T, dtype=torch.bool) for T in size.lengths)
     tokens = tokens_of(model.to(device), features, valid)
     spent = [0.0]
@@ -150,7 +150,7 @@ def explanation(device: str, size: Size) -> list[str]:
 def training_step(device: str, size: Size) -> list[str]:
     """A step at default settings, copies with features removed in it."""
     config = make_config({"removal": {"warmup": 0.0}, "training": {"batch_size": size.batch}})
-    model, _ = model_of(size, config.fusion.width)
+    model, _ = model_of(size, config.fusion.width, "construction")
     module = FusionTraining(model.to(device).train(), config, Task(LABELS, "multi")).to(device)
     trainer = SimpleNamespace(num_training_batches=10, global_step=0, current_epoch=1)
     module.trainer, module.log = cast(Any, trainer), cast(Any, lambda *_, **__: None)

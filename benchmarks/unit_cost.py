@@ -3,7 +3,8 @@
     python benchmarks/unit_cost.py [--rounds 5] [--seed 0]
 
 Models are as initialised: what they have learned costs nothing. Coalitions follow the law of the SII: t ~ U(0, 1), each
-feature kept with probability t.
+feature kept with probability t. Experts have their roles by losses, so that each sees both modalities, as a plain
+forward of one does.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def make(lengths: tuple[int, int], width: int, seed: int) -> tuple[FusionModel, 
     """A model as initialised and one sample."""
     torch.manual_seed(seed)
     shape = Shape({"text": width, "image": width}, {"text": lengths[0], "image": lengths[1]}, classes=10)
-    model = FusionModel(FusionConfig(width=width, heads=4, layers=2), shape).eval()
+    model = FusionModel(FusionConfig(width=width, heads=4, layers=2, roles="losses"), shape).eval()
     with torch.no_grad():
         sample = tuple(torch.randn(1, T, width) for T in lengths)
         return model, model.project(sample, tuple(torch.ones(1, T, dtype=torch.bool) for T in lengths))
