@@ -24,9 +24,10 @@ class Heard(Progress):
 
 
 @pytest.mark.slow
-def test_every_epoch_is_shown_with_the_numbers_of_the_logs(scenes, store, tmp_path):
+@pytest.mark.parametrize("monitor", ["loss", "last"])
+def test_every_epoch_is_shown_with_the_numbers_of_the_logs(scenes, store, tmp_path, monitor):
     heard = Heard()
-    settings = nested(SMALL, {"training.epochs": 4, "removal.warmup": 0.25})
+    settings = nested(SMALL, {"training.epochs": 4, "removal.warmup": 0.25, "training.monitor": monitor})
     run = train(scenes, make_config(settings), tmp_path, store=store, progress=heard)
     logged = defaultdict(dict)
     with (tmp_path / "logs" / "metrics.csv").open() as file:
@@ -41,9 +42,12 @@ def test_every_epoch_is_shown_with_the_numbers_of_the_logs(scenes, store, tmp_pa
         assert float(loss) == pytest.approx(at["val/loss"], abs=6e-4)
         assert float(mean_precision) == pytest.approx(at["val/map"], abs=6e-4)
         assert float(score) == pytest.approx(at["val/score"], abs=6e-4)
-        best = max((best, int(epoch)), key=lambda e: (logged[e - 1]["val/score"], -e))
+        best = max((best, int(epoch)), key=lambda e: (logged[e - 1]["val/score"], -e) if monitor == "loss" else e)
         said = f" (best: epoch {best}, {logged[best - 1]['val/score']:.3f})"
-        assert rest.startswith(", the best so far" if best == int(epoch) else said), rest
+        if monitor == "loss":
+            assert rest.startswith(", the best so far" if best == int(epoch) else said), rest
+        else:
+            assert "best" not in rest
         assert rest.endswith("s left at this pace") == (epoch in "23"), (
             "after one epoch the time of others is not known"
         )

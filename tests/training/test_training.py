@@ -96,16 +96,23 @@ def test_an_interrupted_training_goes_on_to_an_equal_result(scenes, store, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "scores, kept, epochs, cut",
+    "monitor, scores, kept, epochs, cut",
     [
-        ((5, 1, 1, 1, 9, 9), 0, 4, None),  # best in the warm-up of 2: two epochs after it were not better
-        ((1, 2, 3, 3, 3, 9), 2, 5, None),  # of equals the first
-        ((1, 2, 3, 6, 2, 7), 5, 6, 4),
-        ((math.nan,) * 6, 0, 4, None),
+        ("loss", (5, 1, 1, 1, 9, 9), 0, 4, None),  # best in the warm-up of 2: two epochs after it were not better
+        ("loss", (1, 2, 3, 3, 3, 9), 2, 5, None),  # of equals the first
+        ("loss", (1, 2, 3, 6, 2, 7), 5, 6, 4),
+        ("loss", (math.nan,) * 6, 0, 4, None),
+        ("last", (5, 4, 3, 2, 1, 0), 5, 6, 4),
+        ("last", (math.nan,) * 6, 5, 6, None),
     ],
 )
-def test_training_ends_after_epochs_that_are_no_better(scenes, store, tmp_path, monkeypatch, scores, kept, epochs, cut):
-    """From the warm-up on, whose own epochs may be kept; a training that was interrupted knows of its best epoch."""
+def test_training_ends_after_epochs_that_are_no_better(
+    scenes, store, tmp_path, monkeypatch, monitor, scores, kept, epochs, cut
+):
+    """From the warm-up on, whose own epochs may be kept; a training that was interrupted knows of its best epoch.
+
+    Where the last is kept, none is.
+    """
 
     def scripted(module, metrics):
         if module.current_epoch == stop_at:
@@ -113,7 +120,8 @@ def test_training_ends_after_epochs_that_are_no_better(scenes, store, tmp_path, 
         return float(scores[module.current_epoch])
 
     monkeypatch.setattr(FusionTraining, "_score", scripted)
-    settings = nested(SMALL, {"training.epochs": 6, "training.patience": 2, "removal.warmup": 0.34})
+    settings = {"training.epochs": 6, "training.patience": 2, "removal.warmup": 0.34, "training.monitor": monitor}
+    settings = nested(SMALL, settings)
     if stop_at := cut:
         with pytest.raises(KeyboardInterrupt):
             _train(scenes, store, tmp_path / "run", settings)
@@ -124,15 +132,15 @@ def test_training_ends_after_epochs_that_are_no_better(scenes, store, tmp_path, 
     assert run.card.epoch == kept and max(trained) + 1 == epochs
 
 
-@pytest.mark.parametrize("monitor", ["loss", "metric"])
+@pytest.mark.parametrize("monitor", ["loss", "metric", "last"])
 def test_only_a_score_that_weighs_removed_features_may_keep_an_epoch_of_the_warm_up(monitor):
     settings = {"training": {"monitor": monitor}}
     module, _ = training_of(make_config(settings), 2)
     module.trainer = SimpleNamespace(current_epoch=0)
     score = module._score({"loss": 1.0, "removed_loss": 2.0, "macro_f1": 0.5})
-    assert score == (-3.0 if monitor == "loss" else -math.inf)
+    assert score == (-math.inf if monitor == "metric" else -3.0)
     module.trainer = SimpleNamespace(current_epoch=29)
-    assert module._score({"loss": 1.0, "removed_loss": 2.0, "macro_f1": 0.5}) == (-3.0 if monitor == "loss" else 0.5)
+    assert module._score({"loss": 1.0, "removed_loss": 2.0, "macro_f1": 0.5}) == (0.5 if monitor == "metric" else -3.0)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ PLANTED = {
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the data, the run and the page.")] = Path("demo"),
-    samples: Annotated[int, typer.Option(min=200, help="Scenes to make.")] = 2400,
+    samples: Annotated[int, typer.Option(min=200, help="Scenes to make.")] = 1200,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in --out.")] = False,
     json: Json = False,
 ) -> None:

@@ -110,11 +110,11 @@ class RemovalConfig(Section):
 
 
 class TrainingConfig(Section):
-    """Optimisation. The best epoch on the validation split is kept.
+    """Optimisation. The best epoch on the validation split is kept, or the last.
 
     `monitor` "metric" is macro F1 (multi-label) or accuracy (single label). "loss" is the negative loss; with
     mask-aware training it counts samples with features removed too, whose answers improve long after the metric
-    has stopped to [ours].
+    has stopped to [ours]. "last" keeps the last epoch: with few validation samples, or where more epochs do no harm.
     """
 
     learning_rate: float = Field(2e-3, gt=0, le=1e30)  # far larger ones overflow in the optimizer
@@ -137,7 +137,9 @@ class TrainingConfig(Section):
         description="balanced: in the loss rare labels count as much as frequent ones, so that probabilities are those "
         "of data in which they are as frequent [ours]",
     )
-    monitor: Literal["loss", "metric"] = Field("loss", description="validation score that picks the best epoch")
+    monitor: Literal["loss", "metric", "last"] = Field(
+        "loss", description="validation score that picks the best epoch; last: the last is kept, and none is left out"
+    )
     gradient_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 clips nothing")
 
 

@@ -55,7 +55,8 @@ class ShowEpochs(Callback):
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         line = f"Epoch {done} of {most}: {epoch_line(values, self.headline)}"
         best = self.kept.best_epoch + 1
-        line += ", the best so far" if best == done else f" (best: epoch {best}, {self.kept.best:.3f})"
+        if not self.kept.last:
+            line += ", the best so far" if best == done else f" (best: epoch {best}, {self.kept.best:.3f})"
         if done > self.warm and done < most and not trainer.should_stop:
             line += f"; at most {(self.ends[-1] - self.ends[-2]) * (most - done):.0f} s left at this pace"
         self.progress.note(line)

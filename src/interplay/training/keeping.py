@@ -16,12 +16,13 @@ from interplay.training.module import FusionTraining
 class KeepBest(Callback):
     """Saves the model whenever the validation score is the best so far, and ends a training that gets no better.
 
-    Of equals the first is kept. Epochs before features are removed may be kept, but none of them counts as one without
+    Of equals the first is kept; with `training.monitor = "last"` every epoch in turn. Epochs before features are removed may be kept, but none of them counts as one without
     a better score: what comes after them is another task.
     """
 
     def __init__(self, folder: Path, card: Card, options: TrainingConfig, warm: int) -> None:
         self.folder, self.card, self.patience, self.warm = folder, card, options.patience, warm
+        self.last = options.monitor == "last"
         self.best, self.best_epoch, self.ended = -math.inf, 0, False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -42,7 +43,7 @@ class KeepBest(Callback):
         """
         assert isinstance(pl_module, FusionTraining)
         epoch = trainer.current_epoch
-        if pl_module.score > self.best or epoch == 0:
+        if self.last or pl_module.score > self.best or epoch == 0:
             self.best, self.best_epoch = pl_module.score, epoch
             if trainer.is_global_zero:  # every process has the same weights
                 save_model(pl_module.kept, replace(self.card, epoch=epoch), self.folder)

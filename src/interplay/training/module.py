@@ -238,7 +238,7 @@ class FusionTraining(L.LightningModule):
 
     def _score(self, metrics: dict[str, float]) -> float:
         """What picks the best epoch; larger is better, and an undefined metric is worst."""
-        if self.config.training.monitor == "loss":
+        if self.config.training.monitor != "metric":
             return -(metrics.get("weighted_loss", metrics["loss"]) + metrics.get("removed_loss", 0.0))
         if self._warms_up():  # it has not been trained yet with features removed, and the metric does not weigh them
             return -math.inf
