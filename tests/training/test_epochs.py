@@ -42,7 +42,8 @@ def test_every_epoch_is_shown_with_the_numbers_of_the_logs(scenes, store, tmp_pa
         assert float(loss) == pytest.approx(at["val/loss"], abs=6e-4)
         assert float(mean_precision) == pytest.approx(at["val/map"], abs=6e-4)
         assert float(score) == pytest.approx(at["val/score"], abs=6e-4)
-        best = max((best, int(epoch)), key=lambda e: (logged[e - 1]["val/score"], -e) if monitor == "loss" else e)
+        best = max((best, int(epoch)), key=lambda e: (logged[e - 1]["val/score"], -e))
+        best = best if monitor == "loss" else int(epoch)
         said = f" (best: epoch {best}, {logged[best - 1]['val/score']:.3f})"
         if monitor == "loss":
             assert rest.startswith(", the best so far" if best == int(epoch) else said), rest

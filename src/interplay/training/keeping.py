@@ -16,8 +16,8 @@ from interplay.training.module import FusionTraining
 class KeepBest(Callback):
     """Saves the model whenever the validation score is the best so far, and ends a training that gets no better.
 
-    Of equals the first is kept; with `training.monitor = "last"` every epoch in turn. Epochs before features are removed may be kept, but none of them counts as one without
-    a better score: what comes after them is another task.
+    Of equals the first is kept; with `training.monitor = "last"` every epoch in turn. Epochs before features are
+    removed may be kept, but none of them counts as one without a better score: what comes after them is another task.
     """
 
     def __init__(self, folder: Path, card: Card, options: TrainingConfig, warm: int) -> None:
