@@ -35,7 +35,7 @@ QUANTUS := quantus scikit-image imageio lazy-loader tifffile cachetools
 .PHONY: demo test quick coverage docs lint lowest dist bench peers clean help
 
 help:
-	@echo "make demo      scenes made, a model trained, a page to look at (some 6 processor minutes)"
+	@echo "make demo      scenes made, a model trained, a page to look at (some 6 processor minutes on one thread)"
 	@echo "make test      every check: format, lint, types, floors, every test and docstring example"
 	@echo "make quick     tests that take less than about 5 seconds each, without a browser or whole commands"
 	@echo "make lint      format, lint, types, floors; lint and types of the pages' scripts"
